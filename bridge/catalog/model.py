@@ -1,0 +1,207 @@
+"""The workbook as frozen objects; pure data, no Excel and no files here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+__all__ = [
+    "Api",
+    "Catalog",
+    "Channel",
+    "Code",
+    "Field",
+    "FieldType",
+    "Layout",
+    "Output",
+    "Param",
+    "TrId",
+    "Venue",
+]
+
+FieldType = Literal["int", "decimal", "string", "code", "date", "time", "sign"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of a record, in its place."""
+
+    name: str
+    """KIS's name, e.g. ``STCK_PRPR``."""
+    path: str
+    """Where the value goes in the payload, e.g. ``price`` or ``asks[0].price``."""
+    type: FieldType
+    korean: str = ""
+    description: str = ""
+    unit: str = ""
+    codes: str = ""
+    """Name of the list in the ``codes`` sheet that explains the values."""
+    signed_by: str = ""
+    """KIS name of the field of the same record whose sign code (4, 5: down) signs this one."""
+    scale: int = 0
+    """Implied decimals: the wire says ``12345``, the value is ``123.45`` when 2."""
+    optional: bool = False
+    """May be missing at the end of a narrower record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The ordered fields of a record of one width."""
+
+    id: str
+    width: int
+    """Values on the wire; more than ``len(fields)`` when the surplus is known but unnamed."""
+    fields: tuple[Field, ...]
+    date: str = ""
+    """KIS name of the date that the field with path ``time`` belongs to; blank: day of arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """One exchange of a channel that serves several, told apart by the prefix of its key."""
+
+    venue: str
+    """Topic level, e.g. ``nas``."""
+    prefix: str
+    """What KIS wants before the symbol, e.g. ``DNAS``."""
+    timezone: str
+    """IANA name of the exchange's zone, e.g. ``America/New_York``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One real-time TR."""
+
+    tr_id: str
+    tr_id_paper: str
+    """TR id on the paper servers; blank where paper trading has no such feed."""
+    market: str
+    venue: str
+    """Topic level; blank when ``venues`` decides."""
+    kind: str
+    english: str
+    korean: str
+    layouts: tuple[Layout, ...]
+    """By width, the layout to expect today first."""
+    symbol: str = ""
+    """KIS name of the field that holds the symbol."""
+    key: str = ""
+    """KIS name of the field that echoes the subscription key when it is not the symbol."""
+    timezone: str = "Asia/Seoul"
+    venues: tuple[Venue, ...] = ()
+    encrypted: bool = False
+    """An account notice: AES on the wire, never published as market data."""
+
+    def layout(self, width: int) -> Layout | None:
+        """Return the layout of exactly this width, or None."""
+        return next((layout for layout in self.layouts if layout.width == width), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One value of a code list."""
+
+    code: str
+    """As on the wire, e.g. ``00``."""
+    name: str
+    """English identifier used in payloads and commands, e.g. ``limit``."""
+    description: str = ""
+    korean: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One request parameter of a REST call."""
+
+    name: str
+    """As on the wire, e.g. ``PDNO``."""
+    path: str
+    """English name, e.g. ``symbol``."""
+    type: FieldType
+    where: Literal["query", "body"]
+    required: bool
+    default: str = ""
+    """What is sent when the caller says nothing."""
+    codes: str = ""
+    korean: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One block of a REST answer."""
+
+    name: str
+    """``output``, ``output1`` …; blank for values beside ``rt_cd``."""
+    array: bool
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrId:
+    """The TR ids of one variant of a call."""
+
+    variant: str
+    """``buy``, ``sell`` …; blank when the call has only one."""
+    real: str
+    paper: str
+    """Blank where paper trading does not offer the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One REST call."""
+
+    category: str
+    id: str
+    method: Literal["GET", "POST"]
+    path: str
+    english: str
+    korean: str
+    tr_ids: tuple[TrId, ...]
+    params: tuple[Param, ...]
+    outputs: tuple[Output, ...]
+    changes: bool = False
+    """Places, changes or cancels something: never reachable by ``query``."""
+    pages: Literal["", "tr_cont", "tr_cont+ctx_area", "key"] = ""
+
+    @property
+    def name(self) -> str:
+        """``category/id``, unique in the catalog."""
+        return f"{self.category}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything the workbook says."""
+
+    version: str
+    digest: str
+    """SHA-256 of the content, hexadecimal; the same for equal workbooks."""
+    channels: Mapping[str, Channel]
+    """By real TR id."""
+    apis: Mapping[str, Api]
+    """By ``category/id``."""
+    codes: Mapping[str, tuple[Code, ...]]
+    """By list name."""
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "apis", "codes"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def channel(self, tr_id: str) -> Channel | None:
+        """Return the channel with this TR id, real or paper."""
+        found = self.channels.get(tr_id)
+        if found is None:
+            found = next((c for c in self.channels.values() if c.tr_id_paper == tr_id), None)
+        return found
+
+    def api(self, name: str) -> Api | None:
+        """Return the call named ``category/id``, or by its ``id`` alone where that is unique."""
+        found = self.apis.get(name)
+        if found is None:
+            same = [api for api in self.apis.values() if api.id == name]
+            found = same[0] if len(same) == 1 else None
+        return found

@@ -1,0 +1,124 @@
+"""What KIS writes on its WebSocket: data frames, acknowledgements, PINGPONG.
+
+Pure: text in, frozen objects out. Source: KIS's protocol notes and captured traffic.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from bridge.errors import FrameError
+
+__all__ = ["Acknowledgement", "DataFrame", "Frame", "PingPong", "parse", "records"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataFrame:
+    """``enc|TR|count|body``: one or more records, still joined."""
+
+    tr_id: str
+    encrypted: bool
+    count: int
+    body: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PingPong:
+    """KIS asks whether we live; the same text goes back."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """KIS's answer to a subscription request, or an error it tells unasked.
+
+    ``tr_id`` and ``tr_key`` are blank where KIS names none (it writes ``(null)``, null, or no
+    header at all). ``key`` and ``iv`` open the notices of ``tr_id``; often blank.
+    """
+
+    tr_id: str
+    tr_key: str
+    rt_cd: str
+    msg_cd: str
+    msg1: str = field(repr=False)  # OPSP0011 echoes the approval key
+    key: str = field(default="", repr=False)
+    iv: str = field(default="", repr=False)
+
+
+Frame: TypeAlias = DataFrame | Acknowledgement | PingPong
+
+
+def parse(text: str) -> Frame:
+    """Tell what a WebSocket text is.
+
+    Raises :class:`FrameError` with the reason; the text itself is not repeated in it, since it may
+    hold account data.
+    """
+    head = text[:2]
+    if head in ("0|", "1|"):
+        return _data(text)
+    if text.lstrip()[:1] == "{":
+        return _control(text)
+    raise FrameError("neither a data frame (0|… or 1|…) nor JSON")
+
+
+def records(body: str, count: int) -> tuple[list[str], int]:
+    """Split the body of a plain frame; return all its values and the width of one record.
+
+    Raises :class:`FrameError` when the values do not divide into ``count`` records.
+    """
+    values = body.split("^")
+    width, rest = divmod(len(values), count)
+    if rest:
+        raise FrameError(f"{len(values)} values do not divide into {count} records")
+    return values, width
+
+
+def _data(text: str) -> DataFrame:
+    parts = text.split("|", 3)
+    if len(parts) != 4:
+        raise FrameError(f"a data frame has four parts between bars, this one {len(parts)}")
+    encrypted, tr_id, count, body = parts
+    if not (tr_id.isascii() and tr_id.isalnum()):
+        raise FrameError("the TR id of the frame is not one")
+    if not (count.isascii() and count.isdigit() and 0 < len(count) <= 6 and int(count)):
+        raise FrameError(f"the record count of the frame is no positive number: {count[:8]!r}")
+    if not body:
+        raise FrameError("the frame has no values")
+    return DataFrame(tr_id, encrypted == "1", int(count), body)
+
+
+def _control(text: str) -> Acknowledgement | PingPong:
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FrameError("starts like JSON but is not") from error
+    header = _part(message, "header")
+    if header.get("tr_id") == "PINGPONG":
+        return PingPong(text)
+    body = _part(message, "body")
+    if "msg_cd" not in body:
+        raise FrameError("JSON with neither PINGPONG nor a msg_cd")
+    output = _part(body, "output")
+    return Acknowledgement(
+        tr_id=_text(header, "tr_id"),
+        tr_key=_text(header, "tr_key"),
+        rt_cd=_text(body, "rt_cd"),
+        msg_cd=_text(body, "msg_cd"),
+        msg1=_text(body, "msg1").strip(),
+        key=_text(output, "key"),
+        iv=_text(output, "iv"),
+    )
+
+
+def _part(message: object, name: str) -> dict[str, object]:
+    part = message.get(name) if isinstance(message, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
+def _text(part: dict[str, object], name: str) -> str:
+    value = part.get(name)
+    return value if isinstance(value, str) and value != "(null)" else ""

@@ -1,0 +1,65 @@
+"""What a REST call came to, told apart by what is known about its effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.errors import BridgeError
+
+__all__ = [
+    "KisError",
+    "KisNotProcessedError",
+    "KisNotSentError",
+    "KisRefusedError",
+    "KisUnknownError",
+    "Reply",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of KIS that can be read: a success (``rt_cd`` 0) or a business refusal."""
+
+    rt_cd: str
+    msg_cd: str
+    msg1: str
+    body: Mapping[str, Any] = field(repr=False)
+    """The whole JSON object."""
+    tr_cont: str = ""
+    """``F`` or ``M``: another page follows."""
+    tr_id: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.rt_cd == "0"
+
+    @property
+    def more(self) -> bool:
+        return self.tr_cont in ("F", "M")
+
+
+class KisError(BridgeError):
+    """A REST call did not come to a readable answer; ``msg_cd`` is KIS's code or blank."""
+
+    def __init__(self, message: str, *, msg_cd: str = "", msg1: str = "") -> None:
+        super().__init__(message)
+        self.msg_cd = msg_cd
+        self.msg1 = msg1
+
+
+class KisNotSentError(KisError):
+    """The request never left: no connection, no token, no slot in the throttle."""
+
+
+class KisNotProcessedError(KisError):
+    """KIS answered that it did not process the request (``EGW00201``, ``EGW00215``)."""
+
+
+class KisRefusedError(KisError):
+    """The gateway refused the request before any processing (keys, TR id, rights)."""
+
+
+class KisUnknownError(KisError):
+    """Sent, and no usable answer: time-out, broken connection, 5xx, ``EGW00301``/``EGW00302``."""
