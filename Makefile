@@ -1,0 +1,60 @@
+# Everything a contributor types. A machine with Python 3.11+ and make is enough.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEMO   ?=
+
+.PHONY: demo test lint types unit slow cover bench spec clean system-packages
+
+demo: $(VENV)/.installed
+	$(BIN)/kis-bridge demo $(DEMO)
+
+test: $(VENV)/.dev system-packages lint types
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest -q tests/unit
+
+cover: $(VENV)/.dev
+	$(BIN)/python -m pytest -q --cov --cov-report=term-missing tests
+
+bench: $(VENV)/.installed system-packages
+	$(BIN)/kis-bridge bench
+
+spec: $(VENV)/.installed
+	$(BIN)/kis-bridge spec compile
+
+# Mosquitto is the broker that the tests and the benchmark use.
+system-packages:
+	@if command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ]; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		echo "installing mosquitto from the system's packages"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq mosquitto mosquitto-clients >/dev/null; \
+	else \
+		echo "mosquitto is missing and cannot be installed from here: tests that need it are" \
+		     "skipped (Debian: sudo apt-get install mosquitto mosquitto-clients;" \
+		     "macOS: brew install mosquitto)"; \
+	fi
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; make PYTHON=python3.13 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

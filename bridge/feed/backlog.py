@@ -1,0 +1,86 @@
+"""What waits for the broker: state-like topics keep their latest value, records keep their order.
+
+Pure. A topic is one or the other, so that no topic is ever reordered. Nothing is lost silently:
+what a newer value replaced is counted as conflated, what did not fit as dropped, by topic.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+from bridge.kis.decode import Route
+
+__all__ = ["Backlog"]
+
+
+class Backlog:
+    """A bounded buffer of payloads; ``budget`` is in bytes of payload."""
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self.size = 0
+        """Bytes that wait."""
+        self.conflated = 0
+        self.dropped = 0
+        self._latest: dict[Route, bytes] = {}
+        self._records: deque[tuple[Route, bytes]] = deque()
+        self._losses: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._latest) + len(self._records)
+
+    def add(self, route: Route, payload: bytes, *, conflate: bool) -> None:
+        """Keep a payload; make room by dropping the oldest records."""
+        if conflate:
+            replaced = self._latest.get(route)
+            if replaced is not None:
+                self.conflated += 1
+                self.size -= len(replaced)
+            self._latest[route] = payload
+        else:
+            self._records.append((route, payload))
+        self.size += len(payload)
+        while self.size > self.budget and self._records:
+            oldest, lost = self._records.popleft()
+            self.size -= len(lost)
+            self._lose(oldest)
+
+    def park(self, route: Route, payload: bytes, *, conflate: bool) -> None:
+        """Keep only the last value of the topic: the broker is away, and a late record is noise.
+
+        Replaced values of topics that are not conflated count as dropped.
+        """
+        if not conflate and route in self._latest:
+            self._lose(route)
+            self.size -= len(self._latest.pop(route))
+        self.add(route, payload, conflate=True)
+
+    def park_all(self) -> None:
+        """Treat what waits as :meth:`park` would have."""
+        records, self._records = self._records, deque()
+        self.size -= sum(len(payload) for _, payload in records)
+        for route, payload in records:
+            self.park(route, payload, conflate=False)
+
+    def take(self, limit: int) -> list[tuple[Route, bytes]]:
+        """Return the next payloads, up to about ``limit`` bytes."""
+        taken: list[tuple[Route, bytes]] = []
+        size = 0
+        while size < limit and self._latest:
+            route = next(iter(self._latest))
+            taken.append((route, self._latest.pop(route)))
+            size += len(taken[-1][1])
+        while size < limit and self._records:
+            taken.append(self._records.popleft())
+            size += len(taken[-1][1])
+        self.size -= size
+        return taken
+
+    def losses(self) -> dict[str, int]:
+        """Return what was dropped since the last call, by topic."""
+        losses, self._losses = dict(self._losses), Counter()
+        return losses
+
+    def _lose(self, route: Route) -> None:
+        self.dropped += 1
+        self._losses[route.topic] += 1

@@ -1,0 +1,77 @@
+"""The market-data line: KIS frame ─ decode ─ lane ─ MQTT. It never waits for anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bridge.catalog.model import Catalog, Channel
+from bridge.feed.lane import Lane
+from bridge.kis.decode import ChannelDecoder, Drift, Problem, Quarantined, Route
+from bridge.kis.frames import DataFrame
+from bridge.kis.values import Zone
+from bridge.mqtt.topics import Topics
+
+__all__ = ["Counters", "Pump"]
+
+
+@dataclass(slots=True)
+class Counters:
+    """What went through the pump since the bridge started."""
+
+    frames: int = 0
+    records: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+    """By channel."""
+    drifted: Counter[str] = field(default_factory=Counter)
+
+
+class Pump:
+    """Decodes frames and puts their records into the lane."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        topics: Topics,
+        lane: Lane,
+        on_problem: Callable[[Problem], None],
+    ) -> None:
+        self._catalog = catalog
+        self._topics = topics
+        self._lane = lane
+        self._on_problem = on_problem
+        self._decoders: dict[str, ChannelDecoder] = {}
+        self._routes: dict[str, Route] = {}
+        self.counters = Counters()
+
+    def frame(self, frame: DataFrame, received_at: int) -> None:
+        """Publish the records of a plain frame that arrived at ``received_at`` (µs, epoch)."""
+        decoder = self._decoders.get(frame.tr_id)
+        if decoder is None:
+            channel = self._catalog.channel(frame.tr_id)
+            if channel is None or channel.encrypted:
+                self._problem(Quarantined(frame.tr_id, "no such channel in the workbook", ""))
+                return
+            decoder = self._decoders[frame.tr_id] = ChannelDecoder(channel, self._route)
+        counters, lane = self.counters, self._lane
+        counters.frames += 1
+        counters.records += frame.count
+        lane.arrived(received_at)
+        for problem in decoder.decode(frame.body, frame.count, received_at, lane.put):
+            self._problem(problem)
+
+    def _route(self, channel: Channel, venue: str, symbol: str, zone: Zone) -> Route:
+        topic = self._topics.market(channel.market, venue, channel.kind, symbol)
+        route = self._routes.get(topic)
+        if route is None:
+            route = self._routes[topic] = Route(channel, venue, symbol, topic, zone)
+        return route
+
+    def _problem(self, problem: Problem) -> None:
+        match problem:
+            case Quarantined():
+                self.counters.quarantined[problem.channel] += 1
+            case Drift():
+                self.counters.drifted[problem.channel] += 1
+        self._on_problem(problem)

@@ -1,0 +1,210 @@
+"""Records of KIS turned into JSON, as the workbook says.
+
+Each layout is compiled once into a validating regular expression and an f-string, so that the
+usual record becomes JSON by one match and one format, with no dict and no float between. A record
+that the strict expression does not match (an empty number, ``nan``, zero padding, a text that
+needs escaping) goes through the slow path, value by value: same output, and errors that name the
+field. Pure: the time of arrival is an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bridge.catalog.model import Channel
+from bridge.errors import DecodeError
+from bridge.kis.template import LayoutDecoder
+from bridge.kis.values import Zone
+
+__all__ = [
+    "ChannelDecoder",
+    "Drift",
+    "Problem",
+    "Publish",
+    "Quarantined",
+    "Route",
+    "RouteOf",
+    "notice_values",
+]
+
+
+class Route:
+    """Where the records of one topic go, and how many went there."""
+
+    __slots__ = ("channel", "kind", "market", "seq", "symbol", "topic", "venue", "zone")
+
+    def __init__(self, channel: Channel, venue: str, symbol: str, topic: str, zone: Zone) -> None:
+        self.channel = channel.tr_id
+        self.market = channel.market
+        self.kind = channel.kind
+        self.venue = venue
+        self.symbol = symbol
+        self.topic = topic
+        self.zone = zone
+        self.seq = 0
+        """Records sent so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A record, or a whole frame, that does not decode; and why."""
+
+    channel: str
+    reason: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """KIS sends another width than the workbook knows; told once for each width."""
+
+    channel: str
+    width: int
+    known: tuple[int, ...]
+    treatment: str
+
+
+Problem: TypeAlias = Quarantined | Drift
+RouteOf: TypeAlias = Callable[[Channel, str, str, Zone], Route]
+"""``(channel, venue, symbol, zone)`` → the route of its topic."""
+Publish: TypeAlias = Callable[[Route, bytes], None]
+
+_NONE: tuple[Problem, ...] = ()
+_MAX_EXTRA = 64
+"""More unknown values than this in a record are not appended fields but garbage."""
+
+
+class ChannelDecoder:
+    """Decodes the frames of one market-data channel."""
+
+    def __init__(self, channel: Channel, route_of: RouteOf) -> None:
+        if channel.encrypted:
+            raise DecodeError(f"{channel.tr_id} is an account notice, not market data")
+        self.channel = channel
+        self._route_of = route_of
+        self._routes: dict[str, Route] = {}
+        self._zone = Zone(channel.timezone)
+        zones = {name: Zone(name) for name in {venue.timezone for venue in channel.venues}}
+        self._zones = {venue.prefix[1:]: zones[venue.timezone] for venue in channel.venues}
+        self._clocks = (self._zone, *zones.values())
+        self._layouts = sorted(channel.layouts, key=lambda layout: layout.width)
+        self._known = tuple(layout.width for layout in self._layouts)
+        self._widths: dict[int, tuple[LayoutDecoder, int] | None] = {
+            layout.width: (LayoutDecoder(channel, layout, layout.width), 1)
+            for layout in channel.layouts
+        }
+
+    def decode(
+        self, body: str, count: int, received_at: int, publish: Publish
+    ) -> Sequence[Problem]:
+        """Publish each record of a frame as JSON; return what could not be, and news of widths.
+
+        ``received_at`` is µs since the epoch. One bad record never loses its neighbours.
+        """
+        width, rest = divmod(body.count("^") + 1, count)
+        if rest:
+            reason = f"{body.count('^') + 1} values do not divide into {count} records"
+            return (Quarantined(self.channel.tr_id, reason, body),)
+        problems: list[Problem] = []
+        if width not in self._widths:
+            problems.append(self._meet(width))
+        met = self._widths[width]
+        if met is None:
+            reason = f"no layout has {width} values"
+            problems.append(Quarantined(self.channel.tr_id, reason, body))
+            return problems
+        layout, times = met
+        for zone in self._clocks:
+            zone.arrived(received_at)
+        routes, match, render, key = self._routes, layout.match, layout.render, layout.key
+        position = 0
+        for i in range(count * times):
+            matched = match(body, position)
+            if matched is not None:
+                position = matched.end()
+                values = matched.groups()
+                route = routes.get(values[key])
+                if route is not None:
+                    try:
+                        text = render(values, route.seq + 1, received_at, route.zone)
+                    except KeyError:  # the date is none
+                        pass
+                    else:
+                        route.seq += 1
+                        publish(route, text.encode())
+                        continue
+            raw = body.split("^")[i * layout.width : (i + 1) * layout.width]
+            if matched is None:
+                position += len("^".join(raw)) + 1
+            try:
+                route, text = self._explain(layout, raw, received_at)
+            except DecodeError as error:
+                problems.append(Quarantined(self.channel.tr_id, str(error), "^".join(raw)))
+                continue
+            route.seq += 1
+            publish(route, text.encode())
+        return problems or _NONE
+
+    def _explain(
+        self, layout: LayoutDecoder, raw: Sequence[str], received_at: int
+    ) -> tuple[Route, str]:
+        """Take the slow path; also the first record of each symbol comes this way."""
+        key, symbol = raw[layout.key], raw[layout.symbol]
+        route = self._routes.get(key)
+        if route is None:
+            if not symbol.strip() or symbol == "(null)":
+                raise DecodeError(f"{layout.fields[layout.symbol].name}: no symbol")
+            venue = self.channel.venue or self._venue(key)
+            zone = self._zones.get(key[1:4], self._zone)
+            route = self._routes[key] = self._route_of(self.channel, venue, symbol, zone)
+        return route, layout.explain(raw, route.seq + 1, received_at, route.zone)
+
+    def _venue(self, key: str) -> str:
+        """Return the exchange in an overseas key: ``DNASAAPL`` → ``nas``."""
+        venue = key[1:4].lower()
+        if len(venue) < 3 or not (venue.isascii() and venue.isalnum()):
+            raise DecodeError(f"{self.channel.key}: no exchange in {key[:16]!r}")
+        return venue
+
+    def _meet(self, width: int) -> Drift:
+        """Decide once what becomes of a width that the workbook does not know."""
+        times = next((width // known for known in self._known[::-1] if width % known == 0), 0)
+        if times > 1:
+            treatment = f"split into {times} records of {width // times}"
+            split = self._widths[width // times]
+            self._widths[width] = (split[0], times) if split else None
+        elif self._known[-1] < width <= self._known[-1] + _MAX_EXTRA:
+            self._widths[width] = (LayoutDecoder(self.channel, self._layouts[-1], width), 1)
+            treatment = f"{width - self._known[-1]} surplus values go to 'extra'"
+        else:
+            self._widths[width] = self._shortened(width)
+            treatment = "quarantined" if self._widths[width] is None else "optional tail missing"
+        return Drift(self.channel.tr_id, width, self._known, treatment)
+
+    def _shortened(self, width: int) -> tuple[LayoutDecoder, int] | None:
+        """Return the narrowest wider layout whose missing fields are all optional."""
+        for layout in self._layouts:
+            missing = layout.fields[width:]
+            if layout.width > width and missing and all(field.optional for field in missing):
+                return LayoutDecoder(self.channel, layout, width), 1
+        return None
+
+
+def notice_values(channel: Channel, count: int, body: str) -> list[Mapping[str, str]]:
+    """Return the records of a decrypted notice as path → KIS's text.
+
+    A surplus beyond the widest layout is left out; a narrower record raises, since a shifted
+    field would be an order mistaken. The error never repeats the record.
+    """
+    raw = body.split("^")
+    width, rest = divmod(len(raw), count)
+    widest = max(channel.layouts, key=lambda layout: layout.width)
+    layout = channel.layout(width) or (widest if width > widest.width else None)
+    if rest or layout is None:
+        raise DecodeError(f"{channel.tr_id}: a notice of {len(raw)} values in {count} records")
+    return [
+        {field.path: raw[start + i] for i, field in enumerate(layout.fields)}
+        for start in range(0, len(raw), width)
+    ]

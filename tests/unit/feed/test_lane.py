@@ -1,0 +1,97 @@
+"""The lane: one write a turn, waits while the broker is slow, keeps last values while it is away."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bridge.feed.lane import KindPolicy, Lane
+from bridge.kis.decode import Route
+from bridge.kis.values import Zone
+from tests.unit.feed.channels import QUOTE, TRADE
+
+ZONE = Zone("Asia/Seoul")
+TRADES = Route(TRADE, "krx", "A", "t", ZONE)
+QUOTES = Route(QUOTE, "krx", "A", "q", ZONE)
+POLICIES = {"trade": KindPolicy(retain=False), "quote": KindPolicy(conflate=True)}
+
+
+class FakeWriter:
+    def __init__(self) -> None:
+        self.ready = True
+        self.connected = True
+        self.writes: list[list[bytes]] = []
+
+    def packet(
+        self, topic: str, payload: bytes, qos: int, retain: bool, expire_s: int | None
+    ) -> bytes:
+        return b"%s:%s:%d:%d" % (topic.encode(), payload, qos, retain)
+
+    def write(self, packets: list[bytes]) -> None:
+        self.writes.append(list(packets))
+
+
+def lane_and_writer() -> tuple[Lane, FakeWriter]:
+    lane, writer = Lane(POLICIES), FakeWriter()
+    lane.attach(writer)
+    return lane, writer
+
+
+async def test_the_records_of_one_turn_leave_in_one_write() -> None:
+    lane, writer = lane_and_writer()
+    lane.arrived(1)
+    for payload in (b"1", b"2"):
+        lane.put(TRADES, payload)
+    lane.put(QUOTES, b"3")
+    assert writer.writes == []
+    await asyncio.sleep(0)
+    assert writer.writes == [[b"t:1:0:0", b"t:2:0:0", b"q:3:0:1"]]
+    assert lane.published == 3
+    assert len(lane.lags) == 1
+
+
+async def test_a_slow_broker_gets_every_trade_and_the_latest_quote() -> None:
+    lane, writer = lane_and_writer()
+    writer.ready = False
+    for payload in (b"1", b"2"):
+        lane.put(TRADES, payload)
+        lane.put(QUOTES, payload)
+    writer.ready = True
+    lane.on_ready()
+    assert writer.writes == [[b"q:2:0:1", b"t:1:0:0", b"t:2:0:0"]]
+    assert lane.backlog.conflated == 1
+    lane.put(TRADES, b"3")
+    await asyncio.sleep(0)
+    assert writer.writes[-1] == [b"t:3:0:0"]
+
+
+async def test_nothing_overtakes_what_waits() -> None:
+    lane, writer = lane_and_writer()
+    writer.ready = False
+    lane.put(TRADES, b"1")
+    writer.ready = True
+    lane.put(TRADES, b"2")
+    lane.on_ready()
+    assert writer.writes == [[b"t:1:0:0", b"t:2:0:0"]]
+
+
+async def test_a_lost_broker_gets_the_last_values_when_it_returns() -> None:
+    lane, writer = lane_and_writer()
+    lane.put(TRADES, b"1")
+    writer.connected = writer.ready = False
+    lane.on_lost()
+    for payload in (b"2", b"3"):
+        lane.put(TRADES, payload)
+    writer.connected = writer.ready = True
+    lane.on_ready()
+    await asyncio.sleep(0)
+    assert writer.writes == [[b"t:3:0:0"]]
+    assert lane.backlog.losses() == {"t": 2}
+
+
+async def test_a_long_turn_is_written_in_parts() -> None:
+    lane, writer = lane_and_writer()
+    for _ in range(40):
+        lane.put(TRADES, b"x" * 10_000)
+    assert len(writer.writes) >= 2
+    await asyncio.sleep(0)
+    assert sum(len(write) for write in writer.writes) == 40
