@@ -1,0 +1,191 @@
+"""The catalog as JSON: what ``spec compile`` writes, the wheel ships and start-up reads.
+
+One line a row, so that a change of the workbook is a readable difference. A row is the values of
+a model object in their order, without the defaults at its end. The order of the lines does not
+depend on the order of the workbook's rows, and a layout that begins another is not written twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from bridge.catalog.model import (
+    Api,
+    Catalog,
+    Channel,
+    Code,
+    Field,
+    Layout,
+    Output,
+    Param,
+    TrId,
+    Venue,
+)
+from bridge.errors import WorkbookError
+
+__all__ = ["digest", "dumps", "load", "loads"]
+
+_FORMAT = 1
+"""Goes up when the meaning of the rows changes."""
+
+
+@cache
+def load() -> Catalog:
+    """Return the catalog that this package ships."""
+    return loads(files("bridge.catalog").joinpath("kis.json").read_text(encoding="utf-8"))
+
+
+def digest(catalog: Catalog) -> str:
+    """Return the SHA-256 of the content; the digest and the version in it do not count."""
+    bare = dataclasses.replace(catalog, version="", digest="")
+    return hashlib.sha256(dumps(bare).encode()).hexdigest()
+
+
+def dumps(catalog: Catalog) -> str:
+    """Return the JSON text of a catalog; equal catalogs give equal texts."""
+    parts = {
+        "layouts": _layout_lines(catalog),
+        "channels": (_channel_line(channel) for _, channel in sorted(catalog.channels.items())),
+        "apis": (_api_line(api) for _, api in sorted(catalog.apis.items())),
+        "codes": (
+            f"{_json(name)}:{_table(_row(code) for code in rows)}"
+            for name, rows in sorted(catalog.codes.items())
+        ),
+    }
+    head = f'{{"format":{_FORMAT},\n"version":{_json(catalog.version)},\n"digest":'
+    body = ",\n".join(f'"{name}":{{\n' + ",\n".join(lines) + "}" for name, lines in parts.items())
+    return f"{head}{_json(catalog.digest)},\n{body}}}\n"
+
+
+def loads(text: str) -> Catalog:
+    """Return the catalog of such a text.
+
+    Raises :class:`WorkbookError` when it is none, or one of another version of this package.
+    """
+    try:
+        document = json.loads(text)
+        if document["format"] != _FORMAT:
+            raise WorkbookError(
+                f"the compiled catalog has format {document['format']!r}, this program reads"
+                f" {_FORMAT}: run kis-bridge spec compile"
+            )
+        layouts = _layouts(document["layouts"])
+        return Catalog(
+            version=document["version"],
+            digest=document["digest"],
+            channels={
+                tr_id: _channel(tr_id, entry, layouts)
+                for tr_id, entry in document["channels"].items()
+            },
+            apis={name: _api(entry) for name, entry in document["apis"].items()},
+            codes={
+                name: tuple(Code(*row) for row in rows) for name, rows in document["codes"].items()
+            },
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise WorkbookError(
+            f"the compiled catalog cannot be read ({error}): run kis-bridge spec compile"
+        ) from error
+
+
+def _layout_lines(catalog: Catalog) -> Iterator[str]:
+    layouts = {
+        layout.id: layout for channel in catalog.channels.values() for layout in channel.layouts
+    }
+    longest_first = sorted(
+        layouts.values(), key=lambda layout: (-len(layout.fields), layout.width, layout.id)
+    )
+    bases: list[Layout] = []
+    for layout in longest_first:
+        size = len(layout.fields)
+        base = next((base for base in bases if base.fields[:size] == layout.fields), None)
+        if base is None:
+            bases.append(layout)
+            fields = _table(_row(field) for field in layout.fields)
+        else:
+            fields = _json([base.id, size])
+        yield f"{_json(layout.id)}:[{_json([layout.width, layout.date])[1:-1]},{fields}]"
+
+
+def _channel_line(channel: Channel) -> str:
+    entry = dict(zip(Channel.__match_args__, _row(channel), strict=False))
+    entry["layouts"] = [layout.id for layout in channel.layouts]
+    if "venues" in entry:
+        entry["venues"] = [_row(venue) for venue in channel.venues]
+    return f"{_json(entry.pop('tr_id'))}:{_json(list(entry.values()))}"
+
+
+def _api_line(api: Api) -> str:
+    outputs = ",".join(
+        f"[{_json([output.name, output.array])[1:-1]},"
+        f"{_table(_row(field) for field in output.fields)}]"
+        for output in api.outputs
+    )
+    scalars: list[Any] = [api.category, api.id, api.method, api.path, api.english, api.korean]
+    scalars += [api.changes, api.pages, [_row(tr_id) for tr_id in api.tr_ids]]
+    params = _table(_row(param) for param in api.params)
+    return f"{_json(api.name)}:[{_json(scalars)[1:-1]},{params},[{outputs}]]"
+
+
+def _layouts(entries: Mapping[str, Sequence[Any]]) -> dict[str, Layout]:
+    layouts: dict[str, Layout] = {}
+    for name, (width, date, fields) in entries.items():
+        if fields and isinstance(fields[0], str):  # written longest first: the base is here
+            base, size = fields
+            rows = layouts[base].fields[:size]
+        else:
+            rows = tuple([Field(*row) for row in fields])
+        layouts[name] = Layout(name, width, rows, date)
+    return layouts
+
+
+def _channel(tr_id: str, entry: Sequence[Any], layouts: Mapping[str, Layout]) -> Channel:
+    values = dict(zip(Channel.__match_args__[1:], entry, strict=False))
+    values["layouts"] = tuple(layouts[name] for name in values["layouts"])
+    values["venues"] = tuple(Venue(*row) for row in values.get("venues", ()))
+    return Channel(tr_id, **values)
+
+
+def _api(entry: Sequence[Any]) -> Api:
+    category, name, method, path, english, korean, changes, pages, tr_ids, params, outputs = entry
+    return Api(
+        category=category,
+        id=name,
+        method=method,
+        path=path,
+        english=english,
+        korean=korean,
+        tr_ids=tuple(TrId(*row) for row in tr_ids),
+        params=tuple(Param(*row) for row in params),
+        outputs=tuple(
+            Output(block, array, tuple([Field(*row) for row in rows]))
+            for block, array, rows in outputs
+        ),
+        changes=changes,
+        pages=pages,
+    )
+
+
+def _row(item: Field | Channel | Venue | Param | TrId | Code) -> list[Any]:
+    """Return the values of an object in order, without the defaults at the end."""
+    row = [getattr(item, name) for name in item.__match_args__]
+    for field in reversed(dataclasses.fields(item)):
+        if field.default is dataclasses.MISSING or row[-1] != field.default:
+            break
+        row.pop()
+    return row
+
+
+def _table(rows: Iterator[list[Any]]) -> str:
+    lines = ",\n".join(_json(row) for row in rows)
+    return f"[\n{lines}]" if lines else "[]"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
