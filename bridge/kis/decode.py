@@ -33,7 +33,7 @@ __all__ = [
 class Route:
     """Where the records of one topic go, and how many went there."""
 
-    __slots__ = ("channel", "kind", "market", "seq", "symbol", "topic", "venue", "zone")
+    __slots__ = ("channel", "kind", "last", "market", "seq", "symbol", "topic", "venue", "zone")
 
     def __init__(self, channel: Channel, venue: str, symbol: str, topic: str, zone: Zone) -> None:
         self.channel = channel.tr_id
@@ -44,7 +44,9 @@ class Route:
         self.topic = topic
         self.zone = zone
         self.seq = 0
-        """Records sent so far."""
+        """Records so far."""
+        self.last = b""
+        """The newest record."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,12 @@ class LayoutDecoder:
     def _expression(self) -> str:
         if any(field.scale for field in self.fields):
             return r"(?!)"  # implied decimals: always value by value
-        expression = r"\^".join(f"({_FAST[field.type]})" for field in self.fields)
+        # Rates overseas come with a plus; it is no part of the number.
+        parts = [
+            (r"(?:\+(?!-))?+" if sign >= 0 else "") + f"({_FAST[field.type]})"
+            for field, sign in zip(self.fields, self._signs, strict=True)
+        ]
+        expression = r"\^".join(parts)
         if self._surplus:
             expression += rf"\^({_TEXT}(?:\^{_TEXT}){{{self._surplus - 1}}})"
         return expression + r"(?:\^|\Z)"
@@ -107,7 +112,7 @@ class LayoutDecoder:
             day = f"zone.dates[v{self._date}]"
             return f'"{{{day}[0]}}{{v{i}[:2]}}:{{v{i}[2:4]}}:{{v{i}[4:]}}{{{day}[1]}}"'
         if field.type == "time":
-            return f"{{time_of_day(v{i})}}"
+            return f"{{clocks[v{i}]}}"
         if field.type not in ("int", "decimal"):
             return f'"{{v{i}}}"'
         return f"{{v{i}}}" if sign < 0 else f'{{v{i} if v{sign} in "123" else down(v{i})}}'
@@ -130,26 +135,19 @@ class LayoutDecoder:
             f" {values}, = values\n"
             f" return f'''{_json(_tree(head | members))}'''\n"
         )
-        names: dict[str, Any] = {"down": down, "time_of_day": _Cached(time_of_day).get}
+        names: dict[str, Any] = {"down": down, "clocks": _Clocks()}
         names["extra"] = lambda joined: ",".join(string(value) for value in joined.split("^"))
         exec(compile(source, f"<layout of {tr_id}>", "exec"), names)  # noqa: S102
         render: Render = names["render"]
         return render
 
 
-class _Cached(dict[str, str]):
-    """The times of day recur from record to record."""
+class _Clocks(dict[str, str]):
+    """``HHMMSS`` → JSON; the times of a day recur from record to record."""
 
-    def __init__(self, make: Callable[[str], str]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, value: str) -> str:
-        made = self[value] = self._make(value)
-        return made
-
-    def get(self, value: str) -> str:  # type: ignore[override]
-        return self[value]
+    def __missing__(self, clock: str) -> str:
+        text = self[clock] = time_of_day(clock)
+        return text
 
 
 _Tree: TypeAlias = "dict[str, _Tree] | str"

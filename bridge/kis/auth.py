@@ -1,0 +1,353 @@
+"""KIS's two credentials, kept on disk so that KIS is asked as rarely as its rules demand.
+
+The access token opens REST, the approval key the WebSocket. KIS issues a token at most once a
+minute and tells the customer's phone each time; both live for a day. A file per app key holds the
+credential and the time of the last attempt; a lock beside it keeps two processes from both asking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import httpx
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from bridge.kis.replies import KisError, KisNotSentError, KisRefusedError
+
+__all__ = ["ApprovalKeys", "Tokens"]
+
+log = structlog.get_logger()
+
+DAY_S = 86_400.0
+_KST = timezone(timedelta(hours=9))
+_TOO_OFTEN = "EGW00133"
+_WRONG = {
+    "EGW00102": "app_key",
+    "EGW00103": "app_key",
+    "EGW00104": "app_secret",
+    "EGW00105": "app_secret",
+    "EGW00304": "app_secret",
+}
+_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+
+_HeaderText = Annotated[str, Field(pattern=r"^[\x21-\x7e]+$", max_length=4096)]
+
+
+class _Record(BaseModel):
+    """What the file holds; times are seconds since the epoch, 0 for never."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    secret: str = Field(default="", pattern=r"^[\x21-\x7e]*$", repr=False)
+    issued_at: float = Field(default=0.0, allow_inf_nan=False)
+    expires_at: float = Field(default=0.0, allow_inf_nan=False)
+    attempted_at: float = Field(default=0.0, allow_inf_nan=False)
+
+    def usable(self, now: float) -> bool:
+        """Tell whether the credential still has a while to live."""
+        margin = min(600.0, (self.expires_at - self.issued_at) / 10)
+        return bool(self.secret) and now < self.expires_at - margin
+
+
+class _TokenReply(BaseModel):
+    access_token: _HeaderText
+    expires_in: float = Field(default=DAY_S, gt=0, le=100 * DAY_S)
+    access_token_token_expired: str = ""
+
+
+class _ApprovalReply(BaseModel):
+    approval_key: _HeaderText
+
+
+class _Credential:
+    """One credential of one app key at one address; base of the two below.
+
+    ``clock`` is seconds since the epoch, ``monotonic`` the clock of deadlines.
+    """
+
+    kind: str
+    path: str
+    interval_s: float
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        rest_url: str,
+        app_key: SecretStr,
+        app_secret: SecretStr,
+        store: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._rest_url = rest_url.rstrip("/")
+        self._app_key = app_key
+        self._app_secret = app_secret
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._lock = asyncio.Lock()
+        self._record = _Record()
+        name = hashlib.sha256(f"{app_key.get_secret_value()}|{self._rest_url}".encode()).hexdigest()
+        self._file = store / f"{self.kind.replace(' ', '-')}-{name[:24]}.json"
+
+    async def _get(self, refused: SecretStr | None, deadline: float | None) -> SecretStr:
+        """Return a credential other than ``refused``, issued by whoever needed it first."""
+        if not self._fits(refused):
+            async with self._alone(deadline):
+                self._record = self._load()
+                if not self._fits(refused):
+                    await self._issue(deadline)
+        return SecretStr(self._record.secret)
+
+    def _fits(self, refused: SecretStr | None) -> bool:
+        other = refused is None or refused.get_secret_value() != self._record.secret
+        return other and self._record.usable(self._clock())
+
+    @asynccontextmanager
+    async def _alone(self, deadline: float | None) -> AsyncIterator[None]:
+        """Be the only one, in this process and beside it, who may ask KIS."""
+        try:
+            async with asyncio.timeout(self._left(deadline)):
+                await self._lock.acquire()
+        except TimeoutError:
+            raise self._too_late() from None
+        try:
+            handle = self._open_lock()
+            try:
+                while not _locked(handle):
+                    await self._wait(0.1, deadline)
+                yield
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise KisNotSentError(
+                f"cannot keep the {self.kind} in {self._file.parent}: {error.strerror}"
+            ) from error
+        finally:
+            self._lock.release()
+
+    async def _issue(self, deadline: float | None) -> None:
+        """Ask KIS, after what is left of the interval since anybody's last attempt."""
+        rest = min(self._record.attempted_at + self.interval_s - self._clock(), self.interval_s)
+        for _ in range(3):
+            if rest > 0:
+                log.info("waiting before asking KIS again", what=self.kind, seconds=round(rest, 1))
+                await self._wait(rest, deadline)
+            self._left(deadline)
+            if await self._ask():
+                return
+            rest = self.interval_s
+        raise KisNotSentError(
+            f"KIS issues no {self.kind} for now, it has been asked too often; is another program "
+            "using the same app key?",
+            msg_cd=_TOO_OFTEN,
+        )
+
+    async def _ask(self) -> bool:
+        """Ask once; False when KIS says that it was too early."""
+        before = self._record
+        now = self._clock()
+        self._save(before.model_copy(update={"attempted_at": now}))
+        try:
+            body = await self._post(self.path, self._request())
+        except _NEVER_LEFT as error:
+            self._save(before)
+            raise KisNotSentError(f"no {self.kind}: cannot connect to {self._rest_url}") from error
+        except httpx.HTTPError as error:
+            raise KisNotSentError(f"no {self.kind}: {type(error).__name__}") from error
+        if body.get("error_code") == _TOO_OFTEN:
+            return False
+        try:
+            secret, expires_at = self._read(body, now)
+        except ValidationError:
+            secret, expires_at = "", 0.0  # its text would show what KIS sent: not in a traceback
+        if not secret:
+            self._refused(body)
+        self._save(
+            _Record(secret=secret, issued_at=now, expires_at=expires_at, attempted_at=now),
+        )
+        log.info("credential issued", what=self.kind, hours=round((expires_at - now) / 3600, 1))
+        return True
+
+    async def _post(self, path: str, body: Mapping[str, str]) -> dict[str, Any]:
+        response = await self._http.post(self._rest_url + path, json=body, timeout=_TIMEOUT)
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if isinstance(answer, dict):
+            return answer
+        raise KisNotSentError(f"no {self.kind}: HTTP {response.status_code} without JSON")
+
+    def _refused(self, body: Mapping[str, Any]) -> NoReturn:
+        code = _text(body, "error_code") or _text(body, "msg_cd")
+        message = _text(body, "error_description") or _text(body, "msg1")
+        for secret in (self._app_key, self._app_secret):
+            message = message.replace(secret.get_secret_value(), "***")
+        if code in _WRONG:
+            raise KisRefusedError(
+                f"KIS refuses the {_WRONG[code]} ({code}): check it, and that it was issued for "
+                f"{self._rest_url} (paper and real trading have their own)",
+                msg_cd=code,
+                msg1=message,
+            )
+        fault: type[KisError] = KisRefusedError if code else KisNotSentError
+        reason = f"{code} {message}".strip() or "KIS's answer holds none"
+        raise fault(f"no {self.kind}: {reason}", msg_cd=code, msg1=message)
+
+    async def _wait(self, seconds: float, deadline: float | None) -> None:
+        left = self._left(deadline)
+        if left is not None and left < seconds:
+            raise self._too_late()
+        await self._sleep(seconds)
+
+    def _left(self, deadline: float | None) -> float | None:
+        if deadline is None:
+            return None
+        left = deadline - self._monotonic()
+        if left <= 0:
+            raise self._too_late()
+        return left
+
+    def _too_late(self) -> KisNotSentError:
+        return KisNotSentError(f"the deadline passes before KIS may be asked for the {self.kind}")
+
+    def _open_lock(self) -> int:
+        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file.parent.chmod(0o700)
+        return os.open(self._file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+
+    def _load(self) -> _Record:
+        try:
+            return _Record.model_validate_json(self._file.read_bytes())
+        except FileNotFoundError:
+            return _Record()
+        except ValidationError:
+            log.warning("credential file ignored, it is damaged", file=str(self._file))
+            return _Record()
+
+    def _save(self, record: _Record) -> None:
+        """Replace the file in one step; ``mkstemp`` makes it the owner's only."""
+        self._record = record
+        handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=f"{self._file.name}.")
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(record.model_dump_json())
+            Path(name).replace(self._file)
+        except BaseException:
+            Path(name).unlink()
+            raise
+
+    def _request(self) -> dict[str, str]:
+        raise NotImplementedError
+
+    def _read(self, body: Mapping[str, Any], now: float) -> tuple[str, float]:
+        """Return the credential and when it ends; raise ``ValidationError`` for anything else."""
+        raise NotImplementedError
+
+
+class Tokens(_Credential):
+    """The access token of one app key."""
+
+    kind = "token"
+    path = "/oauth2/tokenP"
+    interval_s = 60.0
+
+    async def token(
+        self, *, refresh_of: SecretStr | None = None, deadline: float | None = None
+    ) -> SecretStr:
+        """Return a token; with ``refresh_of`` (KIS said it has expired) another than that one.
+
+        ``deadline`` is on the monotonic clock. Raises :class:`KisRefusedError` when KIS does not
+        accept the app key or secret, :class:`KisNotSentError` when there is no token in time.
+        """
+        return await self._get(refresh_of, deadline)
+
+    async def revoke(self) -> None:
+        """Give the token back to KIS and forget it; nothing happens without one."""
+        async with self._alone(None):
+            record = self._load()
+            if record.secret:
+                body = self._keys("appsecret") | {"token": record.secret}
+                try:
+                    await self._post("/oauth2/revokeP", body)
+                except httpx.HTTPError as error:
+                    raise KisNotSentError(f"not revoked: {type(error).__name__}") from error
+                self._save(_Record(attempted_at=record.attempted_at))
+
+    def _request(self) -> dict[str, str]:
+        return {"grant_type": "client_credentials"} | self._keys("appsecret")
+
+    def _keys(self, secret_name: str) -> dict[str, str]:
+        return {
+            "appkey": self._app_key.get_secret_value(),
+            secret_name: self._app_secret.get_secret_value(),
+        }
+
+    def _read(self, body: Mapping[str, Any], now: float) -> tuple[str, float]:
+        reply = _TokenReply.model_validate(body)
+        return reply.access_token, min(
+            now + reply.expires_in, _korean_time(reply.access_token_token_expired, after=now)
+        )
+
+
+class ApprovalKeys(_Credential):
+    """The approval key of one app key."""
+
+    kind = "approval key"
+    path = "/oauth2/Approval"
+    interval_s = 1.0
+
+    async def key(self, refresh: bool = False) -> SecretStr:
+        """Return the key; with ``refresh`` (KIS refused it, ``OPSP0011``) another than the last.
+
+        Raises as :meth:`Tokens.token`.
+        """
+        return await self._get(SecretStr(self._record.secret) if refresh else None, None)
+
+    def _request(self) -> dict[str, str]:
+        return {
+            "grant_type": "client_credentials",
+            "appkey": self._app_key.get_secret_value(),
+            "secretkey": self._app_secret.get_secret_value(),
+        }
+
+    def _read(self, body: Mapping[str, Any], now: float) -> tuple[str, float]:
+        return _ApprovalReply.model_validate(body).approval_key, now + DAY_S
+
+
+def _korean_time(text: str, after: float) -> float:
+    """Read KIS's wall time; endless when it is unreadable or, by our clock, already over."""
+    try:
+        moment = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=_KST).timestamp()
+    except ValueError:
+        return float("inf")
+    return moment if moment > after else float("inf")
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    return value.strip() if isinstance(value, str) else ""

@@ -1,0 +1,375 @@
+"""KIS's REST calls by workbook name, each answer sorted by what is known about its effect.
+
+Nothing is ever sent twice, but for one case that KIS defines as not processed: the token has
+expired. Whoever calls decides about everything else by the exception (:mod:`bridge.kis.replies`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx
+import structlog
+from pydantic import SecretStr
+
+from bridge.catalog.model import Api, Catalog, Param, TrId
+from bridge.kis.replies import (
+    KisError,
+    KisNotProcessedError,
+    KisNotSentError,
+    KisRefusedError,
+    KisUnknownError,
+    Reply,
+)
+from bridge.kis.throttle import Priority, Throttle
+
+__all__ = ["CallCounts", "RestClient", "TokenSource", "open_http"]
+
+log = structlog.get_logger()
+
+for _name in ("httpx", "httpcore"):  # they log whole URLs, and an account number is in the query
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+CONNECT_S = 5.0
+ANSWER_S = 15.0
+
+_USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+_TOKEN_OVER = frozenset({"EGW00121", "EGW00122", "EGW00123"})
+_NOT_PROCESSED = frozenset({"EGW00201", "EGW00215"})
+_UNKNOWN = frozenset(
+    {
+        "EGW00001",
+        "EGW00002",
+        "EGW00202",
+        "EGW00203",
+        "EGW00204",  # 204 and 300 are gateway and routing faults of which KIS does not say more:
+        "EGW00300",  # whether the order went on is anybody's guess
+        "EGW00301",
+        "EGW00302",
+    }
+)
+_NEVER_LEFT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+)
+
+
+class _TokenOverError(KisRefusedError):
+    """KIS did not process the call, since the token has expired or is no more known."""
+
+
+class TokenSource(Protocol):
+    """:class:`bridge.kis.auth.Tokens` as far as calls need it."""
+
+    async def token(
+        self, *, refresh_of: SecretStr | None = None, deadline: float | None = None
+    ) -> SecretStr: ...
+
+
+@dataclass(slots=True)
+class CallCounts:
+    """What became of the calls so far; for health."""
+
+    calls: int = 0
+    """Requests sent or tried."""
+    throttled: int = 0
+    """Refused by KIS as one too many a second."""
+    not_sent: int = 0
+    refused: int = 0
+    unknown: int = 0
+
+    @property
+    def errors(self) -> int:
+        return self.not_sent + self.refused + self.unknown
+
+
+def open_http() -> httpx.AsyncClient:
+    """Return the client that calls KIS: HTTP/1.1, kept alive, blind to proxies in the environment.
+
+    Redirects are not followed: they would carry the keys elsewhere.
+    """
+    return httpx.AsyncClient(
+        headers={"user-agent": _USER_AGENT, "accept": "application/json, text/plain"},
+        limits=httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=10),
+        trust_env=False,
+    )
+
+
+class RestClient:
+    """The calls of one app. Deadlines are on the clock given, by default ``time.monotonic``."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        http: httpx.AsyncClient,
+        rest_url: str,
+        app_key: SecretStr,
+        app_secret: SecretStr,
+        tokens: TokenSource,
+        throttle: Throttle,
+        *,
+        paper: bool,
+        connect_s: float = CONNECT_S,
+        answer_s: float = ANSWER_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.counts = CallCounts()
+        self._catalog = catalog
+        self._http = http
+        self._rest_url = rest_url.rstrip("/")
+        self._app_key = app_key
+        self._app_secret = app_secret
+        self._tokens = tokens
+        self._throttle = throttle
+        self._paper = paper
+        self._connect_s = connect_s
+        self._answer_s = answer_s
+        self._monotonic = monotonic
+
+    async def call(
+        self,
+        api: str,
+        params: Mapping[str, str],
+        *,
+        variant: str = "",
+        tr_cont: str = "",
+        priority: Priority = Priority.QUERY,
+        deadline: float | None = None,
+    ) -> Reply:
+        """Make one call and return KIS's answer, success or business refusal.
+
+        ``params`` are named as on the wire (``PDNO``) or in English (``symbol``). Raises the errors
+        of :mod:`bridge.kis.replies` only; :class:`KisRefusedError` also for a call that cannot be
+        made as it is (no such call, a parameter missing), before anything is sent. Nothing is sent
+        once ``deadline`` has passed; the answer to a call that changes something is waited for
+        beyond it. Cancelled while waiting for the answer, the outcome is unknown.
+        """
+        try:
+            request = _Request.build(self._catalog, api, variant, params, self._paper)
+            return await self._carry(request, tr_cont, priority, deadline)
+        except KisNotSentError:
+            self.counts.not_sent += 1
+            raise
+        except KisNotProcessedError:
+            self.counts.throttled += 1
+            self._throttle.slow_down()
+            raise
+        except KisRefusedError:
+            self.counts.refused += 1
+            raise
+        except KisUnknownError:
+            self.counts.unknown += 1
+            raise
+
+    async def pages(
+        self,
+        api: str,
+        params: Mapping[str, str],
+        *,
+        variant: str = "",
+        priority: Priority = Priority.QUERY,
+        deadline: float | None = None,
+        limit: int = 20,
+    ) -> AsyncIterator[Reply]:
+        """Yield an answer and the pages that follow it, ``limit`` at most.
+
+        Ends after a refusal too. When the last page yielded has ``more``, the limit cut it.
+        """
+        tr_cont = ""
+        for _ in range(limit):
+            reply = await self.call(
+                api, params, variant=variant, tr_cont=tr_cont, priority=priority, deadline=deadline
+            )
+            yield reply
+            if not (reply.ok and reply.more):
+                return
+            tr_cont = "N"
+            params = {**params, **self._page_keys(api, reply)}
+        log.warning("answer cut at the page limit", api=api, pages=limit)
+
+    def _page_keys(self, api: str, reply: Reply) -> dict[str, str]:
+        """Return what leads to the next page: KIS answers the keys in lower case and padded."""
+        known = self._catalog.api(api)
+        names = [param.name for param in known.params if _is_page_key(param)] if known else []
+        answered = {name.lower(): value for name, value in reply.body.items()}
+        values = {name: answered.get(name.lower()) for name in names}
+        return {name: value.rstrip() for name, value in values.items() if isinstance(value, str)}
+
+    async def _carry(
+        self, request: _Request, tr_cont: str, priority: Priority, deadline: float | None
+    ) -> Reply:
+        token = await self._tokens.token(deadline=deadline)
+        try:
+            return await self._attempt(request, tr_cont, priority, deadline, token)
+        except _TokenOverError as over:
+            log.info("token over, taking a new one", code=over.msg_cd)
+        token = await self._tokens.token(refresh_of=token, deadline=deadline)
+        return await self._attempt(request, tr_cont, priority, deadline, token)
+
+    async def _attempt(
+        self,
+        request: _Request,
+        tr_cont: str,
+        priority: Priority,
+        deadline: float | None,
+        token: SecretStr,
+    ) -> Reply:
+        await self._throttle.acquire(priority, deadline)
+        self.counts.calls += 1
+        response = await self._send(request, tr_cont, deadline, token)
+        secrets = [self._app_key, self._app_secret, token]
+        return _read(request, response, [secret.get_secret_value() for secret in secrets])
+
+    async def _send(
+        self, request: _Request, tr_cont: str, deadline: float | None, token: SecretStr
+    ) -> httpx.Response:
+        name = request.api.name
+        headers = {
+            "content-type": "application/json; charset=utf-8",
+            "authorization": f"Bearer {token.get_secret_value()}",
+            "appkey": self._app_key.get_secret_value(),
+            "appsecret": self._app_secret.get_secret_value(),
+            "tr_id": request.tr_id,
+            "tr_cont": tr_cont,
+            "custtype": "P",
+        }
+        left = math.inf if deadline is None else deadline - self._monotonic()
+        if left <= 0:
+            raise KisNotSentError(f"{name}: the deadline has passed")
+        connect = min(self._connect_s, left)
+        # The answer to a change is worth waiting for: without it the outcome is unknown.
+        answer = self._answer_s if request.api.changes else min(self._answer_s, left)
+
+        async def hold(event: str, _: Mapping[str, Any]) -> None:
+            leaving = event == "http11.send_request_headers.started"
+            if leaving and deadline is not None and self._monotonic() >= deadline:
+                raise KisNotSentError(f"{name}: the deadline passed while connecting")
+
+        try:
+            # The outer limit is for an answer that trickles in: httpx counts from byte to byte.
+            async with asyncio.timeout(connect + answer + 0.1):
+                return await self._http.request(
+                    request.api.method,
+                    self._rest_url + request.api.path,
+                    params=request.query,
+                    json=request.body,
+                    headers=headers,
+                    timeout=httpx.Timeout(answer, connect=connect, pool=connect),
+                    extensions={"trace": hold},
+                )
+        except _NEVER_LEFT as error:
+            raise KisNotSentError(
+                f"{name}: cannot connect to {self._rest_url} ({type(error).__name__})"
+            ) from error
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise KisUnknownError(
+                f"{name}: sent, but no answer came ({type(error).__name__})"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    api: Api
+    tr_id: str
+    query: dict[str, str] | None
+    body: dict[str, str] | None
+    account: str
+    """Not to be shown in any text."""
+
+    @classmethod
+    def build(
+        cls, catalog: Catalog, name: str, variant: str, params: Mapping[str, str], paper: bool
+    ) -> _Request:
+        api = catalog.api(name)
+        if api is None:
+            raise KisRefusedError(f"no call named {name!r} in the workbook")
+        query: dict[str, str] = {}
+        body: dict[str, str] = {}
+        unused = set(params)
+        for param in api.params:
+            value = params.get(param.name, params.get(param.path, param.default))
+            given = not unused.isdisjoint({param.path, param.name})
+            unused -= {param.path, param.name}
+            if param.required and not (given or param.default or _is_page_key(param)):
+                raise KisRefusedError(
+                    f"{api.name}: the parameter {param.path!r} ({param.name}) is missing"
+                )
+            if given or param.required or value:
+                (query if param.where == "query" else body)[param.name] = value
+        if unused:
+            known = ", ".join(sorted(param.path for param in api.params))
+            raise KisRefusedError(
+                f"{api.name}: no parameter named {min(unused)!r} (there are: {known})"
+            )
+        post = api.method == "POST"
+        account = query.get("CANO") or body.get("CANO") or ""
+        tr_id = _tr_id(api, variant, paper)
+        return cls(api, tr_id, query or None, body if post else None, account)
+
+
+def _is_page_key(param: Param) -> bool:
+    return param.name.upper().startswith("CTX_AREA_")
+
+
+def _tr_id(api: Api, variant: str, paper: bool) -> str:
+    found: TrId | None = next((ids for ids in api.tr_ids if ids.variant == variant), None)
+    if found is None:
+        known = ", ".join(ids.variant or "(none)" for ids in api.tr_ids) or "no TR id at all"
+        raise KisRefusedError(f"{api.name}: no variant {variant!r} (there is: {known})")
+    tr_id = found.paper if paper else found.real
+    if not tr_id:
+        side = "paper trading" if paper else "real trading"
+        raise KisRefusedError(f"{api.name}: KIS does not offer this call in {side}")
+    return tr_id
+
+
+def _read(request: _Request, response: httpx.Response, secrets: list[str]) -> Reply:
+    """Return the answer of KIS's systems, or raise what the gateway's refusal means."""
+    name = request.api.name
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise KisUnknownError(f"{name}: HTTP {response.status_code} without a JSON object")
+    rt_cd = _text(body, "rt_cd")
+    msg_cd = _text(body, "msg_cd") or _text(body, "error_code")
+    msg1 = _text(body, "msg1") or _text(body, "error_description")
+    for secret in (*secrets, request.account):
+        msg1 = msg1.replace(secret, "***") if secret else msg1
+    if response.status_code == httpx.codes.OK and rt_cd and not _fault(rt_cd, msg_cd):
+        return Reply(
+            rt_cd=rt_cd,
+            msg_cd=msg_cd,
+            msg1=msg1,
+            body=body,
+            tr_cont=response.headers.get("tr_cont", "").strip(),
+            tr_id=response.headers.get("tr_id", "").strip(),
+        )
+    kind: type[KisError] = KisUnknownError
+    if msg_cd in _NOT_PROCESSED:
+        kind = KisNotProcessedError
+    elif msg_cd in _TOKEN_OVER:
+        kind = _TokenOverError
+    elif msg_cd.startswith("EGW") and msg_cd not in _UNKNOWN:
+        kind = KisRefusedError
+    detail = f"{msg_cd} {msg1}".strip() or f"HTTP {response.status_code}"
+    raise kind(f"{name}: {detail}", msg_cd=msg_cd, msg1=msg1)
+
+
+def _fault(rt_cd: str, msg_cd: str) -> bool:
+    """Tell a refusal by the gateway from an answer of the system behind it."""
+    return rt_cd != "0" and msg_cd.startswith("EGW")
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    return value.strip() if isinstance(value, str) else ""

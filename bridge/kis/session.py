@@ -1,0 +1,421 @@
+"""One WebSocket session with KIS as a state machine: texts and time in, events and texts out.
+
+Every KIS rule about registrations lives here: pacing, answers by (TR id, key), the learned limit,
+keys of the notices, PINGPONG, silence. Pure: no socket and no clock; ``now`` is monotonic seconds.
+Source: KIS's protocol notes and what its servers have been seen to do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass
+from typing import assert_never
+
+from bridge.errors import FrameError
+from bridge.kis.crypto import decrypt
+from bridge.kis.events import (
+    Data,
+    Dropped,
+    Event,
+    Lost,
+    Notice,
+    Refused,
+    State,
+    Subscribed,
+    Unsubscribed,
+)
+from bridge.kis.frames import Acknowledgement, DataFrame, PingPong, parse
+
+__all__ = [
+    "Data",
+    "Dropped",
+    "Event",
+    "Lost",
+    "Notice",
+    "Refused",
+    "Session",
+    "State",
+    "Subscribed",
+    "Unsubscribed",
+]
+
+IN_USE_WAIT_S = 20.0
+"""Quiet that has been seen to free an app key that KIS still counts as connected."""
+
+
+_HOLDING = frozenset({State.REQUESTED, State.LIVE, State.LEAVING})
+_WAITING_FOR_ANSWER = frozenset({State.REQUESTED, State.LEAVING})
+_REGISTER, _UNREGISTER = "1", "2"
+
+
+@dataclass(slots=True)
+class _Slot:
+    tr_id: str
+    key: str
+    order: tuple[int, int]
+    """Priority, then insertion: the smaller goes first."""
+    state: State = State.WANTED
+    wanted: bool = True
+    attempts: int = 0
+    asked_at: float = 0.0
+    serial: int = 0
+    """Number of the request that left last: KIS handles them in this order."""
+    not_before: float = 0.0
+    told: bool = False
+    """That it waits for a slot has been told."""
+    code: str = ""
+    """Why it is refused."""
+
+
+class Session:
+    """The registrations of one app key.
+
+    Feed it with :meth:`connected`, :meth:`receive`, :meth:`tick`, :meth:`disconnected`; after each,
+    send :meth:`data_to_send` in order and call :meth:`tick` no later than :meth:`next_deadline`.
+    Subscriptions outlive connections. ``notices`` are the TR ids whose bodies must be encrypted.
+    """
+
+    def __init__(
+        self,
+        approval_key: str = "",
+        *,
+        notices: frozenset[str],
+        slots: int = 41,
+        spacing_s: float = 0.12,
+        answer_s: float = 5.0,
+        attempts: int = 3,
+        silence_s: float = 120.0,
+    ) -> None:
+        self.approval_key = approval_key
+        self.limit = slots
+        """Registrations that KIS grants: ``slots`` at first, then learned downwards."""
+        self.last_message_at = 0.0
+        """When KIS last sent anything, or the connection began."""
+        self._notices = notices
+        self._spacing_s = spacing_s
+        self._answer_s = answer_s
+        self._attempts = attempts
+        self._silence_s = silence_s
+        self._slots: dict[tuple[str, str], _Slot] = {}
+        self._keys: dict[str, tuple[str, str]] = {}
+        self._echoes: deque[str] = deque(maxlen=8)
+        self._requests: deque[str] = deque()
+        self._inserted = 0
+        self._serial = 0
+        self._open = False
+        self._next_request_at = 0.0
+
+    # What health wants to know.
+
+    @property
+    def slots_used(self) -> int:
+        """Registrations that KIS holds or may hold."""
+        return sum(slot.state in _HOLDING for slot in self._slots.values())
+
+    @property
+    def live(self) -> int:
+        """Registrations that KIS has confirmed."""
+        return sum(slot.state is State.LIVE for slot in self._slots.values())
+
+    def states(self) -> dict[tuple[str, str], State]:
+        """Return every subscription, (TR id, key), with its state."""
+        return {name: slot.state for name, slot in self._slots.items()}
+
+    # What the shell tells.
+
+    def connected(self, now: float) -> list[Event]:
+        """Begin a connection; everything wanted will be requested."""
+        self._open = True
+        self._next_request_at = now
+        self.last_message_at = now
+        return self._pump(now)
+
+    def disconnected(self) -> list[Event]:
+        """Forget what died with the connection: registrations, keys, unsent texts."""
+        self._open = False
+        self._keys.clear()
+        self._echoes.clear()
+        self._requests.clear()
+        gone: list[Event] = []
+        for slot in list(self._slots.values()):
+            if not slot.wanted:
+                gone.append(self._forget(slot))
+            elif slot.state is not State.REFUSED or slot.code == "timeout":
+                _want(slot)
+        return gone
+
+    def subscribe(self, tr_id: str, key: str, now: float, priority: int = 0) -> list[Event]:
+        """Want a subscription; idempotent, and the way to try a refused one again.
+
+        The smaller ``priority`` is requested first.
+        """
+        slot = self._slots.get((tr_id, key))
+        if slot is None:
+            self._inserted += 1
+            slot = self._slots[tr_id, key] = _Slot(tr_id, key, (priority, self._inserted))
+        slot.order = (priority, slot.order[1])
+        slot.wanted = True
+        if slot.state is State.LIVE:
+            return [Subscribed(tr_id, key)]
+        if slot.state is State.REFUSED:
+            _want(slot)
+        return self._pump(now)
+
+    def unsubscribe(self, tr_id: str, key: str, now: float) -> list[Event]:
+        """Want a subscription no more; idempotent."""
+        slot = self._slots.get((tr_id, key))
+        if slot is None:
+            return [Unsubscribed(tr_id, key)]
+        slot.wanted = False
+        if slot.state not in _HOLDING:
+            return [self._forget(slot), *self._pump(now)]
+        return self._pump(now)
+
+    def receive(self, text: str, now: float) -> list[Event]:
+        """Take a text from KIS; never raises, whatever it is."""
+        self.last_message_at = now
+        try:
+            frame = parse(text)
+        except FrameError as error:
+            return [Dropped(str(error), "")]
+        if isinstance(frame, DataFrame):
+            if frame.encrypted or frame.tr_id in self._notices:
+                return [self._open_frame(frame)]
+            return [Data(frame)]
+        match frame:
+            case PingPong():
+                self._echoes.append(frame.text)
+                return []
+            case Acknowledgement():
+                return [*self._answered(frame, now), *self._pump(now)]
+            case _:  # pragma: no cover
+                assert_never(frame)
+
+    def tick(self, now: float) -> list[Event]:
+        """Let time pass: requests that are due, answers that are overdue, silence."""
+        if not self._open:
+            return []
+        if now >= self.last_message_at + self._silence_s:
+            return self._lost(Lost("silent"))
+        return [*self._give_up(now), *self._pump(now)]
+
+    def next_deadline(self) -> float | None:
+        """Return when :meth:`tick` has something to do, or None while not connected."""
+        if not self._open:
+            return None
+        deadlines = [self.last_message_at + self._silence_s]
+        room = self.slots_used < self.limit
+        for slot in self._slots.values():
+            if slot.state in _WAITING_FOR_ANSWER:
+                deadlines.append(max(slot.asked_at + self._answer_s, self._next_request_at))
+            elif (slot.state is State.WANTED and room) or _unwanted(slot):
+                deadlines.append(max(slot.not_before, self._next_request_at))
+        return min(deadlines)
+
+    def data_to_send(self) -> list[str]:
+        """Take the texts to send, PINGPONG echoes first."""
+        texts = [*self._echoes, *self._requests]
+        self._echoes.clear()
+        self._requests.clear()
+        return texts
+
+    # What KIS tells.
+
+    def _open_frame(self, frame: DataFrame) -> Event:
+        if not frame.encrypted:
+            return Dropped("a notice in plain text may be forged", frame.tr_id)
+        known = self._keys.get(frame.tr_id)
+        if known is None:
+            return Dropped("no key yet", frame.tr_id)
+        try:
+            body = decrypt(frame.body, *known)
+        except FrameError as error:
+            return Dropped(str(error), frame.tr_id)
+        if frame.tr_id in self._notices:
+            return Notice(frame.tr_id, frame.count, body)
+        return Data(DataFrame(frame.tr_id, False, frame.count, body))
+
+    def _answered(self, ack: Acknowledgement, now: float) -> list[Event]:
+        match ack.msg_cd:
+            case "OPSP8996":
+                return self._lost(Lost(ack.msg_cd, IN_USE_WAIT_S))
+            case "OPSP0010" | "OPSP0011":
+                return self._lost(Lost("OPSP0011"))
+            case "OPSP0001" | "OPSP0003":
+                slot = self._asked(ack, State.LEAVING)
+                return self._left(slot) if slot else [_unasked(ack)]
+            case "OPSP0000" | "OPSP0002":
+                return self._granted(ack)
+            case code:
+                slot = self._asked(ack, State.REQUESTED)
+                return [self._refused(slot, code, now)] if slot else [_unasked(ack)]
+
+    def _asked(self, ack: Acknowledgement, state: State) -> _Slot | None:
+        """Return whom an answer means among those waiting for one.
+
+        KIS leaves out the names in some refusals; then it is the only one that fits, or the oldest
+        notice when the code speaks of the HTS id.
+        """
+        slot = self._slots.get((ack.tr_id, ack.tr_key))
+        if slot is not None:
+            return slot if slot.state is state else None
+        waiting = [slot for slot in self._slots.values() if slot.state is state]
+        if ack.tr_id:
+            waiting = [slot for slot in waiting if slot.tr_id == ack.tr_id]
+        if ack.msg_cd == "OPSP0017":
+            waiting = [slot for slot in waiting if slot.tr_id in self._notices]
+            return min(waiting, key=lambda slot: slot.serial, default=None)
+        return waiting[0] if len(waiting) == 1 and not ack.tr_key else None
+
+    def _granted(self, ack: Acknowledgement) -> list[Event]:
+        slot = self._slots.get((ack.tr_id, ack.tr_key)) or self._asked(ack, State.REQUESTED)
+        if slot is None:
+            return [_unasked(ack)]
+        late = slot.state is State.REFUSED and slot.code == "timeout"
+        if slot.state not in _HOLDING and not (late and self.slots_used < self.limit):
+            return [_unasked(ack)]
+        if ack.key and ack.iv:
+            self._keys[slot.tr_id] = (ack.key, ack.iv)
+        if slot.state is State.LIVE or slot.state is State.LEAVING:
+            return []
+        slot.state = State.LIVE
+        self.limit = max(self.limit, self.live)
+        return [Subscribed(slot.tr_id, slot.key)] if slot.wanted else []
+
+    def _refused(self, slot: _Slot, code: str, now: float) -> Event:
+        if not slot.wanted:
+            return self._forget(slot)
+        if code == "OPSP0008":
+            before = self._held_before(slot)
+            self.limit = max(1, min(self.limit, before))
+            _want(slot)
+            slot.told = True
+            if not before:  # full with nothing of ours in it: an older session has not gone yet
+                slot.not_before = now + IN_USE_WAIT_S
+            return Refused(slot.tr_id, slot.key, code, self.limit)
+        if code == "OPSP0007" and slot.attempts < self._attempts:
+            slot.state = State.WANTED
+            slot.not_before = now + self._answer_s
+            return Dropped(f"{code}, asking again later", slot.tr_id)
+        return _refuse(slot, _plain(code))
+
+    def _held_before(self, slot: _Slot) -> int:
+        """Count what KIS held when it handled this request: it goes by the order of sending."""
+        return sum(
+            other.state is State.LIVE
+            or (other.state is State.REQUESTED and other.serial < slot.serial)
+            or (other.state is State.LEAVING and other.serial > slot.serial)
+            for other in self._slots.values()
+        )
+
+    def _left(self, slot: _Slot) -> list[Event]:
+        if not slot.wanted:
+            return [self._forget(slot)]
+        _want(slot)
+        return []
+
+    def _lost(self, lost: Lost) -> list[Event]:
+        if not self._open:
+            return []
+        self._open = False
+        return [lost]
+
+    # What is due.
+
+    def _give_up(self, now: float) -> list[Event]:
+        """Settle what has been asked often enough without an answer."""
+        events: list[Event] = []
+        for slot in list(self._slots.values()):
+            if self._overdue(slot, now) and slot.attempts >= self._attempts:
+                if slot.state is State.LEAVING:
+                    events += self._left(slot)
+                elif slot.wanted:
+                    events.append(_refuse(slot, "timeout"))
+        return events
+
+    def _pump(self, now: float) -> list[Event]:
+        """Queue the next request when its time has come; tell who waits for a slot."""
+        if not self._open:
+            return []
+        if now >= self._next_request_at:
+            due = sorted(self._slots.values(), key=lambda slot: slot.order)
+            for rule in (self._must_leave, self._must_repeat, self._may_enter):
+                slot = next((slot for slot in due if rule(slot, now)), None)
+                if slot is not None:
+                    self._request(slot, now)
+                    break
+        if self.slots_used < self.limit:
+            return []
+        waiting = [s for s in self._slots.values() if s.state is State.WANTED and not s.told]
+        for slot in waiting:
+            slot.told = True
+        return [Refused(slot.tr_id, slot.key, "OPSP0008", self.limit) for slot in waiting]
+
+    def _must_leave(self, slot: _Slot, now: float) -> bool:
+        asked_in_vain = slot.state is State.REQUESTED and self._overdue(slot, now)
+        return not slot.wanted and (slot.state is State.LIVE or asked_in_vain)
+
+    def _must_repeat(self, slot: _Slot, now: float) -> bool:
+        return self._overdue(slot, now)
+
+    def _may_enter(self, slot: _Slot, now: float) -> bool:
+        return (
+            slot.state is State.WANTED and now >= slot.not_before and self.slots_used < self.limit
+        )
+
+    def _overdue(self, slot: _Slot, now: float) -> bool:
+        return slot.state in _WAITING_FOR_ANSWER and now >= slot.asked_at + self._answer_s
+
+    def _request(self, slot: _Slot, now: float) -> None:
+        leave = slot.state is State.LEAVING or not slot.wanted
+        if leave and slot.state is not State.LEAVING:
+            slot.attempts = 0
+        slot.state = State.LEAVING if leave else State.REQUESTED
+        slot.attempts += 1
+        slot.asked_at = now
+        slot.told = False
+        self._serial += 1
+        slot.serial = self._serial
+        self._next_request_at = now + self._spacing_s
+        request = {
+            "header": {
+                "approval_key": self.approval_key,
+                "custtype": "P",
+                "tr_type": _UNREGISTER if leave else _REGISTER,
+                "content-type": "utf-8",
+            },
+            "body": {"input": {"tr_id": slot.tr_id, "tr_key": slot.key}},
+        }
+        self._requests.append(json.dumps(request))
+
+    def _forget(self, slot: _Slot) -> Unsubscribed:
+        del self._slots[slot.tr_id, slot.key]
+        return Unsubscribed(slot.tr_id, slot.key)
+
+
+def _want(slot: _Slot) -> None:
+    slot.state = State.WANTED
+    slot.attempts = 0
+    slot.not_before = 0.0
+    slot.told = False
+    slot.code = ""
+
+
+def _refuse(slot: _Slot, code: str) -> Refused:
+    slot.state = State.REFUSED
+    slot.code = code
+    return Refused(slot.tr_id, slot.key, code)
+
+
+def _unwanted(slot: _Slot) -> bool:
+    return slot.state is State.LIVE and not slot.wanted
+
+
+def _unasked(ack: Acknowledgement) -> Dropped:
+    return Dropped(f"an answer to nothing asked: {_plain(ack.msg_cd)}", _plain(ack.tr_id))
+
+
+def _plain(name: str) -> str:
+    """Return a code or TR id from the wire if it is one, since it goes into logs and topics."""
+    return name if name.isascii() and name.isalnum() and len(name) <= 16 else ""

@@ -1,0 +1,252 @@
+"""The socket around a session: carries its texts, gives it the time, connects again.
+
+Only what the network does wrong reconnects. A bug in a callback goes up to whoever runs the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+from pydantic import SecretStr
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
+
+from bridge.kis.frames import DataFrame
+from bridge.kis.replies import KisError
+from bridge.kis.session import Data, Event, Lost, Notice, Session
+
+__all__ = ["ApprovalKey", "Stream", "StreamCounts"]
+
+log = structlog.get_logger()
+
+_wire_log = logging.getLogger("bridge.kis.wire")
+_wire_log.setLevel(logging.INFO)  # at debug level websockets writes out the approval key
+
+ApprovalKey = Callable[[bool], Awaitable[SecretStr]]
+"""Gives the approval key; a new one when told True."""
+
+OPEN_S = 10.0
+CLOSE_S = 1.0
+SEND_S = 10.0
+MAX_MESSAGE = 16 * 1024 * 1024
+
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 30.0
+_LONGEST_QUIET_S = 120.0
+
+
+@dataclass(slots=True)
+class StreamCounts:
+    """What came so far; for health."""
+
+    frames: int = 0
+    """Frames of market data."""
+    bytes: int = 0
+    connections: int = 0
+    invalid_utf8: int = 0
+    last_frame_at: int = 0
+    """µs since the epoch, 0 for never."""
+
+    @property
+    def reconnects(self) -> int:
+        return max(0, self.connections - 1)
+
+
+class Stream:
+    """One WebSocket connection to KIS, kept up until :meth:`run` is cancelled.
+
+    The callbacks are called from the event loop and must not block: ``on_data`` for each frame of
+    market data and ``on_notice`` for each account notice, both with the µs since the epoch when it
+    arrived; ``on_event`` for the rest. A ``Lost`` there tells in how many seconds the next attempt
+    is made; its code is KIS's, or ``unreachable``, ``approval``, ``silent``, ``stalled``,
+    ``closed CODE``.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        session: Session,
+        approval_key: ApprovalKey,
+        *,
+        on_data: Callable[[DataFrame, int], None],
+        on_notice: Callable[[Notice, int], None],
+        on_event: Callable[[Event], None],
+        rng: random.Random | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.counts = StreamCounts()
+        self.state: Literal["stopped", "connecting", "connected", "waiting"] = "stopped"
+        self.session = session
+        self._url = url
+        self._approval_key = approval_key
+        self._on_data = on_data
+        self._on_notice = on_notice
+        self._on_event = on_event
+        self._rng = rng or random.Random()  # noqa: S311 - spreads reconnections, no secret
+        self._sleep = sleep
+        self._wake = asyncio.Event()
+        self._lost: Lost | None = None
+
+    def subscribe(self, tr_id: str, key: str, priority: int = 0) -> None:
+        """Want a subscription, now and after every reconnection."""
+        now = asyncio.get_running_loop().time()
+        self._tell(self.session.subscribe(tr_id, key, now, priority))
+        self._wake.set()
+
+    def unsubscribe(self, tr_id: str, key: str) -> None:
+        """Want a subscription no more."""
+        self._tell(self.session.unsubscribe(tr_id, key, asyncio.get_running_loop().time()))
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Stay connected until cancelled; then close politely, so that KIS frees the app key."""
+        monotonic = asyncio.get_running_loop().time
+        failures = 0
+        refresh = False
+        try:
+            while True:
+                self.state = "connecting"
+                began = monotonic()
+                lost = await self._connection(refresh)
+                refresh = lost.code == "OPSP0011"
+                failures = 1 if monotonic() - began > _LONGEST_DELAY_S else failures + 1
+                lost = Lost(lost.code, _delay(lost.retry_after, failures, self._rng))
+                self.state = "waiting"
+                log.warning("session lost", code=lost.code, retry_s=round(lost.retry_after, 1))
+                self._on_event(lost)
+                await self._sleep(lost.retry_after)
+        finally:
+            self.state = "stopped"
+
+    async def _connection(self, refresh: bool) -> Lost:
+        """Make one connection and serve it to its end; return why it ended."""
+        try:
+            self.session.approval_key = (await self._approval_key(refresh)).get_secret_value()
+        except KisError as error:
+            log.warning("no approval key", reason=str(error))
+            return Lost("approval")
+        try:
+            link = await connect(
+                self._url,
+                compression=None,
+                open_timeout=OPEN_S,
+                close_timeout=CLOSE_S,
+                ping_interval=None,  # KIS answers pings of ours with errors
+                max_size=MAX_MESSAGE,
+                # Reading never awaits between messages, so that no queue builds up; a bound would
+                # stop and start the socket at every burst.
+                max_queue=None,
+                proxy=None,
+                logger=_wire_log,
+            )
+        except InvalidURI:
+            raise
+        except (OSError, WebSocketException) as error:
+            log.info("not connected", url=self._url, reason=str(error))
+            return Lost("unreachable")
+        return await self._converse(link)
+
+    async def _converse(self, link: ClientConnection) -> Lost:
+        try:
+            _no_delay(link)
+            self.counts.connections += 1
+            self.state = "connected"
+            self._lost = None
+            log.info("session connected", url=self._url)
+            self._tell(self.session.connected(asyncio.get_running_loop().time()))
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(self._write(link))
+                await self._read(link)
+                writer.cancel()
+        finally:
+            await _close(link)
+        self._tell(self.session.disconnected())
+        return self._lost or Lost(f"closed {link.close_code}")
+
+    async def _read(self, link: ClientConnection) -> None:
+        """Hand on what comes until the connection is closed, by whichever side."""
+        counts, receive, on_data = self.counts, self.session.receive, self._on_data
+        monotonic = asyncio.get_running_loop().time
+        while True:
+            try:
+                message = await link.recv(decode=False)
+            except ConnectionClosed:
+                return
+            arrived = time.time_ns() // 1000
+            counts.bytes += len(message)
+            try:
+                text = message.decode()
+            except UnicodeDecodeError:
+                counts.invalid_utf8 += 1
+                text = message.decode(errors="replace")
+            events = receive(text, monotonic())
+            if len(events) == 1 and isinstance(event := events[0], Data):
+                counts.frames += 1
+                counts.last_frame_at = arrived
+                on_data(event.frame, arrived)
+            else:
+                self._tell(events, arrived)
+                self._wake.set()
+
+    async def _write(self, link: ClientConnection) -> None:
+        """Send what the session wants sent, when it wants it; close when it is lost."""
+        monotonic = asyncio.get_running_loop().time
+        while self._lost is None:
+            self._wake.clear()
+            self._tell(self.session.tick(monotonic()))
+            try:
+                async with asyncio.timeout(SEND_S):
+                    for text in self.session.data_to_send():
+                        await link.send(text)
+            except ConnectionClosed:
+                return
+            except TimeoutError:
+                self._lost = Lost("stalled")
+            if self._lost is None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(self.session.next_deadline()):
+                        await self._wake.wait()
+        await _close(link)
+
+    def _tell(self, events: Iterable[Event], arrived: int = 0) -> None:
+        for event in events:
+            if isinstance(event, Notice):
+                self._on_notice(event, arrived)
+            elif isinstance(event, Lost):
+                self._lost = event
+            elif isinstance(event, Data):
+                self._on_data(event.frame, arrived)
+            else:
+                self._on_event(event)
+
+
+def _delay(quiet: float, failures: int, rng: random.Random) -> float:
+    """Return how long to wait after the n-th failure in a row, never less than the quiet asked."""
+    if quiet:
+        return min(_LONGEST_QUIET_S, quiet * 1.5 ** min(failures - 1, 16)) * rng.uniform(1, 1.25)
+    return min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** min(failures - 1, 16)) * rng.uniform(
+        0.5, 1
+    )
+
+
+async def _close(link: ClientConnection) -> None:
+    """Shake hands and close; cut the line when KIS does not answer in time."""
+    try:
+        async with asyncio.timeout(CLOSE_S + 0.2):  # a full send buffer would hold it for ever
+            await link.close()
+    except TimeoutError:
+        link.transport.abort()
+
+
+def _no_delay(link: ClientConnection) -> None:
+    raw = link.transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,0 +1,159 @@
+"""How many REST calls a second an app may make, and who goes first when they wait.
+
+A call takes one of N tokens, which comes back a second later: bursts start at once, and no second
+ever sees more than N. KIS's refusal (``EGW00201``) halves N for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from bisect import insort
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+from bridge.kis.replies import KisNotSentError
+
+__all__ = ["RATES", "CallAt", "Priority", "Throttle"]
+
+RATES = {"real": 18.0, "paper": 1.0}
+"""Calls a second that KIS documents since April 2026."""
+
+_JITTER_S = 0.02
+"""What the network may press calls together on their way."""
+_RECOVERY = 0.05
+"""Part of the full rate that comes back each second after a refusal."""
+_FLOOR = 1 / 8
+"""Part of the full rate that refusals never go below."""
+
+
+class Priority(IntEnum):
+    """Who goes first: the smaller."""
+
+    CANCEL = 0
+    ORDER = 1
+    RECONCILE = 2
+    QUERY = 3
+
+
+class CallAt(Protocol):
+    """``loop.call_at`` as far as the throttle needs it."""
+
+    def __call__(self, when: float, callback: Callable[[], None], /) -> asyncio.TimerHandle: ...
+
+
+@dataclass(order=True, slots=True)
+class _Waiter:
+    priority: Priority
+    serial: int
+    deadline: float = field(compare=False)
+    granted: asyncio.Future[float] = field(compare=False)
+    """When the token was taken."""
+
+
+class Throttle:
+    """The rate of one app key.
+
+    ``clock`` gives the seconds that ``deadline`` is told in, and ``call_at`` calls back at one of
+    them; by default both are the event loop's, so that ``time.monotonic`` deadlines fit.
+    """
+
+    def __init__(
+        self,
+        per_second: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        call_at: CallAt | None = None,
+    ) -> None:
+        if per_second <= 0:
+            raise ValueError("a rate is above zero")
+        self.full_rate = per_second
+        self._clock = clock
+        self._call_at = call_at
+        self._slowed_at = -math.inf
+        self._slowed_to = per_second
+        self._taken: deque[float] = deque()
+        self._waiting: list[_Waiter] = []
+        self._serial = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def rate(self) -> float:
+        """Calls a second that are allowed now."""
+        regained = (self._clock() - self._slowed_at) * _RECOVERY * self.full_rate
+        return min(self.full_rate, self._slowed_to + regained)
+
+    @property
+    def waiting(self) -> int:
+        """Calls in the queue."""
+        return len(self._waiting)
+
+    async def acquire(
+        self, priority: Priority = Priority.QUERY, deadline: float | None = None
+    ) -> None:
+        """Wait for a token: by priority, then first come first served.
+
+        Raises :class:`KisNotSentError` when ``deadline`` passes first.
+        """
+        self._serial += 1
+        waiter = _Waiter(
+            priority,
+            self._serial,
+            math.inf if deadline is None else deadline,
+            asyncio.get_running_loop().create_future(),
+        )
+        insort(self._waiting, waiter)
+        self._serve()
+        try:
+            await waiter.granted
+        except asyncio.CancelledError:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            elif not waiter.granted.cancelled() and waiter.granted.exception() is None:
+                self._taken.remove(waiter.granted.result())  # granted while being cancelled
+            self._serve()
+            raise
+
+    def slow_down(self) -> None:
+        """Halve the rate, since KIS refused a call as one too many; it comes back by itself.
+
+        Refusals within a second of each other count once: they belong to one burst.
+        """
+        now = self._clock()
+        if now - self._slowed_at >= 1:
+            self._slowed_to = max(self.full_rate * _FLOOR, self.rate / 2)
+            self._slowed_at = now
+
+    def _serve(self) -> None:
+        """Grant what can be granted now, fail what is too late, set the timer for the rest."""
+        now = self._clock()
+        self._waiting = [waiter for waiter in self._waiting if not waiter.granted.cancelled()]
+        for late in [waiter for waiter in self._waiting if waiter.deadline <= now]:
+            self._waiting.remove(late)
+            late.granted.set_exception(
+                KisNotSentError("the deadline passed while waiting for KIS's call rate")
+            )
+        while self._waiting and self._free_at() <= now:
+            self._taken.append(now)
+            self._waiting.pop(0).granted.set_result(now)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._waiting:
+            soonest = min(waiter.deadline for waiter in self._waiting)
+            call_at = self._call_at or asyncio.get_running_loop().call_at
+            self._timer = call_at(min(soonest, self._free_at()), self._serve)
+
+    def _free_at(self) -> float:
+        """Return when a token is there."""
+        rate = self.rate
+        tokens = max(1, math.floor(rate))
+        while len(self._taken) > math.ceil(self.full_rate):
+            self._taken.popleft()
+        if len(self._taken) < tokens:
+            return -math.inf
+        return self._taken[-tokens] + tokens / rate + _JITTER_S

@@ -1,0 +1,365 @@
+"""Decoding, held against frames that KIS really sent or published.
+
+The expectation is made from the raw frame by position, with conversions written here and not in
+the product; a few frames are also written out in full, by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.catalog.compile import load
+from bridge.catalog.model import Catalog, Channel, Field
+from bridge.errors import DecodeError, FrameError
+from bridge.kis.decode import ChannelDecoder, Drift, Problem, Quarantined, Route, notice_values
+from bridge.kis.frames import DataFrame, parse
+from bridge.kis.values import Zone
+
+FRAMES = Path(__file__).parents[2] / "data" / "frames.jsonl"
+ARRIVAL = 1_771_820_109_123_456  # 2026-02-23T13:15:09.123456+09:00
+
+
+@cache
+def catalog() -> Catalog:
+    return load()
+
+
+def captured(tr_id: str = "") -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in FRAMES.read_text("utf-8").splitlines()]
+    return [row for row in rows if not tr_id or row["tr_id"] == tr_id]
+
+
+def width_of(row: dict[str, Any]) -> int:
+    """Values of a record: one captured frame declares one record and holds three."""
+    width = int(row["field_count_per_record"])
+    return 46 if width == 138 else width
+
+
+class Decoded:
+    """Decodes frames of one channel and keeps what came out."""
+
+    def __init__(self, tr_id: str) -> None:
+        channel = catalog().channel(tr_id)
+        assert channel is not None
+        self.channel = channel
+        self.published: list[tuple[str, bytes]] = []
+        self.problems: list[Problem] = []
+        self._decoder = ChannelDecoder(channel, self._route)
+
+    def _route(self, channel: Channel, venue: str, symbol: str, zone: Zone) -> Route:
+        topic = f"{channel.market}/{venue}/{channel.kind}/{symbol}"
+        return Route(channel, venue, symbol, topic, zone)
+
+    def frame(self, raw: str, received_at: int = ARRIVAL) -> list[dict[str, Any]]:
+        frame = parse(raw)
+        assert isinstance(frame, DataFrame)
+        return self.body(frame.body, frame.count, received_at)
+
+    def body(self, body: str, count: int = 1, received_at: int = ARRIVAL) -> list[dict[str, Any]]:
+        before = len(self.published)
+        self.problems += self._decoder.decode(
+            body, count, received_at, lambda r, p: self.published.append((r.topic, p))
+        )
+        return [
+            json.loads(payload, parse_float=Decimal, parse_int=Decimal)
+            for _, payload in self.published[before:]
+        ]
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, child in value.items():
+            yield from leaves(child, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for i, child in enumerate(value):
+            yield from leaves(child, f"{path}[{i}]")
+    else:
+        yield path, value
+
+
+def expected_value(field: Field, raw: str, record: dict[str, str]) -> Any:
+    """What a consumer of JSON must read for one value, said independently of the product."""
+    if raw == "(null)":
+        return None
+    if field.type in ("int", "decimal"):
+        if raw in ("", "nan", "-nan"):
+            return None
+        value = Decimal(raw)
+        falls = record.get(field.signed_by) in ("4", "5")
+        return -value if falls and value > 0 else value
+    if field.type == "time":
+        if raw in ("", "000000"):
+            return None
+        return f"{raw[0:2]}:{raw[2:4]}:{raw[4:6]}+09:00"
+    return raw
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in captured() if "CNI" not in row["tr_id"]],
+    ids=lambda row: f"{row['tr_id']}-{row['field_count_per_record']}x{row['count']}",
+)
+def test_every_captured_frame_decodes_to_its_values(row: dict[str, Any]) -> None:
+    decoded = Decoded(row["tr_id"])
+    records = decoded.frame(row["raw"])
+    values = row["raw"].split("|", 3)[3].split("^")
+    width = width_of(row)
+    assert len(records) == len(values) // width
+    assert not [problem for problem in decoded.problems if isinstance(problem, Quarantined)]
+    layout = decoded.channel.layout(width)
+    assert layout is not None
+    for number, payload in enumerate(records):
+        raw = values[number * width : (number + 1) * width]
+        named = {field.name: value for field, value in zip(layout.fields, raw, strict=False)}
+        got = dict(leaves(payload))
+        assert got.pop("channel") == row["tr_id"]
+        assert got.pop("seq") == number + 1
+        assert got.pop("received_at") == ARRIVAL
+        for field, value in zip(layout.fields, raw, strict=False):
+            if field.path == "time":
+                clock = f"T{value[0:2]}:{value[2:4]}:{value[4:6]}"
+                assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d{clock}[+-]\d\d:00", got.pop("time"))
+                continue
+            assert got.pop(field.path) == expected_value(field, value, named), field.name
+        surplus = raw[len(layout.fields) :]
+        assert [got.pop(f"extra[{i}]") for i in range(len(surplus))] == surplus
+        assert got == {}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in captured() if "CNI" in row["tr_id"]],
+    ids=lambda row: f"{row['tr_id']}-{row['field_count_per_record']}",
+)
+def test_every_captured_notice_reads_by_name(row: dict[str, Any]) -> None:
+    channel = catalog().channel(row["tr_id"])
+    assert channel is not None
+    frame = parse(row["raw"])
+    assert isinstance(frame, DataFrame)
+    [values] = notice_values(channel, frame.count, frame.body)
+    assert values["order_no"] == "0000002891"
+    assert values["symbol"] == "136480"
+    assert values["side"] == "02"
+    assert values["quantity"] == "0000000001"
+    assert values["time"] == "094941"
+    assert values["order_quantity"] == "000000001"
+    assert values["filled"] in ("1", "2")
+    if values["filled"] == "2":
+        assert values["price"] == "000003190"
+
+
+def test_a_trade_of_today_in_full() -> None:
+    [row] = [r for r in captured("H0STCNT0") if r["field_count_per_record"] == 47]
+    decoded = Decoded("H0STCNT0")
+    [trade] = decoded.frame(row["raw"])
+    assert decoded.published[0][0] == "domestic_stock/krx/trade/005930"
+    assert trade["symbol"] == "005930"
+    assert trade["time"] == "2026-09-14T15:07:46+09:00"
+    assert trade["price"] == 249250
+    assert trade["change"] == -10250
+    assert trade["change_rate"] == Decimal("-3.95")
+    assert (trade["open"], trade["high"], trade["low"]) == (249500, 254500, 248500)
+    assert (trade["ask"], trade["bid"]) == (249500, 249000)
+    assert trade["quantity"] == 1
+    assert trade["cumulative_volume"] == 14871538
+    assert trade["cumulative_value"] == 3728926343750
+
+
+def test_an_order_book_nests_best_first() -> None:
+    [row] = [r for r in captured("H0STASP0") if r["field_count_per_record"] == 62]
+    [book] = Decoded("H0STASP0").frame(row["raw"])
+    assert book["symbol"] == "088350"
+    assert book["asks"][0] == {"price": 6140, "quantity": 81678}
+    assert book["asks"][9] == {"price": 6230, "quantity": 25943}
+    assert book["bids"][0] == {"price": 6130, "quantity": 1095}
+    assert book["bids"][9] == {"price": 6040, "quantity": 8388}
+    assert book["time"] == "2026-02-23T13:14:04+09:00"
+
+
+def test_an_overseas_trade_has_its_exchanges_time_and_venue() -> None:
+    rows = captured("HDFSCNT0")
+    decoded = Decoded("HDFSCNT0")
+    first, _ = decoded.frame(rows[0]["raw"])
+    assert decoded.published[0][0] == "overseas_stock/nas/trade/AAPL"
+    assert first["time"] == "2023-05-02T09:19:12-04:00"
+    assert first["price"] == Decimal("169.7850")
+    assert first["change"] == Decimal("0.1950")
+    assert first["change_rate"] == Decimal("0.11")
+    assert b'"price":169.7850' in decoded.published[0][1]  # the zero that KIS sent is kept
+
+
+def test_an_unsigned_fall_is_signed_by_its_code() -> None:
+    raw = captured("HDFSCNT0")[0]["raw"]
+    values = raw.split("|", 3)[3].split("^")[:26]
+    values[12:15] = ["5", "0.1950", "-0.11"]
+    [trade] = Decoded("HDFSCNT0").body("^".join(values))
+    assert trade["change"] == Decimal("-0.1950")
+    assert trade["change_rate"] == Decimal("-0.11")
+    values[13] = "0.0000"
+    [flat] = Decoded("HDFSCNT0").body("^".join(values))
+    assert flat["change"] == 0
+
+
+class TestWidths:
+    def trade(self) -> list[str]:
+        [row] = [r for r in captured("H0STCNT0") if r["field_count_per_record"] == 47]
+        return str(row["raw"]).split("|", 3)[3].split("^")
+
+    def test_new_fields_at_the_end_are_kept_and_told_once(self) -> None:
+        decoded = Decoded("H0STCNT0")
+        body = "^".join([*self.trade(), "A", "(7)"])
+        for number in (1, 2):
+            [trade] = decoded.body(body)
+            assert trade["extra"] == ["A", "(7)"]
+            assert trade["price"] == 249250
+            assert trade["seq"] == number
+        [told] = decoded.problems
+        assert isinstance(told, Drift)
+        assert told.width == 49
+
+    def test_two_records_of_a_new_width(self) -> None:
+        records = Decoded("H0STCNT0").body("^".join([*self.trade(), "", *self.trade(), ""]), 2)
+        assert [trade["extra"] for trade in records] == [[""], [""]]
+
+    def test_a_missing_optional_tail_is_left_out(self) -> None:
+        [row] = [r for r in captured("H0STASP0") if r["field_count_per_record"] == 62]
+        values = row["raw"].split("|", 3)[3].split("^")[:60]
+        decoded = Decoded("H0STASP0")
+        [book] = decoded.body("^".join(values))
+        assert book["asks"][0]["price"] == 6140
+        assert isinstance(decoded.problems[0], Drift)
+
+    @pytest.mark.parametrize("width", [1, 20, 45, 200])
+    def test_other_widths_are_quarantined_with_the_raw_record(self, width: int) -> None:
+        body = "^".join((self.trade() * 5)[:width])
+        decoded = Decoded("H0STCNT0")
+        assert decoded.body(body) == []
+        quarantined = [p for p in decoded.problems if isinstance(p, Quarantined)]
+        assert [q.raw for q in quarantined] == [body]
+
+    def test_values_that_do_not_divide_are_quarantined(self) -> None:
+        decoded = Decoded("H0STCNT0")
+        assert decoded.body("^".join(self.trade()), 2) == []
+        [problem] = decoded.problems
+        assert isinstance(problem, Quarantined)
+        assert "47 values do not divide into 2" in problem.reason
+
+
+class TestOneBadRecord:
+    def test_never_loses_its_neighbours(self) -> None:
+        trade = TestWidths().trade()
+        bad = [*trade]
+        bad[2] = "12a"
+        decoded = Decoded("H0STCNT0")
+        records = decoded.body("^".join([*trade, *bad, *trade]), 3)
+        assert [record["seq"] for record in records] == [1, 2]
+        [problem] = decoded.problems
+        assert isinstance(problem, Quarantined)
+        assert problem.reason == "STCK_PRPR: no number: '12a'"
+        assert problem.raw == "^".join(bad)
+
+    def test_without_a_symbol_has_no_topic(self) -> None:
+        trade = TestWidths().trade()
+        decoded = Decoded("H0STCNT0")
+        assert decoded.body("^".join(["", *trade[1:]])) == []
+        assert isinstance(decoded.problems[0], Quarantined)
+
+    def test_with_an_impossible_date_keeps_its_time(self) -> None:
+        trade = TestWidths().trade()
+        trade[33] = "20261345"
+        [record] = Decoded("H0STCNT0").body("^".join(trade))
+        assert record["time"] == "2026-02-23T15:07:46+09:00"
+        assert record["business_date"] == "20261345"
+
+    def test_of_an_overseas_channel_without_an_exchange_is_quarantined(self) -> None:
+        values = captured("HDFSCNT0")[0]["raw"].split("|", 3)[3].split("^")[:26]
+        decoded = Decoded("HDFSCNT0")
+        assert decoded.body("^".join(["D", *values[1:]])) == []
+        assert isinstance(decoded.problems[0], Quarantined)
+
+
+def test_values_that_json_must_escape() -> None:
+    values = next(r["raw"] for r in captured("H0STMKO0")).split("|", 3)[3].split("^")
+    values[2] = 'halted "by hand" \\ 사유'
+    [record] = Decoded("H0STMKO0").body("^".join(values))
+    assert 'halted "by hand" \\ 사유' in dict(leaves(record)).values()
+
+
+market_frames = [row for row in captured() if "CNI" not in row["tr_id"]]
+odd_values = st.one_of(
+    st.sampled_from(
+        ["", "nan", "-nan", "(null)", "+5", "-0", "007", "1.", ".5", "000000", "246060"]
+    ),
+    st.text(max_size=6).filter(lambda text: "^" not in text),
+    st.decimals(allow_nan=False, allow_infinity=False, places=2).map(lambda d: f"{d:f}"),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(market_frames), st.data())
+def test_any_values_decode_or_are_quarantined(row: dict[str, Any], data: st.DataObject) -> None:
+    decoded = Decoded(row["tr_id"])
+    values = row["raw"].split("|", 3)[3].split("^")
+    for place in data.draw(st.lists(st.integers(0, len(values) - 1), min_size=1, max_size=4)):
+        values[place] = data.draw(odd_values)
+    records = decoded.body("^".join(values), row["count"])
+    lost = [p for p in decoded.problems if isinstance(p, Quarantined)]
+    assert len(records) + len(lost) == len(values) // width_of(row)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(market_frames), st.data())
+def test_the_fast_and_the_slow_path_say_the_same(row: dict[str, Any], data: st.DataObject) -> None:
+    decoded = Decoded(row["tr_id"])
+    values = row["raw"].split("|", 3)[3].split("^")
+    width = width_of(row)
+    for place in data.draw(st.lists(st.integers(0, width - 1), max_size=3)):
+        values[place] = data.draw(odd_values)
+    channel = decoded.channel
+    fast = Decoded(row["tr_id"])
+    for _ in range(2):  # the first record of a symbol always takes the slow path
+        fast.body("^".join(values[:width]))
+    slow_only = replace(
+        channel,
+        layouts=tuple(
+            # an implied decimal point in one field keeps the whole layout off the fast path
+            replace(layout, fields=(*layout.fields[:-1], replace(layout.fields[-1], scale=1)))
+            if layout.fields[-1].type not in ("int", "decimal")
+            else layout
+            for layout in channel.layouts
+        ),
+    )
+    slow = Decoded(row["tr_id"])
+    slow._decoder = ChannelDecoder(slow_only, slow._route)
+    for _ in range(2):
+        slow.body("^".join(values[:width]))
+    assert fast.published == slow.published
+
+
+def test_a_notice_is_no_market_data() -> None:
+    channel = catalog().channel("H0STCNI0")
+    assert channel is not None
+    with pytest.raises(DecodeError, match="notice"):
+        ChannelDecoder(channel, lambda *_: pytest.fail("no route for a notice"))
+
+
+def test_a_notice_of_a_width_that_shifts_its_fields_is_refused() -> None:
+    channel = catalog().channel("H0STCNI0")
+    assert channel is not None
+    with pytest.raises(FrameError) as caught:
+        notice_values(channel, 1, "^".join("secret" for _ in range(22)))
+    assert "secret" not in str(caught.value)
+    [values] = notice_values(channel, 1, "^".join(str(i) for i in range(30)))
+    assert values["quantity"] == "9"
+    assert values["order_quantity"] == "16"

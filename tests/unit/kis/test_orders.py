@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.catalog.compile import load
+from bridge.catalog.model import Catalog
+from bridge.errors import DecodeError, WorkbookError
+from bridge.kis.orders import (
+    Accepted,
+    Call,
+    Rejected,
+    Unreadable,
+    change,
+    notice,
+    order_types,
+    outcome,
+    place,
+    venues,
+)
+from bridge.kis.replies import Reply
+
+CATALOG = load()
+TYPES = order_types(CATALOG)
+ACCOUNT = "12345678-01"
+
+
+def buy(catalog: Catalog = CATALOG, **fields: Any) -> Call:
+    values: dict[str, Any] = {
+        "account": ACCOUNT,
+        "side": "buy",
+        "venue": "krx",
+        "symbol": "005930",
+        "order_type": TYPES["krx"]["limit"],
+        "quantity": 10,
+        "price": Decimal(71900),
+        "condition_price": None,
+    }
+    return place(catalog, **(values | fields))
+
+
+def test_a_new_order_on_the_wire() -> None:
+    call = buy()
+    assert (call.api, call.variant) == ("domestic_stock/order_cash", "buy")
+    assert call.params == {
+        "CANO": "12345678",
+        "ACNT_PRDT_CD": "01",
+        "PDNO": "005930",
+        "ORD_DVSN": "00",
+        "ORD_QTY": "10",
+        "ORD_UNPR": "71900",
+        "EXCG_ID_DVSN_CD": "KRX",
+    }
+    assert "12345678" not in repr(call)
+
+
+def test_market_stop_and_venues_on_the_wire() -> None:
+    market = buy(order_type=TYPES["sor"]["market"], price=None, venue="sor", side="sell")
+    assert market.variant == "sell"
+    assert (market.params["ORD_DVSN"], market.params["ORD_UNPR"]) == ("01", "0")
+    assert market.params["EXCG_ID_DVSN_CD"] == "SOR"
+    stop = buy(order_type=TYPES["nxt"]["stop_limit"], condition_price=Decimal(70000), venue="nxt")
+    assert (stop.params["ORD_DVSN"], stop.params["CNDT_PRIC"]) == ("22", "70000")
+
+
+def test_changes_on_the_wire() -> None:
+    fields: dict[str, Any] = {
+        "account": ACCOUNT,
+        "venue": "krx",
+        "org_no": "91254",
+        "order_no": "0000063291",
+        "order_type": TYPES["krx"]["limit"],
+    }
+    modify = change(CATALOG, kind="modify", quantity=None, price=Decimal(72000), **fields)
+    assert modify.api == "domestic_stock/order_rvsecncl"
+    assert modify.params == {
+        "CANO": "12345678",
+        "ACNT_PRDT_CD": "01",
+        "KRX_FWDG_ORD_ORGNO": "91254",
+        "ORGN_ODNO": "0000063291",
+        "ORD_DVSN": "00",
+        "RVSE_CNCL_DVSN_CD": "01",
+        "ORD_QTY": "0",
+        "ORD_UNPR": "72000",
+        "QTY_ALL_ORD_YN": "Y",
+        "EXCG_ID_DVSN_CD": "KRX",
+    }
+    cancel = change(CATALOG, kind="cancel", quantity=3, price=None, **fields)
+    assert cancel.params["RVSE_CNCL_DVSN_CD"] == "02"
+    assert (cancel.params["ORD_QTY"], cancel.params["QTY_ALL_ORD_YN"]) == ("3", "N")
+    assert cancel.params["ORD_UNPR"] == "0"
+    stop = change(
+        CATALOG,
+        kind="modify",
+        quantity=None,
+        price=Decimal(1),
+        condition_price=Decimal(2),
+        **fields,
+    )
+    assert stop.params["CNDT_PRIC"] == "2"
+
+
+def test_order_types_come_from_the_workbook() -> None:
+    assert TYPES["krx"]["limit"].priced
+    assert not TYPES["krx"]["market"].priced
+    assert TYPES["krx"]["stop_limit"].conditional
+    assert "market" not in TYPES["nxt"]
+    assert not {name for name, kind in TYPES["sor"].items() if kind.conditional}
+    for types in TYPES.values():
+        for name, kind in types.items():
+            wanted = "limit" in name and name not in ("best_limit", "top_priority_limit")
+            assert kind.priced is (wanted or name == "after_hours_single_price"), name
+
+
+def test_paper_knows_one_venue() -> None:
+    assert venues(paper=True) == ("krx",)
+    assert venues(paper=False) == ("krx", "nxt", "sor")
+
+
+def test_a_workbook_without_what_is_needed_is_named() -> None:
+    order = CATALOG.apis["domestic_stock/order_cash"]
+    without = replace(order, params=tuple(p for p in order.params if p.path != "symbol"))
+    with pytest.raises(WorkbookError, match=r"order_cash has no path 'symbol'"):
+        buy(replace(CATALOG, apis={without.name: without}))
+    with pytest.raises(WorkbookError, match="order_cash"):
+        buy(replace(CATALOG, apis={}))
+    with pytest.raises(WorkbookError, match="'order_type_krx'"):
+        order_types(replace(CATALOG, codes={}))
+    with pytest.raises(WorkbookError, match="has no 'limit'"):
+        buy(replace(CATALOG, codes={}))
+
+
+def reply(output: object, rt_cd: str = "0") -> Reply:
+    return Reply(rt_cd, "APBK0013", "주문 전송 완료   ", {"rt_cd": rt_cd, "output": output})
+
+
+def test_answers() -> None:
+    call = buy()
+    words = {"rt_cd": "0", "msg_cd": "APBK0013", "msg1": "주문 전송 완료"}
+    output = {"KRX_FWDG_ORD_ORGNO": "91254", "ODNO": "0000063291", "ORD_TMD": "094745"}
+    expected = Accepted("0000063291", "91254", words)
+    assert outcome(CATALOG, call, reply(output)) == expected
+    assert outcome(CATALOG, call, reply([output])) == expected
+    rejected = outcome(CATALOG, call, reply(output, "7"))
+    assert rejected == Rejected(words | {"rt_cd": "7"})
+
+
+@pytest.mark.parametrize("output", [None, {}, [], "x", {"ODNO": ""}, {"ODNO": "0000"}, {"ODNO": 7}])
+def test_success_without_an_order_number_is_unreadable(output: object) -> None:
+    assert isinstance(outcome(CATALOG, buy(), reply(output)), Unreadable)
+
+
+RAW: dict[str, str] = {
+    "account": "1234567801",
+    "order_no": "0000002891",
+    "original_order_no": "",
+    "side": "02",
+    "modify_cancel": "0",
+    "symbol": "136480",
+    "quantity": "0000000001",
+    "price": "000003190",
+    "time": "094941",
+    "rejected": "0",
+    "filled": "2",
+    "acceptance": "2",
+    "order_quantity": "000000010",
+}
+
+
+def test_a_fill_takes_the_filled_quantity_not_the_ordered() -> None:
+    found = notice(RAW)
+    assert (found.kind, found.quantity, found.price) == ("fill", 1, Decimal(3190))
+    assert (found.side, found.order_no, found.original_order_no) == ("buy", "0000002891", "")
+    assert "1234567801" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"filled": "1", "acceptance": "1"}, "taken"),
+        ({"filled": "1", "rejected": "1"}, "rejected"),
+        ({"filled": "1", "acceptance": "3"}, "cancelled"),
+        (
+            {"filled": "1", "modify_cancel": "1", "acceptance": "2", "original_order_no": "7"},
+            "modified",
+        ),
+        (
+            {"filled": "1", "modify_cancel": "2", "acceptance": "2", "original_order_no": "7"},
+            "cancelled",
+        ),
+        (
+            {"filled": "1", "modify_cancel": "2", "acceptance": "1", "original_order_no": "7"},
+            "taken",
+        ),
+    ],
+)
+def test_kinds(fields: dict[str, str], kind: str) -> None:
+    assert notice(RAW | fields).kind == kind
+
+
+def test_both_layouts_of_the_recorded_notices_read_the_same() -> None:
+    channel = CATALOG.channel("H0STCNI0")
+    assert channel is not None
+    assert {layout.width for layout in channel.layouts} == {26, 23}
+    for layout in channel.layouts:
+        assert {field.path for field in layout.fields} >= RAW.keys()
+    old = channel.layout(23)
+    assert old is not None
+    body = (
+        "HTS ID^0000000000^0000002891^^02^0^00^0^136480^0000000001^000003190^094941^0^2^2^06010^"
+        "000000001^000^하림^10^^하림^000000000"
+    )
+    values = {f.path: v for f, v in zip(old.fields, body.split("^"), strict=True)}
+    assert (notice(values).kind, notice(values).price) == ("fill", Decimal(3190))
+
+
+def test_a_broken_notice_names_the_path_only() -> None:
+    with pytest.raises(DecodeError, match="'price'"):
+        notice(RAW | {"price": "12x"})
+    with pytest.raises(DecodeError, match="'quantity'"):
+        notice(RAW | {"quantity": "1.5"})
+    with pytest.raises(DecodeError, match="'order_no'"):
+        notice({k: v for k, v in RAW.items() if k != "order_no"})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(list(RAW)), st.text(max_size=12)))
+def test_random_values_raise_nothing_else(fields: dict[str, str]) -> None:
+    with suppress(DecodeError):
+        assert notice(RAW | fields).quantity >= 0
