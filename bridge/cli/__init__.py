@@ -1,0 +1,148 @@
+"""The command line: the table of commands; each module is imported when its command runs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
+
+from bridge import __version__
+from bridge.errors import BridgeError, ConfigError, WorkbookError
+
+__all__ = ["COMMANDS", "app", "main"]
+
+COMMANDS: Final = {
+    "demo": ("bridge.cli.demo:demo", "Everything on this machine, no account needed."),
+    "run": ("bridge.cli.run:run", "The bridge itself: KIS to MQTT, MQTT to KIS."),
+    "simulate": ("bridge.cli.simulate:simulate", "A KIS that runs here, for any KIS client."),
+    "check": ("bridge.cli.check:check", "Test configuration, credentials, broker and clock."),
+    "decode": ("bridge.cli.decode:decode", "Raw frames on standard input to JSON lines."),
+    "watch": ("bridge.cli.watch:watch", "Live table of what arrives over MQTT."),
+    "subscribe": ("bridge.cli.requests:subscribe", "Ask a running bridge for symbols."),
+    "unsubscribe": ("bridge.cli.requests:unsubscribe", "Let go of symbols."),
+    "query": ("bridge.cli.requests:query", "A read-only REST call of KIS, through the bridge."),
+    "halt": ("bridge.cli.requests:halt", "Stop all orders."),
+    "resume": ("bridge.cli.requests:resume", "Allow orders again."),
+    "order": ("bridge.cli.order:app", "Place, modify, cancel and list orders."),
+    "spec": ("bridge.cli.spec:app", "The workbook: check, compile, show."),
+    "bench": ("bridge.cli.bench:bench", "Measure speed, CPU, latency and loss."),
+}
+"""Name → where it is, and its line in ``--help``."""
+
+
+class _Commands(TyperGroup):
+    """Puts the real command in the place of its line when it is called for."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in COMMANDS:
+            self.commands[args[0]] = _load(args[0])
+        return super().resolve_command(ctx, args)
+
+
+def _load(name: str) -> Any:
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    target = getattr(importlib.import_module(module), attribute)
+    if isinstance(target, typer.Typer):
+        command: Any = get_group(target)
+    else:
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(name)(target)
+        command = get_command(single)
+    command.name = name
+    return command
+
+
+# Help stays plain text: the rich one costs half of the start-up.
+app = typer.Typer(
+    name="kis-bridge",
+    cls=_Commands,
+    help="KIS real-time data and orders over MQTT.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kis-bridge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def _line(name: str, text: str) -> None:
+    def stand_in() -> None:
+        raise AssertionError(f"{name} was not loaded")
+
+    app.command(name, help=text)(stand_in)
+
+
+for _name, (_, _text) in COMMANDS.items():
+    _line(_name, _text)
+
+
+def main() -> None:
+    """Run the command line and end the process with the contract's exit code."""
+    try:
+        # standalone_mode=False: a command's Exit comes back as its code, errors come as they are.
+        result = app(standalone_mode=False, prog_name="kis-bridge")
+        sys.stdout.flush()
+        code = result if isinstance(result, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except BrokenPipeError:
+        # The reader has left, as `| head` does; nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception as error:
+        leaves = _leaves(error)
+        culprit = next((leaf for leaf in leaves if not isinstance(leaf, BridgeError)), leaves[0])
+        expected = isinstance(culprit, BridgeError | typer.TyperException)
+        if not expected and os.environ.get("KIS_BRIDGE_DEBUG"):
+            raise
+        code = _report(culprit)
+    sys.exit(code)
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    """Return what went wrong, taken out of a task group's wrapping; a bug hides nowhere in it."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]
+
+
+def _report(error: BaseException) -> int:
+    """Write one line on standard error and return the exit code."""
+    match error:
+        case ConfigError() | WorkbookError():
+            text, code = str(error), 2
+        case BridgeError():
+            text, code = str(error), 1
+        case typer.TyperException():
+            text, code = error.format_message().rstrip("."), error.exit_code
+            if "\n" in text:
+                # A help text: the command was called without what it needs.
+                sys.stderr.write(f"{text}\n")
+                return code
+            if (context := getattr(error, "ctx", None)) is not None:
+                text += f" (see {context.command_path} --help)"
+        case _:
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            text = f"internal error: {what} (run with KIS_BRIDGE_DEBUG=1 for the traceback)"
+            code = 1
+    sys.stderr.write(f"kis-bridge: {text}\n")
+    return code

@@ -1,0 +1,200 @@
+"""What ``check`` tries over the network; each probe gives a row of its table."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from secrets import token_hex
+from typing import Final, Literal
+
+import httpx
+
+from bridge.catalog.model import Catalog
+from bridge.config import Account, App, Config, Mqtt
+from bridge.errors import BridgeError, BrokerError
+from bridge.kis.auth import Tokens
+from bridge.kis.rest import RestClient
+from bridge.kis.throttle import Throttle
+from bridge.mqtt.client import ControlClient, Message
+from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.topics import Topics
+
+__all__ = ["Finding", "app", "bounded", "broker", "clock", "ok", "problem"]
+
+LIMIT_S: Final = 5.0
+SLOW_MS: Final = 5.0
+STALL_MS: Final = 25.0
+"""A delayed TCP acknowledgement is 40 ms; Nagle's algorithm makes a message wait for it."""
+MESSAGES: Final = 100
+NODELAY: Final = "set_tcp_nodelay true in mosquitto.conf; or a nearer broker"
+CLOCK_S: Final = 2.0
+"""The Date header has whole seconds; orders expire by this clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row of the table."""
+
+    what: str
+    status: Literal["ok", "problem"]
+    detail: str
+    mend: str = ""
+
+
+def ok(what: str, detail: str) -> Finding:
+    return Finding(what, "ok", detail)
+
+
+def problem(what: str, detail: str, mend: str = "") -> Finding:
+    return Finding(what, "problem", detail, mend)
+
+
+async def bounded(what: str, attempt: Awaitable[Finding]) -> Finding:
+    """Turn a late answer, and any error of ours, into a row."""
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            return await attempt
+    except TimeoutError:
+        return problem(what, f"no answer within {LIMIT_S:g} s")
+    except BridgeError as error:
+        return problem(what, str(error))
+
+
+async def broker(mqtt: Mqtt, url: str) -> Finding:
+    """Measure the way through the broker as readers of market data see it.
+
+    Two connections, because Nagle's algorithm shows only towards a client that just listens.
+    """
+    if mqtt.embedded:
+        return ok("broker", "embedded; it starts with the bridge")
+    endpoint = Endpoint.parse(
+        url,
+        username=mqtt.username or "",
+        password=mqtt.password,
+        ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
+    )
+    name = f"kis-bridge-check-{token_hex(4)}"
+    writer = ControlClient([endpoint], client_id=f"{name}-w", clean=True, leave_s=0.5)
+    reader = ControlClient([endpoint], client_id=f"{name}-r", clean=True, leave_s=0.5)
+    topic = f"{Topics(mqtt.base_topic).base}/bridge/check/{name}"
+    arrived: asyncio.Queue[float] = asyncio.Queue()
+
+    async def take(message: Message) -> None:
+        arrived.put_nowait(time.monotonic())
+        message.ack()
+
+    reader.subscribe(topic, 0, take)
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(client.run()) for client in (writer, reader)]
+        try:
+            await writer.wait_connected(fail_fast=True)
+            await reader.wait_connected(fail_fast=True)
+            sent = []
+            for _ in range(MESSAGES):
+                sent.append(time.monotonic())
+                await writer.publish(topic, bytes(100), qos=0, expiry_s=10)
+                await asyncio.sleep(0.001)
+            trips = [(await arrived.get() - at) * 1000 for at in sent]
+        except BrokerError as error:
+            return problem("broker", str(error), "check mqtt.url, mqtt.username and the broker")
+        finally:
+            for task in running:
+                task.cancel()
+    median, worst = statistics.median(trips), max(trips)
+    detail = f"{url}: MQTT through it in {median:.1f} ms (median), {worst:.1f} ms (worst)"
+    if median > SLOW_MS or worst - median > STALL_MS:
+        return problem("broker", detail, NODELAY)
+    return ok("broker", detail)
+
+
+async def clock(http: httpx.AsyncClient, rest_url: str) -> Finding:
+    """Compare this machine's clock with the Date header of KIS's server."""
+    before = datetime.now(UTC)
+    try:
+        response = await http.get(rest_url, timeout=LIMIT_S)
+    except httpx.HTTPError as error:
+        return problem(
+            "clock",
+            f"cannot reach {rest_url} ({type(error).__name__})",
+            "check the network, kis.environment and kis.rest_url",
+        )
+    now = before + (datetime.now(UTC) - before) / 2
+    try:
+        theirs = parsedate_to_datetime(response.headers.get("date", ""))
+    except ValueError:
+        return ok("clock", f"not compared: {rest_url} does not tell its time")
+    # Their second has begun up to a second ago.
+    ahead = (now - theirs).total_seconds() - 0.5
+    if abs(ahead) > CLOCK_S:
+        side = "ahead of" if ahead > 0 else "behind"
+        return problem(
+            "clock",
+            f"{abs(ahead):.0f} s {side} KIS",
+            "synchronise this machine's clock (NTP)",
+        )
+    return ok("clock", f"within {CLOCK_S:g} s of KIS")
+
+
+async def app(
+    config: Config, key: App, catalog: Catalog | None, http: httpx.AsyncClient
+) -> list[Finding]:
+    """Take a token, and ask for the balance of each account that uses this app key."""
+    kis = config.kis
+    tokens = Tokens(http, kis.rest_url, key.app_key, key.app_secret, kis.state_dir)
+    rows = [await bounded(f"credentials {key.alias}", _token(tokens, key))]
+    if catalog is None or rows[0].status == "problem":
+        return rows
+    client = RestClient(
+        catalog,
+        http,
+        kis.rest_url,
+        key.app_key,
+        key.app_secret,
+        tokens,
+        Throttle(kis.rest_per_second),
+        paper=kis.environment != "real",
+    )
+    mine = [account for account in kis.accounts if account.app == key.alias]
+    return rows + [
+        await bounded(f"account {account.alias}", _account(client, account)) for account in mine
+    ]
+
+
+async def _token(tokens: Tokens, key: App) -> Finding:
+    await tokens.token(deadline=time.monotonic() + LIMIT_S)
+    return ok(f"credentials {key.alias}", "KIS gave a token, or one is kept")
+
+
+async def _account(client: RestClient, account: Account) -> Finding:
+    """Ask for the stock balance: the cheapest call that shows the account belongs to the key."""
+    what = f"account {account.alias}"
+    if account.product_code in ("03", "08"):
+        return ok(what, "not asked for: it is no stock account")
+    reply = await client.call(
+        "domestic_stock/inquire_balance",
+        {
+            "CANO": account.cano.get_secret_value(),
+            "ACNT_PRDT_CD": account.product_code,
+            "AFHR_FLPR_YN": "N",
+            "INQR_DVSN": "02",
+            "UNPR_DVSN": "01",
+            "FUND_STTL_ICLD_YN": "N",
+            "FNCG_AMT_AUTO_RDPT_YN": "N",
+            "PRCS_DVSN": "01",
+        },
+        deadline=time.monotonic() + LIMIT_S,
+    )
+    if reply.ok:
+        return ok(what, "KIS answers for it")
+    return problem(
+        what,
+        f"KIS refuses: {reply.msg_cd} {reply.msg1.strip()}",
+        "check its number, and that its app key was issued for it",
+    )

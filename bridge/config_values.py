@@ -1,0 +1,181 @@
+"""What a value of the configuration may be: secrets, numbers, paths, URLs, names."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    Strict,
+    StringConstraints,
+    ValidationInfo,
+)
+
+from bridge.mqtt.topics import Topics
+
+__all__ = [
+    "Alias",
+    "Amount",
+    "BrokerUrl",
+    "ClientName",
+    "Count",
+    "ExistingFile",
+    "Flag",
+    "FromEnvironment",
+    "Key",
+    "Level",
+    "Location",
+    "Reading",
+    "RestUrl",
+    "Secret",
+    "Several",
+    "Topic",
+    "TrId",
+    "WsUrl",
+    "open_to_others",
+]
+
+
+@dataclass(slots=True)
+class Reading:
+    """What validators need to know about where the values come from (pydantic's context)."""
+
+    environ: Mapping[str, str]
+    folder: Path = field(default_factory=Path)
+    """Relative paths start here: the folder of the file."""
+    private: bool = True
+    """Nobody but the owner can read the file, so it may hold secrets."""
+    path: Path | None = None
+
+
+class FromEnvironment(str):
+    """A text that came from an environment variable: private, whatever the file's mode."""
+
+    __slots__ = ()
+
+
+def open_to_others(path: Path) -> bool:
+    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+def _secret(value: object, info: ValidationInfo) -> object:
+    """Resolve ``{ env = … }`` and ``{ file = … }``; take a plain text from private places only."""
+    reading: Reading | None = info.context
+    if isinstance(value, str) and reading is not None and not isinstance(value, FromEnvironment):
+        if not reading.private:
+            raise ValueError(
+                "a plain secret in a file that others can read "
+                f'(chmod 600 {reading.path}, or {{ env = "NAME" }})'
+            )
+    elif isinstance(value, Mapping) and reading is not None:
+        match dict(value):
+            case {"env": str(name), **rest} if not rest:
+                if not (value := reading.environ.get(name, "").strip()):
+                    raise ValueError(f"environment variable {name} is not set")
+            case {"file": str(name), **rest} if not rest:
+                value = _secret_file(reading.folder / Path(name).expanduser())
+            case _:
+                raise ValueError('must be { env = "NAME" } or { file = "PATH" }')
+    elif not isinstance(value, str | SecretStr):
+        raise ValueError('must be { env = "NAME" }, { file = "PATH" } or a text')
+    if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
+        raise ValueError("must not be empty")
+    return str(value) if isinstance(value, str) else value
+
+
+def _secret_file(path: Path) -> str:
+    try:
+        if open_to_others(path):
+            raise ValueError(f"{path} can be read by others: chmod 600 {path}")
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8 text") from None
+
+
+def _number(value: object, info: ValidationInfo) -> object:
+    """Keep numbers from being written as text in the file; the environment has only text."""
+    text = isinstance(value, str) and not isinstance(value, FromEnvironment)
+    if isinstance(value, bool) or (text and info.context is not None):
+        raise ValueError("must be a number")
+    return str(value) if isinstance(value, str) else value
+
+
+def _path(value: Path, info: ValidationInfo) -> Path:
+    reading: Reading | None = info.context
+    return (reading.folder if reading else Path()) / value.expanduser()
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"no such file: {path}")
+    return path
+
+
+def _url(schemes: tuple[str, ...]) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            port = parts.port
+        except ValueError:
+            raise ValueError(f"must be a URL ({', '.join(schemes)})") from None
+        if parts.scheme not in schemes or not parts.hostname or port == 0:
+            raise ValueError(f"must be {' or '.join(f'{s}://HOST:PORT' for s in schemes)}")
+        if parts.username is not None:
+            raise ValueError("must not hold a user name or password; they have keys of their own")
+        if parts.query or parts.fragment or re.search(r"\s", value):
+            raise ValueError("must not hold blanks, '?' or '#'")
+        if parts.scheme.startswith("mqtt") and parts.path.strip("/"):
+            raise ValueError("nothing may follow the port")
+        return value.rstrip("/")
+
+    return check
+
+
+def _topic(value: str) -> str:
+    try:
+        Topics(value)
+    except ValueError:
+        raise ValueError(
+            "must be levels separated by '/', none empty, without blanks, '+', '#' or a leading '$'"
+        ) from None
+    return value
+
+
+def _one_or_several(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Flag = Annotated[bool, Strict()]
+Count = Annotated[int, Strict(), Field(gt=0)]
+Amount = Annotated[Decimal, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+Location = Annotated[Path, AfterValidator(_path)]
+ExistingFile = Annotated[Path, AfterValidator(_path), AfterValidator(_existing)]
+Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+ClientName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
+Level = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,32}$")]
+Key = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f^|]{1,32}$")]
+RestUrl = Annotated[str, AfterValidator(_url(("https", "http")))]
+WsUrl = Annotated[str, AfterValidator(_url(("wss", "ws")))]
+BrokerUrl = Annotated[
+    str,
+    AfterValidator(
+        lambda url: url if url == "embedded" else _url(("mqtt", "mqtts", "ws", "wss"))(url)
+    ),
+]
+Topic = Annotated[str, AfterValidator(_topic)]
+TrId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{8}$")]
+Several = BeforeValidator(_one_or_several)
+"""Takes one value where a list may stand."""

@@ -1,0 +1,117 @@
+"""Logging: events of structlog, and of the libraries' own loggers, on standard error."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+__all__ = ["configure"]
+
+_CHATTY = ("asyncio", "httpcore", "httpx", "uvicorn", "websockets")
+
+
+def configure(
+    level: str = "info",
+    style: str = "auto",
+    secrets: Collection[SecretStr] = (),
+    *,
+    stream: TextIO | None = None,
+) -> None:
+    """Send every log event to standard error (or ``stream``), with each secret as ``***``.
+
+    ``style`` is ``console``, ``json``, or ``auto``: console on a terminal, JSON lines otherwise.
+    """
+    stream = stream or sys.stderr
+    console = style == "console" or (style == "auto" and stream.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        _redactor(secret.get_secret_value() for secret in secrets),
+    ]
+    renderer: Processor
+    if console:
+        renderer = structlog.dev.ConsoleRenderer(
+            # Plain, because the traceback is a text already when secrets are looked for.
+            colors=stream.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    else:
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            foreign_pre_chain=shared,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in _CHATTY:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logging.WARNING, root.level))
+        logger.handlers = []
+        logger.propagate = True
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def _redactor(secrets: Iterable[str]) -> Processor:
+    """Return a processor that replaces secrets in texts, bytes, keys, and what holds them."""
+    # The longest first: an account number before its first eight digits.
+    words = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, words))) if words else None
+
+    def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        if pattern is None:
+            return event
+        hide = _hider(pattern)
+        # Entries with a leading underscore are structlog's own: the formatter still needs them.
+        own = {name: value for name, value in event.items() if name.startswith("_")}
+        rest = {name: value for name, value in event.items() if name not in own}
+        return {**own, **{str(hide(name)): hide(value) for name, value in rest.items()}}
+
+    return redact
+
+
+def _hider(pattern: re.Pattern[str]) -> Callable[[object], object]:
+    def hide(value: object) -> object:
+        match value:
+            case None | bool():
+                return value
+            case str():
+                return pattern.sub("***", value)
+            case Mapping():
+                return {hide(str(name)): hide(item) for name, item in value.items()}
+            case list() | tuple() | set() | frozenset():
+                return [hide(item) for item in value]
+            case _:
+                # Numbers, exceptions, paths, bytes: whatever a renderer would make a text of.
+                text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+                shown = repr(value)
+                clean = pattern.sub("***", shown)
+                return value if clean == shown and not pattern.search(text) else clean
+
+    return hide
