@@ -1,0 +1,339 @@
+"""``kis-bridge order``: send a command over MQTT and wait for its ack; read the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+from rich.table import Table
+
+from bridge import logs
+from bridge.config import load
+from bridge.errors import BrokerError, ConfigError, JournalError
+from bridge.mqtt.client import ControlClient, Message
+from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.topics import Topics
+from bridge.orders import answers
+from bridge.orders.book import Tracked, day_start, restore
+from bridge.orders.journal import Record, read
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Place, modify, cancel and list orders.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Url = Annotated[
+    str,
+    typer.Option(envvar="KIS_BRIDGE_MQTT__URL", help="Broker: mqtt:// mqtts:// ws:// or wss://."),
+]
+User = Annotated[
+    str,
+    typer.Option("--user", envvar="KIS_BRIDGE_MQTT__USERNAME", help="MQTT user; also the client."),
+]
+Password = Annotated[
+    str,
+    typer.Option(
+        envvar="KIS_BRIDGE_MQTT__PASSWORD",
+        help="Its password; other users of this machine can read an option: set the variable.",
+    ),
+]
+Base = Annotated[
+    str, typer.Option("--base", envvar="KIS_BRIDGE_MQTT__BASE_TOPIC", help="Base topic.")
+]
+AccountName = Annotated[str, typer.Option("--account", help="Alias of the account.")]
+Client = Annotated[str, typer.Option("--client", help="Client name; default: the MQTT user.")]
+Wait = Annotated[float, typer.Option("--wait", min=0.1, help="Seconds the command is good for.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Price = Annotated[str | None, typer.Option(help="Limit price, whole won.")]
+ConditionPrice = Annotated[str | None, typer.Option(help="Trigger of a stop_limit.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Configuration file.", dir_okay=False)
+]
+JournalUrl = Annotated[str, typer.Option("--journal", help="Journal URL instead.")]
+OrderName = Annotated[str, typer.Argument(metavar="ID", help="The order's client_order_id.")]
+
+_LOCAL = "mqtt://127.0.0.1:1883"
+
+
+@dataclass(frozen=True)
+class _Sender:
+    """Where commands go, and in whose name."""
+
+    endpoint: Endpoint
+    topics: Topics
+    account: str
+    client: str
+    wait_s: float
+    as_json: bool
+
+    @classmethod
+    def build(
+        cls,
+        broker: tuple[str, str, str],
+        base: str,
+        account: str,
+        client: str,
+        wait_s: float,
+        as_json: bool,
+    ) -> _Sender:
+        url, user, password = broker
+        endpoint = Endpoint.parse(
+            url, username=user, password=SecretStr(password) if password else None
+        )
+        logs.configure("warning", "auto", [endpoint.password] if endpoint.secret() else [])
+        try:
+            topics = Topics(base)
+        except ValueError as error:
+            raise ConfigError(f"--base: {error}") from None
+        return cls(endpoint, topics, account, client or endpoint.username or "cli", wait_s, as_json)
+
+    def send(self, verb: str, command: Mapping[str, Any]) -> None:
+        """Send a command, show its ack, and leave with 1 unless it was accepted."""
+        until = datetime.now(UTC) + timedelta(seconds=self.wait_s)
+        content = {k: v for k, v in command.items() if v is not None}
+        content["expires_at"] = until.isoformat()
+        ack = asyncio.run(self._exchange(verb, content))
+        if self.as_json:
+            sys.stdout.write(json.dumps(ack, ensure_ascii=False) + "\n")
+        else:
+            sys.stdout.write(_line(ack) + "\n")
+        if ack.get("status") != "accepted":
+            raise typer.Exit(1)
+
+    async def _exchange(self, verb: str, command: Mapping[str, Any]) -> dict[str, Any]:
+        name = str(command["client_order_id"])
+        answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+
+        async def arrived(message: Message) -> None:
+            message.ack()
+            ack = json.loads(message.payload)
+            if ack.get("command_id") == command.get("command_id") and not answered.done():
+                answered.set_result(ack)
+
+        client = ControlClient(
+            [self.endpoint], client_id=f"kis-order-{secrets.token_hex(4)}", clean=True
+        )
+        try:
+            topic = self.topics.command(self.account, self.client, verb)
+            client.subscribe(self.topics.order_ack(self.account, self.client, name), 1, arrived)
+        except ValueError as error:
+            raise ConfigError(f"--account, --client or the id: {error}") from None
+        failure: BrokerError | None = None
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(client.run())
+            try:
+                await client.wait_connected(fail_fast=True)
+                await client.publish(topic, json.dumps(command).encode(), wait=True)
+                async with asyncio.timeout(self.wait_s + 2):
+                    await answered
+            except TimeoutError:
+                failure = BrokerError(
+                    f"no ack within {self.wait_s:g} s: is the bridge running, and may "
+                    f"{self.client!r} trade {self.account!r}? The command is no longer good."
+                )
+            except BrokerError as error:
+                failure = error
+            finally:
+                running.cancel()
+        if failure is not None:
+            raise failure
+        return answered.result()
+
+
+@app.command()
+def place(
+    symbol: Annotated[str, typer.Argument(help="e.g. 005930")],
+    side: Annotated[str, typer.Argument(help="buy or sell")],
+    quantity: Annotated[int, typer.Argument(min=1)],
+    price: Price = None,
+    order_type: Annotated[
+        str | None, typer.Option("--type", help="Default: limit with a price, else market.")
+    ] = None,
+    condition_price: ConditionPrice = None,
+    venue: Annotated[str, typer.Option(help="krx, nxt or sor")] = "krx",
+    client_order_id: Annotated[str | None, typer.Option("--id", help="client_order_id.")] = None,
+    account: AccountName = "main",
+    client: Client = "",
+    url: Url = _LOCAL,
+    user: User = "",
+    password: Password = "",
+    base: Base = "kis",
+    wait: Wait = 10.0,
+    as_json: AsJson = False,
+) -> None:
+    """Place an order for domestic stock."""
+    _Sender.build((url, user, password), base, account, client, wait, as_json).send(
+        "place",
+        {
+            "client_order_id": client_order_id or f"cli-{secrets.token_hex(8)}",
+            "market": "domestic_stock",
+            "venue": venue,
+            "symbol": symbol,
+            "side": side,
+            "order_type": order_type or ("market" if price is None else "limit"),
+            "quantity": quantity,
+            "price": price,
+            "condition_price": condition_price,
+        },
+    )
+
+
+@app.command()
+def modify(
+    client_order_id: OrderName,
+    price: Price = None,
+    order_type: Annotated[str | None, typer.Option("--type", help="New order type.")] = None,
+    condition_price: ConditionPrice = None,
+    account: AccountName = "main",
+    client: Client = "",
+    url: Url = _LOCAL,
+    user: User = "",
+    password: Password = "",
+    base: Base = "kis",
+    wait: Wait = 10.0,
+    as_json: AsJson = False,
+) -> None:
+    """Give the rest of an order another price or type."""
+    _Sender.build((url, user, password), base, account, client, wait, as_json).send(
+        "modify",
+        {
+            "client_order_id": client_order_id,
+            "command_id": f"cli-{secrets.token_hex(8)}",
+            "price": price,
+            "order_type": order_type,
+            "condition_price": condition_price,
+        },
+    )
+
+
+@app.command()
+def cancel(
+    client_order_id: OrderName,
+    quantity: Annotated[int | None, typer.Option(min=1, help="Default: the whole rest.")] = None,
+    account: AccountName = "main",
+    client: Client = "",
+    url: Url = _LOCAL,
+    user: User = "",
+    password: Password = "",
+    base: Base = "kis",
+    wait: Wait = 10.0,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel the rest of an order, or a part of it."""
+    _Sender.build((url, user, password), base, account, client, wait, as_json).send(
+        "cancel",
+        {
+            "client_order_id": client_order_id,
+            "command_id": f"cli-{secrets.token_hex(8)}",
+            "quantity": quantity,
+        },
+    )
+
+
+@app.command("list")
+def list_(
+    config: ConfigFile = None,
+    journal: JournalUrl = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="All days, not only today (Korean date).")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the journal's orders."""
+    since = 0 if everything else day_start(int(datetime.now(UTC).timestamp() * 1_000_000))
+    records = _records(config, journal, since)
+    orders = [restore(record) for record in records if record.verb == "place"]
+    if as_json:
+        for order in orders:
+            sys.stdout.write(_state(order) + "\n")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in (
+        "account",
+        "client",
+        "id",
+        "symbol",
+        "side",
+        "quantity",
+        "price",
+        "state",
+        "filled",
+        "order_no",
+    ):
+        table.add_column(name, no_wrap=True)
+    for order in orders:
+        state = json.loads(_state(order), parse_float=str, parse_int=str)
+        values = (
+            state["symbol"],
+            state["side"],
+            state["quantity"],
+            state["price"] or state["order_type"],
+            state["state"],
+            state["filled_quantity"],
+            state["order_no"] or "",
+        )
+        table.add_row(*order.identity[:3], *values)
+    # A pipe has no width to fit into.
+    Console(width=None if sys.stdout.isatty() else 240).print(table)
+
+
+@app.command()
+def show(
+    client_order_id: OrderName,
+    config: ConfigFile = None,
+    journal: JournalUrl = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show what the journal knows about an order, step by step."""
+    found = [
+        record
+        for record in _records(config, journal, 0)
+        if record.identity.client_order_id == client_order_id
+    ]
+    if not found:
+        raise JournalError(f"the journal has no order {client_order_id!r}")
+    for record in found:
+        tracked = restore(record)
+        head = _state(tracked) if tracked.verb == "place" else tracked.command.canonical()
+        if as_json:
+            sys.stdout.write(head + "\n")
+            continue
+        sys.stdout.write(f"{tracked.verb} {head}\n")
+        for step in record.steps:
+            moment = datetime.fromtimestamp(step.at / 1_000_000, UTC).astimezone()
+            sys.stdout.write(f"  {moment.isoformat()}  {step.event:<12} {step.dumps()}\n")
+
+
+def _records(config: Path | None, journal: str, since: int) -> list[Record]:
+    return read(journal or load(config, os.environ).journal_url.get_secret_value(), since)
+
+
+def _state(order: Tracked) -> str:
+    account, client, *_ = order.identity
+    text = answers.state(order).decode()
+    return f'{{"account":{json.dumps(account)},"client":{json.dumps(client)},{text[1:]}'
+
+
+def _line(ack: Mapping[str, Any]) -> str:
+    kis = ack.get("kis") or {}
+    parts = (
+        ack.get("client_order_id"),
+        ack.get("status"),
+        ack.get("reason"),
+        ack.get("order_no") and f"order_no {ack['order_no']}",
+        " ".join(filter(None, (kis.get("msg_cd"), kis.get("msg1")))),
+        ack.get("message"),
+    )
+    return "  ".join(str(part) for part in parts if part)

@@ -1,0 +1,244 @@
+"""Today's commands and orders in memory, found by identity and by KIS's order numbers; no I/O.
+
+Everything in it follows from the journal; :class:`Book` is filled from there at the start.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+
+from bridge.kis.orders import Notice
+from bridge.orders.command import Command, Place, parse
+from bridge.orders.journal import Identity, Line, NewRecord, Record
+from bridge.orders.lifecycle import Event, Progress, State, Step
+from bridge.orders.risk import Ledger, Limits, Scope
+
+__all__ = ["OPEN", "Book", "Tracked", "day_end", "day_start", "restore", "trading_day"]
+
+_SEOUL = timezone(timedelta(hours=9), "KST")  # without daylight saving, by law
+_MICROSECOND = 1_000_000
+
+OPEN = frozenset({State.ACCEPTED, State.PARTIALLY_FILLED})
+"""States of an order that can be changed or cancelled."""
+
+
+def trading_day(at: int) -> date:
+    """Return the Korean date of a moment in µs since the epoch."""
+    return datetime.fromtimestamp(at // _MICROSECOND, _SEOUL).date()
+
+
+def day_start(at: int) -> int:
+    """Return when that moment's Korean date began, in µs since the epoch."""
+    day = trading_day(at)
+    return int(datetime(day.year, day.month, day.day, tzinfo=_SEOUL).timestamp()) * _MICROSECOND
+
+
+def day_end(at: int) -> int:
+    """Return when that moment's Korean date ends, in µs since the epoch."""
+    return day_start(at) + 86_400 * _MICROSECOND
+
+
+@dataclass(slots=True, eq=False)
+class Tracked:
+    """A command and, when it placed one, its order."""
+
+    identity: Identity
+    verb: str
+    command: Command
+    digest: str
+    received_at: int
+    expires_at: int
+    progress: Progress
+    id: int = 0
+    """In the journal; 0: not there yet."""
+    notional: Decimal = Decimal(0)
+    """What it took of the daily limits."""
+
+    @classmethod
+    def received(
+        cls, identity: Identity, verb: str, command: Command, received_at: int, expires_at: int
+    ) -> Tracked:
+        """Make one of a command that just came in."""
+        progress = Progress()
+        if isinstance(command, Place):
+            progress = Progress(
+                command.quantity, command.price, command.order_type, command.condition_price
+            )
+        digest = command.digest()
+        return cls(identity, verb, command, digest, received_at, expires_at, progress)
+
+    def record(self) -> NewRecord:
+        """Return what the journal writes down when it comes in."""
+        return NewRecord(
+            self.identity,
+            self.verb,
+            self.digest,
+            self.command.canonical(),
+            self.received_at,
+            self.expires_at,
+        )
+
+
+def restore(record: Record) -> Tracked:
+    """Return a command as the journal knows it."""
+    command = parse(record.verb, record.body.encode())
+    tracked = Tracked.received(
+        record.identity, record.verb, command, record.received_at, record.expires_at
+    )
+    tracked.digest = record.digest
+    tracked.id = record.id
+    tracked.progress = tracked.progress.apply_all(record.steps)
+    return tracked
+
+
+@dataclass(slots=True)
+class _Held:
+    """A notice that no order is known for, while commands are on their way that may explain it."""
+
+    alias: str
+    notice: Notice
+    at: int
+    waiting: set[int] = field(default_factory=set)
+
+
+class Book:
+    """Commands by identity, orders by number, ledgers by account and client."""
+
+    def __init__(self) -> None:
+        self._commands: dict[Identity, Tracked] = {}
+        self._numbers: dict[tuple[str, date, str], Tracked] = {}
+        self._sending: dict[int, str] = {}
+        self._held: list[_Held] = []
+        self._ledgers: dict[tuple[str, ...], Ledger] = {}
+
+    def __iter__(self) -> Iterator[Tracked]:
+        return iter(self._commands.values())
+
+    def get(self, identity: Identity) -> Tracked | None:
+        return self._commands.get(identity)
+
+    def order(self, identity: Identity) -> Tracked | None:
+        """Return the order that a command is about."""
+        return self._commands.get(identity._replace(command_id=""))
+
+    def add(self, tracked: Tracked) -> None:
+        """Take a command that is in the journal."""
+        self._commands[tracked.identity] = tracked
+        self._index(tracked)
+
+    def drop(self, over: Collection[Tracked]) -> None:
+        """Forget commands of a day that is over; the journal still knows them."""
+        ids = {tracked.id for tracked in over}
+        self._commands = {k: v for k, v in self._commands.items() if v.id not in ids}
+        self._numbers = {k: v for k, v in self._numbers.items() if v.id not in ids}
+
+    def step(self, tracked: Tracked, step: Step) -> Line:
+        """Apply a step; returns the line for the journal.
+
+        Raises :class:`bridge.orders.lifecycle.LifecycleError` and changes nothing.
+        """
+        tracked.progress = tracked.progress.apply(step)
+        if step.event is Event.SUBMIT:
+            self._sending[tracked.id] = tracked.identity.account
+        elif tracked.progress.answer is not None:
+            self._sending.pop(tracked.id, None)
+        self._index(tracked)
+        progress = tracked.progress
+        return Line(tracked.id, progress.steps, step, progress.state)
+
+    def states(self) -> Counter[str]:
+        """Count today's orders by state."""
+        return Counter(str(t.progress.state) for t in self if t.verb == "place")
+
+    # execution notices
+
+    def match(self, alias: str, notice: Notice, at: int) -> Tracked | None:
+        """Return the order that a notice is about."""
+        day = trading_day(at)
+        for number in (notice.order_no, notice.original_order_no):
+            found = self._numbers.get((alias, day, _plain(number)))
+            if found is not None:
+                return found
+        return None
+
+    def hold(self, alias: str, notice: Notice, at: int) -> bool:
+        """Keep an unmatched notice until what is on its way now is answered.
+
+        Returns False when nothing is: the order was placed elsewhere.
+        """
+        waiting = {id_ for id_, account in self._sending.items() if account == alias}
+        if waiting:
+            self._held.append(_Held(alias, notice, at, waiting))
+        return bool(waiting)
+
+    def release(self) -> list[tuple[str, Notice, int]]:
+        """Return the held notices that need to wait no longer, oldest first."""
+        ready: list[_Held] = []
+        held: list[_Held] = []
+        for one in self._held:
+            one.waiting &= self._sending.keys()
+            free = not one.waiting or self.match(one.alias, one.notice, one.at) is not None
+            (ready if free else held).append(one)
+        self._held = held
+        return [(one.alias, one.notice, one.at) for one in ready]
+
+    # limits
+
+    def scopes(
+        self, identity: Identity, account: Limits, client: Limits, at: int
+    ) -> tuple[Scope, ...]:
+        """Return what the limits of an account, and of a client on it, have used."""
+        whole, own = self._of(identity)
+        day = trading_day(at)
+        return (
+            whole.scope(f"account {identity.account}", account, at, day),
+            own.scope(f"client {identity.client}", client, at, day),
+        )
+
+    def reserve(self, tracked: Tracked, notional: Decimal, at: int) -> None:
+        """Count a command against the limits before it is sent."""
+        tracked.notional = notional
+        for ledger in self._of(tracked.identity):
+            ledger.add(at, trading_day(at), notional)
+
+    def unreserve(self, tracked: Tracked) -> None:
+        """Give back what a command took, because nothing of it is at the exchange."""
+        at = tracked.progress.submitted_at or tracked.received_at
+        for ledger in self._of(tracked.identity):
+            ledger.release(trading_day(at), tracked.notional)
+        tracked.notional = Decimal(0)
+
+    def recount(self, now: int) -> None:
+        """Count what the journal says was sent today, after a restart.
+
+        A market order whose price was never told counts with its fills.
+        """
+        for tracked in self:
+            progress = tracked.progress
+            at = progress.submitted_at
+            if at is None or trading_day(at) != trading_day(now) or tracked.verb == "cancel":
+                continue
+            gone = progress.state in (State.REJECTED, State.REFUSED, State.NOT_PLACED)
+            worth = progress.price * progress.quantity if progress.price else progress.value
+            self.reserve(tracked, Decimal(0) if gone else worth, at)
+
+    def _of(self, identity: Identity) -> tuple[Ledger, Ledger]:
+        return (
+            self._ledgers.setdefault((identity.account,), Ledger()),
+            self._ledgers.setdefault((identity.account, identity.client), Ledger()),
+        )
+
+    def _index(self, tracked: Tracked) -> None:
+        progress = tracked.progress
+        if tracked.verb == "place" and progress.submitted_at is not None:
+            day = trading_day(progress.submitted_at)
+            for leg in progress.legs:
+                self._numbers[tracked.identity.account, day, _plain(leg.order_no)] = tracked
+
+
+def _plain(order_no: str) -> str:
+    return order_no.strip().lstrip("0")

@@ -1,0 +1,26 @@
+"""From an execution notice to the step it is in the life of an order; pure."""
+
+from __future__ import annotations
+
+from bridge.kis.orders import Notice
+from bridge.orders.lifecycle import Event, Progress, Step, same_number
+
+__all__ = ["execution"]
+
+
+def execution(progress: Progress, notice: Notice, at: int) -> Step | None:
+    """Return what a notice about this order changes, or None: nothing that is not known yet."""
+    price = notice.price or None
+    match notice.kind:
+        case "fill":
+            return progress.fill(at, notice.quantity, notice.price)
+        case "cancelled":
+            return progress.cancel(at, notice.quantity)
+        case "modified" if not progress.has_number(notice.order_no):
+            return Step(Event.MODIFY, at, price=price, order_no=notice.order_no)
+        case "rejected":
+            first = progress.legs[0] if progress.legs else None
+            if first is not None and same_number(first.order_no, notice.order_no):
+                return Step(Event.REJECT, at, message="the exchange refused it")
+            return Step(Event.DECLINE, at, order_no=notice.order_no)
+    return None

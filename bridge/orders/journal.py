@@ -1,0 +1,461 @@
+"""What was asked and what became of it, on disk before anything follows from it.
+
+Two append-only tables: ``commands`` (one row a command: that it was received) and ``steps`` (what
+happened to it since). Nothing is updated or deleted; account numbers are never written, only
+aliases.
+
+One thread does all database work. Whoever asks waits for the commit; what is asked meanwhile goes
+into the next commit together, so that many clients share one write to the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    create_engine,
+    event,
+    func,
+    insert,
+    or_,
+    select,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from bridge.errors import JournalError
+from bridge.orders.lifecycle import CLOSED, State, Step
+
+__all__ = ["SCHEMA", "Identity", "Journal", "Line", "NewRecord", "Record", "read"]
+
+SCHEMA = 1
+_BATCH = 64
+
+_metadata = MetaData()
+_id = BigInteger().with_variant(Integer, "sqlite")
+_schema = Table("schema_version", _metadata, Column("version", Integer, nullable=False))
+_commands = Table(
+    "commands",
+    _metadata,
+    Column("id", _id, primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("client", String(128), nullable=False),
+    Column("client_order_id", String(64), nullable=False),
+    Column("command_id", String(64), nullable=False),
+    Column("verb", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False, index=True),
+    Column("expires_at", BigInteger, nullable=False),
+    UniqueConstraint("account", "client", "client_order_id", "command_id", name="identity"),
+)
+_steps = Table(
+    "steps",
+    _metadata,
+    Column("id", _id, primary_key=True),
+    Column("command", _id, ForeignKey("commands.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("event", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+    UniqueConstraint("command", "number", name="step"),
+)
+
+_T = TypeVar("_T")
+
+
+class Identity(NamedTuple):
+    """What names a command; ``command_id`` is blank for the one that places the order."""
+
+    account: str
+    client: str
+    client_order_id: str
+    command_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A command as it was received; times in µs since the epoch."""
+
+    identity: Identity
+    verb: str
+    digest: str
+    body: str
+    received_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A command in the journal and everything that happened to it since."""
+
+    id: int
+    identity: Identity
+    verb: str
+    digest: str
+    body: str
+    received_at: int
+    expires_at: int
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One step to append, its number in the life of its command, and the state it leads to.
+
+    The number makes it safe to append again what may have been written already.
+    """
+
+    command: int
+    number: int
+    step: Step
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    work: Callable[[Connection], Any]
+    future: asyncio.Future[Any]
+
+
+class Journal:
+    """The order journal at a SQLAlchemy URL; ``sqlite:///FILE`` is made when it is missing.
+
+    Each method returns when its result is on disk, and raises :class:`JournalError` when it is
+    not known to be there: asking again is right, :meth:`admit` tells what it found.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = _parse(url)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock: int | None = None
+        self._loop: asyncio.AbstractEventLoop
+
+    async def open(self) -> None:
+        """Open it, and keep every other process out."""
+        self._loop = asyncio.get_running_loop()
+        opened: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(
+            target=self._serve, args=(opened,), name="journal", daemon=True
+        )
+        self._thread.start()
+        try:
+            await opened
+        except JournalError:
+            self._thread.join()
+            self._thread = None
+            raise
+
+    async def close(self) -> None:
+        """Write what was handed over, then let go of the database."""
+        if self._thread is not None:
+            thread, self._thread = self._thread, None
+            self._jobs.put(None)
+            await asyncio.to_thread(thread.join)
+
+    async def admit(self, new: NewRecord, *lines: tuple[Step, State]) -> tuple[Record, bool]:
+        """Write a command down unless its identity is there already.
+
+        Returns the record that is in the journal now, and whether it is this one.
+        """
+        return await self._run(lambda connection: _admit(connection, new, lines))
+
+    async def append(self, *lines: Line) -> None:
+        """Write steps down, all of them or none."""
+        await self._run(lambda connection: _append(connection, lines))
+
+    async def find(self, identity: Identity) -> Record | None:
+        """Return the command of that identity."""
+        return await self._run(lambda connection: _find(connection, identity))
+
+    async def replay(self, since: int) -> list[Record]:
+        """Return, oldest first, what was received since then and whatever is still open."""
+        return await self._run(lambda connection: _replay(connection, since))
+
+    async def _run(self, work: Callable[[Connection], _T]) -> _T:
+        if self._thread is None:
+            raise JournalError("the journal is closed")
+        future: asyncio.Future[_T] = self._loop.create_future()
+        self._jobs.put(_Job(work, future))
+        return await future
+
+    def _serve(self, opened: asyncio.Future[None]) -> None:
+        engine: Engine | None = None
+        try:
+            try:
+                self._lock = _claim(self._url)
+                engine = _engine(self._url)
+                with engine.connect() as connection:
+                    with connection.begin():
+                        _prepare(connection, self._url)
+                    self._resolve([(opened, None, None)])
+                    while self._work(connection):
+                        pass
+            finally:
+                if engine is not None:
+                    engine.dispose()
+                if self._lock is not None:
+                    os.close(self._lock)
+        except (SQLAlchemyError, OSError, ImportError) as error:
+            self._resolve([(opened, None, _problem(self._url, error))])
+        except JournalError as error:
+            self._resolve([(opened, None, error)])
+
+    def _work(self, connection: Connection) -> bool:
+        """Do everything that waits in one transaction; False: it was the last."""
+        jobs: list[_Job] = []
+        going = True
+        while going and len(jobs) < _BATCH and not (jobs and self._jobs.empty()):
+            job = self._jobs.get()
+            if job is None:
+                going = False
+            else:
+                jobs.append(job)
+        results: list[Any] = []
+        problem: Exception | None = None
+        try:
+            if jobs:
+                with connection.begin():
+                    results = [job.work(connection) for job in jobs]
+        except (SQLAlchemyError, OSError) as error:
+            problem = _problem(self._url, error)
+        except Exception as error:  # noqa: BLE001 - a bug is raised where it was asked for
+            problem = error
+        if problem is not None:
+            results = [None] * len(jobs)
+        self._resolve(
+            [(job.future, result, problem) for job, result in zip(jobs, results, strict=True)]
+        )
+        return going
+
+    def _resolve(
+        self, results: Sequence[tuple[asyncio.Future[Any], object, Exception | None]]
+    ) -> None:
+        def tell() -> None:
+            for future, result, problem in results:
+                if future.done():  # whoever waited has been cancelled
+                    continue
+                if problem is None:
+                    future.set_result(result)
+                else:
+                    future.set_exception(problem)
+
+        self._loop.call_soon_threadsafe(tell)
+
+
+def read(url: str, since: int = 0) -> list[Record]:
+    """Return the journal from another process, without disturbing the one that writes it."""
+    parsed = _parse(url)
+    file = _file(parsed)
+    if file is not None and not file.exists():
+        raise JournalError(f"there is no journal at {file}")
+    engine = _engine(parsed)
+    try:
+        with engine.connect() as connection:
+            return _records(connection, _commands.c.received_at >= since)
+    except (SQLAlchemyError, OSError) as error:
+        raise _problem(parsed, error) from error
+    finally:
+        engine.dispose()
+
+
+def _admit(
+    connection: Connection, new: NewRecord, lines: Sequence[tuple[Step, State]]
+) -> tuple[Record, bool]:
+    found = _find(connection, new.identity)
+    if found is not None:
+        return found, False
+    values = {
+        **new.identity._asdict(),
+        "verb": new.verb,
+        "digest": new.digest,
+        "body": new.body,
+        "received_at": new.received_at,
+        "expires_at": new.expires_at,
+    }
+    key = connection.execute(insert(_commands), values).inserted_primary_key
+    assert key is not None  # noqa: S101 - an insert of one row has one
+    _append(connection, [Line(key[0], n, *line) for n, line in enumerate(lines, 1)])
+    steps = tuple(step for step, _ in lines)
+    return (
+        Record(
+            key[0],
+            new.identity,
+            new.verb,
+            new.digest,
+            new.body,
+            new.received_at,
+            new.expires_at,
+            steps,
+        ),
+        True,
+    )
+
+
+def _append(connection: Connection, lines: Sequence[Line]) -> None:
+    if not lines:
+        return
+    ids = {line.command for line in lines}
+    known = connection.execute(
+        select(_steps.c.command, _steps.c.number).where(_steps.c.command.in_(ids))
+    )
+    written = {(row.command, row.number) for row in known}
+    rows = [
+        {
+            "command": line.command,
+            "number": line.number,
+            "event": line.step.event.value,
+            "state": line.state.value,
+            "at": line.step.at,
+            "data": line.step.dumps(),
+        }
+        for line in lines
+        if (line.command, line.number) not in written
+    ]
+    if rows:
+        connection.execute(insert(_steps), rows)
+
+
+def _find(connection: Connection, identity: Identity) -> Record | None:
+    columns = _commands.c
+    found = _records(
+        connection,
+        and_(
+            columns.account == identity.account,
+            columns.client == identity.client,
+            columns.client_order_id == identity.client_order_id,
+            columns.command_id == identity.command_id,
+        ),
+    )
+    return found[0] if found else None
+
+
+def _replay(connection: Connection, since: int) -> list[Record]:
+    last = select(func.max(_steps.c.id)).group_by(_steps.c.command)
+    state = _steps.c.state
+    answered = and_(_commands.c.verb != "place", state.in_([State.ACCEPTED, State.UNKNOWN]))
+    closed = (
+        select(_steps.c.command)
+        .join(_commands, _commands.c.id == _steps.c.command)
+        .where(_steps.c.id.in_(last), or_(state.in_(sorted(CLOSED)), answered))
+    )
+    return _records(
+        connection, or_(_commands.c.received_at >= since, _commands.c.id.not_in(closed))
+    )
+
+
+def _records(connection: Connection, condition: Any) -> list[Record]:
+    rows = connection.execute(select(_commands).where(condition).order_by(_commands.c.id)).all()
+    steps: dict[int, list[Step]] = {row.id: [] for row in rows}
+    chosen = select(_commands.c.id).where(condition)
+    for row in connection.execute(
+        select(_steps).where(_steps.c.command.in_(chosen)).order_by(_steps.c.id)
+    ):
+        if row.command in steps:
+            steps[row.command].append(Step.loads(row.event, row.at, row.data))
+    return [_record(row, steps[row.id]) for row in rows]
+
+
+def _record(row: Row[Any], steps: Sequence[Step]) -> Record:
+    return Record(
+        row.id,
+        Identity(row.account, row.client, row.client_order_id, row.command_id),
+        row.verb,
+        row.digest,
+        row.body,
+        row.received_at,
+        row.expires_at,
+        tuple(steps),
+    )
+
+
+def _parse(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        raise JournalError("journal.url is no SQLAlchemy URL, e.g. sqlite:///orders.db") from error
+
+
+def _file(url: URL) -> Path | None:
+    if url.get_backend_name() != "sqlite":
+        return None
+    if not url.database or url.database == ":memory:":
+        raise JournalError("journal.url: name a file, e.g. sqlite:///orders.db")
+    return Path(url.database)
+
+
+def _claim(url: URL) -> int | None:
+    """Make the SQLite file for the owner only, and lock it; returns what holds the lock."""
+    file = _file(url)
+    if file is None:
+        return None
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    lock = os.open(f"{file}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise JournalError(
+            f"the journal {file} is in use by another bridge: stop that one, or give this one a "
+            "journal.url of its own"
+        ) from error
+    return lock
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        engine = create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise _problem(url, error) from error
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _pragmas)
+    return engine
+
+
+def _pragmas(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _prepare(connection: Connection, url: URL) -> None:
+    _metadata.create_all(connection)
+    version = connection.execute(select(_schema.c.version)).scalar()
+    if version is None:
+        connection.execute(insert(_schema), {"version": SCHEMA})
+    elif version != SCHEMA:
+        raise JournalError(
+            f"the journal {url.render_as_string()} has schema {version}, this bridge reads "
+            f"{SCHEMA}: use the bridge that wrote it, or another journal.url"
+        )
+
+
+def _problem(url: URL, error: Exception) -> JournalError:
+    cause = getattr(error, "orig", None) or error
+    text = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+    return JournalError(f"the journal {url.render_as_string()}: {text}")

@@ -1,0 +1,63 @@
+"""What the gateway is told: accounts, how they reach KIS, and what the configuration allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from bridge.kis.replies import Reply
+from bridge.kis.throttle import Priority
+from bridge.orders.risk import Limits
+
+__all__ = ["Account", "Rest", "Rules"]
+
+
+class Rest(Protocol):
+    """The part of the KIS REST client that orders need."""
+
+    async def call(
+        self,
+        api: str,
+        params: Mapping[str, str],
+        *,
+        variant: str = "",
+        tr_cont: str = "",
+        priority: Priority = Priority.QUERY,
+        deadline: float | None = None,
+    ) -> Reply: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account and the REST client of the app key that trades it."""
+
+    number: SecretStr
+    """As in ``12345678-01``."""
+    rest: Rest
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the configuration says about orders."""
+
+    paper: bool
+    """The paper servers take orders for KRX only."""
+    orders_allowed: bool = True
+    """False in the real environment without ``orders.allow_real``."""
+    limits: Limits = field(default_factory=Limits)
+    """For each account."""
+    client_limits: Mapping[str, Limits] = field(default_factory=dict)
+    """For a client on each account."""
+    permits: Callable[[str, str], bool] = lambda client, account: True
+    """``(client, account)``: may this client trade that account?"""
+    response_prefixes: Sequence[str] = ()
+    """Where MQTT 5 response topics may lie, besides the base topic and the client's own name."""
+    waiting: int = 100
+    """Commands of one client on one account that may be under way at once."""
+    pause_s: float = 0.2
+    """Before something that certainly had no effect is tried again."""
+    grace_s: float = 8.0
+    """What commands in flight get when the bridge stops."""
