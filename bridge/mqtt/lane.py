@@ -10,6 +10,7 @@ import asyncio
 import random
 import socket
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import mqtt5
 import structlog
@@ -192,8 +193,9 @@ class _Connection(asyncio.Protocol):
         return self._pinged
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
-        self.transport = transport
+        self.transport = transport = cast(
+            "asyncio.Transport", transport
+        )  # uvloop has its own class
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -202,7 +204,8 @@ class _Connection(asyncio.Protocol):
         self._buffer += data
         while self._buffer:
             try:
-                packet, size = mqtt5.read(self._buffer)
+                with memoryview(self._buffer) as view:
+                    packet, size = mqtt5.read(view)
             except IndexError:
                 return  # the rest has not come yet
             except ValueError as error:

@@ -1,0 +1,215 @@
+"""``kis-bridge watch``: what arrives over MQTT, live."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from bridge import logs
+from bridge.errors import BrokerError, ConfigError
+from bridge.mqtt.client import ControlClient, Message
+from bridge.mqtt.endpoint import Endpoint
+
+__all__ = ["Board", "json_line", "summary", "watch"]
+
+_REFRESH_S = 0.25
+_SHOWN = 6
+"""Values of a payload that one row has room for."""
+_KNOWN = ("symbol", "channel", "seq", "received_at", "time")
+"""Not shown: in the topic already, or for programs."""
+
+
+def watch(
+    topic_filter: Annotated[
+        str, typer.Argument(metavar="[FILTER]", help="MQTT topic filter.", show_default=True)
+    ] = "kis/#",
+    url: Annotated[
+        str,
+        typer.Option(
+            envvar="KIS_BRIDGE_MQTT__URL", help="Broker: mqtt:// mqtts:// ws:// or wss://."
+        ),
+    ] = "mqtt://127.0.0.1:1883",
+    username: Annotated[
+        str, typer.Option("--user", envvar="KIS_BRIDGE_MQTT__USERNAME", help="MQTT user.")
+    ] = "",
+    password: Annotated[
+        str,
+        typer.Option(
+            envvar="KIS_BRIDGE_MQTT__PASSWORD",
+            help="Its password; other users of this machine can read an option: set the variable.",
+        ),
+    ] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON line a message; the default when piped.")
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=0, help="Stop after this many seconds.")
+    ] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after this many messages.")] = None,
+) -> None:
+    """Show what arrives over MQTT: a live table, or one JSON line a message."""
+    endpoint = Endpoint.parse(
+        url, username=username, password=SecretStr(password) if password else None
+    )
+    if not _is_filter(topic_filter):
+        raise ConfigError(
+            f"{topic_filter!r} is no topic filter: '+' and '#' stand for whole levels"
+        )
+    logs.configure("error", "auto", [endpoint.password] if endpoint.secret() else [])
+    if as_json or not sys.stdout.isatty():
+        asyncio.run(_watch(endpoint, topic_filter, _print, seconds, count))
+        return
+    board = Board()
+    with Live(get_renderable=board.table, refresh_per_second=1 / _REFRESH_S, console=Console()):
+        asyncio.run(_watch(endpoint, topic_filter, board.arrived, seconds, count))
+
+
+async def _watch(
+    endpoint: Endpoint,
+    topic_filter: str,
+    show: Callable[[Message], None],
+    seconds: float | None,
+    count: int | None,
+) -> None:
+    enough = asyncio.Event()
+    left = count
+
+    async def arrived(message: Message) -> None:
+        nonlocal left
+        if not enough.is_set():
+            show(message)
+            if left is not None:
+                left -= 1
+                if not left:
+                    enough.set()
+
+    client = ControlClient([endpoint], client_id=f"kis-watch-{secrets.token_hex(4)}", clean=True)
+    client.subscribe(topic_filter, 0, arrived)
+    failure: BrokerError | None = None
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(client.run())
+        try:
+            await client.wait_connected(fail_fast=True)
+            async with asyncio.timeout(seconds):
+                await enough.wait()
+        except TimeoutError:
+            pass  # --for
+        except BrokerError as error:
+            failure = error
+        finally:
+            running.cancel()
+    if failure is not None:
+        raise failure
+
+
+def _print(message: Message) -> None:
+    sys.stdout.write(json_line(message.topic, message.payload) + "\n")
+    sys.stdout.flush()
+
+
+def json_line(topic: str, payload: bytes) -> str:
+    """Return ``{"topic":…,"payload":…}``; JSON is kept to the digit, anything else is a string."""
+    text = payload.decode(errors="replace")
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        text = json.dumps(text, ensure_ascii=False)
+    else:
+        # Line ends can only stand between JSON's tokens.
+        text = text.strip().replace("\r", " ").replace("\n", " ")
+    return f'{{"topic":{json.dumps(topic, ensure_ascii=False)},"payload":{text}}}'
+
+
+def summary(payload: bytes) -> str:
+    """Return the main values of a payload in one short line."""
+    try:
+        content = json.loads(payload, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError):
+        return payload[:80].decode(errors="replace")
+    if not isinstance(content, dict):
+        return str(content)[:80]
+    return "  ".join(_values(content)[:_SHOWN])
+
+
+def _values(content: dict[str, Any]) -> list[str]:
+    found = []
+    for key, value in content.items():
+        match value:
+            case None | "" | [] | {}:
+                continue
+            case [{"price": price, "quantity": quantity}, *_]:
+                found.append(f"{key} {price}×{quantity}")
+            case list() | dict():
+                continue
+            case _ if key not in _KNOWN:
+                found.append(f"{key} {value}")
+    return found
+
+
+@dataclass(slots=True)
+class _Row:
+    count: int
+    first: float
+    received_at: int
+    payload: bytes
+
+
+class Board:
+    """The table: one row a topic, the latest values."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, height: int = 200) -> None:
+        self._clock = clock
+        self._height = height
+        self._rows: dict[str, _Row] = {}
+
+    def arrived(self, message: Message) -> None:
+        """Take a message."""
+        row = self._rows.get(message.topic)
+        if row is None:
+            row = self._rows[message.topic] = _Row(0, self._clock(), 0, b"")
+        row.count += 1
+        row.received_at = message.received_at
+        row.payload = message.payload
+
+    def table(self) -> Table:
+        """Return the table as it stands."""
+        table = Table(expand=True, title=f"{len(self._rows)} topics" if self._rows else "waiting …")
+        table.add_column("topic", no_wrap=True)
+        table.add_column("time", no_wrap=True)
+        table.add_column("values", no_wrap=True, ratio=1, overflow="ellipsis")
+        table.add_column("count", justify="right")
+        table.add_column("a second", justify="right")
+        now = self._clock()
+        for topic in sorted(self._rows)[: self._height]:
+            row = self._rows[topic]
+            lived = max(now - row.first, 1.0)
+            table.add_row(
+                topic,
+                time.strftime("%H:%M:%S", time.localtime(row.received_at / 1e6)),
+                summary(row.payload),
+                str(row.count),
+                f"{row.count / lived:.1f}",
+            )
+        return table
+
+
+def _is_filter(text: str) -> bool:
+    levels = text.split("/")
+    return (
+        bool(text)
+        and "\0" not in text
+        and all(level in ("+", "#") or not set(level) & {"+", "#"} for level in levels)
+        and "#" not in levels[:-1]
+    )

@@ -1,0 +1,434 @@
+"""One network connection to a broker: a paho client on the event loop, used once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.message import Message, Will
+
+__all__ = ["Connection", "Options", "RefusedError", "matches"]
+
+log = structlog.get_logger()
+
+_CONNECT_S = 5.0
+"""For each of: TCP and TLS, CONNACK, SUBACK."""
+_UNSUPPORTED_VERSION = 132
+_TICK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a CONNECT says beside the endpoint."""
+
+    client_id: str
+    will: Will | None
+    clean: bool
+    session_expiry_s: int
+    receive_maximum: int
+    keep_alive_s: int
+
+
+class RefusedError(Exception):
+    """No connection came about; the text is the reason alone."""
+
+    def __init__(self, reason: str, *, version: bool = False, unanswered: bool = False) -> None:
+        super().__init__(reason)
+        self.version = version
+        """The broker said that it does not speak this version of MQTT."""
+        self.unanswered = unanswered
+        """It closed the connection on CONNECT, as some do on a version that they do not know."""
+
+
+@dataclass(slots=True)
+class _Unacknowledged:
+    mid: int
+    ready: bool = False
+    """The handler wants it acknowledged."""
+    passed: bool = False
+    """The handler is done with it and later ones need not wait."""
+
+
+class Connection:
+    """Use in this order: `open`, `subscribe`, `publish` …, `serve` until it returns, `close`."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        version: int,
+        options: Options,
+        context: ssl.SSLContext | None,
+        *,
+        on_message: Callable[[Message], None],
+        on_puback: Callable[[int, str], None],
+    ) -> None:
+        self.endpoint = endpoint
+        self.v5 = version == 5
+        self.receive_maximum = 0xFFFF
+        """Publishes of QoS 1 that the broker takes at once."""
+        self.session_present = False
+        self._options = options
+        self._on_message = on_message
+        self._on_puback = on_puback
+        self._loop = asyncio.get_running_loop()
+        self._connected: asyncio.Future[None] = self._loop.create_future()
+        self._subscribed: asyncio.Future[list[str]] = self._loop.create_future()
+        self.lost: asyncio.Future[str] = self._loop.create_future()
+        """Why the connection ended, once it has."""
+        self._attached = False
+        self._pubacks: deque[_Unacknowledged] = deque()
+        self._paho = self._client(context)
+
+    def _client(self, context: ssl.SSLContext | None) -> paho.Client:
+        options = self._options
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=options.client_id,
+            clean_session=None if self.v5 else options.clean,
+            protocol=paho.MQTTv5 if self.v5 else paho.MQTTv311,
+            transport="websockets" if self.endpoint.transport == "ws" else "tcp",
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.connect_timeout = _CONNECT_S
+        client.max_inflight_messages_set(0xFFFF)  # the window is kept by the owner
+        if self.endpoint.transport == "ws":
+            client.ws_set_options(path=self.endpoint.path)
+        if context is not None:
+            client.tls_set_context(context)
+        if self.endpoint.username:
+            client.username_pw_set(self.endpoint.username, self.endpoint.secret() or None)
+        if options.will is not None:
+            will = options.will
+            client.will_set(will.topic, will.payload, will.qos, will.retain)
+        client.on_socket_open = _no_delay
+        client.on_socket_close = self._socket_closed
+        client.on_socket_register_write = self._want_write
+        client.on_socket_unregister_write = self._no_write
+        client.on_connect = self._connack
+        client.on_disconnect = self._disconnected
+        client.on_subscribe = self._suback
+        client.on_publish = self._puback
+        client.on_message = self._publish
+        return client
+
+    async def open(self) -> None:
+        """Connect and wait for the broker's yes.
+
+        :raises RefusedError: it did not come.
+        """
+        connecting = asyncio.ensure_future(asyncio.to_thread(self._connect))
+        try:
+            await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            connecting.add_done_callback(self._abandon)
+            raise
+        except (OSError, ValueError) as error:  # ValueError: a host name that cannot be one
+            raise RefusedError(_reason(error)) from None
+        self._attach()
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                await asyncio.shield(self._connected)
+        except TimeoutError:
+            self.abort()
+            raise RefusedError(f"no MQTT answer within {_CONNECT_S:.0f} s") from None
+        except BaseException:
+            self.abort()
+            raise
+
+    def _connect(self) -> None:
+        """Run in a thread: name look-up, TCP, TLS and the WebSocket handshake block."""
+        keep_alive, options = self._options.keep_alive_s, self._options
+        host, port = self.endpoint.host, self.endpoint.port
+        if not self.v5:
+            self._paho.connect(host, port, keep_alive)
+            return
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.ReceiveMaximum = options.receive_maximum
+        if not options.clean:
+            properties.SessionExpiryInterval = options.session_expiry_s
+        self._paho.connect(host, port, keep_alive, clean_start=options.clean, properties=properties)
+
+    def _abandon(self, connecting: asyncio.Future[None]) -> None:
+        if not connecting.cancelled() and connecting.exception() is None:
+            self._attach()
+            self.abort()
+
+    async def subscribe(self, filters: Sequence[tuple[str, int]]) -> list[str]:
+        """Subscribe to (filter, QoS) and return those refused, as ``filter: reason``.
+
+        :raises RefusedError: no answer came.
+        """
+        if not filters:
+            return []
+        if self.v5:
+            # As published: so that a retained command is known as one. 1: retained messages only
+            # come when the subscription is new, not again at each reconnect.
+            options = [
+                (name, SubscribeOptions(qos, retainAsPublished=True, retainHandling=1))
+                for name, qos in filters
+            ]
+            self._paho.subscribe(options)
+        else:
+            self._paho.subscribe(list(filters))
+        either: list[asyncio.Future[Any]] = [self._subscribed, self.lost]
+        await asyncio.wait(either, timeout=_CONNECT_S, return_when=asyncio.FIRST_COMPLETED)
+        if not self._subscribed.done():
+            lost = self.lost.result() if self.lost.done() else "no answer to the subscription"
+            self.abort()
+            raise RefusedError(lost)
+        answers = self._subscribed.result()
+        return [f"{name}: {why}" for (name, _), why in zip(filters, answers, strict=False) if why]
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool,
+        expiry_s: int | None = None,
+        correlation: bytes = b"",
+        response_topic: str = "",
+    ) -> int:
+        """Send a PUBLISH and return its packet id; the properties are left out in 3.1.1."""
+        properties: Properties | None = None
+        if self.v5:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            if payload:
+                properties.ContentType = "application/json"
+            if expiry_s is not None:
+                properties.MessageExpiryInterval = expiry_s
+            if correlation:
+                properties.CorrelationData = correlation
+            if response_topic:
+                properties.ResponseTopic = response_topic
+        return self._paho.publish(topic, payload, qos, retain, properties).mid
+
+    async def serve(self) -> str:
+        """Keep the connection alive; return why it ended."""
+        while not self.lost.done():
+            self._guarded(self._paho.loop_misc)
+            await asyncio.wait([self.lost], timeout=_TICK_S)
+        return self.lost.result()
+
+    async def close(self) -> None:
+        """Say good-bye and wait until the connection is gone; the will is not published."""
+        if not self.lost.done():
+            self._paho.disconnect()
+            await asyncio.wait([self.lost], timeout=_TICK_S)
+        self.abort()
+
+    def abort(self) -> None:
+        """Drop the connection without a good-bye: the broker publishes the will."""
+        sock = self._paho.socket()
+        if sock is not None:
+            plain = socket.socket(fileno=sock.fileno())  # under TLS and WebSocket, too
+            try:
+                plain.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it is gone already
+            finally:
+                plain.detach()
+            self._guarded(self._paho.loop_read)
+        if not self.lost.done():
+            self.lost.set_result("closed")
+
+    # the event loop's side
+
+    def _attach(self) -> None:
+        sock = self._paho.socket()
+        if sock is None:
+            return
+        self._attached = True
+        self._loop.add_reader(sock.fileno(), self._readable)
+        if self._paho.want_write():
+            self._loop.add_writer(sock.fileno(), self._guarded, self._paho.loop_write)
+
+    def _readable(self) -> None:
+        self._guarded(self._paho.loop_read)
+        # What TLS has decrypted already makes no socket readable.
+        while self.endpoint.tls and (sock := self._paho.socket()) and sock.pending():  # type: ignore[attr-defined]
+            self._guarded(self._paho.loop_read)
+
+    def _guarded(self, step: Callable[[], Any]) -> None:
+        try:
+            step()
+        except Exception as error:  # a bug ends `serve` instead of a line in the loop's log
+            if self.lost.done():
+                raise
+            self.lost.set_exception(error)
+
+    def _want_write(self, _client: paho.Client, _data: Any, sock: Any) -> None:
+        if self._attached:
+            self._loop.add_writer(sock.fileno(), self._guarded, self._paho.loop_write)
+
+    def _no_write(self, _client: paho.Client, _data: Any, sock: Any) -> None:
+        if self._attached:
+            self._loop.remove_writer(sock.fileno())
+
+    def _socket_closed(self, _client: paho.Client, _data: Any, sock: Any) -> None:
+        if self._attached:
+            self._attached = False
+            self._loop.remove_reader(sock.fileno())
+            self._loop.remove_writer(sock.fileno())
+
+    # paho's callbacks, all called by the steps above
+
+    def _connack(
+        self,
+        _client: paho.Client,
+        _data: Any,
+        flags: paho.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if self._connected.done():
+            return
+        if reason.is_failure:
+            old = reason.value == _UNSUPPORTED_VERSION
+            self._connected.set_exception(RefusedError(_words(reason), version=old))
+            return
+        self.receive_maximum = getattr(properties, "ReceiveMaximum", 0xFFFF)
+        self.session_present = flags.session_present
+        self._connected.set_result(None)
+
+    def _disconnected(
+        self,
+        _client: paho.Client,
+        _data: Any,
+        flags: paho.DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        said = flags.is_disconnect_packet_from_server
+        why = _words(reason) if said else "connection lost"
+        if not self._connected.done():
+            self._connected.set_exception(
+                RefusedError("closed the connection unanswered", unanswered=True)
+            )
+        if not self.lost.done():
+            self.lost.set_result(why)
+
+    def _suback(
+        self, _client: paho.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _props: Any
+    ) -> None:
+        if not self._subscribed.done():
+            self._subscribed.set_result([_words(r) if r.is_failure else "" for r in reasons])
+
+    def _puback(
+        self, _client: paho.Client, _data: Any, mid: int, reason: ReasonCode, _props: Any
+    ) -> None:
+        self._on_puback(mid, _words(reason) if reason.is_failure else "")
+
+    def _publish(self, _client: paho.Client, _data: Any, arrived: paho.MQTTMessage) -> None:
+        received_at = time.time_ns() // 1000
+        properties = arrived.properties
+        ack: Callable[[], None] = _nothing
+        passed: Callable[[], None] = _nothing
+        if arrived.qos:
+            entry = self._hold(arrived.mid)
+            ack, passed = partial(self._acknowledge, entry), partial(self._pass, entry)
+        try:
+            topic = arrived.topic
+        except UnicodeDecodeError:
+            log.warning("message dropped", reason="its topic is not UTF-8")
+            ack()
+            return
+        self._on_message(
+            Message(
+                topic=topic,
+                payload=bytes(arrived.payload),
+                qos=arrived.qos,
+                retain=bool(arrived.retain),
+                response_topic=getattr(properties, "ResponseTopic", ""),
+                correlation=bytes(getattr(properties, "CorrelationData", b"")),
+                expiry_s=getattr(properties, "MessageExpiryInterval", None),
+                received_at=received_at,
+                ack=ack,
+                passed=passed,
+            )
+        )
+
+    def _hold(self, mid: int) -> _Unacknowledged:
+        entry = _Unacknowledged(mid)
+        self._pubacks.append(entry)
+        return entry
+
+    def _acknowledge(self, entry: _Unacknowledged) -> None:
+        if entry.ready:
+            return
+        entry.ready = True
+        if entry.passed:
+            self._send_puback(entry)  # late, and no longer in its place
+        else:
+            self._flush_pubacks()
+
+    def _pass(self, entry: _Unacknowledged) -> None:
+        entry.passed = True
+        self._flush_pubacks()
+
+    def _flush_pubacks(self) -> None:
+        while self._pubacks and (self._pubacks[0].ready or self._pubacks[0].passed):
+            entry = self._pubacks.popleft()
+            if entry.ready:
+                self._send_puback(entry)
+
+    def _send_puback(self, entry: _Unacknowledged) -> None:
+        if not self.lost.done():
+            self._paho.ack(entry.mid, 1)
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Tell whether ``topic`` is under an MQTT filter with ``+`` and ``#``."""
+    return bool(paho.topic_matches_sub(topic_filter, topic))
+
+
+def _nothing() -> None:
+    """A QoS 0 message needs no PUBACK."""
+
+
+def _no_delay(_client: paho.Client, _data: Any, sock: Any) -> None:
+    plain = socket.socket(fileno=sock.fileno())
+    try:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    finally:
+        plain.detach()
+
+
+def _words(reason: ReasonCode) -> str:
+    return str(reason).lower().replace("authorized", "authorised")
+
+
+def _reason(error: OSError | ValueError) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"TLS: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS: {(error.reason or str(error)).lower().replace('_', ' ')}"
+        case paho.WebsocketConnectionError():
+            return "no MQTT over WebSocket there (the handshake was refused)"
+        case TimeoutError():
+            return f"no answer within {_CONNECT_S:.0f} s"
+        case socket.gaierror():
+            return "no such host"
+        case OSError(strerror=str(text)):
+            return text.lower()
+        case _:
+            return str(error)

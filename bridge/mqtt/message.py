@@ -1,0 +1,48 @@
+"""What goes to and comes from the control connection."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+__all__ = ["Handler", "Message", "Will"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A PUBLISH that arrived; the MQTT 5 properties are blank in 3.1.1."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    """Retained by the broker. An MQTT 5 broker also says so of a live message."""
+    response_topic: str
+    correlation: bytes
+    expiry_s: int | None
+    """What is left of the message expiry."""
+    received_at: int
+    """µs since the epoch."""
+    ack: Callable[[], None] = field(repr=False, compare=False)
+    """Send PUBACK; until then the broker keeps the message and delivers it again after a
+    reconnect. Idempotent, for the event loop's thread. PUBACKs leave in the order in which the
+    messages came, as MQTT demands, whatever the order of the calls."""
+    passed: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
+    """Called by the client when the handler has returned: if it did not acknowledge, PUBACKs of
+    later messages no longer wait for this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes when the client dies, and the client when it leaves."""
+
+    topic: str
+    payload: bytes
+    birth: bytes = b""
+    """Published on the same topic after each connect, before anything else."""
+    qos: int = 1
+    retain: bool = True
+
+
+Handler: TypeAlias = Callable[[Message], Awaitable[None]]

@@ -1,0 +1,208 @@
+"""Requests over MQTT: ``bridge/request/{verb}`` in, one answer out; and the client's side of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Protocol, TypeAlias
+
+import structlog
+from pydantic import ValidationError
+
+from bridge.errors import BridgeError, BrokerError, RequestError
+from bridge.mqtt import payloads
+from bridge.mqtt.client import ControlClient
+from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.message import Handler, Message
+from bridge.mqtt.topics import Topics
+
+__all__ = ["RequestHandler", "Requests", "explain", "request"]
+
+log = structlog.get_logger()
+
+RequestHandler: TypeAlias = Callable[[dict[str, Any], Message], Awaitable[Any]]
+"""Gets the request without its ``transaction``; returns what goes into ``data``."""
+
+_LONGEST_TRANSACTION = 256
+
+
+class _Client(Protocol):
+    """The part of `ControlClient` that is used here."""
+
+    def subscribe(
+        self,
+        topic_filter: str,
+        qos: int,
+        handler: Handler,
+        *,
+        ordered_by: Callable[[Message], str] | None = None,
+    ) -> None: ...
+
+    async def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, correlation: bytes = b""
+    ) -> None: ...
+
+
+class Requests:
+    """Routes requests to the handlers of their verbs; create and register before the client runs.
+
+    Requests of one verb are served one after another, different verbs side by side: a slow
+    ``query`` does not hold up a ``halt``. PUBACK follows the answer.
+    """
+
+    def __init__(
+        self, client: _Client, topics: Topics, response_prefixes: Iterable[str] = ()
+    ) -> None:
+        """Subscribe.
+
+        :param response_prefixes: where clients may want their MQTT 5 answers, besides the base
+            topic.
+        """
+        self._client = client
+        self._topics = topics
+        self._prefixes = tuple(response_prefixes)
+        self._handlers: dict[str, RequestHandler] = {}
+        client.subscribe(topics.request_filter(), 1, self._serve, ordered_by=lambda m: m.topic)
+
+    def register(self, verb: str, handler: RequestHandler) -> None:
+        """Serve ``verb`` with ``handler``, which may raise `RequestError` or `ValidationError`."""
+        if verb in self._handlers:
+            raise ValueError(f"two handlers for {verb!r}")
+        self._handlers[verb] = handler
+
+    async def _serve(self, message: Message) -> None:
+        if not (message.retain and not message.payload):  # else somebody cleaning up
+            topic, payload = await self._answer(message)
+            await self._client.publish(topic, payload, qos=1, correlation=message.correlation)
+        message.ack()
+
+    async def _answer(self, message: Message) -> tuple[str, bytes]:
+        """Return where the answer goes and what it says."""
+        transaction: str | int | None = None
+        topic = self._topics.response("unknown")
+        try:
+            verb = self._verb(message.topic)
+            topic = self._topics.response(verb)
+            content = payloads.decode_object(message.payload)
+            transaction = _transaction(content.pop("transaction", None))
+            if message.response_topic:
+                if not self._topics.allows_response(message.response_topic, self._prefixes):
+                    raise RequestError(
+                        "invalid_response_topic",
+                        f"response topic {message.response_topic!r}: not under "
+                        f"{self._topics.base}/ or where the bridge itself publishes; "
+                        f"{topic}/… is always allowed",
+                    )
+                topic = message.response_topic
+            if message.retain:
+                raise RequestError("retained_request", "a request must not be retained")
+            handler = self._handler(verb)
+            return topic, payloads.ok(await handler(content, message), transaction)
+        except RequestError as error:
+            code, text = error.code, str(error)
+        except ValidationError as error:
+            code, text = "invalid_request", explain(error)
+        except BridgeError as error:
+            code, text = "failed", str(error)
+        log.info("request refused", topic=message.topic, code=code, reason=text)
+        return topic, payloads.error(code, text, transaction)
+
+    def _verb(self, topic: str) -> str:
+        try:
+            return self._topics.parse_request(topic)
+        except ValueError as error:
+            raise RequestError("unknown_request", str(error)) from None
+
+    def _handler(self, verb: str) -> RequestHandler:
+        handler = self._handlers.get(verb)
+        if handler is None:
+            near = get_close_matches(verb, self._handlers, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(self._handlers)}"
+            raise RequestError("unknown_request", f"no request {verb[:64]!r}: {hint}")
+        return handler
+
+
+def explain(error: ValidationError) -> str:
+    """Return pydantic's findings in one line, each with its key."""
+    return "; ".join(
+        f"{'.'.join(map(str, found['loc'])) or 'request'}: {found['msg'].lower()}"
+        for found in error.errors(include_url=False, include_input=False, include_context=False)
+    )
+
+
+def _transaction(value: object) -> str | int | None:
+    match value:
+        case None | int() if not isinstance(value, bool):
+            return value
+        case str() if len(value) <= _LONGEST_TRANSACTION:
+            return value
+    raise RequestError(
+        "invalid_request", f"transaction: an integer or a text of at most {_LONGEST_TRANSACTION}"
+    )
+
+
+async def request(
+    endpoints: Sequence[Endpoint],
+    verb: str,
+    content: Mapping[str, object],
+    *,
+    topics: Topics,
+    deadline_s: float = 10.0,
+) -> Any:
+    """Send one request to a bridge and return the ``data`` of its answer.
+
+    :raises RequestError: the bridge refused it.
+    :raises BrokerError: no broker, or no answer in time.
+    """
+    token = secrets.token_hex(8)
+    own = topics.response(verb, token)
+    answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+
+    async def received(message: Message) -> None:
+        message.ack()
+        try:
+            content = json.loads(message.payload)
+        except ValueError:
+            return  # of somebody else on the shared topic
+        mine = message.correlation == token.encode() or (
+            isinstance(content, dict) and content.get("transaction") == token
+        )
+        if mine and isinstance(content, dict) and not answer.done():
+            answer.set_result(content)
+
+    client = ControlClient(endpoints, client_id=f"kis-bridge-{token}", clean=True)
+    client.subscribe(own, 1, received)
+    client.subscribe(topics.response(verb), 1, received)  # MQTT 3.1.1 names no response topic
+    failure: BrokerError | None = None
+    said: dict[str, Any] = {}
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(client.run())
+        try:
+            async with asyncio.timeout(deadline_s):
+                await client.wait_connected(fail_fast=True)
+                await client.publish(
+                    topics.request(verb),
+                    payloads.encode({**content, "transaction": token}),
+                    expiry_s=deadline_s,
+                    correlation=token.encode(),
+                    response_topic=own,
+                    wait=True,
+                )
+                said = await answer
+        except TimeoutError:
+            failure = BrokerError(
+                f"no answer to {verb!r} within {deadline_s:g} s: is a bridge running on "
+                f"{', '.join(map(str, endpoints))} with base topic {topics.base!r}?"
+            )
+        except BrokerError as error:
+            failure = error
+        finally:
+            running.cancel()
+    if failure is not None:
+        raise failure
+    if said.get("status") != "ok":
+        raise RequestError(str(said.get("code", "error")), str(said.get("message", "refused")))
+    return said.get("data")

@@ -1,0 +1,185 @@
+"""Topic names of the contract (section 2), as functions of the base topic.
+
+A level is what stands between two slashes. Whatever a level cannot hold safely is percent-encoded
+as UTF-8: the separators and wildcards ``/ + #``, ``%`` itself, blanks, and everything Unicode
+calls a control, a format character or unassigned (brokers close the connection on those).
+Hangul and the rest of non-ASCII text stays as it is.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import quote, unquote
+
+__all__ = ["Topics", "decode_level", "encode_level", "is_topic"]
+
+_LONGEST = 65_535
+"""Bytes of UTF-8 that MQTT gives a topic."""
+
+
+def _unsafe(character: str) -> bool:
+    return character in "/+#%" or unicodedata.category(character)[0] in "ZC"
+
+
+@lru_cache(maxsize=16_384)
+def encode_level(text: str) -> str:
+    """Return ``text`` as one topic level.
+
+    :raises ValueError: ``text`` is empty or is not Unicode text (a lone surrogate).
+    """
+    if not text:
+        raise ValueError("a topic level cannot be empty")
+    return "".join(quote(c, safe="") if _unsafe(c) else c for c in text)
+
+
+def decode_level(level: str) -> str:
+    """Return the text that `encode_level` made ``level`` of.
+
+    :raises ValueError: the escapes are not UTF-8.
+    """
+    return unquote(level, errors="strict")
+
+
+def is_topic(topic: str) -> bool:
+    """Tell whether a broker accepts ``topic`` for publishing, ``$SYS`` and its like excluded."""
+    if not topic or topic.startswith("$") or "+" in topic or "#" in topic:
+        return False
+    try:
+        length = len(topic.encode())
+    except UnicodeEncodeError:
+        return False
+    return length <= _LONGEST and not any(unicodedata.category(c) in ("Cc", "Cn") for c in topic)
+
+
+class Topics:
+    """The topics under one base topic, which may have several levels (``home/kis``)."""
+
+    def __init__(self, base: str = "kis") -> None:
+        if not is_topic(base) or "" in base.split("/") or any(c.isspace() for c in base):
+            raise ValueError(
+                f"base topic {base!r}: levels separated by '/', none empty, without blanks, "
+                "'+', '#' or a leading '$'"
+            )
+        self.base = base
+        self._bridge = f"{base}/bridge"
+        self._orders = f"{base}/orders"
+        self._accounts = f"{base}/accounts"
+
+    def __repr__(self) -> str:
+        return f"Topics({self.base!r})"
+
+    # market data
+
+    def market(self, market: str, venue: str, kind: str, symbol: str) -> str:
+        """Return where records of one symbol go."""
+        return _join(f"{self.base}/market", market, venue, kind, symbol)
+
+    # the bridge itself
+
+    def state(self) -> str:
+        """Return the retained topic that says ``online`` or ``offline``."""
+        return f"{self._bridge}/state"
+
+    def info(self) -> str:
+        """Return the retained topic of version, environment and limits."""
+        return f"{self._bridge}/info"
+
+    def health(self) -> str:
+        """Return the retained topic of the counters."""
+        return f"{self._bridge}/health"
+
+    def session(self, app: str) -> str:
+        """Return the retained topic of one KIS session."""
+        return _join(f"{self._bridge}/sessions", app)
+
+    def event(self, kind: str) -> str:
+        """Return where events of this kind go."""
+        return _join(f"{self._bridge}/event", kind)
+
+    def request(self, verb: str) -> str:
+        """Return where a client asks the bridge for something."""
+        return _join(f"{self._bridge}/request", verb)
+
+    def request_filter(self) -> str:
+        """Return the filter of all requests."""
+        return f"{self._bridge}/request/+"
+
+    def parse_request(self, topic: str) -> str:
+        """Return the verb of a request's topic; `ValueError` if it is none."""
+        (verb,) = self._levels(topic, f"{self._bridge}/request", 1)
+        return verb
+
+    def response(self, verb: str, *own: str) -> str:
+        """Return where answers go; ``own`` is a further level that one client listens on."""
+        return _join(f"{self._bridge}/response", verb, *own)
+
+    def allows_response(self, topic: str, prefixes: Iterable[str] = ()) -> bool:
+        """Tell whether the bridge may answer on a topic that a client chose.
+
+        Under the base topic or one of ``prefixes``, but never where the bridge itself speaks or
+        listens: the broker trusts the bridge there, and a client must not borrow that trust.
+        """
+        if not is_topic(topic):
+            return False
+        if topic.startswith(f"{self._bridge}/response/"):
+            return True
+        taken = (f"{self.base}/market", self._bridge, self._orders, self._accounts)
+        if any(topic == own or topic.startswith(f"{own}/") for own in taken):
+            return False
+        allowed = (self.base, *(prefix.rstrip("/") for prefix in prefixes))
+        return any(topic.startswith(f"{prefix}/") for prefix in allowed if prefix)
+
+    # orders
+
+    def command(self, account: str, client: str, verb: str) -> str:
+        """Return where ``client`` commands orders of ``account``."""
+        return _join(self._orders, account, client, "command", verb)
+
+    def command_filter(self) -> str:
+        """Return the filter of all commands."""
+        return f"{self._orders}/+/+/command/+"
+
+    def parse_command(self, topic: str) -> tuple[str, str, str]:
+        """Return account, client and verb of a command's topic; `ValueError` if it is none."""
+        account, client, word, verb = self._levels(topic, self._orders, 4)
+        if word != "command":
+            raise ValueError(f"{topic!r} is not a command topic")
+        return account, client, verb
+
+    def order_ack(self, account: str, client: str, client_order_id: str) -> str:
+        """Return where the one answer to a command goes."""
+        return _join(self._orders, account, client, "ack", client_order_id)
+
+    def order_event(self, account: str, client: str, client_order_id: str) -> str:
+        """Return where the later steps of an order go."""
+        return _join(self._orders, account, client, "event", client_order_id)
+
+    def order_state(self, account: str, client: str, client_order_id: str) -> str:
+        """Return the retained topic of a whole order."""
+        return _join(self._orders, account, client, "state", client_order_id)
+
+    # accounts
+
+    def account(self, alias: str, what: str) -> str:
+        """Return the retained topic of ``balance``, ``positions`` or ``orders``."""
+        return _join(self._accounts, alias, what)
+
+    def external(self, alias: str) -> str:
+        """Return where fills and orders placed outside the bridge go."""
+        return _join(self._accounts, alias, "event", "external")
+
+    @staticmethod
+    def _levels(topic: str, prefix: str, count: int) -> list[str]:
+        levels = topic.removeprefix(f"{prefix}/").split("/")
+        if not topic.startswith(f"{prefix}/") or len(levels) != count or "" in levels:
+            raise ValueError(f"{topic!r} is not {count} levels under {prefix!r}")
+        return [decode_level(level) for level in levels]
+
+
+def _join(prefix: str, *levels: str) -> str:
+    topic = "/".join((prefix, *map(encode_level, levels)))
+    if len(topic) * 4 > _LONGEST and len(topic.encode()) > _LONGEST:
+        raise ValueError(f"topic {topic[:40]!r}… is longer than MQTT's {_LONGEST} bytes")
+    return topic

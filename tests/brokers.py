@@ -1,0 +1,114 @@
+"""Real brokers on free loopback ports, for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.mqtt.embedded import EmbeddedBroker
+
+__all__ = ["Mosquitto", "embedded", "free_port", "mosquitto_program", "wait_for_port"]
+
+_START_S = 10.0
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on right now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def mosquitto_program() -> str:
+    """Return where Mosquitto is; skip the test without it, but fail under CI=true."""
+    found = shutil.which(
+        "mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+    )
+    if found is None:
+        reason = "needs Mosquitto: apt-get install mosquitto (macOS: brew install mosquitto)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until somebody takes connections on ``port``."""
+    deadline = time.monotonic() + _START_S
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            output = process.communicate()[0]
+            pytest.fail(f"no broker on port {port}: {(output or b'').decode(errors='replace')}")
+        time.sleep(0.005)  # a start has no event to wait for
+
+
+class Mosquitto:
+    """One Mosquitto process; it can be stopped and started again on the same ports."""
+
+    def __init__(self, folder: Path, extra: str = "allow_anonymous true\n") -> None:
+        self._program = mosquitto_program()
+        self.port = free_port()
+        self.ws_port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._config = folder / "mosquitto.conf"
+        self._config.write_text(
+            f"{extra}"
+            f"user {getpass.getuser()}\n"  # started by root it would change to one without access
+            "set_tcp_nodelay true\n"
+            "max_queued_messages 100000\n"
+            "persistence true\n"
+            f"persistence_location {folder}/\n"
+            f"listener {self.port} 127.0.0.1\n"
+            f"listener {self.ws_port} 127.0.0.1\n"
+            "protocol websockets\n"
+        )
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.ws_port}/mqtt"
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [self._program, "-c", self._config], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        wait_for_port(self.port, self._process)
+
+    def stop(self) -> None:
+        """Stop in good order: sessions and retained messages are kept for the next start."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.communicate(timeout=_START_S)
+            self._process = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def running(cls, folder: Path, extra: str = "allow_anonymous true\n") -> Iterator[Mosquitto]:
+        broker = cls(folder, extra)
+        broker.start()
+        try:
+            yield broker
+        finally:
+            broker.stop()
+
+
+@contextlib.contextmanager
+def embedded() -> Iterator[EmbeddedBroker]:
+    """Start the embedded broker on free ports."""
+    with EmbeddedBroker() as broker:
+        yield broker

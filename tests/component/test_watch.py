@@ -1,0 +1,53 @@
+"""``kis-bridge watch`` as a user runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+from bridge.mqtt.client import ControlClient
+from bridge.mqtt.endpoint import Endpoint
+from tests.brokers import Mosquitto, free_port
+
+DEADLINE_S = 20.0
+
+
+async def watch(*args: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from bridge.cli import main; main()",
+        "watch",
+        *args,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(DEADLINE_S):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_lines_for_a_pipe(mosquitto: Mosquitto) -> None:
+    client = ControlClient([Endpoint.parse(mosquitto.url)], client_id="writer", clean=True)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(client.run())
+        await client.publish("kis/a", '{"price":1.50,"name":"삼성"}'.encode(), retain=True)
+        await client.publish("kis/b", b"plain", retain=True, wait=True)
+        code, out, err = await watch("--url", mosquitto.url, "--count", "2")
+        assert (code, err) == (0, "")
+        lines = [json.loads(line) for line in out.splitlines()]
+        assert sorted(line["topic"] for line in lines) == ["kis/a", "kis/b"]
+        assert '"payload":{"price":1.50,"name":"삼성"}}' in out
+        assert await watch("other/#", "--url", mosquitto.url, "--for", "0.1") == (0, "", "")
+        await client.close()
+
+
+async def test_errors_are_one_line() -> None:
+    code, out, err = await watch("--url", f"mqtt://127.0.0.1:{free_port()}")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "connection refused" in err
+    code, out, err = await watch("--url", "http://127.0.0.1")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "mqtt://" in err
