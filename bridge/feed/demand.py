@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from bridge.catalog.model import Catalog, Channel
 from bridge.errors import RequestError
 
-__all__ = ["Wanted", "by_channel", "by_topic"]
+__all__ = ["ByChannel", "ByTopic", "Wanted", "Wish", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,47 +24,69 @@ class Wanted:
     """The real TR id, as the workbook names the channel."""
 
 
-def by_channel(catalog: Catalog, channel: str, key: str, *, paper: bool) -> Wanted:
-    """Return the registration of ``{channel, key}``.
+class ByChannel(NamedTuple):
+    """A registration in KIS's words."""
 
-    Raises :class:`RequestError` when there is no such channel here.
+    channel: str
+    key: str
+
+
+class ByTopic(NamedTuple):
+    """A registration by the topic ``kis/market/{market}/{venue}/{kind}/{symbol}``."""
+
+    market: str
+    venue: str
+    kind: str
+    symbol: str
+
+
+Wish: TypeAlias = ByChannel | ByTopic
+
+
+def resolve(catalog: Catalog, wish: Wish, *, paper: bool) -> Wanted:
+    """Return the registration that KIS must be asked for.
+
+    Raises :class:`RequestError` naming what is wrong and what it may be.
     """
-    found = catalog.channel(channel)
+    match wish:
+        case ByChannel():
+            return _by_channel(catalog, wish, paper)
+        case ByTopic():
+            return _by_topic(catalog, wish, paper)
+
+
+def _by_channel(catalog: Catalog, wish: ByChannel, paper: bool) -> Wanted:
+    found = catalog.channel(wish.channel)
     if found is None:
-        near = difflib.get_close_matches(channel, catalog.channels, 1)
+        near = difflib.get_close_matches(wish.channel, catalog.channels, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        raise RequestError("unknown_channel", f"no channel {channel!r} in the workbook{hint}")
+        raise RequestError("unknown_channel", f"no channel {wish.channel!r} in the workbook{hint}")
     if found.encrypted:
         raise RequestError(
-            "not_market_data", f"{channel} is an account notice; the bridge subscribes it itself"
+            "not_market_data",
+            f"{wish.channel} is an account notice, which the bridge registers",
         )
-    if not key.strip():
-        raise RequestError("invalid_request", f"{channel} needs a key, such as a symbol")
-    return Wanted(_wire(found, paper), key, found.tr_id)
+    if not wish.key.strip():
+        raise RequestError("invalid_request", f"{wish.channel} needs a key, such as a symbol")
+    return Wanted(_wire(found, paper), wish.key, found.tr_id)
 
 
-def by_topic(
-    catalog: Catalog, market: str, venue: str, kind: str, symbol: str, *, paper: bool
-) -> Wanted:
-    """Return the registration behind ``kis/market/{market}/{venue}/{kind}/{symbol}``.
-
-    Raises :class:`RequestError` naming the level that is wrong and what it may be.
-    """
+def _by_topic(catalog: Catalog, wish: ByTopic, paper: bool) -> Wanted:
     channels = [channel for channel in catalog.channels.values() if not channel.encrypted]
-    channels = _narrow(channels, "market", market, lambda channel: [channel.market])
-    channels = _narrow(channels, "venue", venue, _venues)
-    channels = _narrow(channels, "kind", kind, lambda channel: [channel.kind])
-    if not symbol.strip():
+    channels = _narrow(channels, "market", wish.market, lambda channel: [channel.market])
+    channels = _narrow(channels, "venue", wish.venue, _venues)
+    channels = _narrow(channels, "kind", wish.kind, lambda channel: [channel.kind])
+    if not wish.symbol.strip():
         raise RequestError("invalid_request", "a subscription needs a symbol")
     if len(channels) > 1:
         names = ", ".join(sorted(channel.tr_id for channel in channels))
+        levels = f"{wish.market}/{wish.venue}/{wish.kind}"
         raise RequestError(
-            "ambiguous_channel",
-            f"{market}/{venue}/{kind} is carried by {names}; name one as channel and key",
+            "ambiguous_channel", f"{levels} is carried by {names}; name one as channel and key"
         )
     [channel] = channels
-    prefix = next((v.prefix for v in channel.venues if v.venue == venue), "")
-    return Wanted(_wire(channel, paper), f"{prefix}{symbol}", channel.tr_id)
+    prefix = next((v.prefix for v in channel.venues if v.venue == wish.venue), "")
+    return Wanted(_wire(channel, paper), f"{prefix}{wish.symbol}", channel.tr_id)
 
 
 def _venues(channel: Channel) -> list[str]:

@@ -68,6 +68,7 @@ class Lane:
 
     def put(self, route: Route, payload: bytes) -> None:
         """Send a record, or keep it as the policy of its kind says."""
+        route.last = payload
         policy = self._policies.get(route.kind, self._default)
         writer = self._writer
         if writer is None or not writer.connected:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from bridge.catalog.model import Catalog, Channel
 from bridge.feed.lane import Lane
@@ -60,6 +62,19 @@ class Pump:
         lane.arrived(received_at)
         for problem in decoder.decode(frame.body, frame.count, received_at, lane.put):
             self._problem(problem)
+
+    def routes(self) -> Iterable[Route]:
+        """Return every topic that had a record, with its newest one."""
+        return self._routes.values()
+
+    def last_price(self, market: str, venue: str, symbol: str) -> Decimal | None:
+        """Return the price of the last trade seen on this venue, or None."""
+        topic = self._topics.market(market, venue, "trade", symbol)
+        route = self._routes.get(topic)
+        if route is None or not route.last:
+            return None
+        price = json.loads(route.last, parse_float=Decimal, parse_int=Decimal).get("price")
+        return price if isinstance(price, Decimal) else None
 
     def _route(self, channel: Channel, venue: str, symbol: str, zone: Zone) -> Route:
         topic = self._topics.market(channel.market, venue, channel.kind, symbol)

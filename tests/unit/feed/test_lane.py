@@ -1,4 +1,4 @@
-"""The lane: one write a turn, waits while the broker is slow, keeps last values while it is away."""
+"""The lane: one write a turn, a backlog for a slow broker, last values for one that is away."""
 
 from __future__ import annotations
 

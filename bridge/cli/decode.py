@@ -1,0 +1,164 @@
+"""``kis-bridge decode``: raw frames in, one JSON line a record out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from bridge.catalog.compile import load
+from bridge.catalog.model import Catalog, Channel
+from bridge.errors import ConfigError, FrameError
+from bridge.kis.decode import ChannelDecoder, Drift, Quarantined, Route, notice_values
+from bridge.kis.frames import DataFrame, parse
+from bridge.kis.values import SEOUL, Zone
+from bridge.mqtt.topics import Topics
+
+__all__ = ["FrameReader", "decode"]
+
+
+def decode(
+    date: Annotated[
+        str | None,
+        typer.Option(
+            help="Day (YYYY-MM-DD, Korean) the frames were captured: their records name no date.",
+            show_default="today",
+        ),
+    ] = None,
+    plain_notices: Annotated[
+        bool,
+        typer.Option(
+            help="Also decode account notices that are not encrypted, such as a decrypted capture;"
+            " the bridge itself never believes one. They have no topic."
+        ),
+    ] = False,
+    base_topic: Annotated[str, typer.Option(help="First level of the topics.")] = "kis",
+) -> None:
+    """Decode raw KIS frames from standard input, one a line, to JSON lines on standard output.
+
+    A line may also be an object with the frame as "raw". What does not decode goes to standard
+    error with its line number, and the exit code is 1 then.
+    """
+    try:
+        topics = Topics(base_topic)
+    except ValueError as error:
+        raise ConfigError(f"--base-topic: {error}") from None
+    reader = FrameReader(load(), topics, plain_notices=plain_notices)
+    arrival = _arrival(date)
+    bad = False
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        for output in reader.read(line, arrival()):
+            if output.bad:
+                bad = True
+            if output.error:
+                print(f"line {number}: {output.error}", file=sys.stderr)
+            else:
+                print(output.text)
+    if bad:
+        raise typer.Exit(1)
+
+
+class _Output:
+    __slots__ = ("bad", "error", "text")
+
+    def __init__(self, text: str = "", *, error: str = "", bad: bool = False) -> None:
+        self.text = text
+        self.error = error
+        self.bad = bad
+
+
+class FrameReader:
+    """Decodes lines of captured frames with the bridge's own decoders."""
+
+    def __init__(self, catalog: Catalog, topics: Topics, *, plain_notices: bool = False) -> None:
+        self._catalog = catalog
+        self._topics = topics
+        self._plain_notices = plain_notices
+        self._decoders: dict[str, ChannelDecoder] = {}
+
+    def read(self, line: bytes, received_at: int) -> Iterator[_Output]:
+        """Yield a JSON line for each record, or errors; any bytes will do for a line."""
+        text = line.decode(errors="replace").strip("\r\n")
+        if not text.strip():
+            return
+        try:
+            frame = parse(_raw(text))
+            if not isinstance(frame, DataFrame):
+                return  # an acknowledgement or PINGPONG of the capture holds no record
+            channel = self._catalog.channel(frame.tr_id)
+            if channel is None:
+                raise FrameError(f"no channel {frame.tr_id} in the workbook")
+            if channel.encrypted or frame.encrypted:
+                yield from self._notice(channel, frame)
+            else:
+                yield from self._records(channel, frame, received_at)
+        except FrameError as error:
+            yield _Output(error=str(error), bad=True)
+
+    def _records(self, channel: Channel, frame: DataFrame, received_at: int) -> Iterable[_Output]:
+        decoder = self._decoders.get(channel.tr_id)
+        if decoder is None:
+            decoder = self._decoders[channel.tr_id] = ChannelDecoder(channel, self._route)
+        outputs: list[_Output] = []
+
+        def publish(route: Route, payload: bytes) -> None:
+            topic = json.dumps(route.topic, ensure_ascii=False)
+            outputs.append(_Output(f'{{"topic":{topic},"payload":{payload.decode()}}}'))
+
+        for problem in decoder.decode(frame.body, frame.count, received_at, publish):
+            match problem:
+                case Quarantined():
+                    reason = f"{problem.channel}: {problem.reason}"
+                    outputs.append(_Output(error=reason, bad=True))
+                case Drift():
+                    known = " or ".join(str(width) for width in problem.known)
+                    reason = f"{problem.channel}: {problem.width} values a record, not {known}"
+                    outputs.append(_Output(error=f"note: {reason}; {problem.treatment}"))
+        return outputs
+
+    def _notice(self, channel: Channel, frame: DataFrame) -> Iterable[_Output]:
+        if frame.encrypted:
+            raise FrameError(
+                f"{frame.tr_id}: encrypted; it opens only with the key of its own session"
+            )
+        if not self._plain_notices:
+            raise FrameError(
+                f"{frame.tr_id}: a notice that is not encrypted is dropped, since anybody on the"
+                " way could have forged it (--plain-notices decodes a decrypted capture)"
+            )
+        for values in notice_values(channel, frame.count, frame.body):
+            payload = json.dumps({"channel": frame.tr_id, **values}, ensure_ascii=False)
+            yield _Output(f'{{"topic":null,"payload":{payload}}}')
+
+    def _route(self, channel: Channel, venue: str, symbol: str, zone: Zone) -> Route:
+        topic = self._topics.market(channel.market, venue, channel.kind, symbol)
+        return Route(channel, venue, symbol, topic, zone)
+
+
+def _raw(text: str) -> str:
+    """Return the frame in a line of a capture."""
+    if text.lstrip().startswith("{"):
+        try:
+            row = json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+        if isinstance(row, dict) and isinstance(row.get("raw"), str):
+            return str(row["raw"])
+    return text
+
+
+def _arrival(date: str | None) -> Callable[[], int]:
+    """Return what gives the time of arrival, in µs since the epoch."""
+    if date is None:
+        return lambda: time.time_ns() // 1000
+    try:
+        noon = datetime.strptime(date, "%Y-%m-%d").replace(hour=12, tzinfo=ZoneInfo(SEOUL))
+    except ValueError:
+        raise ConfigError(f"--date {date!r}: write the day as 2026-02-23") from None
+    return lambda: int(noon.timestamp()) * 1_000_000

@@ -1,0 +1,90 @@
+"""``kis-bridge run``: the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge import logs
+from bridge.app import Bridge
+from bridge.catalog.compile import load as load_catalog
+from bridge.catalog.model import Catalog
+from bridge.cli.process import free_port, print_ready, run_until_stopped
+from bridge.config import Config, load
+from bridge.errors import ConfigError
+from bridge.mqtt.embedded import EmbeddedBroker
+from bridge.mqtt.endpoint import Endpoint
+from bridge.runtime import settle
+
+__all__ = ["run", "serve"]
+
+MQTT_PORT, MQTT_WS_PORT = 1883, 9001
+
+
+def run(
+    config: Annotated[
+        Path | None, typer.Option(help="bridge.toml; without it the environment alone.")
+    ] = None,
+    spec: Annotated[Path | None, typer.Option(help="Run from this workbook (xlsx).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line when ready.")] = False,
+) -> None:
+    """Carry market data from KIS to MQTT and orders from MQTT to KIS, until stopped."""
+    loaded = load(config, os.environ)
+    logs.configure(loaded.log.level, loaded.log.format, loaded.secrets())
+    catalog = _catalog(spec)
+    run_until_stopped(lambda stop: serve(loaded, catalog, stop, as_json=as_json))
+
+
+async def serve(
+    config: Config, catalog: Catalog, stop: asyncio.Event, *, as_json: bool = False
+) -> None:
+    """Run a bridge until ``stop`` is set; with its own broker when the configuration says so."""
+    try:
+        config.kis.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"kis.state_dir {config.kis.state_dir}: {error.strerror}") from None
+    with contextlib.ExitStack() as stack:
+        endpoints, ws_port = _endpoints(config), None
+        if config.mqtt.embedded:
+            broker = EmbeddedBroker(free_port(None, MQTT_PORT), free_port(None, MQTT_WS_PORT))
+            await asyncio.to_thread(stack.enter_context, broker)
+            endpoints, ws_port = [Endpoint.parse(broker.url)], broker.ws_port
+
+        def ready() -> None:
+            settle()
+            if as_json:
+                mqtt = {"host": endpoints[0].host, "port": endpoints[0].port, "ws_port": ws_port}
+                kis = {"rest": config.kis.rest_url, "ws": config.kis.ws_url}
+                print_ready(mqtt=mqtt, kis=kis)
+
+        await Bridge(config, catalog, endpoints).run(stop, ready)
+
+
+def _endpoints(config: Config) -> list[Endpoint]:
+    mqtt = config.mqtt
+    if mqtt.embedded:
+        return []
+    return [
+        Endpoint.parse(
+            url,
+            username=mqtt.username or "",
+            password=mqtt.password,
+            ca_file=mqtt.ca_file,
+            cert_file=mqtt.cert_file,
+            key_file=mqtt.key_file,
+        )
+        for url in mqtt.url
+    ]
+
+
+def _catalog(spec: Path | None) -> Catalog:
+    if spec is None:
+        return load_catalog()
+    from bridge.catalog.workbook import read  # Excel is slow to import
+
+    return read(spec)

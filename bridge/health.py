@@ -1,0 +1,97 @@
+"""The numbers of ``bridge/health``: counters, lags and states of everything that runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from bridge.feed.lane import Lane
+from bridge.feed.pump import Pump
+from bridge.kis.rest import CallCounts
+from bridge.kis.stream import Stream
+
+__all__ = ["Gate", "SessionHealth", "percentile", "snapshot"]
+
+
+@dataclass(slots=True)
+class SessionHealth:
+    """What one app key does."""
+
+    stream: Stream
+    calls: CallCounts
+    records: int = 0
+
+    def numbers(self, now_us: int) -> dict[str, object]:
+        """Return the session's part of the payload; ages in seconds, null for never."""
+        counts, session = self.stream.counts, self.stream.session
+        last = counts.last_frame_at
+        return {
+            "state": self.stream.state,
+            "slots_used": session.slots_used,
+            "slots_limit": session.limit,
+            "frames": counts.frames,
+            "records": self.records,
+            "last_frame_age_s": round((now_us - last) / 1e6, 3) if last else None,
+            "reconnects": counts.reconnects,
+            "invalid_utf8": counts.invalid_utf8,
+        }
+
+
+class Gate(Protocol):
+    """The order gateway as far as health needs it."""
+
+    halted: bool
+
+    def states(self) -> Mapping[str, int]: ...
+
+
+def snapshot(
+    *,
+    sessions: Mapping[str, SessionHealth],
+    pump: Pump,
+    lane: Lane,
+    gateway: Gate,
+    control_backlog: int,
+    events_dropped: int,
+) -> dict[str, object]:
+    """Return the payload of ``bridge/health``."""
+    now_us = time.time_ns() // 1000
+    calls = [session.calls for session in sessions.values()]
+    return {
+        "at": now_us,
+        "sessions": {app: session.numbers(now_us) for app, session in sessions.items()},
+        "decode_errors": pump.counters.quarantined.total(),
+        "schema_drift": pump.counters.drifted.total(),
+        "publish": {
+            "published": lane.published,
+            "backlog": len(lane.backlog),
+            "backlog_bytes": lane.backlog.size,
+            "dropped": lane.backlog.dropped,
+            "conflated": lane.backlog.conflated,
+            "control_backlog": control_backlog,
+            "events_dropped": events_dropped,
+        },
+        "lag_us": _lag(lane.lags),
+        "rest": {
+            name: sum(getattr(count, name) for count in calls)
+            for name in ("calls", "throttled", "errors")
+        },
+        "orders": dict(gateway.states()),
+        "halted": gateway.halted,
+    }
+
+
+def percentile(ordered: list[int], share: float) -> int | None:
+    """Return the value below which ``share`` of the ordered values lie; None for none."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None
+
+
+def _lag(lags: Iterable[int]) -> dict[str, int | None]:
+    ordered = sorted(lags)
+    return {
+        "p50": percentile(ordered, 0.50),
+        "p99": percentile(ordered, 0.99),
+        "max": ordered[-1] if ordered else None,
+    }

@@ -1,0 +1,28 @@
+"""How our long-running processes run: the event loop, and a garbage collector that stays quiet."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+
+__all__ = ["new_event_loop", "settle"]
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Return a new loop, uvloop's where it is installed; for :class:`asyncio.Runner`."""
+    try:
+        import uvloop
+    except ImportError:  # Windows has none
+        return asyncio.SelectorEventLoop()  # the control connection needs readers and writers
+    return uvloop.new_event_loop()
+
+
+def settle() -> None:
+    """Call when everything is built: what stands now is never looked at for garbage again.
+
+    Records make no cycles, so a full collection in the market path finds nothing and only adds
+    milliseconds to the latency.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
