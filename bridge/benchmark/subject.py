@@ -1,0 +1,113 @@
+"""The process that is measured: the bridge's market-data line, or the floor under it.
+
+The floor receives the same frames through the same stream and sends one message for each frame
+through the same lane, but forwards the bytes as they came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable
+
+from pydantic import SecretStr
+
+from bridge import logs
+from bridge.catalog.compile import load
+from bridge.catalog.model import Catalog
+from bridge.feed.lane import Lane
+from bridge.feed.pump import Pump
+from bridge.kis.decode import Problem, Route
+from bridge.kis.frames import DataFrame
+from bridge.kis.session import Event, Lost, Session, Subscribed
+from bridge.kis.stream import Stream
+from bridge.kis.values import SEOUL, Zone
+from bridge.runtime import new_event_loop, settle
+from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.lane import LaneWriter
+from bridge.mqtt.topics import Topics
+
+__all__ = ["Subject"]
+
+CHANNEL, SYMBOL = "H0STCNT0", "005930"
+
+
+class Subject:
+    """Carries frames until the feeder closes the session."""
+
+    def __init__(self, mode: str, ws_url: str, broker: str) -> None:
+        self._cpu_s = [0.0, 0.0]
+        self._done = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._lane = Lane({})
+        self._writer = LaneWriter(
+            [Endpoint.parse(broker)],
+            f"bench-{mode}",
+            on_ready=self._ready.set,
+            on_lost=self._lane.on_lost,
+        )
+        self._lane.attach(self._writer)
+        carry = _bridge if mode == "bridge" else _floor
+        self._stream = Stream(
+            ws_url,
+            Session(notices=frozenset()),
+            _no_key,
+            on_data=carry(load(), self._lane),
+            on_notice=lambda notice, at: None,
+            on_event=self._happened,
+        )
+
+    async def run(self) -> dict[str, float | int]:
+        """Return the CPU seconds from the subscription to the end, and the messages published."""
+        async with asyncio.TaskGroup() as tasks:
+            writing = tasks.create_task(self._writer.run())
+            await self._ready.wait()
+            settle()
+            reading = tasks.create_task(self._stream.run())
+            self._stream.subscribe(CHANNEL, SYMBOL)
+            await self._done.wait()
+            self._lane.flush()
+            reading.cancel()
+            writing.cancel()
+        return {"cpu_s": self._cpu_s[1] - self._cpu_s[0], "published": self._lane.published}
+
+    def _happened(self, event: Event) -> None:
+        match event:
+            case Subscribed():
+                self._cpu_s[0] = time.process_time()
+            case Lost():
+                self._cpu_s[1] = time.process_time()
+                self._done.set()
+            case _:
+                pass
+
+
+def _bridge(catalog: Catalog, lane: Lane) -> Callable[[DataFrame, int], None]:
+    return Pump(catalog, Topics("kis"), lane, _fail).frame
+
+
+def _floor(catalog: Catalog, lane: Lane) -> Callable[[DataFrame, int], None]:
+    channel = catalog.channels[CHANNEL]
+    topic = Topics("kis").market(channel.market, channel.venue, channel.kind, SYMBOL)
+    route = Route(channel, channel.venue, SYMBOL, topic, Zone(SEOUL))
+    return lambda frame, _: lane.put(route, frame.body.encode())
+
+
+def _fail(problem: Problem) -> None:
+    raise AssertionError(problem)
+
+
+async def _no_key(_: bool) -> SecretStr:
+    return SecretStr("benchmark")
+
+
+if __name__ == "__main__":
+    logs.configure("error")
+
+    async def _main() -> None:
+        print(json.dumps(await Subject(*sys.argv[1:]).run()), flush=True)
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_main())

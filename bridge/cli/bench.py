@@ -1,0 +1,126 @@
+"""``kis-bridge bench``: speed, CPU, latency and loss of the market-data line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import statistics
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bridge.benchmark.broker import mosquitto
+from bridge.benchmark.measure import Line, decode_rate, line, ratio
+from bridge.errors import ConfigError
+from bridge.mqtt.endpoint import Endpoint
+
+__all__ = ["bench"]
+
+LATENCY_RATE = 5_000
+"""Records a second at which latencies are compared."""
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Runs of floor and bridge in turn, at one rate."""
+
+    rate: int
+    floor: list[Line]
+    bridge: list[Line]
+
+    def summary(self) -> dict[str, object]:
+        cpu = ratio(self.bridge, self.floor, lambda run: run.cpu_us)
+        p99 = ratio(self.bridge, self.floor, lambda run: run.p99_us)
+        return {
+            "records_per_s": self.rate,
+            "cpu_ratio": round(cpu, 3),
+            "p99_ratio": round(p99, 3),
+            "lost": sum(run.lost for run in self.bridge),
+            "floor": [asdict(run) for run in self.floor],
+            "bridge": [asdict(run) for run in self.bridge],
+        }
+
+
+def bench(
+    rate: Annotated[int, typer.Option(min=1, help="Records a second of the load.")] = 20_000,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of each run.")] = 4.0,
+    pairs: Annotated[int, typer.Option(min=1, help="Runs of floor and bridge, in turn.")] = 5,
+    batch: Annotated[int, typer.Option(min=1, max=999, help="Records in a frame.")] = 1,
+    broker: Annotated[
+        str | None, typer.Option(help="A broker on this machine; without it Mosquitto is started.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure simulated trades from the KIS socket to an MQTT subscriber.
+
+    The floor receives the same frames and forwards their bytes without decoding. Compare ratios:
+    they come from runs made one after the other on the same machine.
+    """
+    progress = Console(stderr=True)
+    with progress.status("decoding") if progress.is_terminal else contextlib.nullcontext():
+        decoded = decode_rate()
+    measured = []
+    with _broker(broker) as url:
+        for each in dict.fromkeys((LATENCY_RATE, rate)):
+            floor, carried = [], []
+            for number in range(pairs):
+                text = f"{each} records/s, pair {number + 1} of {pairs}"
+                with progress.status(text) if progress.is_terminal else contextlib.nullcontext():
+                    floor.append(line("floor", url, each, seconds, batch))
+                    carried.append(line("bridge", url, each, seconds, batch))
+            measured.append(_Pair(each, floor, carried))
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "python": platform.python_version(),
+                    "records_per_frame": batch,
+                    "decode_records_per_s": [round(value) for value in decoded],
+                    "line": [pair.summary() for pair in measured],
+                }
+            )
+        )
+    else:
+        _show(decoded, measured, batch)
+
+
+@contextlib.contextmanager
+def _broker(url: str | None) -> Iterator[str]:
+    if url is None:
+        with mosquitto() as started:
+            yield started
+        return
+    if Endpoint.parse(url).host not in _LOOPBACK:
+        raise ConfigError(f"--broker {url}: a load is only put on a broker on this machine")
+    yield url
+
+
+def _show(decoded: list[float], measured: list[_Pair], batch: int) -> None:
+    console = Console()
+    console.print(
+        f"decode + JSON alone: {statistics.median(decoded):,.0f} trade records/s a core"
+        f" (47 fields; {len(decoded)} rounds, {min(decoded):,.0f} to {max(decoded):,.0f})"
+    )
+    for pair in measured:
+        title = f"{pair.rate:,} records/s, {batch} a frame, medians of {len(pair.floor)} runs"
+        table = Table("", "CPU µs/record", "p50 µs", "p99 µs", "max µs", "lost", title=title)
+        for name, runs in (("floor", pair.floor), ("bridge", pair.bridge)):
+            table.add_row(
+                name,
+                f"{statistics.median(run.cpu_us for run in runs):.1f}",
+                *(
+                    f"{statistics.median(getattr(run, value) or 0 for run in runs):,.0f}"
+                    for value in ("p50_us", "p99_us", "max_us")
+                ),
+                str(sum(run.lost for run in runs)),
+            )
+        cpu = ratio(pair.bridge, pair.floor, lambda run: run.cpu_us)
+        p99 = ratio(pair.bridge, pair.floor, lambda run: run.p99_us)
+        table.add_row("ratio (pairwise)", f"{cpu:.2f}", "", f"{p99:.2f}", "", "")
+        console.print(table)
