@@ -69,14 +69,21 @@ class Lane:
     def put(self, route: Route, payload: bytes) -> None:
         """Send a record, or keep it as the policy of its kind says."""
         route.last = payload
-        policy = self._policies.get(route.kind, self._default)
         writer = self._writer
+        if writer is not None and writer.ready and not len(self.backlog):
+            self._joined.append((route, payload))
+            self._joined_size += len(payload)
+            if self._joined_size > _JOIN:
+                self.flush()
+            elif not self._flushing:
+                self._flushing = True
+                asyncio.get_running_loop().call_soon(self.flush)
+            return
+        policy = self._policies.get(route.kind, self._default)
         if writer is None or not writer.connected:
             self.backlog.park(route, payload, conflate=policy.conflate)
-        elif len(self.backlog) or not writer.ready:
-            self.backlog.add(route, payload, conflate=policy.conflate)
         else:
-            self._join(route, payload)
+            self.backlog.add(route, payload, conflate=policy.conflate)
 
     def arrived(self, received_at: int) -> None:
         """Say when (µs since the epoch) the frame came whose records follow."""
@@ -120,12 +127,3 @@ class Lane:
         if self._oldest:
             self.lags.append(time.time_ns() // 1000 - self._oldest)
             self._oldest = 0
-
-    def _join(self, route: Route, payload: bytes) -> None:
-        self._joined.append((route, payload))
-        self._joined_size += len(payload)
-        if self._joined_size > _JOIN:
-            self.flush()
-        elif not self._flushing:
-            self._flushing = True
-            asyncio.get_running_loop().call_soon(self.flush)

@@ -93,10 +93,10 @@ class ChannelDecoder:
         self._clocks = (self._zone, *zones.values())
         self._layouts = sorted(channel.layouts, key=lambda layout: layout.width)
         self._known = tuple(layout.width for layout in self._layouts)
-        self._widths: dict[int, tuple[LayoutDecoder, int] | None] = {
-            layout.width: (LayoutDecoder(channel, layout, layout.width), 1)
-            for layout in channel.layouts
+        self._widths: dict[int, LayoutDecoder | None] = {
+            layout.width: LayoutDecoder(channel, layout, layout.width) for layout in channel.layouts
         }
+        """Values in a record, as the count of its frame says, → how they are decoded."""
 
     def decode(
         self, body: str, count: int, received_at: int, publish: Publish
@@ -105,43 +105,46 @@ class ChannelDecoder:
 
         ``received_at`` is µs since the epoch. One bad record never loses its neighbours.
         """
-        width, rest = divmod(body.count("^") + 1, count)
+        values = body.split("^")
+        width, rest = divmod(len(values), count)
         if rest:
-            reason = f"{body.count('^') + 1} values do not divide into {count} records"
+            reason = f"{len(values)} values do not divide into {count} records"
             return (Quarantined(self.channel.tr_id, reason, body),)
         problems: list[Problem] = []
-        if width not in self._widths:
+        try:
+            layout = self._widths[width]
+        except KeyError:
             problems.append(self._meet(width))
-        met = self._widths[width]
-        if met is None:
+            layout = self._widths[width]
+        if layout is None:
             reason = f"no layout has {width} values"
             problems.append(Quarantined(self.channel.tr_id, reason, body))
             return problems
-        layout, times = met
-        for zone in self._clocks:
-            zone.arrived(received_at)
+        if layout.dateless:
+            self._arrived(received_at)
         routes, match, render, key = self._routes, layout.match, layout.render, layout.key
-        position = 0
-        for i in range(count * times):
+        position, width = 0, layout.width
+        for start in range(0, len(values), width):
+            raw = values if len(values) == width else values[start : start + width]
             matched = match(body, position)
+            route = routes.get(raw[key])
             if matched is not None:
                 position = matched.end()
-                values = matched.groups()
-                route = routes.get(values[key])
                 if route is not None:
                     try:
-                        text = render(values, route.seq + 1, received_at, route.zone)
+                        text = render(raw, route.seq + 1, received_at, route.zone)
                     except KeyError:  # the date is none
                         pass
                     else:
                         route.seq += 1
                         publish(route, text.encode())
                         continue
-            raw = body.split("^")[i * layout.width : (i + 1) * layout.width]
-            if matched is None:
+            else:
                 position += len("^".join(raw)) + 1
+            self._arrived(received_at)
             try:
-                route, text = self._explain(layout, raw, received_at)
+                route = route or self._meet_symbol(raw[key], raw[layout.symbol])
+                text = layout.explain(raw, route.seq + 1, received_at, route.zone)
             except DecodeError as error:
                 problems.append(Quarantined(self.channel.tr_id, str(error), "^".join(raw)))
                 continue
@@ -149,19 +152,18 @@ class ChannelDecoder:
             publish(route, text.encode())
         return problems or _NONE
 
-    def _explain(
-        self, layout: LayoutDecoder, raw: Sequence[str], received_at: int
-    ) -> tuple[Route, str]:
-        """Take the slow path; also the first record of each symbol comes this way."""
-        key, symbol = raw[layout.key], raw[layout.symbol]
-        route = self._routes.get(key)
-        if route is None:
-            if not symbol.strip() or symbol == "(null)":
-                raise DecodeError(f"{layout.fields[layout.symbol].name}: no symbol")
-            venue = self.channel.venue or self._venue(key)
-            zone = self._zones.get(key[1:4], self._zone)
-            route = self._routes[key] = self._route_of(self.channel, venue, symbol, zone)
-        return route, layout.explain(raw, route.seq + 1, received_at, route.zone)
+    def _arrived(self, received_at: int) -> None:
+        for zone in self._clocks:
+            zone.arrived(received_at)
+
+    def _meet_symbol(self, key: str, symbol: str) -> Route:
+        """Find out where the records of a new key go."""
+        if not symbol.strip() or symbol == "(null)":
+            raise DecodeError("the record names no symbol")
+        venue = self.channel.venue or self._venue(key)
+        zone = self._zones.get(key[1:4], self._zone)
+        route = self._routes[key] = self._route_of(self.channel, venue, symbol, zone)
+        return route
 
     def _venue(self, key: str) -> str:
         """Return the exchange in an overseas key: ``DNASAAPL`` → ``nas``."""
@@ -172,25 +174,24 @@ class ChannelDecoder:
 
     def _meet(self, width: int) -> Drift:
         """Decide once what becomes of a width that the workbook does not know."""
-        times = next((width // known for known in self._known[::-1] if width % known == 0), 0)
-        if times > 1:
-            treatment = f"split into {times} records of {width // times}"
-            split = self._widths[width // times]
-            self._widths[width] = (split[0], times) if split else None
+        whole = next((known for known in self._known[::-1] if width % known == 0), 0)
+        if whole and width > whole:
+            self._widths[width] = self._widths[whole]
+            treatment = f"split into {width // whole} records of {whole}"
         elif self._known[-1] < width <= self._known[-1] + _MAX_EXTRA:
-            self._widths[width] = (LayoutDecoder(self.channel, self._layouts[-1], width), 1)
+            self._widths[width] = LayoutDecoder(self.channel, self._layouts[-1], width)
             treatment = f"{width - self._known[-1]} surplus values go to 'extra'"
         else:
             self._widths[width] = self._shortened(width)
             treatment = "quarantined" if self._widths[width] is None else "optional tail missing"
         return Drift(self.channel.tr_id, width, self._known, treatment)
 
-    def _shortened(self, width: int) -> tuple[LayoutDecoder, int] | None:
+    def _shortened(self, width: int) -> LayoutDecoder | None:
         """Return the narrowest wider layout whose missing fields are all optional."""
         for layout in self._layouts:
             missing = layout.fields[width:]
             if layout.width > width and missing and all(field.optional for field in missing):
-                return LayoutDecoder(self.channel, layout, width), 1
+                return LayoutDecoder(self.channel, layout, width)
         return None
 
 

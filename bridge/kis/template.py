@@ -39,8 +39,8 @@ _DOWN = ("4", "5")
 class LayoutDecoder:
     """Records of one width.
 
-    ``match(body, position)`` finds one record (its values are the groups) or None, ``render``
-    makes JSON of such values, ``explain`` of any values, or raises :class:`DecodeError`.
+    ``match(body, position)`` tells whether a record stands there that ``render`` can make JSON
+    of; ``explain`` does it with any values, or raises :class:`DecodeError`.
     """
 
     def __init__(self, channel: Channel, layout: Layout, width: int) -> None:
@@ -59,6 +59,8 @@ class LayoutDecoder:
         self._signs = [places.get(field.signed_by, -1) for field in self.fields]
         self._date = places.get(layout.date, -1) if layout.date else -1
         self._time = paths.index("time") if "time" in paths else -1
+        self.dateless = self._time >= 0 and self._date < 0
+        """Whether the day of a record is the one of its arrival."""
         self.match = re.compile(self._expression(), re.ASCII).match
         self.render = self._compile(channel.tr_id, self._fast)
         self._render_tokens = self._compile(channel.tr_id, lambda i: f"{{v{i}}}")
@@ -66,9 +68,7 @@ class LayoutDecoder:
     def explain(self, raw: Sequence[str], seq: int, received_at: int, zone: Zone) -> str:
         """Return the JSON object of any record of this width, value by value."""
         tokens = [self._token(i, raw, zone) for i in range(len(self.fields))]
-        tokens.extend(string(value) for value in raw[len(self.fields) :])
-        if self._surplus:
-            tokens[len(self.fields) :] = [",".join(tokens[len(self.fields) :])]
+        tokens += raw[len(self.fields) :]
         return self._render_tokens(tokens, seq, received_at, zone)
 
     def _token(self, i: int, raw: Sequence[str], zone: Zone) -> str:
@@ -91,31 +91,26 @@ class LayoutDecoder:
     def _expression(self) -> str:
         if any(field.scale for field in self.fields):
             return r"(?!)"  # implied decimals: always value by value
-        # Rates overseas come with a plus; it is no part of the number.
-        parts = [
-            (r"(?:\+(?!-))?+" if sign >= 0 else "") + f"({_FAST[field.type]})"
-            for field, sign in zip(self.fields, self._signs, strict=True)
-        ]
-        expression = r"\^".join(parts)
+        expression = r"\^".join(_FAST[field.type] for field in self.fields)
         if self._surplus:
-            expression += rf"\^({_TEXT}(?:\^{_TEXT}){{{self._surplus - 1}}})"
+            expression += rf"(?:\^{_TEXT}){{{self._surplus}}}"
         return expression + r"(?:\^|\Z)"
 
     def _fast(self, i: int) -> str:
-        """Return what stands for a matched value in the f-string, with its quotes."""
-        if i == len(self.fields):
-            return f"{{extra(v{i})}}"
+        """Return what stands for a value in the f-string, with its quotes."""
         field, sign = self.fields[i], self._signs[i]
         if i == self._time:
             if self._date < 0:
                 return f'"{{zone.clocks[v{i}]}}"'
-            day = f"zone.dates[v{self._date}]"
-            return f'"{{{day}[0]}}{{v{i}[:2]}}:{{v{i}[2:4]}}:{{v{i}[4:]}}{{{day}[1]}}"'
+            return f'"{{zone.days[v{self._date}][v{i}]}}"'
         if field.type == "time":
             return f"{{clocks[v{i}]}}"
         if field.type not in ("int", "decimal"):
             return f'"{{v{i}}}"'
-        return f"{{v{i}}}" if sign < 0 else f'{{v{i} if v{sign} in "123" else down(v{i})}}'
+        if sign < 0:
+            return f"{{v{i}}}"
+        # Most falls carry their minus; only the rest is worth a call.
+        return f'{{v{i} if v{sign} in "123" or v{i}[0] == "-" else down(v{i})}}'
 
     def _compile(self, tr_id: str, expression: Callable[[int], str]) -> Render:
         # The source holds nothing but numbered names, the TR id and paths, all checked here.
@@ -128,15 +123,14 @@ class LayoutDecoder:
         if "time" in members:
             head["time"] = members.pop("time")
         if self._surplus:
-            members["extra"] = f"[{expression(len(self.fields))}]"
-        values = ",".join(f"v{i}" for i in range(len(self.fields) + bool(self._surplus)))
+            members["extra"] = "[{','.join(map(string, surplus))}]"
+        values = ",".join(f"v{i}" for i in range(len(self.fields)))
         source = (
             "def render(values, seq, received_at, zone):\n"
-            f" {values}, = values\n"
+            f" {values}, {'*surplus' if self._surplus else ''} = values\n"
             f" return f'''{_json(_tree(head | members))}'''\n"
         )
-        names: dict[str, Any] = {"down": down, "clocks": _Clocks()}
-        names["extra"] = lambda joined: ",".join(string(value) for value in joined.split("^"))
+        names: dict[str, Any] = {"down": down, "clocks": _Clocks(), "string": string}
         exec(compile(source, f"<layout of {tr_id}>", "exec"), names)  # noqa: S102
         render: Render = names["render"]
         return render

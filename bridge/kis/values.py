@@ -78,10 +78,10 @@ class Zone:
     def __init__(self, name: str) -> None:
         self._zone = ZoneInfo(name)
         self._received_at = 0
-        self.dates = _Dates(self)
-        """``YYYYMMDD`` → (``YYYY-MM-DDT``, offset); KeyError when that is no day."""
-        self.clocks = _Clocks(self)
-        """``HHMMSS`` → the whole moment nearest to the arrival, for records without a date."""
+        self.days = _Days(self)
+        """``YYYYMMDD`` → ``HHMMSS`` → the moment; KeyError when that is no day."""
+        self.clocks = _Arrivals(self)
+        """``HHMMSS`` → the moment nearest to the arrival, for records without a date."""
 
     def arrived(self, received_at: int) -> None:
         """Say when (µs since the epoch) the record arrived that is decoded next."""
@@ -100,10 +100,10 @@ class Zone:
         if _CLOCK.fullmatch(clock) is None:
             return string(clock)
         try:
-            prefix, offset = self.dates[day]
+            clocks: dict[str, str] = self.days[day]
         except KeyError:
-            return f'"{self.clocks[clock]}"'
-        return f'"{prefix}{clock[:2]}:{clock[2:4]}:{clock[4:]}{offset}"'
+            clocks = self.clocks
+        return f'"{clocks[clock]}"'
 
     def offset(self, day: date) -> str:
         """Return the offset of ``day`` at noon: no market trades when clocks change."""
@@ -121,25 +121,37 @@ class Zone:
         return f"{moment:%Y-%m-%dT%H:%M:%S}{self.offset(moment.date())}"
 
 
-class _Dates(dict[str, tuple[str, str]]):
+class _Days(dict[str, "_Clocks"]):
     def __init__(self, zone: Zone) -> None:
         super().__init__()
         self._zone = zone
 
-    def __missing__(self, text: str) -> tuple[str, str]:
+    def __missing__(self, text: str) -> _Clocks:
         if len(text) != 8 or not (text.isascii() and text.isdigit()):
             raise KeyError(text)
         try:
             day = date(int(text[:4]), int(text[4:6]), int(text[6:]))
         except ValueError as error:
             raise KeyError(text) from error
-        if len(self) >= 64:
+        if len(self) >= 4:  # each may grow to the seconds of a day
             self.clear()
-        parts = self[text] = (f"{day.isoformat()}T", self._zone.offset(day))
-        return parts
+        clocks = self[text] = _Clocks(day.isoformat(), self._zone.offset(day))
+        return clocks
 
 
 class _Clocks(dict[str, str]):
+    def __init__(self, day: str, offset: str) -> None:
+        super().__init__()
+        self._day = day
+        self._offset = offset
+
+    def __missing__(self, clock: str) -> str:
+        moment = f"{self._day}T{clock[:2]}:{clock[2:4]}:{clock[4:]}{self._offset}"
+        self[clock] = moment
+        return moment
+
+
+class _Arrivals(dict[str, str]):
     def __init__(self, zone: Zone) -> None:
         super().__init__()
         self._zone = zone

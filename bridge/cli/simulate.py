@@ -1,0 +1,150 @@
+"""``kis-bridge simulate``: a KIS on this machine, for whatever client wants one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bridge import logs
+from bridge.catalog.compile import load
+from bridge.config import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT
+from bridge.errors import ConfigError
+from bridge.runtime import new_event_loop
+from bridge.simulator.server import Simulator, SimulatorSettings
+
+__all__ = ["description", "simulate"]
+
+
+def simulate(
+    rest_port: Annotated[
+        int, typer.Option(help="REST port; 0 takes a free one.")
+    ] = SIMULATOR_REST_PORT,
+    ws_port: Annotated[
+        int, typer.Option(help="WebSocket port; 0 takes a free one.")
+    ] = SIMULATOR_WS_PORT,
+    seed: Annotated[int, typer.Option(help="The same seed, the same market and keys.")] = 1,
+    environment: Annotated[
+        Literal["paper", "real"], typer.Option(help="Whose TR ids and rules to follow.")
+    ] = "paper",
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Market-data records a second over all subscriptions.", min=0.1),
+    ] = None,
+    rest_rate: Annotated[
+        float | None,
+        typer.Option(help="REST calls a second and app key; 0: no limit. KIS's own if not given."),
+    ] = None,
+    play: Annotated[
+        Path | None, typer.Option(help="Send the captured frames of this file again, in a loop.")
+    ] = None,
+    hours: Annotated[
+        Literal["always", "krx"], typer.Option(help="When the simulated exchange is open.")
+    ] = "always",
+    width: Annotated[
+        list[str] | None,
+        typer.Option(help="TR_ID=N writes a channel in its older layout of N values."),
+    ] = None,
+    any_key: Annotated[
+        bool, typer.Option("--any-key", help="Accept any well-formed app key and secret.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One line of JSON when ready, nothing else.")
+    ] = False,
+) -> None:
+    """Run the KIS simulator alone. All its data is invented."""
+    settings = SimulatorSettings(
+        host=host,
+        rest_port=rest_port,
+        ws_port=ws_port,
+        seed=seed,
+        environment=environment,
+        hours=hours,
+        rate=rate,
+        rest_per_second=rest_rate,
+        play=play,
+        any_key=any_key,
+        widths=_widths(width or []),
+    )
+    logs.configure("warning")
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        code = runner.run(_run(settings, as_json=as_json))
+    raise typer.Exit(code)
+
+
+@dataclass(slots=True)
+class _Ended:
+    """Which signal ended the program; 0 while none has."""
+
+    by: int = 0
+
+
+async def _run(settings: SimulatorSettings, *, as_json: bool) -> int:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    ended = _Ended()
+
+    def end(number: int) -> None:
+        ended.by = number
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows has no loop signals
+            loop.add_signal_handler(number, end, number)
+    async with Simulator(load(), settings) as simulator:
+        kis = description(simulator)
+        if as_json:
+            print(json.dumps({"kis": kis}), flush=True)
+        else:
+            _show(kis, settings)
+        await stop.wait()
+    return 130 if ended.by == signal.SIGINT else 0
+
+
+def description(simulator: Simulator) -> dict[str, str]:
+    """Return the ``kis`` object of the ready line."""
+    return {
+        "rest": simulator.rest_url,
+        "ws": simulator.ws_url,
+        "app_key": simulator.app_key,
+        "app_secret": simulator.app_secret,
+        "account": simulator.account,
+        "hts_id": simulator.hts_id,
+    }
+
+
+def _show(kis: dict[str, str], settings: SimulatorSettings) -> None:
+    lines = [
+        f"KIS simulator ({settings.environment} TR ids). Everything it says is simulated.",
+        f"  REST        {kis['rest']}",
+        f"  WebSocket   {kis['ws']}/tryitout",
+        f"  app key     {kis['app_key']}",
+        f"  app secret  {kis['app_secret']}",
+        f"  account     {kis['account']}",
+        f"  HTS id      {kis['hts_id']}",
+        "Ctrl-C ends it.",
+    ]
+    print("\n".join(lines), flush=True)
+
+
+def _widths(given: list[str]) -> dict[str, int]:
+    widths: dict[str, int] = {}
+    catalog = load()
+    for item in given:
+        tr_id, _, number = item.partition("=")
+        channel = catalog.channel(tr_id)
+        if channel is None or not number.isdigit() or channel.layout(int(number)) is None:
+            known = ", ".join(str(layout.width) for layout in channel.layouts) if channel else ""
+            raise ConfigError(
+                f"--width {item}: "
+                + (f"{tr_id} has layouts of {known} values" if channel else f"no channel {tr_id!r}")
+            )
+        widths[tr_id] = int(number)
+    return widths

@@ -1,0 +1,119 @@
+"""What one subscription receives: its channel, its key, its records (pure, seeded)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from bridge.catalog.model import Channel, Code
+from bridge.simulator import listings, records
+from bridge.simulator.encode import Encoder, Value
+from bridge.simulator.exchange import Exchange
+from bridge.simulator.market import Market, Print
+from bridge.simulator.walks import Index, Overseas, Typed
+
+__all__ = ["WEIGHTS", "Feed", "Source"]
+
+Values = dict[str, Value]
+
+WEIGHTS = {"trade": 1.0, "quote": 1.0, "index": 0.5, "expected": 0.2, "program": 0.2, "nav": 0.2}
+"""How often a kind is sent, relative to trades."""
+_RARE = 0.05
+
+_STOCK_MARKETS = ("domestic_stock", "domestic_etf")
+_INDEX = re.compile(r"[0-9]{4}")
+_KEY = re.compile(r"[A-Za-z0-9/. _-]{1,20}")
+
+
+class Feed:
+    """A subscription to market data: ``weight`` says how much, :meth:`records` what."""
+
+    def __init__(self, tr_id: str, key: str, weight: float) -> None:
+        self.tr_id, self.key, self.weight = tr_id, key, weight
+        self.symbol = ""
+        """The symbol whose market must move for this feed; blank: it moves by itself."""
+
+    def records(self, number: int, prints: list[Print], now: datetime) -> list[str]:
+        """Return ``number`` records; a trade channel instead one for each of ``prints``.
+
+        ``prints`` are the trades of :attr:`symbol` since the last call, oldest first.
+        """
+        raise NotImplementedError
+
+
+class _Stock(Feed):
+    """A domestic stock's channel, drawn from its market."""
+
+    def __init__(self, channel: Channel, encoder: Encoder, key: str, exchange: Exchange) -> None:
+        super().__init__(channel.tr_id, key, WEIGHTS.get(channel.kind, _RARE))
+        self.symbol = key
+        self._kind, self._encoder, self._exchange = channel.kind, encoder, exchange
+
+    def records(self, number: int, prints: list[Print], now: datetime) -> list[str]:
+        market = self._exchange.market(self.key, now)
+        if self._kind == "trade":
+            return [self._encoder.record(records.trade(market, row)) for row in prints]
+        return [self._record(market, now)] * number
+
+    def _record(self, market: Market, now: datetime) -> str:
+        match self._kind:
+            case "quote":
+                values = records.quote(market, now)
+            case "program":
+                values = records.program(market, now)
+            case "member":
+                values = records.member(market)
+            case "status":
+                values = records.status(market)
+            case "nav":
+                values = records.nav(market)
+            case _:
+                latest = market.latest
+                values = records.trade(market, latest) if latest else {}
+                values |= {"HOUR_CLS_CODE": "B", "NEW_MKOP_CLS_CODE": "00"}
+        return self._encoder.record(values)
+
+
+class _Drawn(Feed):
+    """A channel whose values come from nowhere but a walk of its own."""
+
+    def __init__(
+        self, channel: Channel, encoder: Encoder, key: str, draw: Callable[[datetime], Values]
+    ) -> None:
+        super().__init__(channel.tr_id, key, WEIGHTS.get(channel.kind, _RARE))
+        self._encoder, self._draw = encoder, draw
+
+    def records(self, number: int, prints: list[Print], now: datetime) -> list[str]:
+        return [self._encoder.record(self._draw(now)) for _ in range(number)]
+
+
+class Source:
+    """Makes feeds; refuses keys that KIS would refuse."""
+
+    def __init__(
+        self, exchange: Exchange, seed: int, codes: Mapping[str, tuple[Code, ...]]
+    ) -> None:
+        self._exchange, self._seed, self._codes = exchange, seed, codes
+
+    def feed(self, channel: Channel, encoder: Encoder, key: str) -> Feed:
+        """Return the feed of a subscription; raise ValueError when the key cannot exist."""
+        if channel.market in _STOCK_MARKETS and channel.timezone == "Asia/Seoul":
+            if not listings.plausible(key):
+                raise ValueError(f"no such key: {key!r}")
+            return _Stock(channel, encoder, key, self._exchange)
+        return _Drawn(channel, encoder, key, self._draw(channel, encoder, key))
+
+    def _draw(self, channel: Channel, encoder: Encoder, key: str) -> Callable[[datetime], Values]:
+        if channel.tr_id in ("H0UPCNT0", "H0UPANC0"):
+            if not _INDEX.fullmatch(key):
+                raise ValueError(f"no such key: {key!r}")
+            return Index(key, self._seed).values
+        if channel.tr_id in ("HDFSCNT0", "HDFSASP0"):
+            stock = Overseas(key, self._seed)
+            return stock.trade if channel.kind == "trade" else stock.quote
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"no such key: {key!r}")
+        name = channel.key or channel.symbol or encoder.layout.fields[0].name
+        typed = Typed(encoder.layout, key, self._seed, self._codes)
+        return lambda now: typed.values(now, name)

@@ -1,0 +1,64 @@
+"""What a simulator is told when it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+from bridge.simulator.sessions import Hours
+
+__all__ = ["SimulatorSettings"]
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSettings:
+    """How the simulated KIS behaves; the defaults are KIS's rules where KIS has one."""
+
+    host: str = "127.0.0.1"
+    rest_port: int = 0
+    """0 takes a free one; so does ``ws_port``."""
+    ws_port: int = 0
+    seed: int = 1
+    environment: Literal["paper", "real"] = "paper"
+    hours: Hours = "always"
+    rate: float | None = None
+    """Market-data records a second over all subscriptions; None: about 10 a second each."""
+    play: Path | None = None
+    """File of captured frames to replay: bare frames or JSON objects with ``raw``, one a line."""
+    play_once: bool = False
+    manual: bool = False
+    """Nothing moves by itself: only ``Simulator.step`` makes market data."""
+    accounts: tuple[str, ...] = ("12345678-01",)
+    cash: int = 500_000_000
+    shares: int = 100
+    """Of each well-known symbol, in every account, at the start."""
+    hts_id: str = "simtrader"
+    any_key: bool = False
+    """Any app key of 36 characters with any secret of 180 is good, not only the printed pair."""
+    slots: int = 41
+    rest_per_second: float | None = None
+    """Calls a second and app key; None: KIS's 18 (real) or 1 (paper); 0: no limit."""
+    token_interval_s: float = 60.0
+    token_lifetime_s: float = 86_400.0
+    ping_every_s: float = 15.0
+    ping_patience_s: float = 100.0
+    early_notices: float = 0.3
+    """How often, of 1, the notices of an order are sent before its REST answer."""
+    widths: dict[str, int] = field(default_factory=dict)
+    """TR id → number of values, to write a channel in one of its older layouts."""
+
+    @property
+    def app_key(self) -> str:
+        return "PS" + self._letters("app key", 34)
+
+    @property
+    def app_secret(self) -> str:
+        return self._letters("app secret", 180)
+
+    def _letters(self, what: str, length: int) -> str:
+        draw = Random(f"{what} {self.seed}")  # noqa: S311 - opens nothing but this simulator
+        return "".join(draw.choice(_LETTERS) for _ in range(length))

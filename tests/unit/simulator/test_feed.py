@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bridge.catalog.compile import load
+from bridge.catalog.model import Channel
+from bridge.simulator.encode import Encoder
+from bridge.simulator.exchange import Exchange
+from bridge.simulator.feed import Feed, Source
+from bridge.simulator.market import Print
+
+CATALOG = load()
+NOW = datetime(2026, 9, 22, 10, 0, 5, tzinfo=ZoneInfo("Asia/Seoul"))
+KEYS = {
+    "domestic_stock": "005930",
+    "domestic_etf": "069500",
+    "domestic_index": "0001",
+    "overseas_stock": "DNASAAPL",
+    "overseas_derivative": "ESZ26",
+    "domestic_bond": "KR103502GD31",
+}
+CHANNELS = [channel for channel in CATALOG.channels.values() if not channel.encrypted]
+
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_PATTERNS = {
+    "int": re.compile(r"-?\d+"),
+    "decimal": _NUMBER,
+    "sign": re.compile(r"[1-5]"),
+    "time": re.compile(r"\d{6}"),
+    "date": re.compile(r"\d{8}|"),
+    "code": re.compile(r".*"),
+    "string": re.compile(r".*"),
+}
+
+
+def feed_of(channel: Channel, key: str, exchange: Exchange | None = None) -> tuple[Feed, Encoder]:
+    encoder = Encoder(channel)
+    source = Source(exchange or Exchange(seed=1), 1, CATALOG.codes)
+    return source.feed(channel, encoder, key), encoder
+
+
+def prints_of(exchange: Exchange, symbol: str) -> list[Print]:
+    for _ in range(5):
+        exchange.act(symbol, NOW)
+    return exchange.market(symbol, NOW).collect()
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.tr_id)
+def test_every_channel_has_plausible_records(channel: Channel) -> None:
+    exchange = Exchange(seed=1)
+    key = KEYS.get(channel.market, "A01603")
+    feed, encoder = feed_of(channel, key, exchange)
+    prints = prints_of(exchange, key) if feed.symbol else []
+    made = feed.records(3, prints, NOW)
+    assert len(made) == (len(prints) if channel.kind == "trade" and feed.symbol else 3)
+    for record in made:
+        values = record.split("^")
+        assert len(values) == encoder.layout.width
+        assert key in values
+        for field, value in zip(encoder.layout.fields, values, strict=False):
+            assert _PATTERNS[field.type].fullmatch(value), (field.name, value)
+    assert 0 < feed.weight <= 1
+
+
+@pytest.mark.parametrize(
+    ("tr_id", "key"),
+    [
+        ("H0STCNT0", "SAMSUNG"),
+        ("H0STASP0", "5930"),
+        ("H0STCNT0", ""),
+        ("H0UPCNT0", "001"),
+        ("HDFSCNT0", "AAPL"),
+        ("HDFSCNT0", "DXXXAAPL"),
+        ("H0IFCNT0", "A\n"),
+    ],
+)
+def test_impossible_keys_are_refused(tr_id: str, key: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"no such key: {key!r}")):
+        feed_of(CATALOG.channels[tr_id], key)
+
+
+def values(tr_id: str, key: str) -> dict[str, str]:
+    exchange = Exchange(seed=1)
+    feed, encoder = feed_of(CATALOG.channels[tr_id], key, exchange)
+    prints = prints_of(exchange, key) if feed.symbol else []
+    cells = feed.records(1, prints, NOW)[-1].split("^")
+    return dict(zip((field.name for field in encoder.layout.fields), cells, strict=True))
+
+
+def test_a_trade_agrees_with_itself() -> None:
+    row = values("H0STCNT0", "005930")
+    assert row["STCK_CNTG_HOUR"] == "100005"
+    assert int(row["STCK_LWPR"]) <= int(row["STCK_PRPR"]) <= int(row["STCK_HGPR"])
+    assert int(row["BIDP1"]) < int(row["ASKP1"])
+    change = int(row["STCK_PRPR"]) - 274_000
+    assert int(row["PRDY_VRSS"]) == change
+    assert row["PRDY_VRSS_SIGN"] == ("3" if not change else "2" if change > 0 else "5")
+    assert int(row["ACML_VOL"]) == int(row["SELN_CNTG_SMTN"]) + int(row["SHNU_CNTG_SMTN"])
+    assert row["CCLD_DVSN"] in ("1", "5")
+    assert (row["MRKT_TRTM_CLS_CODE"], row["MARKET_CLS_CODE"]) == ("", "2")
+
+
+def test_a_quote_is_a_book() -> None:
+    row = values("H0STASP0", "005930")
+    asks = [int(row[f"ASKP{level}"]) for level in range(1, 11)]
+    bids = [int(row[f"BIDP{level}"]) for level in range(1, 11)]
+    assert asks == sorted(set(asks))
+    assert bids == sorted(set(bids), reverse=True)
+    assert bids[0] < asks[0]
+    sizes = sum(int(row[f"ASKP_RSQN{level}"]) for level in range(1, 11))
+    assert sizes <= int(row["TOTAL_ASKP_RSQN"])
+    assert (row["ANTC_CNTG_VRSS"], row["ANTC_CNTG_PRDY_CTRT"]) == ("-274000", "-100.00")
+
+
+def test_overseas_values_are_signed_as_observed() -> None:
+    for _ in range(5):
+        row = values("HDFSCNT0", "DNASAAPL")
+        assert (row["RSYM"], row["SYMB"], row["ZDIV"]) == ("DNASAAPL", "AAPL", "4")
+        assert re.fullmatch(r"\d+\.\d{4}", row["LAST"])
+        assert re.fullmatch(r"\d+\.\d{4}", row["DIFF"])
+        sign = {"2": "+", "3": "", "5": "-"}[row["SIGN"]]
+        assert row["RATE"].startswith(sign)
+        assert (row["KYMD"], row["KHMS"]) == ("20260922", "100005")
+        assert (row["XYMD"], row["XHMS"]) == ("20260921", "210005")
