@@ -199,7 +199,9 @@ class Bridge:
         for subscription in self._config.market.subscriptions:
             for wish in _each(subscription):
                 try:
-                    self.pool.hold(resolve(self._catalog, wish, paper=self._paper), _CONFIGURATION)
+                    wanted = resolve(self._catalog, wish, paper=self._paper)
+                    self.pump.prepare(wanted.tr_id)
+                    self.pool.hold(wanted, _CONFIGURATION)
                 except RequestError as error:
                     self.events.tell("config_warning", message=str(error))
 

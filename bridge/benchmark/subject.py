@@ -24,10 +24,10 @@ from bridge.kis.frames import DataFrame
 from bridge.kis.session import Event, Lost, Session, Subscribed
 from bridge.kis.stream import Stream
 from bridge.kis.values import SEOUL, Zone
-from bridge.runtime import new_event_loop, settle
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.lane import LaneWriter
 from bridge.mqtt.topics import Topics
+from bridge.runtime import new_event_loop, settle
 
 __all__ = ["Subject"]
 
@@ -85,7 +85,9 @@ class Subject:
 
 
 def _bridge(catalog: Catalog, lane: Lane) -> Callable[[DataFrame, int], None]:
-    return Pump(catalog, Topics("kis"), lane, _fail).frame
+    pump = Pump(catalog, Topics("kis"), lane, _fail)
+    pump.prepare(CHANNEL)
+    return pump.frame
 
 
 def _floor(catalog: Catalog, lane: Lane) -> Callable[[DataFrame, int], None]:

@@ -40,10 +40,25 @@ class Backlog:
         else:
             self._records.append((route, payload))
         self.size += len(payload)
-        while self.size > self.budget and self._records:
-            oldest, lost = self._records.popleft()
-            self.size -= len(lost)
-            self._lose(oldest)
+        self._trim()
+
+    def put_back(self, route: Route, payload: bytes, *, conflate: bool) -> None:
+        """Return what :meth:`take` gave and was not sent; of several the last one first."""
+        if not conflate:
+            self._records.appendleft((route, payload))
+        elif route in self._latest:
+            self.conflated += 1
+            return
+        else:
+            self._latest[route] = payload
+        self.size += len(payload)
+        self._trim()
+
+    def refresh(self, route: Route, payload: bytes) -> None:
+        """Send this as well if nothing of its topic waits; right after :meth:`park_all` only."""
+        if route not in self._latest:
+            self._latest[route] = payload
+            self.size += len(payload)
 
     def park(self, route: Route, payload: bytes, *, conflate: bool) -> None:
         """Keep only the last value of the topic: the broker is away, and a late record is noise.
@@ -80,6 +95,12 @@ class Backlog:
         """Return what was dropped since the last call, by topic."""
         losses, self._losses = dict(self._losses), Counter()
         return losses
+
+    def _trim(self) -> None:
+        while self.size > self.budget and self._records:
+            oldest, lost = self._records.popleft()
+            self.size -= len(lost)
+            self._lose(oldest)
 
     def _lose(self, route: Route) -> None:
         self.dropped += 1

@@ -7,11 +7,12 @@ in the backlog; while it is away only the last value of each topic does.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from bridge.feed.backlog import Backlog
 from bridge.kis.decode import Route
@@ -21,6 +22,7 @@ __all__ = ["KindPolicy", "Lane", "Writer"]
 _JOIN = 128 * 1024
 """Bytes that are written without waiting for the end of the turn."""
 _DRAIN = 256 * 1024
+_RECEIVED_AT = re.compile(rb'"received_at":(\d+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class KindPolicy:
 
 
 class Writer(Protocol):
-    """Where the lane ends."""
+    """Where the lane ends; what ``packet`` makes only ``write`` of the same writer reads."""
 
     @property
     def ready(self) -> bool: ...
@@ -42,8 +44,8 @@ class Writer(Protocol):
     def connected(self) -> bool: ...
     def packet(
         self, topic: str, payload: bytes, qos: int, retain: bool, expire_s: int | None
-    ) -> bytes: ...
-    def write(self, packets: list[bytes]) -> None: ...
+    ) -> Any: ...
+    def write(self, packets: list[Any]) -> None: ...
 
 
 class Lane:
@@ -58,13 +60,17 @@ class Lane:
         self._joined_size = 0
         self._oldest = 0
         self._flushing = False
+        self._away = self._resuming = False
+        """The broker is away; it was, and what waits from then may be old."""
+        self._routes: Callable[[], Iterable[Route]] = tuple
         self.published = 0
         self.lags: deque[int] = deque(maxlen=4096)
         """µs from the arrival of a turn's first record to its write."""
 
-    def attach(self, writer: Writer) -> None:
-        """Say where the records go."""
+    def attach(self, writer: Writer, routes: Callable[[], Iterable[Route]] = tuple) -> None:
+        """Say where the records go, and what topics there are to refresh after a reconnect."""
         self._writer = writer
+        self._routes = routes
 
     def put(self, route: Route, payload: bytes) -> None:
         """Send a record, or keep it as the policy of its kind says."""
@@ -91,19 +97,29 @@ class Lane:
             self._oldest = received_at
 
     def on_ready(self) -> None:
-        """Send what waits, as far as the broker takes it."""
+        """Send what waits, as far as the broker takes it.
+
+        After the broker was away, send the last value of every retained topic as well: some were
+        written and never arrived, and a broker that starts anew knows none.
+        """
         writer = self._writer
+        if self._away:
+            self._away, self._resuming = False, True
+            for route in self._routes():
+                if route.last and self._policies.get(route.kind, self._default).retain:
+                    self.backlog.refresh(route, route.last)
         while writer is not None and writer.ready and len(self.backlog):
             self._joined += self.backlog.take(_DRAIN)
             self.flush()
+        if not len(self.backlog):
+            self._resuming = False
 
     def on_lost(self) -> None:
         """Keep only the last value of each topic until the broker is back."""
-        self.backlog.park_all()
+        self._away = True
         joined, self._joined = self._joined, []
-        for route, payload in joined:
-            policy = self._policies.get(route.kind, self._default)
-            self.backlog.park(route, payload, conflate=policy.conflate)
+        self._put_back(joined)
+        self.backlog.park_all()
 
     def flush(self) -> None:
         """Write what was joined."""
@@ -114,16 +130,32 @@ class Lane:
             return
         self._joined = []
         packets = []
+        waiting: list[tuple[Route, bytes]] = []
         for route, payload in joined:
             policy = self._policies.get(route.kind, self._default)
             if policy.qos and not writer.ready:  # the broker's receive maximum is reached
-                self.backlog.add(route, payload, conflate=policy.conflate)
+                waiting.append((route, payload))
                 continue
-            packets.append(
-                writer.packet(route.topic, payload, policy.qos, policy.retain, policy.expire_s)
-            )
+            expire_s = policy.expire_s
+            if self._resuming and expire_s is not None:
+                expire_s -= _age_s(payload)
+                if expire_s <= 0:
+                    continue
+            packets.append(writer.packet(route.topic, payload, policy.qos, policy.retain, expire_s))
+        self._put_back(waiting)
         writer.write(packets)
         self.published += len(packets)
         if self._oldest:
             self.lags.append(time.time_ns() // 1000 - self._oldest)
             self._oldest = 0
+
+    def _put_back(self, waiting: list[tuple[Route, bytes]]) -> None:
+        for route, payload in reversed(waiting):
+            policy = self._policies.get(route.kind, self._default)
+            self.backlog.put_back(route, payload, conflate=policy.conflate)
+
+
+def _age_s(payload: bytes) -> int:
+    """Return how many seconds ago KIS's frame came."""
+    found = _RECEIVED_AT.search(payload)
+    return 0 if found is None else max(0, int(time.time() - int(found[1]) / 1e6))

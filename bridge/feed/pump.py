@@ -49,19 +49,29 @@ class Pump:
 
     def frame(self, frame: DataFrame, received_at: int) -> None:
         """Publish the records of a plain frame that arrived at ``received_at`` (µs, epoch)."""
-        decoder = self._decoders.get(frame.tr_id)
+        decoder = self._decoders.get(frame.tr_id) or self.prepare(frame.tr_id)
         if decoder is None:
-            channel = self._catalog.channel(frame.tr_id)
-            if channel is None or channel.encrypted:
-                self._problem(Quarantined(frame.tr_id, "no such channel in the workbook", ""))
-                return
-            decoder = self._decoders[frame.tr_id] = ChannelDecoder(channel, self._route)
+            self._problem(Quarantined(frame.tr_id, "no such channel in the workbook", ""))
+            return
         counters, lane = self.counters, self._lane
         counters.frames += 1
         counters.records += frame.count
         lane.arrived(received_at)
         for problem in decoder.decode(frame.body, frame.count, received_at, lane.put):
             self._problem(problem)
+
+    def prepare(self, tr_id: str) -> ChannelDecoder | None:
+        """Compile a channel's layouts, so that its first record need not wait for that.
+
+        Returns None when the workbook has no such market data.
+        """
+        channel = self._catalog.channel(tr_id)
+        if channel is None or channel.encrypted:
+            return None
+        decoder = self._decoders.get(tr_id)
+        if decoder is None:
+            decoder = self._decoders[tr_id] = ChannelDecoder(channel, self._route)
+        return decoder
 
     def routes(self) -> Iterable[Route]:
         """Return every topic that had a record, with its newest one."""
