@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?=
 
-.PHONY: demo test lint types unit slow cover bench spec clean system-packages
+.PHONY: demo test lint types unit slow cover bench spec constraints clean system-packages
 
 demo: $(VENV)/.installed
 	$(BIN)/kis-bridge demo $(DEMO)
@@ -55,6 +55,14 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.dev: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
+
+# After a change of the dependencies: the newest versions that the ranges allow.
+constraints:
+	rm -rf .constraints && $(PYTHON) -m venv .constraints
+	.constraints/bin/python -m pip install -q --disable-pip-version-check '.[dev]'
+	(echo "# What continuous integration ran with. Made with: make constraints"; \
+		.constraints/bin/python -m pip freeze --exclude kis-mqtt-bridge) > constraints.txt
+	rm -rf .constraints
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
