@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["configure"]
 
-_CHATTY = ("asyncio", "httpcore", "httpx", "uvicorn", "websockets")
+_CHATTY = (
+    *("asyncio", "httpcore", "httpx", "websockets"),
+    *("uvicorn", "uvicorn.access", "uvicorn.error"),  # uvicorn gives each its own handlers
+)
 
 
 def configure(

@@ -65,6 +65,17 @@ class _Unacknowledged:
     """The handler is done with it and later ones need not wait."""
 
 
+class _TidySocket(ssl.SSLSocket):
+    """paho would leave the socket of a failed handshake to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 class Connection:
     """Use in this order: `open`, `subscribe`, `publish` …, `serve` until it returns, `close`."""
 
@@ -77,6 +88,7 @@ class Connection:
         *,
         on_message: Callable[[Message], None],
         on_puback: Callable[[int, str], None],
+        on_drained: Callable[[], None] | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.v5 = version == 5
@@ -86,6 +98,9 @@ class Connection:
         self._options = options
         self._on_message = on_message
         self._on_puback = on_puback
+        self._on_drained = on_drained
+        self.unsent = 0
+        """Bytes of payload published since the socket last had taken everything."""
         self._loop = asyncio.get_running_loop()
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._subscribed: asyncio.Future[list[str]] = self._loop.create_future()
@@ -111,6 +126,7 @@ class Connection:
         if self.endpoint.transport == "ws":
             client.ws_set_options(path=self.endpoint.path)
         if context is not None:
+            context.sslsocket_class = _TidySocket
             client.tls_set_context(context)
         if self.endpoint.username:
             client.username_pw_set(self.endpoint.username, self.endpoint.secret() or None)
@@ -219,6 +235,7 @@ class Connection:
                 properties.CorrelationData = correlation
             if response_topic:
                 properties.ResponseTopic = response_topic
+        self.unsent += len(payload)
         return self._paho.publish(topic, payload, qos, retain, properties).mid
 
     async def serve(self) -> str:
@@ -280,8 +297,11 @@ class Connection:
             self._loop.add_writer(sock.fileno(), self._guarded, self._paho.loop_write)
 
     def _no_write(self, _client: paho.Client, _data: Any, sock: Any) -> None:
+        self.unsent = 0
         if self._attached:
             self._loop.remove_writer(sock.fileno())
+            if self._on_drained is not None:
+                self._loop.call_soon(self._on_drained)  # paho is not to be called from here
 
     def _socket_closed(self, _client: paho.Client, _data: Any, sock: Any) -> None:
         if self._attached:
