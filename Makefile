@@ -9,7 +9,7 @@ DEMO   ?=
 demo: $(VENV)/.installed
 	$(BIN)/kis-bridge demo $(DEMO)
 
-test: $(VENV)/.dev system-packages lint types
+test: $(VENV)/.dev system-packages tests/asyncapi/node_modules lint types
 	$(BIN)/python -m pytest -q
 
 lint: $(VENV)/.dev
@@ -44,9 +44,24 @@ system-packages:
 		     "macOS: brew install mosquitto)"; \
 	fi
 
+# The official AsyncAPI parser, which checks spec/asyncapi.yaml.
+tests/asyncapi/node_modules: tests/asyncapi/package.json
+	@if ! command -v npm >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		echo "installing npm from the system's packages"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends npm >/dev/null; \
+	fi
+	@if command -v npm >/dev/null; then \
+		npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/asyncapi || \
+			echo "npm could not install the AsyncAPI parser: that check is skipped"; \
+	else \
+		echo "npm is missing: the check of spec/asyncapi.yaml is skipped" \
+		     "(Debian: sudo apt-get install npm)"; \
+	fi
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; make PYTHON=python3.13 …")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }  # half of one would be taken for whole
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .

@@ -15,6 +15,8 @@ __all__ = ["read_apis"]
 _Codes = Mapping[str, Sequence[Code]]
 _ONCE = ("method", "path", "changes", "pages", "korean", "english")
 """What the first row of a call tells for all its variants."""
+_WITHOUT_TR_ID = "auth"
+"""Group of the calls that need none: tokens and keys."""
 
 
 def read_apis(tables: Tables, codes: _Codes) -> dict[str, Api]:
@@ -68,7 +70,7 @@ def _api(rows: Sequence[Row], params: tuple[Param, ...], outputs: tuple[Output, 
         if row["variant"] in variants or (others and not row["variant"]):
             row.wrong("variant", "each row of a call needs a variant of its own")
         variants.add(row["variant"])
-        if not row["tr_id"] and (others or row["tr_id_paper"]):
+        if not row["tr_id"] and row["category"] != _WITHOUT_TR_ID:
             row.wrong("tr_id", "is missing")
     method: Any = head["method"]
     pages: Any = head["pages"]

@@ -20,8 +20,10 @@ from bridge.catalog.model import (
     Catalog,
     Channel,
     Code,
+    Column,
     Field,
     Layout,
+    Master,
     Output,
     Param,
     TrId,
@@ -31,8 +33,10 @@ from bridge.errors import WorkbookError
 
 __all__ = ["digest", "dumps", "load", "loads"]
 
-_FORMAT = 1
+_FORMAT = 2
 """Goes up when the meaning of the rows changes."""
+_NO_CATALOG = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What comes of a text that is no catalog."""
 
 
 @cache
@@ -53,6 +57,7 @@ def dumps(catalog: Catalog) -> str:
         "layouts": _layout_lines(catalog),
         "channels": (_channel_line(channel) for _, channel in sorted(catalog.channels.items())),
         "apis": (_api_line(api) for _, api in sorted(catalog.apis.items())),
+        "masters": (_master_line(master) for _, master in sorted(catalog.masters.items())),
         "codes": (
             f"{_json(name)}:{_table(_row(code) for code in rows)}"
             for name, rows in sorted(catalog.codes.items())
@@ -83,15 +88,48 @@ def loads(text: str) -> Catalog:
                 tr_id: _channel(tr_id, entry, layouts)
                 for tr_id, entry in document["channels"].items()
             },
-            apis={name: _api(entry) for name, entry in document["apis"].items()},
+            apis=_Apis(document["apis"]),
             codes={
-                name: tuple(Code(*row) for row in rows) for name, rows in document["codes"].items()
+                name: tuple([Code(*row) for row in rows])
+                for name, rows in document["codes"].items()
             },
+            masters={name: _master(name, entry) for name, entry in document["masters"].items()},
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise WorkbookError(
-            f"the compiled catalog cannot be read ({error}): run kis-bridge spec compile"
-        ) from error
+    except _NO_CATALOG as error:
+        raise _unreadable(error) from error
+
+
+class _Apis(Mapping[str, Api]):
+    """The calls, each made when it is first asked for: start-up needs none of them."""
+
+    def __init__(self, entries: Mapping[str, Sequence[Any]]) -> None:
+        self._entries = dict(entries)
+        self._made: dict[str, Api] = {}
+
+    def __getitem__(self, name: str) -> Api:
+        made = self._made.get(name)
+        if made is None:
+            entry = self._entries[name]
+            try:
+                made = self._made[name] = _api(entry)
+            except _NO_CATALOG as error:
+                raise _unreadable(error) from error
+        return made
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _unreadable(error: Exception) -> WorkbookError:
+    return WorkbookError(
+        f"the compiled catalog cannot be read ({error}): run kis-bridge spec compile"
+    )
 
 
 def _layout_lines(catalog: Catalog) -> Iterator[str]:
@@ -133,6 +171,27 @@ def _api_line(api: Api) -> str:
     return f"{_json(api.name)}:[{_json(scalars)[1:-1]},{params},[{outputs}]]"
 
 
+def _master_line(master: Master) -> str:
+    *head, columns = _row(master)[1:]
+    return f"{_json(master.id)}:[{_json(head)[1:-1]},{_table(_row(column) for column in columns)}]"
+
+
+def _master(name: str, entry: Sequence[Any]) -> Master:
+    market, venue, file, inner, form, width, english, korean, columns = entry
+    return Master(
+        id=name,
+        market=market,
+        venue=venue,
+        file=file,
+        inner=inner,
+        format=form,
+        width=width,
+        english=english,
+        korean=korean,
+        columns=tuple([Column(*row) for row in columns]),
+    )
+
+
 def _layouts(entries: Mapping[str, Sequence[Any]]) -> dict[str, Layout]:
     layouts: dict[str, Layout] = {}
     for name, (width, date, fields) in entries.items():
@@ -172,7 +231,7 @@ def _api(entry: Sequence[Any]) -> Api:
     )
 
 
-def _row(item: Field | Channel | Venue | Param | TrId | Code) -> list[Any]:
+def _row(item: Field | Channel | Venue | Param | TrId | Code | Master | Column) -> list[Any]:
     """Return the values of an object in order, without the defaults at the end."""
     row = [getattr(item, name) for name in item.__match_args__]
     for field in reversed(dataclasses.fields(item)):

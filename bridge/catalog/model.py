@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
@@ -12,9 +12,11 @@ __all__ = [
     "Catalog",
     "Channel",
     "Code",
+    "Column",
     "Field",
     "FieldType",
     "Layout",
+    "Master",
     "Output",
     "Param",
     "TrId",
@@ -174,6 +176,41 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a symbol master."""
+
+    name: str
+    path: str
+    """English name; ``symbol``, ``name`` and ``english_name`` are what is searched."""
+    type: FieldType
+    width: int = 0
+    """Bytes of cp949 in a fixed file; 0 where columns are separated."""
+    codes: str = ""
+    korean: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Master:
+    """One symbol-master file."""
+
+    id: str
+    market: str
+    """Market of the topics its symbols belong to; blank for lists that are none."""
+    venue: str
+    file: str
+    """Name under the address of the masters; blank where KIS publishes none."""
+    inner: str
+    """Name inside the ZIP; blank when the file is not zipped."""
+    format: Literal["fixed", "pipe", "tab"]
+    width: int
+    """Bytes of a line of a fixed file, without its end."""
+    english: str
+    korean: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """Everything the workbook says."""
 
@@ -186,10 +223,14 @@ class Catalog:
     """By ``category/id``."""
     codes: Mapping[str, tuple[Code, ...]]
     """By list name."""
+    masters: Mapping[str, Master] = field(default_factory=dict)
+    """By id."""
 
     def __post_init__(self) -> None:
-        for name in ("channels", "apis", "codes"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        for name in ("channels", "apis", "codes", "masters"):
+            content = getattr(self, name)
+            if isinstance(content, dict):  # others cannot be changed, or read on demand
+                object.__setattr__(self, name, MappingProxyType(dict(content)))
 
     def channel(self, tr_id: str) -> Channel | None:
         """Return the channel with this TR id, real or paper."""
@@ -199,9 +240,12 @@ class Catalog:
         return found
 
     def api(self, name: str) -> Api | None:
-        """Return the call named ``category/id``, or by its ``id`` alone where that is unique."""
-        found = self.apis.get(name)
+        """Return the call named ``category/id``, or by its ``id`` alone.
+
+        Where several groups have a call of this id, the one of domestic stock is meant.
+        """
+        found = self.apis.get(name) or self.apis.get(f"domestic_stock/{name}")
         if found is None:
-            same = [api for api in self.apis.values() if api.id == name]
-            found = same[0] if len(same) == 1 else None
+            same = [full for full in self.apis if full.endswith(f"/{name}")]
+            found = self.apis[same[0]] if len(same) == 1 else None
         return found

@@ -46,6 +46,13 @@ SHEETS: Mapping[str, tuple[str, ...]] = {
         *("api", "output", "array", "name", "path", "type", "unit", "codes", "signed_by"),
         *("scale", "korean", "english"),
     ),
+    "masters": (
+        *("id", "market", "venue", "file", "inner", "format", "width", "layout", "korean"),
+        "english",
+    ),
+    "master_fields": (
+        *("master", "position", "name", "path", "type", "width", "codes", "korean", "english"),
+    ),
     "codes": ("list", "code", "name", "korean", "english"),
 }
 """The columns of every sheet but ``about``, which explains them."""
@@ -67,7 +74,10 @@ _REQUIRED = frozenset(
         *("apis.category", "apis.id"),
         *("params.api", "params.name", "params.path", "params.type", "params.where"),
         *("outputs.api", "outputs.name", "outputs.path", "outputs.type"),
-        *("codes.list", "codes.code", "codes.name"),
+        *("masters.id", "masters.format", "masters.korean", "masters.english"),
+        *("master_fields.master", "master_fields.position", "master_fields.name"),
+        *("master_fields.path", "master_fields.type", "master_fields.english"),
+        *("codes.list", "codes.code", "codes.name", "codes.english"),
     ]
 )
 

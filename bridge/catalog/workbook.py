@@ -15,6 +15,7 @@ from pathlib import Path
 from bridge.catalog.calls import read_apis
 from bridge.catalog.compile import digest
 from bridge.catalog.fields import read_layouts
+from bridge.catalog.masters import read_masters
 from bridge.catalog.model import Catalog, Channel, Code, Layout, Venue
 from bridge.catalog.sheets import Problems, Row, Sheets, Tables, open_sheets, read_tables
 from bridge.errors import WorkbookError
@@ -61,6 +62,7 @@ def examine_sheets(sheets: Sheets) -> tuple[Catalog, Sequence[str]]:
         channels=_channels(tables, read_layouts(tables, codes)),
         apis=read_apis(tables, codes),
         codes=codes,
+        masters=read_masters(tables, codes),
     )
     return dataclasses.replace(catalog, digest=digest(catalog)), problems.lines
 

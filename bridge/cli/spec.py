@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,23 +14,28 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bridge import __version__
 from bridge.catalog.compile import dumps, load, loads
 from bridge.catalog.model import Api, Catalog, Channel, Field, Layout
-from bridge.errors import WorkbookError
+from bridge.errors import FrameError, WorkbookError
+from bridge.kis.frames import DataFrame, parse
 
-__all__ = ["app"]
+__all__ = ["app", "misfits", "yaml_text"]
 
 _Spec = Annotated[Path, typer.Option("--spec", help="The workbook.")]
 _OwnSpec = Annotated[
     Path | None,
     typer.Option("--spec", help="A workbook (.xlsx) or compiled catalog.", show_default="built in"),
 ]
+_Output = Annotated[Path, typer.Option("--output", help="Where it goes; - for standard output.")]
+_AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of YAML.")]
 _SPEC = Path("spec/kis.xlsx")
 _COMPILED = Path("bridge/catalog/kis.json")
+_FRAMES = Path("tests/data/frames.jsonl")
 
 app = typer.Typer(
     name="spec",
-    help="The workbook: check, compile, show.",
+    help="The workbook: check, compile, show, and the documents made of it.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -54,16 +59,144 @@ def compile_(
 
 
 @app.command()
-def check(spec: _Spec = _SPEC) -> None:
+def check(
+    spec: _Spec = _SPEC,
+    frames: Annotated[
+        Path | None,
+        typer.Option(
+            "--frames",
+            help="Captured frames (JSONL) to hold the layouts against.",
+            show_default=f"{_FRAMES} for {_SPEC}",
+        ),
+    ] = None,
+) -> None:
     """Tell everything that is wrong with a workbook, one line each; exit code 1 if anything is."""
     from bridge.catalog.workbook import examine
 
-    catalog, problems = examine(spec)
+    catalog, found = examine(spec)
+    problems = list(found)
+    if frames is None and spec == _SPEC and _FRAMES.is_file():
+        frames = _FRAMES
+    if frames is not None:
+        problems += misfits(catalog, frames)
     for line in problems:
         print(line)
     if problems:
         raise typer.Exit(1)
     print(f"ok: {spec}: {_counts(catalog)}")
+
+
+def misfits(catalog: Catalog, frames: Path) -> Iterator[str]:
+    """Tell which captured frames have a width that no layout of their channel has.
+
+    Each line of the file is an object with ``raw``; several records that the frame counts as one
+    are no misfit. Channels that the workbook does not have, and notices, are passed over.
+    """
+    try:
+        lines = frames.read_text(encoding="utf-8").splitlines()
+        captured = [parse(json.loads(line)["raw"]) for line in lines]
+    except OSError as error:
+        raise WorkbookError(f"{frames}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, FrameError) as error:
+        raise WorkbookError(f"{frames}: no captured frames ({error})") from error
+    for number, frame in enumerate(captured, 1):
+        channel = catalog.channel(frame.tr_id) if isinstance(frame, DataFrame) else None
+        if not isinstance(frame, DataFrame) or channel is None or frame.encrypted:
+            continue
+        width, rest = divmod(frame.body.count("^") + 1, frame.count)
+        known = [layout.width for layout in channel.layouts]
+        if rest or all(width % one for one in known):
+            widths = ", ".join(map(str, known))
+            yield f"{frames}:{number}: {frame.tr_id} has {width} values, not {widths}"
+
+
+@app.command("asyncapi")
+def asyncapi_(
+    spec: _OwnSpec = None, output: _Output = Path("spec/asyncapi.yaml"), as_json: _AsJson = False
+) -> None:
+    """Write the AsyncAPI document of all topics."""
+    from bridge.documents.asyncapi import asyncapi
+
+    _document(asyncapi(_read(spec), __version__), output, as_json=as_json)
+
+
+@app.command("openapi")
+def openapi_(
+    spec: _OwnSpec = None, output: _Output = Path("spec/openapi.yaml"), as_json: _AsJson = False
+) -> None:
+    """Write the OpenAPI document of KIS's REST calls."""
+    from bridge.catalog.openapi import openapi
+
+    _document(openapi(_read(spec)), output, as_json=as_json)
+
+
+@app.command()
+def schema(
+    spec: _OwnSpec = None,
+    output: Annotated[Path, typer.Option("--output", help="Directory of the files.")] = Path(
+        "spec/schema"
+    ),
+) -> None:
+    """Write a JSON Schema for each payload."""
+    from bridge.documents.topics import payloads
+
+    files = {f"{name}.json": _pretty(content) for name, content in payloads(_read(spec)).items()}
+    _write_all(output, files)
+
+
+@app.command()
+def docs(
+    spec: _OwnSpec = None,
+    output: Annotated[Path, typer.Option("--output", help="Directory of the pages.")] = Path(
+        "docs/channels"
+    ),
+) -> None:
+    """Write a Markdown page for each channel."""
+    from bridge.documents.reference import reference
+
+    _write_all(output, reference(_read(spec)))
+
+
+def yaml_text(document: object) -> str:
+    """Return a document as YAML, the innermost groups in one line each."""
+    import yaml
+
+    text: str = yaml.dump(
+        document,
+        Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),  # ten times as fast
+        allow_unicode=True,
+        sort_keys=False,
+        default_flow_style=None,
+        width=120,
+    )
+    return text
+
+
+def _document(document: object, output: Path, *, as_json: bool) -> None:
+    text = _pretty(document) if as_json else yaml_text(document)
+    if output == Path("-"):
+        print(text, end="")
+        return
+    _write(output, text)
+    print(f"{output}: {len(text.encode())} bytes")
+
+
+def _pretty(document: object) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _write_all(directory: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        _write(directory / name, text)
+    print(f"{directory}: {len(files)} files")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise WorkbookError(f"{path}: {error.strerror or error}") from error
 
 
 @app.command()
@@ -115,8 +248,8 @@ def _counts(catalog: Catalog) -> str:
     }
     return (
         f"version {catalog.version}, {len(catalog.channels)} channels, {len(layouts)} layouts,"
-        f" {len(catalog.apis)} calls, {len(catalog.codes)} code lists,"
-        f" digest {catalog.digest[:12]}"
+        f" {len(catalog.apis)} calls, {len(catalog.masters)} masters,"
+        f" {len(catalog.codes)} code lists, digest {catalog.digest[:12]}"
     )
 
 

@@ -19,15 +19,17 @@ from websockets.asyncio.server import Server, serve
 
 from bridge.catalog.model import Catalog
 from bridge.errors import ConfigError
-from bridge.simulator import listings, playback
+from bridge.simulator import documents, listings, playback
+from bridge.simulator.connection import Connection
 from bridge.simulator.desk import Desk
 from bridge.simulator.exchange import Exchange, with_holdings
+from bridge.simulator.faults import Faults
 from bridge.simulator.feed import Source
 from bridge.simulator.keys import Keys
 from bridge.simulator.pump import Pump
 from bridge.simulator.rest import Rest
 from bridge.simulator.settings import SimulatorSettings
-from bridge.simulator.stream import Connection, Stream
+from bridge.simulator.stream import Stream
 from bridge.simulator.tickets import Event
 
 __all__ = ["Simulator", "SimulatorSettings"]
@@ -68,6 +70,7 @@ class Simulator:
             frames = playback.read(settings.play, catalog)
             player = playback.Player(frames, per_s=settings.rate or 20.0, once=settings.play_once)
         self._random = Random(f"server {settings.seed}")  # noqa: S311 - decides no secret
+        self.faults = Faults(settings.faults)
         self.stream = Stream(
             catalog,
             self.keys,
@@ -77,6 +80,7 @@ class Simulator:
             player=player,
             clock=self.clock,
             name_of=lambda symbol: listings.listing(symbol, settings.seed).name,
+            faults=self.faults,
         )
         self.rest = Rest(
             Desk(self.exchange, catalog, settings),
@@ -85,7 +89,9 @@ class Simulator:
             clock=self.clock,
             early=lambda: self._random.random() < settings.early_notices,
             publish=self.publish,
+            fault=self.stream.haunt.rest,
         )
+        self.rest.app.router.routes.extend(documents.routes(catalog, settings.seed))
         self.events: deque[Event] = deque(maxlen=10_000)
         """The latest events of users' orders, in order."""
 
@@ -114,6 +120,7 @@ class Simulator:
         return f"ws://{self.settings.host}:{self._ws_port}"
 
     async def __aenter__(self) -> Self:
+        self.stream.haunt.begin()
         host = self.settings.host
         self._ws_socket = _listen(host, self.settings.ws_port)
         try:
@@ -149,7 +156,9 @@ class Simulator:
         self._tasks = asyncio.TaskGroup()
         await self._tasks.__aenter__()
         self._tasks.create_task(self._http.serve(sockets=[self._rest_socket]))
-        self._running = [self._tasks.create_task(self.stream.ping())]
+        self._running = [
+            self._tasks.create_task(work) for work in (self.stream.ping(), self.stream.go_wrong())
+        ]
         if not self.settings.manual:
             self._running.append(self._tasks.create_task(self._live()))
         async with asyncio.timeout(10):

@@ -48,6 +48,15 @@ domestic_stock/order_cash|SIDE|side|code|body||02|side|구분|Side""",
 domestic_stock/order_cash|output1|yes|ODNO|order_no|code|||||번호|Number
 domestic_stock/order_cash|output1|yes|QTY|quantity|int|||||수량|Quantity
 auth/token|||token|token|string|||||토큰|Token""",
+    "masters": """
+stocks|domestic_stock|krx|stocks.mst.zip|stocks.mst|fixed|29||종목|Stocks
+more|domestic_stock|nxt|more.mst.zip|more.mst|fixed|29|stocks|더|More stocks
+nas|overseas_stock|nas|nasmst.cod||tab|||해외|Overseas""",
+    "master_fields": """
+stocks|1|CODE|symbol|code|9||코드|Symbol
+stocks|2|NAME|name|string|20||이름|Name
+nas|1|SYMB|symbol|code|||코드|Symbol
+nas|2|SIDE|side|code||side|구분|Side""",
     "codes": """
 side|01|sell|매도|Sell
 side|02|buy|매수|Buy

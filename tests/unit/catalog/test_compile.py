@@ -60,8 +60,8 @@ def test_the_digest_counts_the_content_alone() -> None:
     "text",
     [
         *["", "[]", "{}", "null", "1", "[" * 100_000],
-        '{"format":1,"version":"","digest":"","layouts":{},"channels":{"A":[1]},"apis":{},"codes":{}}',
-        '{"format":1,"version":"","digest":"","layouts":{"a":[1]},"channels":{},"apis":{},"codes":{}}',
+        '{"format":2,"version":"","digest":"","layouts":{},"channels":{"A":[1]},"apis":{},"codes":{}}',
+        '{"format":2,"version":"","digest":"","layouts":{"a":[1]},"channels":{},"apis":{},"codes":{}}',
     ],
     ids=lambda text: text[:20],
 )
@@ -71,6 +71,32 @@ def test_a_text_that_is_no_catalog_is_told(text: str) -> None:
 
 
 def test_a_catalog_of_another_format_is_told() -> None:
-    text = dumps(catalog()).replace('"format":1', '"format":2')
-    with pytest.raises(WorkbookError, match="has format 2, this program reads 1: run kis-bridge"):
+    text = dumps(catalog()).replace('"format":2', '"format":1')
+    with pytest.raises(WorkbookError, match="has format 1, this program reads 2: run kis-bridge"):
         loads(text)
+
+
+def test_a_call_is_read_when_it_is_asked_for() -> None:
+    whole = loads(dumps(catalog()).replace('"TTTC0012U","VTTC0012U"', '"TTTC0012U"'))
+    assert sorted(whole.apis) == ["auth/token", "domestic_stock/order_cash"]
+    assert "auth/token" in whole.apis
+    assert whole.apis["auth/token"] is whole.apis["auth/token"]
+    with pytest.raises(WorkbookError, match="cannot be read"):
+        whole.api("order_cash")
+    with pytest.raises(KeyError):
+        whole.apis["auth/none"]
+
+
+def test_a_call_is_found_by_its_id_alone_where_that_is_clear() -> None:
+    call = catalog().apis["domestic_stock/order_cash"]
+    same = {
+        f"{category}/{name}": dataclasses.replace(call, category=category, id=name)
+        for category, name in (
+            *(("elw", "one"), ("elw", "both"), ("bond", "both")),
+            *(("elw", "common"), ("domestic_stock", "common")),
+        )
+    }
+    whole = dataclasses.replace(catalog(), apis=same)
+    assert whole.api("one") == whole.api("elw/one") == same["elw/one"]
+    assert whole.api("both") is None
+    assert whole.api("common") == same["domestic_stock/common"]

@@ -28,7 +28,7 @@ def test_check_says_ok_with_counts(tmp_path: Path) -> None:
     code, output = run("check", "--spec", path)
     assert code == 0
     assert output.startswith(
-        f"ok: {path}: version 1, 3 channels, 4 layouts, 2 calls, 2 code lists, digest "
+        f"ok: {path}: version 1, 3 channels, 4 layouts, 2 calls, 3 masters, 2 code lists, digest "
     )
     assert output.count("\n") == 1
 
@@ -115,3 +115,39 @@ def test_show_what_is_not_there_suggests_the_nearest() -> None:
         run("show", "H0STCNTO")
     with pytest.raises(WorkbookError, match=r"named 'zzzzzzzz' in the workbook$"):
         run("show", "zzzzzzzz")
+
+
+def test_check_holds_layouts_against_captured_frames(tmp_path: Path) -> None:
+    path = write(book(), tmp_path / "own.xlsx")
+    frames = tmp_path / "frames.jsonl"
+
+    def check(*raw: str) -> tuple[int, list[str]]:
+        frames.write_text("\n".join(json.dumps({"raw": one}) for one in raw), encoding="utf-8")
+        code, output = run("check", "--spec", path, "--frames", frames)
+        return code, output.splitlines()
+
+    fits = ("0|H0STCNT0|001|1^2^3^4^5^6", "0|H0STCNT0|002|1^2^3^4^5^1^2^3^4^5", "0|H0XXXXX0|001|1")
+    assert check(*fits)[0] == 0
+    assert check("0|H0STCNT0|001|1^2^3^4^5^6^1^2^3^4^5^6")[0] == 0
+    assert check("1|H0STCNI0|001|aGVsbG8=")[0] == 0
+    code, lines = check(*fits, "0|H0STCNT0|001|1^2^3^4^5^6^7")
+    assert (code, lines) == (1, [f"{frames}:4: H0STCNT0 has 7 values, not 6, 5"])
+    for text in ("oops", "{}", '{"raw":"0|H0STCNT0"}', "[]"):
+        frames.write_text(text)
+        with pytest.raises(WorkbookError, match="no captured frames"):
+            run("check", "--spec", path, "--frames", frames)
+    with pytest.raises(WorkbookError, match="none"):
+        run("check", "--spec", path, "--frames", tmp_path / "none")
+
+
+def test_documents_are_written(tmp_path: Path) -> None:
+    path = write(book(), tmp_path / "own.xlsx")
+    run("asyncapi", "--spec", path, "--output", tmp_path / "new" / "asyncapi.yaml")
+    assert (tmp_path / "new/asyncapi.yaml").read_text().startswith("asyncapi: 3.0.0\n")
+    shown = json.loads(run("openapi", "--spec", path, "--output", "-", "--json")[1])
+    assert list(shown["paths"]) == ["/token", "/order"]
+    assert "80 files" not in run("schema", "--spec", path, "--output", tmp_path / "schema")[1]
+    assert (tmp_path / "schema/market/H0STCNT0.json").is_file()
+    assert run("docs", "--spec", path, "--output", tmp_path / "docs")[1].endswith(": 4 files\n")
+    with pytest.raises(WorkbookError, match=r"own\.xlsx"):
+        run("docs", "--spec", path, "--output", path)

@@ -1,0 +1,123 @@
+"""JSON Schema (2020-12) of what the workbook describes: market payloads and code lists; pure.
+
+Only keywords that the older drafts have as well are used, so that AsyncAPI tools read them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from bridge.catalog.model import Catalog, Channel, Field, Layout
+
+__all__ = ["DIALECT", "Schema", "codes_text", "family", "record"]
+
+Schema: TypeAlias = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_TYPES: Mapping[str, list[str]] = {
+    "int": ["integer", "null"],
+    "decimal": ["number", "null"],
+}
+_TEXT = ["string", "null"]
+_LISTED = 12
+"""Codes of a list that are named in a description; of longer lists only the name."""
+
+
+def record(channel: Channel, catalog: Catalog) -> Schema:
+    """Return the schema of the payload on the topics of a market channel.
+
+    It holds for every width of record that the workbook knows.
+    """
+    fields: dict[str, Field] = {}
+    for layout in channel.layouts:
+        for field in layout.fields:
+            fields.setdefault(field.path, field)
+    root: Schema = _group()
+    properties = root["properties"]
+    properties["symbol"] = {"type": "string", "description": "Symbol, as KIS writes it"}
+    properties["channel"] = {"const": channel.tr_id, "description": "TR id of the channel"}
+    properties["seq"] = {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Counts up by one a record on this topic since the bridge started",
+    }
+    properties["received_at"] = {
+        "type": "integer",
+        "description": "When the frame arrived: µs since the epoch",
+    }
+    if "time" in fields:
+        text = "ISO 8601 with the exchange's offset; KIS's own text where it is no time"
+        properties["time"] = {"type": _TEXT, "description": text}
+    for path, field in fields.items():
+        if path != "time" and field.name != channel.symbol:
+            _place(root, path, _value(field, catalog))
+    properties["name"] = {"type": "string", "description": "Name of the symbol, where it is asked"}
+    properties["extra"] = {
+        "type": "array",
+        "items": {"type": _TEXT},
+        "description": "Values beyond those the workbook knows",
+    }
+    root["required"] = ["symbol", "channel", "seq", "received_at", *_always(channel)]
+    return root
+
+
+def family(channel: Channel) -> str:
+    """Return what channels with the same layouts have in common: the layout without its width."""
+    return channel.layouts[0].id.rpartition("_")[0] or channel.layouts[0].id
+
+
+def codes_text(name: str, catalog: Catalog) -> str:
+    """Return the codes of a list in a few words: ``1 buy, 5 sell``; the name of a long one."""
+    codes = catalog.codes.get(name, ())
+    if len(codes) > _LISTED:
+        return f"a code of the list {name}"
+    return ", ".join(f"{code.code} {code.name}" for code in codes)
+
+
+def _always(channel: Channel) -> Iterable[str]:
+    """Return the values that every record has; of nested ones their parent."""
+    kept = [_kept(layout) for layout in channel.layouts]
+    symbol = {
+        f.path for layout in channel.layouts for f in layout.fields if f.name == channel.symbol
+    }
+    common = [path for path in kept[0] if all(path in other for other in kept[1:])]
+    parents = [path.replace("[", ".").split(".", 1)[0] for path in common if path not in symbol]
+    return dict.fromkeys(parents)
+
+
+def _kept(layout: Layout) -> list[str]:
+    return [field.path for field in layout.fields if not field.optional]
+
+
+def _value(field: Field, catalog: Catalog) -> Schema:
+    parts = [field.description or field.path]
+    if field.unit:
+        parts.append(f"in {field.unit}")
+    if field.codes:
+        parts.append(codes_text(field.codes, catalog))
+    schema: Schema = {"type": _TYPES.get(field.type, _TEXT), "description": "; ".join(parts)}
+    schema["x-kis"] = field.name
+    return schema
+
+
+def _group() -> Schema:
+    return {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+def _place(root: Schema, path: str, value: Schema) -> None:
+    """Put ``asks[0].price`` under ``asks``, whose items all have the same members."""
+    node = root
+    *parents, leaf = path.split(".")
+    for parent in parents:
+        name, listed, _ = parent.partition("[")
+        if listed:
+            fresh: Schema = {"type": "array", "items": _group()}
+            node = node["properties"].setdefault(name, fresh)["items"]
+        else:
+            node = node["properties"].setdefault(name, _group())
+    name, listed, _ = leaf.partition("[")
+    if listed:
+        value = {"type": "array", "items": value}
+    node["properties"].setdefault(name, value)

@@ -1,0 +1,129 @@
+"""``kis-bridge symbols``: the symbol masters of KIS, downloaded and searched."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import difflib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bridge.catalog.compile import load
+from bridge.catalog.model import Catalog, Master
+from bridge.errors import ConfigError
+from bridge.kis.masters import MastersError, SymbolStore
+from bridge.kis.rest import open_http
+
+__all__ = ["MASTERS_URL", "app", "store_of"]
+
+MASTERS_URL = "https://new.real.download.dws.co.kr/common/master"
+"""Where KIS offers the files; ``--url`` and ``KIS_BRIDGE_MASTERS_URL`` change it."""
+
+_SEOUL = ZoneInfo("Asia/Seoul")
+_StateDir = Annotated[
+    Path,
+    typer.Option(
+        "--state-dir", envvar="KIS_BRIDGE_KIS__STATE_DIR", help="Where the bridge keeps its state."
+    ),
+]
+_STATE_DIR = Path("~/.local/state/kis-bridge")
+_Markets = Annotated[
+    list[str] | None, typer.Option("--market", help="kospi, nas, …; again for more. Default: all.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="For a program.")]
+
+app = typer.Typer(
+    name="symbols",
+    help="Symbols and their names: update, search.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def store_of(state_dir: Path) -> SymbolStore:
+    """Return the store of a bridge."""
+    return SymbolStore(state_dir.expanduser() / "symbols.db")
+
+
+@app.command()
+def update(
+    market: _Markets = None,
+    url: Annotated[
+        str, typer.Option("--url", envvar="KIS_BRIDGE_MASTERS_URL", help="Where the files are.")
+    ] = MASTERS_URL,
+    state_dir: _StateDir = _STATE_DIR,
+    as_json: _Json = False,
+) -> None:
+    """Download the masters; KIS makes new ones on business days. Exit code 1 if any was missed."""
+    masters = [master for master in _masters(load(), market) if master.file]
+    counts = asyncio.run(_update(masters, url, store_of(state_dir)))
+    failed = [name for name, count in counts.items() if isinstance(count, str)]
+    if as_json:
+        print(json.dumps(counts, ensure_ascii=False))
+    else:
+        for name, count in counts.items():
+            print(f"{name}: {count}" + ("" if name in failed else " symbols"))
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="Beginning of a symbol or part of a name.")],
+    market: _Markets = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    state_dir: _StateDir = _STATE_DIR,
+    as_json: _Json = False,
+) -> None:
+    """Find symbols; exit code 1 if there is none."""
+    catalog = load()
+    store = store_of(state_dir)
+    updated = store.updated()
+    if not updated:
+        raise ConfigError("no symbols here yet: run kis-bridge symbols update")
+    found = store.search(text, [master.id for master in _masters(catalog, market)], limit)
+    if as_json:
+        print(json.dumps([dataclasses.asdict(symbol) for symbol in found], ensure_ascii=False))
+    else:
+        table = Table(box=None, pad_edge=False)
+        for column in ("symbol", "name", "", "market", "of"):
+            table.add_column(column, overflow="fold")
+        for symbol in found:
+            day = datetime.fromtimestamp(updated[symbol.master] / 1e6, _SEOUL).date()
+            row = (symbol.symbol, symbol.name, symbol.english_name, symbol.master, str(day))
+            table.add_row(*row)
+        Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(table)
+    if not found:
+        raise typer.Exit(1)
+
+
+async def _update(masters: Sequence[Master], url: str, store: SymbolStore) -> dict[str, int | str]:
+    counts: dict[str, int | str] = {}
+    async with open_http() as http:
+        for master in masters:
+            try:
+                now = time.time_ns() // 1000
+                counts[master.id] = await store.update(http, url, master, now)
+            except MastersError as error:
+                counts[master.id] = str(error)
+    return counts
+
+
+def _masters(catalog: Catalog, names: Sequence[str] | None) -> list[Master]:
+    for name in names or ():
+        if name not in catalog.masters:
+            near = difflib.get_close_matches(name, catalog.masters, 1)
+            hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(catalog.masters)}"
+            raise ConfigError(f"--market {name}: there is none ({hint})")
+    return [catalog.masters[name] for name in names or catalog.masters]

@@ -1,0 +1,187 @@
+"""Every topic of the contract: where it is, who writes it, and which payload it carries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.catalog.model import Catalog
+from bridge.catalog.schemas import DIALECT, Schema, record
+from bridge.documents.contract import COMMANDS, REPORTS, REQUEST_MODELS, of_model
+
+__all__ = ["Topic", "payloads", "topics"]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A family of topics with one kind of payload, or one of several."""
+
+    name: str
+    """Identifier, unique among the families."""
+    address: str
+    """Under the base topic ``kis``; ``{names}`` stand for levels."""
+    summary: str
+    payloads: tuple[str, ...]
+    """Names of the schemas, one of which a message fulfils."""
+    from_client: bool = False
+    retained: bool = False
+    qos: int = 1
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """What stands for a level, explained."""
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """All the levels there are, where that is known."""
+    reply: str = ""
+    """Name of the family where the answer comes."""
+
+    def matches(self, topic: str) -> bool:
+        """Tell whether a real topic (under ``kis``) belongs here."""
+        return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", self.address), topic) is not None
+
+
+_ORDER = {
+    "account": "Alias of the account from the configuration",
+    "client": "Who sends the commands: the MQTT user",
+    "client_order_id": "The client's name for the order",
+}
+
+
+def topics(catalog: Catalog) -> list[Topic]:
+    """Return all families, market data first."""
+    return [*_market(catalog), *_bridge(), *_orders()]
+
+
+def payloads(catalog: Catalog) -> dict[str, Schema]:
+    """Return every schema by name, e.g. ``market/H0STCNT0``; complete documents."""
+    found: dict[str, Schema] = {
+        f"market/{channel.tr_id}": {
+            "title": f"{channel.tr_id}: {channel.english}",
+            "description": channel.korean,
+        }
+        | record(channel, catalog)
+        for channel in catalog.channels.values()
+        if not channel.encrypted
+    }
+    found |= REPORTS
+    for verb, model in REQUEST_MODELS.items():
+        schema = of_model(model)
+        transaction = {"type": ["string", "integer"], "description": "Echoed by the response"}
+        schema["properties"] = {**schema.get("properties", {}), "transaction": transaction}
+        found[f"request/{verb}"] = schema
+    found |= {f"command/{verb}": of_model(model) for verb, model in COMMANDS.items()}
+    return {
+        name: {"$schema": DIALECT, "$id": f"{name}.json", **schema}
+        for name, schema in found.items()
+    }
+
+
+def _market(catalog: Catalog) -> Iterator[Topic]:
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    venues: dict[tuple[str, str, str], list[str]] = {}
+    for channel in catalog.channels.values():
+        if not channel.encrypted:
+            place = (channel.market, channel.venue or "{venue}", channel.kind)
+            groups.setdefault(place, []).append(channel.tr_id)
+            venues.setdefault(place, []).extend(venue.venue for venue in channel.venues)
+    for (market, venue, kind), tr_ids in sorted(groups.items()):
+        named = venue if venue != "{venue}" else "any"
+        choices = sorted(set(venues[market, venue, kind]))
+        parameters = {"symbol": "Symbol; what a topic cannot hold is percent-encoded"}
+        yield Topic(
+            name=f"{market}_{named}_{kind}",
+            address=f"kis/market/{market}/{venue}/{kind}/{{symbol}}",
+            summary="; ".join(catalog.channels[tr_id].english for tr_id in tr_ids),
+            payloads=tuple(f"market/{tr_id}" for tr_id in tr_ids),
+            retained=True,
+            qos=0,
+            parameters=parameters | ({"venue": "Exchange"} if choices else {}),
+            choices={"venue": choices} if choices else {},
+        )
+
+
+def _bridge() -> Iterator[Topic]:
+    def of(name: str, address: str, summary: str, payload: str = "", **more: Any) -> Topic:
+        return Topic(name, f"kis/{address}", summary, (payload or f"bridge/{name}",), **more)
+
+    yield of(
+        "state", "bridge/state", "Whether the bridge is there; also its last will", retained=True
+    )
+    yield of("info", "bridge/info", "Version, environment, workbook, limits", retained=True)
+    yield of("health", "bridge/health", "Counters and lags, every 10 s", retained=True)
+    app = {"app": "Alias of the app from the configuration"}
+    yield of(
+        *("session", "bridge/sessions/{app}", "Slots of a KIS session and who holds them"),
+        retained=True,
+        parameters=app,
+    )
+    yield of(
+        *("event", "bridge/event/{kind}", "Something that an operator wants to know"),
+        parameters={"kind": "Kind of the event"},
+        choices={"kind": REPORTS["bridge/event"]["properties"]["kind"]["enum"]},
+    )
+    for verb, model in REQUEST_MODELS.items():
+        text = (model.__doc__ or "").strip().split("\n")[0] or f"Ask the bridge to {verb}"
+        yield of(
+            *(f"request_{verb}", f"bridge/request/{verb}", text, f"request/{verb}"),
+            from_client=True,
+            reply="response",
+        )
+    yield of(
+        *("response", "bridge/response/{verb}", "The answer to a request"),
+        parameters={"verb": "Verb of the request"},
+        choices={"verb": list(REQUEST_MODELS)},
+    )
+    yield of(
+        *("symbols", "symbols/{market}", "Symbols and names of a market", "symbols"),
+        retained=True,
+        parameters={"market": "Id of a symbol master, e.g. kospi"},
+    )
+
+
+def _orders() -> Iterator[Topic]:
+    prefix, scope = "kis/orders/{account}/{client}", {k: _ORDER[k] for k in ("account", "client")}
+    for verb, model in COMMANDS.items():
+        yield Topic(
+            name=f"command_{verb}",
+            address=f"{prefix}/command/{verb}",
+            summary=(model.__doc__ or verb).strip().split("\n")[0],
+            payloads=(f"command/{verb}",),
+            from_client=True,
+            parameters=scope,
+            reply="order_ack",
+        )
+    for name, summary, retained in (
+        ("ack", "The one answer to a command", False),
+        ("event", "A later step of an order", False),
+        ("state", "The whole order, until its trading day ends", True),
+    ):
+        yield Topic(
+            name=f"order_{name}",
+            address=f"{prefix}/{name}/{{client_order_id}}",
+            summary=summary,
+            payloads=(f"order/{name}",),
+            retained=retained,
+            parameters=_ORDER,
+        )
+    account = {"account": _ORDER["account"]}
+    for name, summary in (
+        ("balance", "Cash and worth of an account"),
+        ("positions", "What an account holds"),
+        ("orders", "Orders of an account"),
+    ):
+        yield Topic(
+            name=f"account_{name}",
+            address=f"kis/accounts/{{account}}/{name}",
+            summary=summary,
+            payloads=(f"account/{name}",),
+            retained=True,
+            parameters=account,
+        )
+    yield Topic(
+        name="account_external",
+        address="kis/accounts/{account}/event/external",
+        summary="Orders and fills placed outside the bridge",
+        payloads=("account/external",),
+        parameters=account,
+    )

@@ -1,0 +1,184 @@
+"""The exchange's own list of an account's orders: how KIS is asked and what its rows say; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, Literal
+
+from bridge.catalog.model import Api, Catalog
+from bridge.errors import DecodeError
+from bridge.kis.orders import Call, account_values, wire
+from bridge.kis.values import number
+
+__all__ = ["Row", "ask", "rows"]
+
+_KST = timezone(timedelta(hours=9), "KST")
+_CANCEL = "취소"
+"""In the name of a row that is a cancellation, where KIS has no code for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One order number as the exchange knows it: an order, a modification or a cancellation."""
+
+    market: str
+    order_no: str
+    original_order_no: str
+    """Of the order that this changes; blank for a new one."""
+    org_no: str
+    action: Literal["place", "modify", "cancel"]
+    symbol: str
+    side: str
+    order_type: str
+    """By its workbook name; blank when KIS says none, or none that can be compared."""
+    quantity: int
+    price: Decimal
+    filled: int
+    value: Decimal
+    """Of what is filled, price x quantity."""
+    remaining: int
+    cancelled: int
+    rejected: int
+    at: int | None
+    """When it was ordered, µs since the epoch, whole seconds; None: KIS does not say."""
+
+    @property
+    def day(self) -> date | None:
+        return (
+            None if self.at is None else datetime.fromtimestamp(self.at // 1_000_000, _KST).date()
+        )
+
+
+def ask(
+    catalog: Catalog, *, market: str, account: str, first: date, last: date, paper: bool
+) -> Call:
+    """Write the query of all orders of those Korean days, oldest first."""
+    values = account_values(account) | {"sort": "oldest_first"}
+    days = {"from_date": f"{first:%Y%m%d}", "to_date": f"{last:%Y%m%d}"}
+    variant, raw = "", {}
+    match market:
+        case "domestic_stock":
+            api, variant = "domestic_stock/inquire_daily_ccld", "within_3_months"
+            values |= days | {"org_no": "", "product": "", "exchange": "krx" if paper else "all"}
+        case "overseas_stock":
+            # Local dates: the other side of the date line is a day behind.
+            api = "overseas_stock/inquire_ccnl"
+            values |= days | {"from_date": f"{first - timedelta(days=1):%Y%m%d}"}
+            values |= {"side": "all", "fill_state": "all"}
+            values |= {"org_no": "", "order_no": "", "order_date": ""}
+            everything = "" if paper else "%"
+            raw = {"symbol": everything, "exchange": everything}
+        case _:
+            api = "domestic_futureoption/inquire_ccnl"
+            values |= days | {
+                "side": "all",
+                "fill_state": "all",
+                "start_order_no": "",
+                "symbol": "",
+            }
+    return Call(api, variant, wire(catalog, api, values, raw), market)
+
+
+def rows(catalog: Catalog, call: Call, body: Mapping[str, Any]) -> list[Row]:
+    """Read one page; raises :class:`DecodeError` for a row that cannot be read."""
+    api = catalog.apis[call.api]
+    output = next(output for output in api.outputs if output.array)
+    block = body.get(output.name, [])
+    found = [block] if isinstance(block, dict) else block
+    if not isinstance(found, list):
+        raise DecodeError(f"{call.api}: {output.name} is no list")
+    names = {field.name.lower(): field.path for field in output.fields}
+    read = []
+    for row in found:
+        if isinstance(row, Mapping):
+            values = {
+                names[name.lower()]: value.strip()
+                for name, value in row.items()
+                if isinstance(value, str) and name.lower() in names
+            }
+            if values.get("order_no", "").strip("0"):
+                read.append(_row(catalog, api, call.market, values))
+    return read
+
+
+def _row(catalog: Catalog, api: Api, market: str, values: Mapping[str, str]) -> Row:
+    def amount(path: str) -> Decimal:
+        try:
+            text = number(values.get(path, ""))
+        except DecodeError as error:
+            raise DecodeError(f"{api.name}: {path} is no number") from error
+        return Decimal(0) if text == "null" else Decimal(text)
+
+    original = values.get("original_order_no", "")
+    original = original if original.strip("0") else ""
+    action = _action(values) if original else "place"
+    quantity, filled = int(amount("order_quantity")), int(amount("filled_quantity"))
+    rejected = int(amount("rejected_quantity"))
+    price, value = amount("order_price"), amount("filled_value")
+    match market:
+        case "domestic_stock":
+            remaining = int(amount("remaining_quantity"))
+            cancelled = int(amount("cancelled_quantity"))
+            kind = _order_type(catalog, values.get("order_type", ""))
+            at = _moment(values.get("order_date", ""), values.get("order_time", ""))
+        case "overseas_stock":
+            remaining, kind = int(amount("remaining_quantity")), ""
+            if values.get("reject_reason", "").strip("0"):
+                rejected = quantity - filled
+            cancelled = _gone(action, quantity, filled, remaining, rejected)
+            at = _moment(values.get("domestic_order_date", ""), values.get("house_order_time", ""))
+        case _:
+            remaining, kind = int(amount("quantity")), ""
+            cancelled = _gone(action, quantity, filled, remaining, rejected)
+            value = Decimal(0)  # in won, with the multiplier
+            at = _moment(values.get("order_date", ""), values.get("order_time", ""))
+    if filled and not value:
+        value = (amount("average_price") or amount("fill_price")) * filled
+    return Row(
+        market=market,
+        order_no=values["order_no"],
+        original_order_no=original,
+        org_no=values.get("org_no", ""),
+        action=action,
+        symbol=values.get("symbol", ""),
+        side={"01": "sell", "02": "buy"}.get(values.get("side", ""), ""),
+        order_type=kind,
+        quantity=quantity,
+        price=price,
+        filled=filled,
+        value=value,
+        remaining=remaining,
+        cancelled=cancelled,
+        rejected=rejected,
+        at=at,
+    )
+
+
+def _action(values: Mapping[str, str]) -> Literal["modify", "cancel"]:
+    names = ("side_name", "trade_class_name", "modify_cancel_name")
+    cancels = values.get("modify_cancel") == "02" or any(
+        _CANCEL in values.get(name, "") for name in names
+    )
+    return "cancel" if cancels else "modify"
+
+
+def _gone(action: str, quantity: int, filled: int, remaining: int, rejected: int) -> int:
+    """Return what was cancelled, where KIS does not say it: what is nowhere else."""
+    if action == "cancel":
+        return 0 if rejected else quantity
+    return max(0, quantity - filled - rejected) if not remaining else 0
+
+
+def _order_type(catalog: Catalog, code: str) -> str:
+    return next((x.name for x in catalog.codes["order_type"] if x.code == code), "")
+
+
+def _moment(day: str, clock: str) -> int | None:
+    try:
+        moment = datetime.strptime(day + clock, "%Y%m%d%H%M%S").replace(tzinfo=_KST)
+    except ValueError:
+        return None
+    return int(moment.timestamp()) * 1_000_000

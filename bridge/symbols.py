@@ -1,0 +1,86 @@
+"""The request ``symbols``: what a symbol is called, and which symbols a name means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bridge.catalog.model import Catalog, Master
+from bridge.errors import RequestError
+from bridge.kis.masters import Symbol, SymbolStore
+from bridge.mqtt.message import Message
+
+__all__ = ["SymbolRequests", "SymbolsRequest"]
+
+
+class SymbolsRequest(BaseModel):
+    """Find symbols by their beginning or by a part of their name, or look some up."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    market: str = ""
+    """Id of a master (``kospi``) or market of the topics (``domestic_stock``); blank: all."""
+    search: str = Field(default="", max_length=100)
+    symbols: tuple[str, ...] = Field(default=(), max_length=500)
+    limit: int = Field(default=50, ge=1, le=1000)
+    details: bool = False
+    """Whether every column of the master is wanted."""
+
+
+class SymbolRequests:
+    """Answers from the store; :meth:`listing` is the payload of ``symbols/{market}``."""
+
+    def __init__(self, store: SymbolStore, catalog: Catalog) -> None:
+        self._store = store
+        self._masters = catalog.masters
+
+    async def serve(self, payload: dict[str, Any], _: Message) -> object:
+        """Serve the request; raises `RequestError`."""
+        asked = SymbolsRequest.model_validate(payload)
+        if bool(asked.search) == bool(asked.symbols):
+            raise RequestError("invalid_request", "give search or symbols, one of the two")
+        return await asyncio.to_thread(self._answer, asked)
+
+    def listing(self, master: str) -> dict[str, object]:
+        """Return symbols and names of a master, in the order of KIS."""
+        names = self._store.names([master])
+        return {
+            "market": master,
+            "updated_at": self._store.updated().get(master),
+            "symbols": [[symbol, name] for symbol, name in names.items()],
+        }
+
+    def masters(self, market: str) -> Sequence[Master]:
+        """Return the masters that a market means; raises `RequestError` for none."""
+        found = [m for m in self._masters.values() if market in ("", m.id, m.market)]
+        if not found:
+            known = ", ".join(self._masters)
+            raise RequestError("unknown_market", f"no market {market!r} (one of {known})")
+        return found
+
+    def _answer(self, asked: SymbolsRequest) -> object:
+        ids = [master.id for master in self.masters(asked.market)]
+        if asked.symbols:
+            found = self._store.lookup(asked.symbols, ids)
+        else:
+            found = self._store.search(asked.search, ids, asked.limit)
+        updated = self._store.updated()
+        return {
+            "symbols": [self._row(symbol, details=asked.details) for symbol in found],
+            "updated_at": {name: updated[name] for name in ids if name in updated},
+        }
+
+    def _row(self, symbol: Symbol, *, details: bool) -> dict[str, object]:
+        master = self._masters[symbol.master]
+        row: dict[str, object] = {
+            "symbol": symbol.symbol,
+            "name": symbol.name,
+            "english_name": symbol.english_name or None,
+            "master": symbol.master,
+            "market": master.market or None,
+            "venue": master.venue or None,
+        }
+        return row | ({"details": dict(symbol.details)} if details else {})

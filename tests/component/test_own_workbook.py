@@ -1,0 +1,83 @@
+"""docs/own-workbook.md, done as it says."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import load_workbook
+from typer.testing import CliRunner
+
+from bridge.catalog.workbook import read
+from bridge.cli.spec import app
+from bridge.kis.decode import ChannelDecoder, Route
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/own-workbook.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
+NUMBERS = ("position", "width", "scale")
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the copy with the rows of the page."""
+    path = tmp_path_factory.mktemp("own") / "mine.xlsx"
+    book = load_workbook(ROOT / "spec/kis.xlsx")
+    added = 0
+    for section in PAGE.split("\n## ")[1:]:
+        named = re.search(r"in `(\w+)`", section.partition("\n")[0])
+        if named is None:
+            continue
+        header, _, *rows = [
+            [cell.strip() for cell in line.split("|")] for line in ROW.findall(section)
+        ]
+        sheet: Any = book[named[1]]
+        columns = {str(cell.value): cell.column for cell in sheet[1]}
+        for row in rows:
+            place = sheet.max_row + 1
+            for name, text in zip(header, row, strict=True):
+                if text:
+                    value = int(text) if name in NUMBERS else text
+                    sheet.cell(place, columns[name], value)
+            added += 1
+    assert added == 9
+    book.save(path)
+    return path
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_the_copy_is_sound_and_shows_the_channel(mine: Path) -> None:
+    assert run("check", "--spec", mine).startswith("ok: ")
+    compiled = mine.with_suffix(".json")
+    run("compile", "--spec", mine, "--output", compiled)
+    for spec in (mine, compiled):
+        shown = run("show", "H0XXDIV0", "--spec", spec)
+        assert "market/domestic_stock/krx/dividend/<symbol>" in shown
+    document = json.loads(run("asyncapi", "--spec", compiled, "--output", "-", "--json"))
+    channel = document["channels"]["domestic_stock_krx_dividend"]
+    assert channel["address"] == "kis/market/domestic_stock/krx/dividend/{symbol}"
+    run("docs", "--spec", compiled, "--output", mine.parent / "docs")
+    assert "dividend.yield" in (mine.parent / "docs/H0XXDIV0.md").read_text(encoding="utf-8")
+
+
+def test_its_records_come_out_as_the_page_says(mine: Path) -> None:
+    frame, text = re.findall(r"```(?:json)?\n([0{].+)\n```", PAGE)
+    expected = json.loads(text)
+    channel = read(mine).channels["H0XXDIV0"]
+    _, tr_id, count, body = frame.split("|", 3)
+    assert tr_id == channel.tr_id
+    found: list[Any] = []
+    arrived = int(datetime.fromisoformat(expected["time"]).timestamp() * 1e6) + 40_000
+    ChannelDecoder(channel, lambda c, v, s, z: Route(c, v, s, f"kis/{s}", z)).decode(
+        body, int(count), arrived, lambda _, data: found.append(json.loads(data))
+    )
+    assert found == [expected | {"seq": 1, "received_at": arrived}]

@@ -1,0 +1,163 @@
+"""The documents are those of the workbook and of the code, and hold for what is published."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from bridge import __version__
+from bridge.catalog.compile import load
+from bridge.catalog.model import Channel
+from bridge.catalog.openapi import openapi
+from bridge.cli.spec import yaml_text
+from bridge.documents.asyncapi import asyncapi
+from bridge.documents.reference import reference
+from bridge.documents.topics import payloads, topics
+from bridge.kis.decode import ChannelDecoder, Route
+from bridge.simulator.encode import Encoder
+from bridge.simulator.walks import Typed
+from bridge.symbols import SymbolRequests
+from bridge.verbs import REQUESTS, Verbs
+
+ROOT = Path(__file__).parents[3]
+CATALOG = load()
+FRAMES = [
+    json.loads(line)["raw"].split("|", 3)
+    for line in (ROOT / "tests/data/frames.jsonl").read_text(encoding="utf-8").splitlines()
+]
+
+
+@pytest.fixture(scope="module")
+def schemas() -> Mapping[str, Any]:
+    return payloads(CATALOG)
+
+
+def committed(folder: str, pattern: str) -> dict[str, str]:
+    root = ROOT / folder
+    return {
+        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
+        for path in root.rglob(pattern)
+    }
+
+
+def test_asyncapi_is_current() -> None:
+    text = (ROOT / "spec/asyncapi.yaml").read_text(encoding="utf-8")
+    assert text == yaml_text(asyncapi(CATALOG, __version__)), "run kis-bridge spec asyncapi"
+
+
+def test_openapi_is_current() -> None:
+    text = (ROOT / "spec/openapi.yaml").read_text(encoding="utf-8")
+    assert text == yaml_text(openapi(CATALOG)), "run kis-bridge spec openapi"
+
+
+def test_the_schemas_are_current(schemas: Mapping[str, Any]) -> None:
+    texts = {
+        f"{name}.json": json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+        for name, content in schemas.items()
+    }
+    assert committed("spec/schema", "*.json") == texts, "run kis-bridge spec schema"
+
+
+def test_the_reference_is_current() -> None:
+    assert committed("docs/channels", "*.md") == reference(CATALOG), "run kis-bridge spec docs"
+
+
+def test_every_topic_has_its_schemas_and_every_schema_its_topic(
+    schemas: Mapping[str, Any],
+) -> None:
+    families = topics(CATALOG)
+    assert len({topic.name for topic in families}) == len(families)
+    assert len({topic.address for topic in families}) == len(families)
+    assert {payload for topic in families for payload in topic.payloads} == set(schemas)
+    market = [channel for channel in CATALOG.channels.values() if not channel.encrypted]
+    assert sum(name.startswith("market/") for name in schemas) == len(market) == 53
+
+
+def test_every_request_that_is_served_is_described() -> None:
+    class Requests:
+        def __init__(self) -> None:
+            self.verbs: list[str] = []
+
+        def register(self, verb: str, _: object) -> None:
+            self.verbs.append(verb)
+
+    requests: Any = Requests()
+    Verbs.register(Verbs.__new__(Verbs), requests)
+    assert sorted(set(requests.verbs) - {"symbols"}) == sorted(set(REQUESTS) - {"symbols"})
+    assert callable(SymbolRequests.serve)
+
+
+def decoded(channel: Channel, count: str, body: str) -> list[Any]:
+    found: list[Any] = []
+    decoder = ChannelDecoder(channel, lambda c, v, s, z: Route(c, v, s, f"kis/{s}", z))
+    decoder.decode(body, int(count), 1_771_820_109_123_456, lambda _, data: found.append(data))
+    return [json.loads(data) for data in found]
+
+
+def test_captured_records_fulfil_their_schema(schemas: Mapping[str, Any]) -> None:
+    seen = set()
+    for kind, tr_id, count, body in FRAMES:
+        channel = CATALOG.channel(tr_id)
+        assert channel is not None
+        if kind == "1" or channel.encrypted:
+            continue
+        validator = Draft202012Validator(schemas[f"market/{channel.tr_id}"])
+        for record in decoded(channel, count, body):
+            validator.validate(record)
+            seen.add(channel.tr_id)
+    assert len(seen) >= 25
+
+
+def test_drawn_records_of_every_channel_fulfil_their_schema(schemas: Mapping[str, Any]) -> None:
+    moment = datetime(2026, 9, 22, 10, 0, 5, tzinfo=UTC)
+    for channel in CATALOG.channels.values():
+        for layout in () if channel.encrypted else channel.layouts:
+            encoder = Encoder(channel, layout.width)
+            key = channel.key or channel.symbol
+            values = Typed(encoder.layout, "DNASAAPL", 7, CATALOG.codes).values(moment, key)
+            if channel.venues:
+                values[channel.symbol] = "AAPL"
+            [record] = decoded(channel, "1", encoder.record(values))
+            Draft202012Validator(schemas[f"market/{channel.tr_id}"]).validate(record)
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        ("market/H0STCNT0", {"symbol": "005930", "channel": "H0STCNT0", "seq": 1}),
+        ("bridge/state", {"state": "away"}),
+        ("request/query", {"api": "inquire_price", "pages": 0}),
+        ("request/query", {"apo": "inquire_price"}),
+        ("command/place", {"client_order_id": "a b"}),
+        ("order/ack", {"status": "maybe"}),
+        ("bridge/response", {"status": "error"}),
+        ("bridge/event", {"kind": "party", "at": "2026-11-22T09:00:00+09:00"}),
+    ],
+)
+def test_what_is_wrong_fails_its_schema(
+    schemas: Mapping[str, Any], name: str, payload: object
+) -> None:
+    assert not Draft202012Validator(schemas[name]).is_valid(payload)
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        ("request/query", {"api": "inquire_price", "params": {"a": "1"}, "transaction": 7}),
+        ("request/halt", {}),
+        ("request/symbols", {"search": "삼성", "market": "kospi"}),
+        ("command/cancel", {"client_order_id": "a-1", "expires_at": "2026-11-22T09:00:00+09:00"}),
+        ("bridge/response", {"status": "ok", "data": [1], "transaction": "t"}),
+        ("symbols", {"market": "kospi", "updated_at": 1, "symbols": [["005930", "삼성전자"]]}),
+    ],
+)
+def test_what_is_right_fulfils_its_schema(
+    schemas: Mapping[str, Any], name: str, payload: object
+) -> None:
+    Draft202012Validator(schemas[name]).validate(payload)
