@@ -1,7 +1,7 @@
-"""Domestic cash stock orders as KIS writes them: requests, answers, execution notices; pure.
+"""Orders as KIS writes them: requests, answers, execution notices; pure.
 
-The workbook says what a parameter is called on the wire and which codes there are; here is what
-they are used for.
+Domestic cash stock, overseas stock, domestic futures and options. The workbook says what a
+parameter is called on the wire and which codes there are; here is what they are used for.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from bridge.catalog.model import Api, Catalog
 from bridge.errors import DecodeError, WorkbookError
+from bridge.kis.markets import OrderType, Venue
 from bridge.kis.replies import Reply
 
 __all__ = [
@@ -21,37 +22,22 @@ __all__ = [
     "Call",
     "Notice",
     "NoticeKind",
-    "OrderType",
     "Outcome",
     "Rejected",
     "Unreadable",
+    "account_values",
     "change",
     "notice",
-    "order_types",
     "outcome",
     "place",
-    "venues",
+    "wire",
 ]
 
-PLACE = "domestic_stock/order_cash"
-CHANGE = "domestic_stock/order_rvsecncl"
-
-_VENUES = ("krx", "nxt", "sor")
-# KIS refuses a price with the other types, and has no table that says so.
-_PRICED = frozenset({"00", "02", "07", "11", "12", "22", "27", "41", "42", "43"})
-_CONDITIONAL = frozenset({"22"})
 _DIGITS = re.compile(r"\d+(\.\d+)?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class OrderType:
-    """An order division of a venue."""
-
-    name: str
-    code: str
-    priced: bool
-    conditional: bool
-    """Takes a second price, at which it becomes active."""
+_CONDITION = re.compile(r"(?P<kind>\w+?)_(?P<condition>ioc|fok)")
+_SYMBOL_CLASS = {"1": "future", "A": "future", "2": "call", "B": "call", "3": "put", "C": "put"}
+_OVERSEAS_DECIMALS = {**dict.fromkeys("6789", 4), **dict.fromkeys("45ABC", 3), "D": 1}
+"""By the class of an overseas symbol in a notice: US, Hong Kong and China, Japan; none: Vietnam."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +48,7 @@ class Call:
     variant: str
     params: Mapping[str, str] = field(repr=False)
     """Holds the account number."""
+    market: str = "domestic_stock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,35 +100,15 @@ class Notice:
     quantity: int
     price: Decimal
     time: str
-
-
-def order_types(catalog: Catalog) -> Mapping[str, Mapping[str, OrderType]]:
-    """Return the order types of each venue by their workbook names."""
-    types: dict[str, dict[str, OrderType]] = {}
-    for venue in _VENUES:
-        codes = catalog.codes.get(f"order_type_{venue}")
-        if codes is None:
-            raise WorkbookError(f"codes: there is no list 'order_type_{venue}'")
-        types[venue] = {
-            code.name: OrderType(
-                code.name, code.code, code.code in _PRICED, code.code in _CONDITIONAL
-            )
-            for code in codes
-        }
-    return types
-
-
-def venues(*, paper: bool) -> tuple[str, ...]:
-    """Return where orders can go; the paper servers know KRX only."""
-    return _VENUES[:1] if paper else _VENUES
+    market: str = "domestic_stock"
 
 
 def place(
     catalog: Catalog,
     *,
     account: str,
+    at: Venue,
     side: str,
-    venue: str,
     symbol: str,
     order_type: OrderType,
     quantity: int,
@@ -149,16 +116,31 @@ def place(
     condition_price: Decimal | None,
 ) -> Call:
     """Write a new order; ``account`` is the number as in ``12345678-01``."""
-    values = _account(account) | {
-        "symbol": symbol,
-        "order_type": order_type.name,
-        "quantity": str(quantity),
-        "price": _won(price),
-        "exchange": venue,
-    }
-    if condition_price is not None:
-        values["condition_price"] = _won(condition_price)
-    return Call(PLACE, side, _wire(catalog, PLACE, values))
+    values = account_values(account) | {"quantity": str(quantity)}
+    match at.market:
+        case "domestic_stock":
+            api, variant = "domestic_stock/order_cash", side
+            values |= {
+                "symbol": symbol,
+                "order_type": order_type.name,
+                "price": _plain(price),
+                "exchange": at.exchange,
+            }
+            if condition_price is not None:
+                values["condition_price"] = _plain(condition_price)
+        case "overseas_stock":
+            api, variant = "overseas_stock/order", f"{at.variant}_{side}"
+            values |= {
+                "symbol": symbol,
+                "exchange": at.exchange,
+                "order_type": order_type.name,
+                "order_price": _plain(price),
+                "sell_type": "00" if side == "sell" else "",
+            }
+        case _:
+            api, variant = "domestic_futureoption/order", at.variant
+            values |= _derivative(order_type, price) | {"side": side, "short_symbol": symbol}
+    return Call(api, variant, wire(catalog, api, values), at.market)
 
 
 def change(
@@ -166,29 +148,64 @@ def change(
     *,
     kind: Literal["modify", "cancel"],
     account: str,
-    venue: str,
+    at: Venue,
+    symbol: str,
     org_no: str,
     order_no: str,
     order_type: OrderType,
-    quantity: int | None,
+    quantity: int,
+    whole: bool,
     price: Decimal | None,
     condition_price: Decimal | None = None,
 ) -> Call:
-    """Write a modification or cancellation; ``quantity`` None is the whole rest."""
-    values = _account(account) | {
-        "org_no": org_no,
-        "original_order_no": order_no,
-        "order_type": order_type.name,
-        "modify_cancel": kind,
-        "quantity": str(quantity or 0),
-        "price": _won(price),
-        "all_remaining": "all" if quantity is None else "part",
-        "exchange": venue,
+    """Write a modification or cancellation of ``quantity``; ``whole``: that is all that is left."""
+    values = account_values(account) | {"original_order_no": order_no, "modify_cancel": kind}
+    match at.market:
+        case "domestic_stock":
+            api = "domestic_stock/order_rvsecncl"
+            variant = _api(catalog, api).tr_ids[0].variant
+            values |= {
+                "org_no": org_no,
+                "order_type": order_type.name,
+                "quantity": "0" if whole else str(quantity),
+                "price": _plain(price),
+                "all_remaining": "all" if whole else "part",
+                "exchange": at.exchange,
+            }
+            if condition_price is not None:
+                values["condition_price"] = _plain(condition_price)
+        case "overseas_stock":
+            api = "overseas_stock/order_rvsecncl"
+            variant = at.variant if at.modifies else f"{at.variant}_cancel_only"
+            values |= {
+                "symbol": symbol,
+                "exchange": at.exchange,
+                "quantity": str(quantity),
+                "order_price": _plain(price),
+            }
+        case _:
+            api, variant = "domestic_futureoption/order_rvsecncl", at.variant
+            values |= _derivative(order_type, price) | {
+                "quantity": str(quantity),
+                "remaining_quantity": "all" if whole else "part",
+            }
+            if kind == "cancel":
+                values["order_type_2"] = "limit"  # what KIS wants there, whatever the order is
+            if at.variant == "night":
+                values["derivative_symbol_class"] = _SYMBOL_CLASS.get(symbol[:1], "spread")
+    return Call(api, variant, wire(catalog, api, values), at.market)
+
+
+def _derivative(order_type: OrderType, price: Decimal | None) -> dict[str, str]:
+    """Write the type of an order in the two ways in which KIS wants it at once."""
+    matched = _CONDITION.fullmatch(order_type.name)
+    kind, condition = matched.group("kind", "condition") if matched else (order_type.name, "none")
+    return {
+        "order_type": "best_limit" if kind == "best" else kind,
+        "order_condition": condition,
+        "order_type_2": order_type.name,
+        "order_price": _plain(price),
     }
-    if condition_price is not None:
-        values["condition_price"] = _won(condition_price)
-    tr_ids = _api(catalog, CHANGE).tr_ids
-    return Call(CHANGE, tr_ids[0].variant, _wire(catalog, CHANGE, values))
 
 
 def outcome(catalog: Catalog, call: Call, reply: Reply) -> Outcome:
@@ -212,8 +229,8 @@ def outcome(catalog: Catalog, call: Call, reply: Reply) -> Outcome:
     return Accepted(order_no, values.get("org_no", ""), kis)
 
 
-def notice(values: Mapping[str, str]) -> Notice:
-    """Read the values of an execution notice, by their English paths.
+def notice(values: Mapping[str, str], market: str = "domestic_stock") -> Notice:
+    """Read the values of an execution notice of a market, by their English paths.
 
     Raises :class:`DecodeError` naming the path; the value is not repeated.
     """
@@ -234,6 +251,10 @@ def notice(values: Mapping[str, str]) -> Notice:
     quantity = number("quantity")
     if quantity != quantity.to_integral_value():
         raise DecodeError("the execution notice's 'quantity' is no whole number")
+    decimals = 0
+    if "." not in values.get("price", ""):
+        overseas = _OVERSEAS_DECIMALS.get(values.get("overseas_class", ""), 0)
+        decimals = {"overseas_stock": overseas, "domestic_derivative": 2}.get(market, 0)
     return Notice(
         kind=_kind(
             text("filled"), text("rejected"), text("modify_cancel"), text("acceptance"), original
@@ -244,8 +265,9 @@ def notice(values: Mapping[str, str]) -> Notice:
         symbol=text("symbol"),
         side={"01": "sell", "02": "buy"}.get(text("side"), text("side")),
         quantity=int(quantity),
-        price=number("price"),
+        price=number("price").scaleb(-decimals),
         time=text("time"),
+        market=market,
     )
 
 
@@ -266,12 +288,13 @@ def _kind(
     return "taken"
 
 
-def _account(number: str) -> dict[str, str]:
+def account_values(number: str) -> dict[str, str]:
+    """Return an account number, ``12345678-01``, by English path."""
     account, _, product = number.partition("-")
     return {"account_no": account, "account_product": product}
 
 
-def _won(price: Decimal | None) -> str:
+def _plain(price: Decimal | None) -> str:
     return "0" if price is None else format(price, "f")
 
 
@@ -282,22 +305,30 @@ def _api(catalog: Catalog, name: str) -> Api:
     return api
 
 
-def _wire(catalog: Catalog, name: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Write values by English path, codes by their names, as the workbook's parameters."""
+def wire(
+    catalog: Catalog, name: str, values: Mapping[str, str], raw: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Write values by English path, codes by their names, as the workbook's parameters.
+
+    ``raw`` are sent as they are: what KIS takes beside its own lists.
+    """
     params = _api(catalog, name).params
-    unknown = values.keys() - {param.path for param in params}
+    raw = raw or {}
+    unknown = (values.keys() | raw.keys()) - {param.path for param in params}
     if unknown:
         raise WorkbookError(f"params: {name} has no path {min(unknown)!r}")
-    wire = {}
+    written = {}
     for param in params:
         value = values.get(param.path)
-        if value is None:
+        if param.path in raw:
+            value = raw[param.path]
+        elif value is None:
             value = param.default
-        elif param.codes:
+        elif param.codes and value:
             value = _code(catalog, param.codes, value)
         if value or param.required:
-            wire[param.name] = value
-    return wire
+            written[param.name] = value
+    return written
 
 
 def _code(catalog: Catalog, name: str, value: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from bridge.errors import BrokerError
+from bridge.kis.listing import Row
 from bridge.kis.orders import Notice
 from bridge.mqtt import payloads
 from bridge.mqtt.message import Message
@@ -18,13 +20,18 @@ from bridge.orders import answers
 from bridge.orders.book import Tracked, day_end
 from bridge.orders.lifecycle import Step
 
-__all__ = ["Announcer", "Publisher"]
+__all__ = ["Announcer", "Publisher", "Saying"]
 
 log = structlog.get_logger()
+
+Saying: TypeAlias = Callable[[], Awaitable[None]]
+"""Publishes something when it is called."""
 
 _INVALID = "invalid"
 """Topic level of the ack of a payload whose ``client_order_id`` cannot be read."""
 _SEOUL = ZoneInfo("Asia/Seoul")
+_DAY_S = 86_400
+"""A state outlives its Korean day: orders of some markets do too, and the bridge clears it."""
 
 
 class Publisher(Protocol):
@@ -43,7 +50,10 @@ class Publisher(Protocol):
 
 
 class Announcer:
-    """Publishes; what cannot be published is logged, the journal knows it."""
+    """Publishes in the order of :meth:`post`; what cannot be published is logged.
+
+    Nobody waits for the broker here: the journal knows what was to be said.
+    """
 
     def __init__(
         self, publisher: Publisher, topics: Topics, response_prefixes: Sequence[str] = ()
@@ -51,6 +61,25 @@ class Announcer:
         self._publisher = publisher
         self._prefixes = response_prefixes
         self._topics = topics
+        self._waiting: asyncio.Queue[Saying] = asyncio.Queue()
+
+    def post(self, *sayings: Saying) -> None:
+        """Have something said, after everything that was posted before."""
+        for saying in sayings:
+            self._waiting.put_nowait(saying)
+
+    async def run(self) -> None:
+        """Say what is posted, until cancelled."""
+        while True:
+            saying = await self._waiting.get()
+            try:
+                await saying()
+            finally:
+                self._waiting.task_done()
+
+    async def drain(self) -> None:
+        """Return when everything posted so far is said."""
+        await self._waiting.join()
 
     async def acknowledge(
         self, tracked: Tracked, message: Message | None = None, *, duplicate: bool = False
@@ -78,46 +107,84 @@ class Announcer:
         account, client, client_order_id, _ = order.identity
         await self._publish(self._topics.order_event(account, client, client_order_id), payload)
 
-    async def state(self, order: Tracked, now: int) -> None:
-        """Publish the whole order, retained until the Korean day ends."""
+    async def state(self, order: Tracked, payload: bytes, now: int) -> None:
+        """Publish the whole order, as :func:`bridge.orders.answers.state` wrote it, retained."""
         account, client, client_order_id, _ = order.identity
         await self._publish(
             self._topics.order_state(account, client, client_order_id),
-            answers.state(order),
+            payload,
             retain=True,
-            expiry_s=max(1, (day_end(now) - now) // 1_000_000),
+            expiry_s=max(1, (day_end(now) - now) // 1_000_000 + _DAY_S),
         )
+
+    async def settled(self, command: Tracked, step: Step) -> None:
+        """Publish what became of a modification or cancellation that had no answer."""
+        account, client, client_order_id, _ = command.identity
+        topic = self._topics.order_event(account, client, client_order_id)
+        await self._publish(topic, answers.settled(command, step))
 
     async def clear_state(self, order: Tracked) -> None:
         account, client, client_order_id, _ = order.identity
         topic = self._topics.order_state(account, client, client_order_id)
         await self._publish(topic, b"", retain=True)
 
-    async def unknown(self, tracked: Tracked, now: int) -> None:
+    async def unknown(self, tracked: Tracked, now: int, why: str = "") -> None:
         """Tell everybody that nobody knows what became of a command."""
-        account, client, client_order_id, _ = tracked.identity
-        payload = payloads.event(
+        account, client, client_order_id, command_id = tracked.identity
+        details = {"command_id": command_id} if command_id else {}
+        await self._event(
             "order_unknown",
-            datetime.fromtimestamp(now / 1_000_000, _SEOUL),
+            now,
             account=account,
             client=client,
             client_order_id=client_order_id,
             verb=tracked.verb,
+            **details,
+            **({"message": why} if why else {}),
         )
-        await self._publish(self._topics.event("order_unknown"), payload)
 
     async def external(self, alias: str, notice: Notice, at: int) -> None:
         """Publish a notice of an order that was placed elsewhere."""
         await self._publish(self._topics.external(alias), answers.external(notice, at))
-        payload = payloads.event(
+        await self._event(
             "order_external",
-            datetime.fromtimestamp(at / 1_000_000, _SEOUL),
+            at,
             account=alias,
             order_no=notice.order_no,
             symbol=notice.symbol,
             what=notice.kind,
         )
-        await self._publish(self._topics.event("order_external"), payload)
+
+    async def external_row(self, alias: str, row: Row, at: int) -> None:
+        """Publish what the exchange's list has of an order that was placed elsewhere."""
+        await self._publish(self._topics.external(alias), answers.external_row(row, at))
+        await self._event(
+            "order_external",
+            at,
+            account=alias,
+            order_no=row.order_no,
+            symbol=row.symbol,
+            what="listed",
+        )
+
+    async def difference(
+        self, kind: Literal["order_difference", "position_difference"], at: int, **details: object
+    ) -> None:
+        """Tell that the exchange has it otherwise than the journal."""
+        log.warning("differs from the exchange", kind=kind, **details)
+        await self._event(kind, at, **details)
+
+    async def halted(self, kind: Literal["halted", "resumed"], at: int, **details: object) -> None:
+        """Tell who may trade no more, or again."""
+        await self._event(kind, at, **details)
+
+    async def account(self, alias: str, what: str, payload: bytes) -> None:
+        """Publish what an account holds, retained."""
+        await self._publish(self._topics.account(alias, what), payload, retain=True)
+
+    async def _event(self, kind: payloads.EventKind, at: int, **details: object) -> None:
+        payload = payloads.event(kind, datetime.fromtimestamp(at / 1_000_000, _SEOUL), **details)
+        await self._publish(self._topics.event(kind), payload)
 
     async def _ack(
         self, account: str, client: str, level: str, payload: bytes, message: Message | None

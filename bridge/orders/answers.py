@@ -6,12 +6,22 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 
+from bridge.kis.listing import Row
 from bridge.kis.orders import Notice
 from bridge.orders.book import Tracked
 from bridge.orders.command import Place
 from bridge.orders.lifecycle import ANSWERS, Step
 
-__all__ = ["ack", "encode", "event", "external", "refusal", "state"]
+__all__ = [
+    "ack",
+    "encode",
+    "event",
+    "external",
+    "external_row",
+    "refusal",
+    "settled",
+    "state",
+]
 
 _PRICE = Decimal("0.0001")
 
@@ -107,6 +117,43 @@ def external(notice: Notice, received_at: int) -> bytes:
     )
 
 
+def external_row(row: Row, received_at: int) -> bytes:
+    """Return what the exchange's list has of an order that this bridge did not place."""
+    return encode(
+        {
+            "kind": "listed",
+            "order_no": row.order_no,
+            "original_order_no": row.original_order_no or None,
+            "action": row.action,
+            "symbol": row.symbol,
+            "side": row.side,
+            "quantity": row.quantity,
+            "price": row.price,
+            "filled_quantity": row.filled,
+            "remaining_quantity": row.remaining,
+            "cancelled_quantity": row.cancelled,
+            "ordered_at": row.at,
+            "received_at": received_at,
+        }
+    )
+
+
+def settled(command: Tracked, step: Step) -> bytes:
+    """Return what became of a modification or cancellation that had no answer."""
+    return encode(
+        {
+            "client_order_id": command.identity.client_order_id,
+            "event": "settled",
+            "verb": command.verb,
+            "command_id": command.identity.command_id,
+            "seq": None,
+            "state": str(command.progress.state),
+            "order_no": step.order_no or None,
+            "at": step.at,
+        }
+    )
+
+
 def encode(fields: Mapping[str, object]) -> bytes:
     """Return JSON in which a ``Decimal`` is the number it holds, digit by digit."""
     return _json(fields).encode(errors="replace")
@@ -164,4 +211,6 @@ def _json(value: object) -> str:
         return format(value, "f")
     if isinstance(value, Mapping):
         return f"{{{','.join(f'{json.dumps(key)}:{_json(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_json, value))}]"
     return json.dumps(value, ensure_ascii=False)

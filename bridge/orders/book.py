@@ -14,10 +14,10 @@ from decimal import Decimal
 from bridge.kis.orders import Notice
 from bridge.orders.command import Command, Place, parse
 from bridge.orders.journal import Identity, Line, NewRecord, Record
-from bridge.orders.lifecycle import Event, Progress, State, Step
+from bridge.orders.lifecycle import CLOSED, Progress, State, Step
 from bridge.orders.risk import Ledger, Limits, Scope
 
-__all__ = ["OPEN", "Book", "Tracked", "day_end", "day_start", "restore", "trading_day"]
+__all__ = ["OPEN", "Book", "Tracked", "day_end", "day_start", "plain", "restore", "trading_day"]
 
 _SEOUL = timezone(timedelta(hours=9), "KST")  # without daylight saving, by law
 _MICROSECOND = 1_000_000
@@ -57,6 +57,8 @@ class Tracked:
     """In the journal; 0: not there yet."""
     notional: Decimal = Decimal(0)
     """What it took of the daily limits."""
+    overtaken: bool = False
+    """A ``cancel_all`` came after it and before it was sent."""
 
     @classmethod
     def received(
@@ -97,7 +99,7 @@ def restore(record: Record) -> Tracked:
 
 @dataclass(slots=True)
 class _Held:
-    """A notice that no order is known for, while commands are on their way that may explain it."""
+    """A notice that no order is known for, while commands have no answer that may explain it."""
 
     alias: str
     notice: Notice
@@ -110,8 +112,9 @@ class Book:
 
     def __init__(self) -> None:
         self._commands: dict[Identity, Tracked] = {}
-        self._numbers: dict[tuple[str, date, str], Tracked] = {}
-        self._sending: dict[int, str] = {}
+        self._numbers: dict[tuple[str, str, date, str], Tracked] = {}
+        self._unsettled: dict[int, Tracked] = {}
+        self._open: dict[int, Tracked] = {}
         self._held: list[_Held] = []
         self._ledgers: dict[tuple[str, ...], Ledger] = {}
 
@@ -131,10 +134,21 @@ class Book:
         self._index(tracked)
 
     def drop(self, over: Collection[Tracked]) -> None:
-        """Forget commands of a day that is over; the journal still knows them."""
+        """Forget orders of a day that is over, and what changed them; the journal knows them."""
         ids = {tracked.id for tracked in over}
+        ids |= {
+            tracked.id
+            for tracked in self
+            if tracked.progress.answer is not None
+            and tracked.progress.state is not State.UNKNOWN
+            and (order := self.order(tracked.identity)) is not None
+            and order.id in ids
+        }
         self._commands = {k: v for k, v in self._commands.items() if v.id not in ids}
         self._numbers = {k: v for k, v in self._numbers.items() if v.id not in ids}
+        for number in ids:
+            self._open.pop(number, None)
+            self._unsettled.pop(number, None)
 
     def step(self, tracked: Tracked, step: Step) -> Line:
         """Apply a step; returns the line for the journal.
@@ -142,10 +156,6 @@ class Book:
         Raises :class:`bridge.orders.lifecycle.LifecycleError` and changes nothing.
         """
         tracked.progress = tracked.progress.apply(step)
-        if step.event is Event.SUBMIT:
-            self._sending[tracked.id] = tracked.identity.account
-        elif tracked.progress.answer is not None:
-            self._sending.pop(tracked.id, None)
         self._index(tracked)
         progress = tracked.progress
         return Line(tracked.id, progress.steps, step, progress.state)
@@ -154,33 +164,128 @@ class Book:
         """Count today's orders by state."""
         return Counter(str(t.progress.state) for t in self if t.verb == "place")
 
+    # what has no answer yet
+
+    def unsettled(self, account: str, state: State | None = None) -> list[Tracked]:
+        """Return the commands of an account that are sent and of which nothing is known."""
+        return [
+            tracked
+            for tracked in self._unsettled.values()
+            if tracked.identity.account == account
+            and (state is None or tracked.progress.state is state)
+        ]
+
+    def symbol(self, tracked: Tracked) -> str:
+        """Return what a command trades; blank for an order that is not known."""
+        order = self.order(tracked.identity)
+        return order.command.symbol if order and isinstance(order.command, Place) else ""
+
+    def working(self, account: str) -> list[Tracked]:
+        """Return the orders of an account that are or may be open."""
+        return [order for order in self._open.values() if order.identity.account == account]
+
+    def fence(self, account: str, symbol: str, *, but: Tracked) -> Tracked | None:
+        """Return the order or modification of unknown outcome that fences a symbol."""
+        return next(
+            (
+                tracked
+                for tracked in self.unsettled(account, State.UNKNOWN)
+                if tracked is not but
+                and tracked.verb in ("place", "modify")
+                and self.symbol(tracked) == symbol
+            ),
+            None,
+        )
+
+    def claimed(self, account: str, *, changes: bool = False) -> set[str]:
+        """Return the order numbers that are explained; ``changes``: by a command to change."""
+        return {
+            plain(leg.order_no)
+            for tracked in self
+            if tracked.identity.account == account and (not changes or tracked.verb != "place")
+            for leg in tracked.progress.legs
+        }
+
+    # as the exchange's list sees it
+
+    def markets(self, account: str) -> set[str]:
+        """Return the markets of an account's orders."""
+        return {
+            tracked.command.market
+            for tracked in self
+            if tracked.identity.account == account and isinstance(tracked.command, Place)
+        }
+
+    def days(self, account: str, market: str) -> set[date]:
+        """Return the Korean dates of the orders that are or may be open."""
+        return {
+            trading_day(tracked.progress.submitted_at or tracked.received_at)
+            for tracked in self._open.values()
+            if tracked.identity.account == account
+            and isinstance(tracked.command, Place)
+            and tracked.command.market == market
+        }
+
+    def owners(self, account: str, market: str) -> dict[str, Tracked]:
+        """Return the orders of an account in a market by each of their numbers."""
+        return {
+            plain(leg.order_no): tracked
+            for tracked in self
+            if tracked.verb == "place"
+            and tracked.identity.account == account
+            and isinstance(tracked.command, Place)
+            and tracked.command.market == market
+            for leg in tracked.progress.legs
+        }
+
+    def changes(self, order: Tracked) -> list[Tracked]:
+        """Return the modifications and cancellations of an order that have no answer."""
+        return [
+            tracked
+            for tracked in self.unsettled(order.identity.account, State.UNKNOWN)
+            if tracked is not order and self.order(tracked.identity) is order
+        ]
+
     # execution notices
 
     def match(self, alias: str, notice: Notice, at: int) -> Tracked | None:
         """Return the order that a notice is about."""
-        day = trading_day(at)
+        today = trading_day(at)
         for number in (notice.order_no, notice.original_order_no):
-            found = self._numbers.get((alias, day, _plain(number)))
-            if found is not None:
-                return found
+            for day in (today, today - timedelta(days=1)):
+                found = self._numbers.get((alias, notice.market, day, plain(number)))
+                if found is not None and (day == today or notice.market != "domestic_stock"):
+                    return found
         return None
 
     def hold(self, alias: str, notice: Notice, at: int) -> bool:
-        """Keep an unmatched notice until what is on its way now is answered.
+        """Keep an unmatched notice until what may explain it is answered.
 
         Returns False when nothing is: the order was placed elsewhere.
         """
-        waiting = {id_ for id_, account in self._sending.items() if account == alias}
+        waiting = {
+            tracked.id
+            for tracked in self.unsettled(alias)
+            if tracked.verb != "cancel" and self.symbol(tracked) == notice.symbol
+        }
         if waiting:
             self._held.append(_Held(alias, notice, at, waiting))
         return bool(waiting)
+
+    def heard(self, alias: str, symbol: str) -> set[str]:
+        """Return the numbers in the notices that are kept."""
+        return {
+            plain(held.notice.order_no)
+            for held in self._held
+            if held.alias == alias and held.notice.symbol == symbol
+        }
 
     def release(self) -> list[tuple[str, Notice, int]]:
         """Return the held notices that need to wait no longer, oldest first."""
         ready: list[_Held] = []
         held: list[_Held] = []
         for one in self._held:
-            one.waiting &= self._sending.keys()
+            one.waiting &= self._unsettled.keys()
             free = not one.waiting or self.match(one.alias, one.notice, one.at) is not None
             (ready if free else held).append(one)
         self._held = held
@@ -194,10 +299,20 @@ class Book:
         """Return what the limits of an account, and of a client on it, have used."""
         whole, own = self._of(identity)
         day = trading_day(at)
+        everyone, mine = self._working(identity)
         return (
-            whole.scope(f"account {identity.account}", account, at, day),
-            own.scope(f"client {identity.client}", client, at, day),
+            whole.scope(f"account {identity.account}", account, at, day, everyone),
+            own.scope(f"client {identity.client}", client, at, day, mine),
         )
+
+    def _working(self, identity: Identity) -> tuple[int, int]:
+        """Count the orders that are or may be open: of the account, of the client on it."""
+        names = [
+            tracked.identity.client
+            for tracked in self._open.values()
+            if tracked.identity.account == identity.account
+        ]
+        return len(names), names.count(identity.client)
 
     def reserve(self, tracked: Tracked, notional: Decimal, at: int) -> None:
         """Count a command against the limits before it is sent."""
@@ -213,18 +328,14 @@ class Book:
         tracked.notional = Decimal(0)
 
     def recount(self, now: int) -> None:
-        """Count what the journal says was sent today, after a restart.
-
-        A market order whose price was never told counts with its fills.
-        """
+        """Count what the journal says was sent today, after a restart."""
         for tracked in self:
             progress = tracked.progress
             at = progress.submitted_at
             if at is None or trading_day(at) != trading_day(now) or tracked.verb == "cancel":
                 continue
             gone = progress.state in (State.REJECTED, State.REFUSED, State.NOT_PLACED)
-            worth = progress.price * progress.quantity if progress.price else progress.value
-            self.reserve(tracked, Decimal(0) if gone else worth, at)
+            self.reserve(tracked, Decimal(0) if gone else progress.notional, at)
 
     def _of(self, identity: Identity) -> tuple[Ledger, Ledger]:
         return (
@@ -234,11 +345,22 @@ class Book:
 
     def _index(self, tracked: Tracked) -> None:
         progress = tracked.progress
-        if tracked.verb == "place" and progress.submitted_at is not None:
-            day = trading_day(progress.submitted_at)
-            for leg in progress.legs:
-                self._numbers[tracked.identity.account, day, _plain(leg.order_no)] = tracked
+        if progress.state in (State.SUBMITTING, State.UNKNOWN):
+            self._unsettled[tracked.id] = tracked
+        else:
+            self._unsettled.pop(tracked.id, None)
+        if tracked.verb != "place" or progress.submitted_at is None:
+            return
+        if progress.state in CLOSED:
+            self._open.pop(tracked.id, None)
+        else:
+            self._open[tracked.id] = tracked
+        assert isinstance(tracked.command, Place)  # noqa: S101
+        day, market = trading_day(progress.submitted_at), tracked.command.market
+        for leg in progress.legs:
+            self._numbers[tracked.identity.account, market, day, plain(leg.order_no)] = tracked
 
 
-def _plain(order_no: str) -> str:
+def plain(order_no: str) -> str:
+    """Return an order number without its padding."""
     return order_no.strip().lstrip("0")

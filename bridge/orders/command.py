@@ -19,12 +19,20 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from bridge.errors import RequestError
-from bridge.kis.orders import OrderType
+from bridge.kis import markets
+from bridge.kis.markets import OrderTypes
 
 __all__ = [
     "MAX_PAYLOAD",
@@ -33,7 +41,6 @@ __all__ = [
     "Command",
     "CommandError",
     "Modify",
-    "OrderTypes",
     "Place",
     "check_price",
     "parse",
@@ -45,8 +52,11 @@ _NUMBER = re.compile(r"\d{1,12}(\.\d{1,8})?")
 _DIGITS = re.compile(r"\d{1,9}")
 _MICROSECOND = 1_000_000
 
-OrderTypes: TypeAlias = Mapping[str, Mapping[str, OrderType]]
-"""By venue, by name; see :func:`bridge.kis.orders.order_types`."""
+_SYMBOLS = {
+    "domestic_stock": (re.compile(r"[0-9A-Z]{6,9}"), "6 to 9 letters and digits, e.g. 005930"),
+    "overseas_stock": (re.compile(r"[0-9A-Z][0-9A-Z./ -]{0,15}"), "e.g. AAPL, BRK/B, 00700"),
+    "domestic_derivative": (re.compile(r"[0-9A-Z]{6,9}"), "e.g. A01603, B01603955"),
+}
 
 
 class CommandError(RequestError):
@@ -97,6 +107,8 @@ def _instant(value: object) -> object:
 Id = Annotated[str, Field(pattern=_ID)]
 Price = Annotated[Decimal, BeforeValidator(_decimal)]
 Quantity = Annotated[int, BeforeValidator(_whole), Field(gt=0, le=999_999_999)]
+Symbol = Annotated[str, Field(pattern=r"^[0-9A-Z][0-9A-Z./ -]{0,15}$")]
+Venue = Annotated[str, Field(pattern=r"^[a-z_]{1,16}$")]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 
@@ -140,14 +152,26 @@ class _Base(BaseModel):
 class Place(_Base):
     """A new order."""
 
-    market: Literal["domestic_stock"]
-    venue: Literal["krx", "nxt", "sor"]
-    symbol: Annotated[str, Field(pattern=r"^[0-9A-Z]{6,9}$")]
+    market: Literal["domestic_stock", "overseas_stock", "domestic_derivative"]
+    venue: Venue
+    symbol: Symbol
     side: Literal["buy", "sell"]
     order_type: str
     quantity: Quantity
     price: Price | None = None
     condition_price: Price | None = None
+
+    @model_validator(mode="after")
+    def _symbol_of_market(self) -> Self:
+        pattern, example = _SYMBOLS[self.market]
+        if not pattern.fullmatch(self.symbol):
+            raise ValueError(f"symbol: of {self.market} they are {example}")
+        return self
+
+    @property
+    def place(self) -> markets.Place:
+        """Where it goes."""
+        return self.market, self.venue
 
     def name(self) -> str:
         return ""
@@ -177,7 +201,7 @@ class CancelAll(_Base):
     ``client_order_id`` names this command.
     """
 
-    symbol: Annotated[str, Field(pattern=r"^[0-9A-Z]{6,9}$")] | None = None
+    symbol: Symbol | None = None
 
 
 Command: TypeAlias = Place | Modify | Cancel | CancelAll
@@ -210,25 +234,31 @@ def parse(verb: str, payload: bytes, order_types: OrderTypes | None = None) -> C
         raise CommandError(_explain(error, model), client_order_id) from error
     if order_types is not None:
         if isinstance(command, Place):
-            return check_price(command, command.venue, command.order_type, order_types)
+            place, kind = command.place, command.order_type
+            return check_price(command, place, command.side, kind, order_types)
         if isinstance(command, Modify) and command.price is None and command.order_type is None:
             raise CommandError("missing key 'price': the new one", client_order_id)
     return command
 
 
-def check_price(command: _Priced, venue: str, order_type: str, order_types: OrderTypes) -> _Priced:
+def check_price(
+    command: _Priced, place: markets.Place, side: str, order_type: str, order_types: OrderTypes
+) -> _Priced:
     """Hold price and condition price against the order type; return the command without zeros.
 
-    Raises :class:`CommandError`.
+    Raises :class:`CommandError` that says what is supported.
     """
-    known = order_types.get(venue)
+    name, (market, venue) = command.client_order_id, place
+    known = order_types.get(place)
     if known is None:
-        text = f"venue: {venue} takes no orders here (one of {', '.join(order_types)})"
-        raise CommandError(text, command.client_order_id)
-    kind = known.get(order_type)
-    if kind is None:
-        text = f"order_type: {venue} has no {order_type[:32]!r} (one of {', '.join(sorted(known))})"
-        raise CommandError(text, command.client_order_id)
+        here = ", ".join(other for where, other in order_types if where == market)
+        text = f"venue: {market} {venue} takes no orders here (one of {here or 'none'})"
+        raise CommandError(text, name)
+    supported = {key for key, kind in known.items() if side in kind.sides}
+    if order_type not in supported:
+        text = f"order_type: {venue} has no {order_type[:32]!r} to {side}"
+        raise CommandError(f"{text} (one of {', '.join(sorted(supported))})", name)
+    kind, decimals = known[order_type], markets.venue(place).decimals
     price = command.price or None
     condition = command.condition_price or None
     for key, value, wanted in (
@@ -239,11 +269,13 @@ def check_price(command: _Priced, venue: str, order_type: str, order_types: Orde
             text = f"missing key {key!r}: {order_type} needs one above 0"
         elif not wanted and value is not None:
             text = f"{key}: {order_type} takes none, leave it out"
-        elif value is not None and value != value.to_integral_value():
-            text = f"{key}: domestic stock prices are whole won"
+        elif value is not None and value != round(value, decimals):
+            text = f"{key}: prices of {venue} have at most {decimals} decimals"
+            if market == "domestic_stock":
+                text = f"{key}: domestic stock prices are whole won"
         else:
             continue
-        raise CommandError(text, command.client_order_id)
+        raise CommandError(text, name)
     return command.model_copy(update={"price": price, "condition_price": condition})
 
 

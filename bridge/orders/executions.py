@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bridge.kis.orders import Notice
-from bridge.orders.lifecycle import Event, Progress, Step, same_number
+from bridge.orders.lifecycle import Event, Progress, Step, fill_key, same_number
 
-__all__ = ["execution"]
+__all__ = ["cancel_key", "execution"]
 
 
 def execution(progress: Progress, notice: Notice, at: int) -> Step | None:
@@ -13,9 +13,10 @@ def execution(progress: Progress, notice: Notice, at: int) -> Step | None:
     price = notice.price or None
     match notice.kind:
         case "fill":
-            return progress.fill(at, notice.quantity, notice.price)
+            key = fill_key(notice.order_no, notice.time, notice.quantity, notice.price)
+            return progress.fill(at, notice.quantity, notice.price, key)
         case "cancelled":
-            return progress.cancel(at, notice.quantity)
+            return progress.cancel(at, notice.quantity, cancel_key(notice.order_no))
         case "modified" if not progress.has_number(notice.order_no):
             return Step(Event.MODIFY, at, price=price, order_no=notice.order_no)
         case "rejected":
@@ -24,3 +25,8 @@ def execution(progress: Progress, notice: Notice, at: int) -> Step | None:
                 return Step(Event.REJECT, at, message="the exchange refused it")
             return Step(Event.DECLINE, at, order_no=notice.order_no)
     return None
+
+
+def cancel_key(order_no: str) -> str:
+    """Return what tells one cancellation from another: it has a number of its own."""
+    return f"c{order_no.strip().lstrip('0')}"

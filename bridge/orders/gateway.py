@@ -2,10 +2,11 @@
 
 What holds, whatever fails: a command is acknowledged to the broker when it is in the journal; it
 is handed to the REST client after the journal says ``submitting``; what has no usable answer is
-``unknown`` and never sent again.
+``unknown``, is never sent again, and fences its symbol until the exchange's own list settles it.
 
 Order is kept for each client: a ``place`` or ``modify`` waits for the client's one before it, a
-``cancel`` only for what is under way about the same order. Clients do not wait for each other.
+``cancel`` only for what is under way about the same order. Clients do not wait for each other. A
+``cancel_all`` waits for nothing: what was not sent before it is not sent at all.
 
 Refusals that depend on the moment (limits, halted, too much at once) are in the journal and final
 under their name. Those that the same bytes get every time (no command, retained, expired when it
@@ -22,15 +23,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 
 import structlog
 
 from bridge.catalog.model import Catalog
 from bridge.errors import DecodeError, JournalError
+from bridge.kis import markets
 from bridge.kis import orders as kis
+from bridge.kis.listing import Row
 from bridge.kis.replies import (
     KisError,
     KisNotProcessedError,
@@ -42,15 +46,20 @@ from bridge.kis.replies import (
 from bridge.kis.throttle import Priority
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
-from bridge.orders import answers, risk
+from bridge.orders import hours, risk
+from bridge.orders.accounts import Accounts
 from bridge.orders.announce import Announcer, Publisher
 from bridge.orders.book import OPEN, Book, Tracked, day_start, restore
-from bridge.orders.command import CancelAll, CommandError, Place, parse
+from bridge.orders.chronicle import Chronicle
+from bridge.orders.command import Cancel, CancelAll, CommandError, Place, parse
 from bridge.orders.executions import execution
-from bridge.orders.journal import Identity, Journal, Line
-from bridge.orders.lifecycle import Event, LifecycleError, State, Step
+from bridge.orders.halts import Halts, Mode
+from bridge.orders.journal import Control, Identity, Journal
+from bridge.orders.lifecycle import Event, State, Step
 from bridge.orders.plan import Plan, plan
-from bridge.orders.risk import Limits, Refusal
+from bridge.orders.reconcile import Reconciler
+from bridge.orders.references import References
+from bridge.orders.risk import Limits, Reference, Refusal
 from bridge.orders.rules import Account, Rest, Rules
 from bridge.orders.turns import Turn, Turns
 
@@ -63,6 +72,9 @@ _LONGEST_CLIENT = 128
 _ACK_AGAIN = 60_000_000
 """After a restart acks go out again when they are at most this much (µs) older than the journal's
 last line: nobody knows whether the last ones left."""
+_HALT_CANCELS = 60_000_000
+"""How long (µs) the cancellations of a halt may take."""
+_DRAIN_S = 2.0
 
 
 def _now() -> int:
@@ -73,10 +85,15 @@ def _no_price(market: str, venue: str, symbol: str) -> Decimal | None:
     return None
 
 
+def _weekdays(calendar: str, day: date) -> bool:
+    return day.weekday() < 5
+
+
 class Gateway:
     """Takes commands and execution notices, keeps the journal, says what came of them.
 
     ``accounts`` by alias; ``reference_price(market, venue, symbol)`` is the last trade's price;
+    ``trades(calendar, day)`` tells trading days;
     ``clock`` gives µs since the epoch. The journal is open before :meth:`run` and closed after.
     """
 
@@ -90,10 +107,9 @@ class Gateway:
         accounts: Mapping[str, Account],
         rules: Rules,
         reference_price: Callable[[str, str, str], Decimal | None] = _no_price,
+        trades: hours.TradingDays = _weekdays,
         clock: Callable[[], int] = _now,
     ) -> None:
-        self.halted = False
-        """While True only cancellations go out."""
         self._catalog = catalog
         self._journal = journal
         self._announcer = Announcer(publisher, topics, rules.response_prefixes)
@@ -104,16 +120,43 @@ class Gateway:
             for alias, account in accounts.items()
         }
         self._rules = rules
-        self._reference_price = reference_price
+        self._trades = trades
         self._clock = clock
-        venues = kis.venues(paper=rules.paper)
-        types = kis.order_types(catalog)
-        self._order_types = {venue: types[venue] for venue in venues}
+        self._order_types = {
+            alias: _offered(catalog, account, rules) for alias, account in accounts.items()
+        }
+        self._halts = Halts()
         self._book = Book()
+        self._chronicle = Chronicle(
+            self._book, journal, self._announcer, clock=clock, pause_s=rules.pause_s
+        )
+        self._references = References(
+            catalog, paper=rules.paper, last_price=reference_price, clock=clock
+        )
+        self._holdings = Accounts(
+            catalog=catalog,
+            accounts=accounts,
+            rules=rules,
+            book=self._book,
+            announcer=self._announcer,
+            clock=clock,
+        )
+        self._chronicle.on_fill = self._holdings.filled
+        self._reconciler = Reconciler(
+            catalog=catalog,
+            accounts=accounts,
+            rules=rules,
+            book=self._book,
+            chronicle=self._chronicle,
+            announcer=self._announcer,
+            clock=clock,
+            on_round=self._release,
+            on_list=self._listed,
+        )
         self._turns = Turns()
         self._waiting: Counter[tuple[str, str]] = Counter()
         self._notices: asyncio.Queue[tuple[str, kis.Notice, int]] = asyncio.Queue()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Identity] = {}
         self._tasks: asyncio.TaskGroup
         self._ready = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -125,19 +168,38 @@ class Gateway:
         """Bring the journal's open ends to an end, then serve until :meth:`stop`."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
+                writing = [
+                    self._tasks.create_task(self._chronicle.run()),
+                    self._tasks.create_task(self._announcer.run()),
+                ]
                 await self._recover()
-                notices = self._tasks.create_task(self._serve_notices())
+                others = [
+                    self._tasks.create_task(self._serve_notices()),
+                    self._tasks.create_task(self._reconciler.run()),
+                    self._tasks.create_task(self._holdings.run()),
+                ]
                 self._ready.set()
                 await self._stopping.wait()
                 if self._running:
                     await asyncio.wait(self._running, timeout=self._rules.grace_s)
                 if self._running:
                     log.warning("commands left in flight", count=len(self._running))
-                for task in (notices, *self._running):
+                for task in (*others, *self._running):
+                    task.cancel()
+                await self._finish_writing()
+                for task in writing:
                     task.cancel()
         finally:
             self._stopping.set()
             self._ended.set()
+
+    async def _finish_writing(self) -> None:
+        try:
+            async with asyncio.timeout(_DRAIN_S):
+                await self._chronicle.flush()
+                await self._announcer.drain()
+        except TimeoutError:
+            log.warning("not everything is written and told")
 
     async def stop(self) -> None:
         """Take no more commands; return when those in flight are finished or given up."""
@@ -152,19 +214,64 @@ class Gateway:
         """Count today's orders by state."""
         return self._book.states()
 
-    async def end_of_day(self) -> None:
-        """Expire the orders that are still open and clear the retained states.
+    def gap(self, account: str) -> None:
+        """Take no new orders for an account until the exchange was asked what was missed.
 
-        For when no market fills today's orders any more. What is unknown stays.
+        For when its execution notices come again after an interruption.
+        """
+        self._reconciler.gap(account)
+
+    async def resolve(self, identity: Identity, *, order_no: str, by: str) -> Tracked:
+        """Settle what is unknown as a person says; raises :class:`RequestError`."""
+        return await self._reconciler.resolve(identity, order_no=order_no, by=by)
+
+    # halts
+
+    @property
+    def halted(self) -> bool:
+        """Whether anybody may not trade freely."""
+        return bool(self._halts)
+
+    def halts(self) -> list[dict[str, str | None]]:
+        """Return who may not trade freely."""
+        return self._halts.listing()
+
+    async def halt(
+        self,
+        mode: Mode,
+        *,
+        account: str = "",
+        client: str = "",
+        reason: str = "",
+        cancel_all: bool = False,
+    ) -> int:
+        """Halt (or, with a blank mode, release) everybody, an account or a client, for good.
+
+        It holds from this moment and is in the journal when this returns, also after a restart.
+        Returns how many open orders are being cancelled. Raises :class:`JournalError`; it holds
+        then until the restart.
         """
         now = self._clock()
-        for order in [t for t in self._book if t.verb == "place" and t.progress.state in OPEN]:
-            await self._happen(self._apply(order, Step(Event.EXPIRE, now)))
-        over = [t for t in self._book if t.progress.answer and t.progress.state != State.UNKNOWN]
-        for tracked in over:
-            if tracked.verb == "place":
-                await self._announcer.clear_state(tracked)
-        self._book.drop(over)
+        self._halts.say(account, client, mode)
+        self._announcer.post(
+            lambda: self._announcer.halted(
+                "halted" if mode else "resumed",
+                now,
+                account=account or None,
+                client=client or None,
+                mode=mode or None,
+                reason=reason,
+            )
+        )
+        await self._journal.control(Control(now, account, client, mode, reason))
+        if not cancel_all:
+            return 0
+        orders = [
+            order
+            for order in self._book
+            if account in ("", order.identity.account) and client in ("", order.identity.client)
+        ]
+        return len(await self._cancel_each(orders, f"halt:{now}", now + _HALT_CANCELS, None))
 
     # commands
 
@@ -181,7 +288,7 @@ class Gateway:
             return
         source = _Source(account, client, verb, message)
         try:
-            command = parse(verb, message.payload, self._order_types)
+            command = parse(verb, message.payload, self._order_types.get(account))
         except CommandError as error:
             reason = "retained_command" if message.retain else error.code
             refusal = Refusal(reason, str(error))
@@ -190,9 +297,6 @@ class Gateway:
         name = (command.client_order_id, command.name())
         expires_at = command.deadline(message.received_at, message.expiry_s)
         problem = self._at_the_door(source)
-        if isinstance(command, CancelAll):
-            text = "cancel_all is not offered yet: cancel each order by its client_order_id"
-            problem = problem or Refusal("invalid_payload", text)
         if expires_at is None:
             text = "missing key 'expires_at': a time with offset, or set the MQTT message expiry"
             problem = problem or Refusal("invalid_payload", text)
@@ -213,16 +317,20 @@ class Gateway:
             return Refusal("not_permitted", "the client's name is too long")
         return None
 
-    def _start(self, tracked: Tracked, source: _Source | None) -> None:
+    def _start(self, tracked: Tracked, source: _Source | None) -> asyncio.Task[None]:
         """Give a command its place in the line."""
         account, client, client_order_id, _ = tracked.identity
         keys: list[tuple[str, ...]] = [(account, client, client_order_id)]
-        if tracked.verb != "cancel":
+        if tracked.verb in ("place", "modify"):
             keys.append((account, client))
+        elif tracked.verb == "cancel_all":
+            keys = [tracked.identity]
         turn = self._turns.take(keys)
-        task = self._tasks.create_task(self._take(tracked, source, turn))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        name = f"{tracked.verb} {account}/{client}/{client_order_id}"
+        task = self._tasks.create_task(self._take(tracked, source, turn), name=name)
+        self._running[task] = tracked.identity
+        task.add_done_callback(self._running.pop)
+        return task
 
     async def _take(self, tracked: Tracked, source: _Source | None, turn: Turn) -> None:
         """Write a command down, acknowledge it to the broker, and execute it in its turn."""
@@ -250,7 +358,9 @@ class Gateway:
                 await turn.come()
             if tracked.progress.answer is not None:
                 message = source.message if source else None
-                await self._announcer.acknowledge(tracked, message, duplicate=not new)
+                self._acknowledge(tracked, message, duplicate=not new)
+            elif tracked.verb == "cancel_all":
+                await self._cancel_all(tracked, source)
             elif tracked.progress.state is State.RECEIVED:
                 await self._execute(tracked, source)
         finally:
@@ -287,47 +397,108 @@ class Gateway:
                 self._book.add(known)
             return known, new
 
+    def _acknowledge(
+        self, tracked: Tracked, message: Message | None, *, duplicate: bool = False
+    ) -> None:
+        self._announcer.post(
+            lambda: self._announcer.acknowledge(tracked, message, duplicate=duplicate)
+        )
+
     async def _execute(self, tracked: Tracked, source: _Source | None) -> None:
         """Bring a command that is in the journal to its answer."""
-        planned = self._check(tracked)
+        planned = await self._admitted(tracked)
         if isinstance(planned, Refusal):
             await self._answer(tracked, self._refusing(planned), source)
             return
-        submit = self._book.step(tracked, Step(Event.SUBMIT, self._clock()))
-        if not await self._write(submit, until=tracked.expires_at):
+        self._chronicle.take(
+            tracked, Step(Event.SUBMIT, self._clock(), notional=tracked.notional or None)
+        )
+        if not await self._chronicle.flush(until=tracked.expires_at):
             await self._answer(tracked, self._refusing(_LATE_JOURNAL), source)
             return
         answer = await self._send(tracked, planned)
         await self._answer(tracked, answer, source, planned)
 
-    def _check(self, tracked: Tracked) -> Plan | Refusal:
+    async def _admitted(self, tracked: Tracked) -> Plan | Refusal:
         """Say what to send for a command, counted against the limits, or why not."""
-        now = self._clock()
-        identity = tracked.identity
+        order = self._book.order(tracked.identity)
+        types = self._order_types.get(tracked.identity.account, {})
+        planned = plan(tracked, order, types, self._rules.rates)
+        if isinstance(planned, Refusal) or planned.request.verb == "cancel":
+            return planned if isinstance(planned, Refusal) else self._check(tracked, planned)
+        account, client = tracked.identity.account, tracked.identity.client
+        if account not in self._accounts or not self._rules.permits(client, account):
+            return self._check(tracked, planned)
+        if not await self._reconciler.admitted(account, tracked.expires_at):
+            text = "it expired while the exchange was asked what was missed"
+            return Refusal("expired", text)
+        context = await self._look_up(tracked, planned)
+        planned = plan(tracked, order, types, self._rules.rates)  # as it stands now
+        return planned if isinstance(planned, Refusal) else self._check(tracked, planned, context)
+
+    async def _look_up(self, tracked: Tracked, planned: Plan) -> risk.Context:
+        """Ask for what the limits have to be held against."""
+        identity, request = tracked.identity, planned.request
+        account, place = self._accounts[identity.account], self._place(tracked)
+        limits = self._limits(identity)
+        reference, orderable = Reference(), None
+        if any(risk.needs_reference(request, each) for each in limits):
+            deep = request.price is None or any(x.price_limits or x.tick_size for x in limits)
+            reference = await self._references.reference(
+                account, place.place, request.symbol, request.price, limits=deep
+            )
+        if any(each.check_funds for each in limits):
+            kind = planned.leg.order_type if planned.leg else place.order_type
+            orderable = await self._references.orderable(
+                account, place.place, request.symbol, request.side, kind, request.price
+            )
+        return risk.Context(reference=reference, orderable=orderable)
+
+    def _check(
+        self, tracked: Tracked, planned: Plan, context: risk.Context | None = None
+    ) -> Plan | Refusal:
+        """Hold a command against everything that is known, and reserve what it takes.
+
+        Nothing may be awaited in here: two commands must not see the same room.
+        """
+        now, identity, request = self._clock(), tracked.identity, planned.request
         if now >= tracked.expires_at:
             return Refusal("expired", "it expired while it waited for its turn")
-        order = self._book.order(identity)
-        planned = plan(tracked, order, self._order_types)
-        if isinstance(planned, Refusal):
-            return planned
-        assert order is not None and isinstance(order.command, Place)  # noqa: S101, PT018
-        place = order.command
-        reference = self._reference_price(place.market, place.venue, place.symbol)
-        client_limits = self._rules.client_limits.get(identity.client, Limits())
-        context = risk.Context(
+        if tracked.overtaken:
+            return Refusal("cancelled", "a cancel_all came before it was sent")
+        place, (mode, halted_by) = self._place(tracked), self._halts.of(*identity[:2])
+        fence = self._book.fence(identity.account, request.symbol, but=tracked)
+        closed = ""
+        if self._rules.market_hours:
+            kind = planned.leg.order_type if planned.leg else place.order_type
+            closed = hours.closed(place.place, kind, now, self._trades)
+        context = replace(
+            context or risk.Context(),
             account_known=identity.account in self._accounts,
             permitted=self._rules.permits(identity.client, identity.account),
             orders_allowed=self._rules.orders_allowed,
-            halted=self.halted,
-            reference_price=reference,
-            scopes=self._book.scopes(identity, self._rules.limits, client_limits, now),
+            halt=mode,
+            halted_by=halted_by,
+            reducible=self._holdings.reducible(identity.account, place, but=tracked),
+            fenced=fence.identity.client_order_id if fence else "",
+            closed=closed,
+            scopes=self._book.scopes(identity, *self._limits(identity), now),
         )
-        refusal = risk.check(planned.request, context)
+        refusal = risk.check(request, context)
         if refusal is not None:
             return refusal
-        if planned.request.verb != "cancel":
-            self._book.reserve(tracked, risk.added(planned.request, reference), now)
+        if request.verb != "cancel":
+            self._book.reserve(tracked, risk.added(request, context.reference), now)
         return planned
+
+    def _place(self, tracked: Tracked) -> Place:
+        order = self._book.order(tracked.identity)
+        assert order is not None and isinstance(order.command, Place)  # noqa: S101, PT018
+        return order.command
+
+    def _limits(self, identity: Identity) -> tuple[Limits, Limits]:
+        own = self._rules.client_limits.get(identity.client, Limits())
+        return self._rules.limits, own
 
     async def _send(self, tracked: Tracked, planned: Plan) -> Step:
         """Hand it to KIS; again only while KIS certainly did nothing with it."""
@@ -337,6 +508,9 @@ class Gateway:
         loop = asyncio.get_running_loop()
         last = Step(Event.REFUSE, 0, reason="expired", message="it expired before it was sent")
         while (left := (tracked.expires_at - self._clock()) / 1_000_000) > 0:
+            if tracked.overtaken:
+                last = replace(last, reason="cancelled", message="a cancel_all came before it")
+                break
             try:
                 reply = await account.rest.call(
                     call.api,
@@ -375,50 +549,153 @@ class Gateway:
         planned: Plan | None = None,
     ) -> None:
         """Write the answer down and publish it, with what it does to the order."""
-        lines = [self._book.step(tracked, answer)]
+        message = source.message if source else None
+        self._chronicle.take(
+            tracked,
+            answer,
+            lambda: self._announcer.acknowledge(tracked, message),
+            urgent=True,
+        )
         if answer.event in (Event.REFUSE, Event.REJECT):
             self._book.unreserve(tracked)
-        order = self._book.order(tracked.identity)
-        changes: list[_Change] = []
-        if planned is not None and order is not None:
-            changes = self._apply(order, planned.after(answer))
-        lines += [change.line for change in changes]
-        for item in self._book.release():  # notices that waited for this answer
-            self._notices.put_nowait(item)
-        written = await self._write(*lines, until=0)
-        await self._announcer.acknowledge(tracked, source.message if source else None)
-        if not written:  # the client knows; a restart before this is through says ``unknown``
-            await self._write(*lines)
         if tracked.verb == "place" and tracked.progress.submitted_at is not None:
-            await self._announcer.state(tracked, self._clock())
-        await self._announce(changes)
+            self._chronicle.afterwards(self._chronicle.state(tracked))
+        order = self._book.order(tracked.identity)
+        if planned is not None and order is not None:
+            self._chronicle.happen(order, planned.after(answer))
+        self._release()  # notices that waited for this answer
         if answer.event is Event.LOSE:
             log.warning("order unknown", identity=tracked.identity, verb=tracked.verb)
-            await self._announcer.unknown(tracked, self._clock())
+            now = self._clock()
+            self._chronicle.afterwards(lambda: self._announcer.unknown(tracked, now))
+            self._reconciler.wake(tracked.identity.account)
+        await self._chronicle.flush()
 
     async def _turn_away(self, source: _Source, name: Sequence[str], refusal: Refusal) -> None:
         """Refuse what is not to be in the journal."""
-        await self._announcer.refuse(
-            source.account,
-            source.client,
-            source.verb,
-            (name[0], name[1]),
-            self._refusing(refusal),
-            source.message,
+        step = self._refusing(refusal)
+        self._announcer.post(
+            lambda: self._announcer.refuse(
+                *(source.account, source.client, source.verb, (name[0], name[1])),
+                step,
+                source.message,
+            )
         )
         source.message.ack()
 
     def _refusing(self, refusal: Refusal) -> Step:
         return Step(Event.REFUSE, self._clock(), reason=refusal.reason, message=refusal.message)
 
+    # all at once
+
+    async def _cancel_all(self, tracked: Tracked, source: _Source | None) -> None:
+        """Cancel what the client has open; answer when each of the cancellations is answered."""
+        account, client, _, _ = tracked.identity
+        command = tracked.command
+        assert isinstance(command, CancelAll)  # noqa: S101
+        children = f"all:{tracked.digest[:24]}"
+        if tracked.progress.state is State.RECEIVED:
+            context = risk.Context(
+                account_known=account in self._accounts,
+                permitted=self._rules.permits(client, account),
+                orders_allowed=self._rules.orders_allowed,
+            )
+            refusal = risk.check(risk.Request("cancel"), context)
+            if self._clock() >= tracked.expires_at:
+                refusal = Refusal("expired", "it expired before it was taken")
+            if refusal is not None:
+                await self._answer(tracked, self._refusing(refusal), source)
+                return
+            orders = [
+                order
+                for order in self._book
+                if order.identity[:2] == (account, client)
+                and command.symbol in (None, self._book.symbol(order))
+            ]
+            mine = await self._cancel_each(orders, children, tracked.expires_at, tracked)
+        else:  # a restart came in between
+            mine = [
+                one
+                for one in self._book
+                if (*one.identity[:2], one.identity.command_id) == (account, client, children)
+            ]
+            names = {one.identity for one in mine}
+            if running := [task for task, name in self._running.items() if name in names]:
+                await asyncio.wait(running)
+        await self._answer(tracked, self._summary(mine, account, client, command), source)
+
+    async def _cancel_each(
+        self, orders: Iterable[Tracked], name: str, until: int, under: Tracked | None
+    ) -> list[Tracked]:
+        """Cancel what is open or on its way of some orders, and stop what is not sent yet.
+
+        The cancellations are in the journal, all of them with ``under``, before one is sent.
+        """
+        now, new = self._clock(), []
+        for one in list(orders):
+            if one.progress.state is State.RECEIVED and one.verb in ("place", "modify"):
+                one.overtaken = True
+            elif one.verb == "place" and one.progress.state in (State.SUBMITTING, *OPEN):
+                one.overtaken = True
+                identity = one.identity._replace(command_id=name)
+                command = Cancel(client_order_id=one.identity.client_order_id)
+                new.append(Tracked.received(identity, "cancel", command, now, until))
+        line = None
+        if under is not None:
+            line = self._book.step(under, Step(Event.SUBMIT, now))
+        while True:
+            try:
+                records = await self._journal.expand(line, [one.record() for one in new])
+                break
+            except JournalError as error:
+                log.warning("cancellations not written down, trying again", cause=str(error))
+                await asyncio.sleep(self._rules.pause_s)
+        children = []
+        for record in records:
+            child = self._book.get(record.identity)
+            if child is None:
+                child = restore(record)
+                self._book.add(child)
+            children.append(child)
+        tasks = [self._start(child, None) for child in children if not child.progress.answer]
+        if tasks and under is not None:
+            await asyncio.wait(tasks)
+        return children
+
+    def _summary(
+        self, children: Sequence[Tracked], account: str, client: str, command: CancelAll
+    ) -> Step:
+        left = [
+            f"{child.identity.client_order_id} {child.progress.state}"
+            for child in children
+            if not _nothing_left(child)
+        ]
+        left += [
+            f"{order.identity.client_order_id} unknown"
+            for order in self._book.unsettled(account, State.UNKNOWN)
+            if order.verb == "place"
+            and order.identity.client == client
+            and command.symbol in (None, self._book.symbol(order))
+        ]
+        done = sum(_nothing_left(child) for child in children)
+        text = f"{done} of {len(children)} orders"
+        if left:
+            text = f"{text}; not cancelled: {', '.join(left)}"
+        event = Event.REJECT if left else Event.ACCEPT
+        return Step(event, self._clock(), message=text)
+
     # execution notices
 
-    def notice(self, values: Mapping[str, str], received_at: int) -> None:
+    def notice(
+        self, values: Mapping[str, str], received_at: int, market: str = "domestic_stock"
+    ) -> None:
         """Take an execution notice: its raw values by English path, when it came in µs."""
         try:
-            notice = kis.notice(values)
+            notice = kis.notice(values, market)
         except DecodeError as error:
             log.warning("execution notice dropped", cause=str(error))
+            for each in self._accounts:
+                self._reconciler.wake(each)  # the list has to say what it was
             return
         alias = self._aliases.get(notice.account)
         if alias is None:
@@ -428,59 +705,42 @@ class Gateway:
 
     async def _serve_notices(self) -> None:
         while True:
-            items = [await self._notices.get()]
-            while not self._notices.empty():
-                items.append(self._notices.get_nowait())
-            changes: list[_Change] = []
-            for alias, notice, at in items:
-                order = self._book.match(alias, notice, at)
-                if order is not None:
-                    changes += self._apply(order, execution(order.progress, notice, at))
-                elif not self._book.hold(alias, notice, at):
-                    await self._announcer.external(alias, notice, at)
-            await self._happen(changes)
+            alias, notice, at = await self._notices.get()
+            order = self._book.match(alias, notice, at)
+            if order is not None:
+                self._notice_of(order, notice, at)
+            elif self._book.hold(alias, notice, at):
+                if self._book.unsettled(alias, State.UNKNOWN):
+                    self._reconciler.wake(alias, notice.market)
+            else:
+                self._reconciler.elsewhere(alias, notice)
+                self._elsewhere(alias, notice, at)
 
-    def _apply(self, order: Tracked, step: Step | None) -> list[_Change]:
-        """Apply a later step of an order; none when it is not one."""
-        if step is None:
-            return []
-        try:
-            line = self._book.step(order, step)
-        except LifecycleError as error:
-            log.warning("step does not fit the order", order=order.identity, cause=str(error))
-            return []
-        return [_Change(order, line, answers.event(order, step))]
+    def _notice_of(self, order: Tracked, notice: kis.Notice, at: int) -> None:
+        account = order.identity.account
+        step = execution(order.progress, notice, at)
+        self._chronicle.happen(order, step)
+        unsure = notice.kind == "fill" and (step is None or step.event is Event.NOTE)
+        if (unsure and order.progress.remaining) or self._book.changes(order):
+            # The same notice again, or another fill just like it: the list has to say.
+            self._reconciler.wake(account)
 
-    async def _happen(self, changes: Sequence[_Change]) -> None:
-        """Write later steps down, then publish them."""
-        await self._write(*(change.line for change in changes))
-        await self._announce(changes)
+    def _elsewhere(self, alias: str, notice: kis.Notice, at: int) -> None:
+        self._chronicle.afterwards(lambda: self._announcer.external(alias, notice, at))
 
-    async def _announce(self, changes: Sequence[_Change]) -> None:
-        for change in changes:
-            await self._announcer.event(change.order, change.event)
-        for order in dict.fromkeys(change.order for change in changes):
-            await self._announcer.state(order, self._clock())
+    def _release(self) -> None:
+        for item in self._book.release():
+            self._notices.put_nowait(item)
+
+    def _listed(self, alias: str, rows: Sequence[Row]) -> None:
+        self._holdings.listed(alias, rows)
 
     # the journal
-
-    async def _write(self, *lines: Line, until: int | None = None) -> bool:
-        """Append lines, again while it fails and ``until`` has not passed; False: it has."""
-        while lines:
-            try:
-                await self._journal.append(*lines)
-            except JournalError as error:
-                log.warning("journal not written, trying again", cause=str(error))
-                if until is not None and self._clock() >= until:
-                    return False
-                await asyncio.sleep(self._rules.pause_s)
-            else:
-                break
-        return True
 
     async def _recover(self) -> None:
         """Take up what the journal left open; raises :class:`JournalError`."""
         now = self._clock()
+        self._halts = Halts(await self._journal.controls())
         open_ends: list[Tracked] = []
         for record in await self._journal.replay(day_start(now)):
             tracked = restore(record)
@@ -492,11 +752,11 @@ class Gateway:
         for tracked in self._book:
             progress = tracked.progress
             if tracked.verb == "place" and progress.submitted_at is not None:
-                await self._announcer.state(tracked, now)
+                self._announcer.post(self._chronicle.state(tracked))
             if progress.answer is not None and progress.answer.at >= newest - _ACK_AGAIN:
-                await self._announcer.acknowledge(tracked, duplicate=True)
-        for tracked in open_ends:
-            if tracked.progress.submitted_at is None:
+                self._acknowledge(tracked, None, duplicate=True)
+        for tracked in sorted(open_ends, key=lambda one: one.verb == "cancel_all"):
+            if tracked.progress.submitted_at is None or tracked.verb == "cancel_all":
                 self._start(tracked, None)
             else:
                 text = "the bridge stopped before KIS's answer was written down"
@@ -513,13 +773,17 @@ class _Source:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A later step of an order, as the journal and the clients get it."""
+def _offered(catalog: Catalog, account: Account, rules: Rules) -> markets.OrderTypes:
+    """Return the order types of the places where an account trades."""
+    traded = account.markets(rules.markets)
+    types = markets.order_types(catalog, paper=rules.paper)
+    return {place: known for place, known in types.items() if place[0] in traded}
 
-    order: Tracked
-    line: Line
-    event: bytes
+
+def _nothing_left(child: Tracked) -> bool:
+    answer = child.progress.answer
+    over = answer is not None and answer.reason == "not_cancellable"
+    return over or child.progress.state is State.ACCEPTED
 
 
 def _said(error: KisError) -> Mapping[str, str]:

@@ -1,8 +1,8 @@
 """What was asked and what became of it, on disk before anything follows from it.
 
-Two append-only tables: ``commands`` (one row a command: that it was received) and ``steps`` (what
-happened to it since). Nothing is updated or deleted; account numbers are never written, only
-aliases.
+Three append-only tables: ``commands`` (one row a command: that it was received), ``steps`` (what
+happened to it since) and ``controls`` (who was halted and let go again). Nothing is updated or
+deleted; account numbers are never written, only aliases.
 
 One thread does all database work. Whoever asks waits for the commit; what is asked meanwhile goes
 into the next commit together, so that many clients share one write to the disk.
@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import hashlib
 import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -47,12 +48,15 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from bridge.errors import JournalError
 from bridge.orders.lifecycle import CLOSED, State, Step
 
-__all__ = ["SCHEMA", "Identity", "Journal", "Line", "NewRecord", "Record", "read"]
+__all__ = ["SCHEMA", "Control", "Identity", "Journal", "Line", "NewRecord", "Record", "read"]
 
-SCHEMA = 1
+SCHEMA = 2
 _BATCH = 64
+_LOCK_NAME = "kis-bridge journal"
 
 _metadata = MetaData()
+_BINARY: Any = {"mysql_collate": "utf8mb4_bin", "mariadb_collate": "utf8mb4_bin"}
+"""Names that differ in case are different names."""
 _id = BigInteger().with_variant(Integer, "sqlite")
 _schema = Table("schema_version", _metadata, Column("version", Integer, nullable=False))
 _commands = Table(
@@ -69,6 +73,7 @@ _commands = Table(
     Column("received_at", BigInteger, nullable=False, index=True),
     Column("expires_at", BigInteger, nullable=False),
     UniqueConstraint("account", "client", "client_order_id", "command_id", name="identity"),
+    **_BINARY,
 )
 _steps = Table(
     "steps",
@@ -81,6 +86,18 @@ _steps = Table(
     Column("at", BigInteger, nullable=False),
     Column("data", Text, nullable=False),
     UniqueConstraint("command", "number", name="step"),
+    **_BINARY,
+)
+_controls = Table(
+    "controls",
+    _metadata,
+    Column("id", _id, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("client", String(128), nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    **_BINARY,
 )
 
 _T = TypeVar("_T")
@@ -132,6 +149,18 @@ class Line:
     number: int
     step: Step
     state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Who is halted from then on; a blank account or client means all of them."""
+
+    at: int
+    account: str
+    client: str
+    mode: str
+    """Blank: no more."""
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +216,27 @@ class Journal:
         """Write steps down, all of them or none."""
         await self._run(lambda connection: _append(connection, lines))
 
+    async def expand(self, line: Line | None, new: Sequence[NewRecord]) -> list[Record]:
+        """Write down that a command is under way and the commands it consists of, or nothing.
+
+        Returns what the journal has of them now; those that were there already stay as they were.
+        """
+
+        def work(connection: Connection) -> list[Record]:
+            if line is not None:
+                _append(connection, [line])
+            return [_admit(connection, one, ())[0] for one in new]
+
+        return await self._run(work)
+
+    async def control(self, control: Control) -> None:
+        """Write down that somebody is halted, or no more."""
+        await self._run(lambda connection: _control(connection, control))
+
+    async def controls(self) -> list[Control]:
+        """Return every halt and resumption, oldest first."""
+        return await self._run(_read_controls)
+
     async def find(self, identity: Identity) -> Record | None:
         """Return the command of that identity."""
         return await self._run(lambda connection: _find(connection, identity))
@@ -207,7 +257,7 @@ class Journal:
         try:
             try:
                 self._lock = _claim(self._url)
-                engine = _engine(self._url)
+                engine = _engine(self._url, lock=True)
                 with engine.connect() as connection:
                     with connection.begin():
                         _prepare(connection, self._url)
@@ -339,6 +389,17 @@ def _append(connection: Connection, lines: Sequence[Line]) -> None:
         connection.execute(insert(_steps), rows)
 
 
+def _control(connection: Connection, control: Control) -> None:
+    connection.execute(insert(_controls), asdict(control))
+
+
+def _read_controls(connection: Connection) -> list[Control]:
+    return [
+        Control(row.at, row.account, row.client, row.mode, row.reason)
+        for row in connection.execute(select(_controls).order_by(_controls.c.id))
+    ]
+
+
 def _find(connection: Connection, identity: Identity) -> Record | None:
     columns = _commands.c
     found = _records(
@@ -356,7 +417,7 @@ def _find(connection: Connection, identity: Identity) -> Record | None:
 def _replay(connection: Connection, since: int) -> list[Record]:
     last = select(func.max(_steps.c.id)).group_by(_steps.c.command)
     state = _steps.c.state
-    answered = and_(_commands.c.verb != "place", state.in_([State.ACCEPTED, State.UNKNOWN]))
+    answered = and_(_commands.c.verb != "place", state == State.ACCEPTED)
     closed = (
         select(_steps.c.command)
         .join(_commands, _commands.c.id == _steps.c.command)
@@ -419,20 +480,20 @@ def _claim(url: URL) -> int | None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(lock)
-        raise JournalError(
-            f"the journal {file} is in use by another bridge: stop that one, or give this one a "
-            "journal.url of its own"
-        ) from error
+        raise JournalError(_in_use(file)) from error
     return lock
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, *, lock: bool = False) -> Engine:
+    """Return the engine; with ``lock`` each of its connections keeps other processes out."""
     try:
-        engine = create_engine(url)
+        engine = create_engine(url, pool_size=1, max_overflow=0)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise _problem(url, error) from error
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _pragmas)
+    elif lock:
+        event.listen(engine, "connect", _locking(url))
     return engine
 
 
@@ -443,12 +504,40 @@ def _pragmas(connection: Any, _: object) -> None:
     cursor.close()
 
 
+def _locking(url: URL) -> Callable[[Any, object], None]:
+    """Return what takes the server's lock for a new connection, which holds it while it lives."""
+    if url.get_backend_name() == "postgresql":
+        number = int.from_bytes(hashlib.sha256(_LOCK_NAME.encode()).digest()[:8], signed=True)
+        statement = f"SELECT CASE WHEN pg_try_advisory_lock({number}) THEN 1 ELSE 0 END"
+    else:
+        statement = f"SELECT GET_LOCK(CONCAT(DATABASE(), ' {_LOCK_NAME}'), 0)"
+
+    def take(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        taken = cursor.fetchone()[0] == 1
+        cursor.close()
+        connection.commit()  # the lock is the session's, not the transaction's
+        if not taken:
+            raise JournalError(_in_use(url.render_as_string()))
+
+    return take
+
+
+def _in_use(journal: object) -> str:
+    return (
+        f"the journal {journal} is in use by another bridge: stop that one, or give this one a "
+        "journal.url of its own"
+    )
+
+
 def _prepare(connection: Connection, url: URL) -> None:
-    _metadata.create_all(connection)
-    version = connection.execute(select(_schema.c.version)).scalar()
-    if version is None:
+    """Make the tables, or bring those of an older bridge up to date."""
+    _metadata.create_all(connection)  # schema 1 had no controls, and nothing else was different
+    version = connection.execute(select(func.max(_schema.c.version))).scalar()
+    if version is None or version < SCHEMA:
         connection.execute(insert(_schema), {"version": SCHEMA})
-    elif version != SCHEMA:
+    elif version > SCHEMA:
         raise JournalError(
             f"the journal {url.render_as_string()} has schema {version}, this bridge reads "
             f"{SCHEMA}: use the bridge that wrote it, or another journal.url"

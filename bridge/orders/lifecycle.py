@@ -25,8 +25,12 @@ __all__ = [
     "Progress",
     "State",
     "Step",
+    "fill_key",
     "same_number",
 ]
+
+
+_EXACT = Decimal("0.00000001")
 
 
 class State(StrEnum):
@@ -58,6 +62,8 @@ class Event(StrEnum):
     """Sent, and no usable answer."""
     FILL_PART = "fill_part"
     FILL_REST = "fill_rest"
+    FILL_LAST = "fill_last"
+    """What was not cancelled has filled, and the cancellation was told first."""
     CANCEL_PART = "cancel_part"
     CANCEL_REST = "cancel_rest"
     MODIFY = "modify"
@@ -65,6 +71,10 @@ class Event(StrEnum):
     DECLINE = "decline"
     """The exchange refuses a modification or cancellation that KIS had taken."""
     EXPIRE = "expire"
+    NOTE = "note"
+    """A notice of a fill that the exchange's list had told before; changes nothing."""
+    CORRECT = "correct"
+    """The exchange's list tells another value of the same fills."""
     PROVE_ABSENT = "prove_absent"
     """Proof that the exchange never had it."""
 
@@ -107,6 +117,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         # A notice may overtake the answer.
         (State.SUBMITTING, Event.FILL_PART): State.PARTIALLY_FILLED,
         (State.SUBMITTING, Event.FILL_REST): State.FILLED,
+        (State.SUBMITTING, Event.FILL_LAST): State.CANCELLED,
         (State.SUBMITTING, Event.CANCEL_PART): State.ACCEPTED,
         (State.SUBMITTING, Event.CANCEL_REST): State.CANCELLED,
         (State.PARTIALLY_FILLED, Event.ACCEPT): State.PARTIALLY_FILLED,
@@ -122,6 +133,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (State.ACCEPTED, Event.REJECT): State.REJECTED,
         (State.ACCEPTED, Event.FILL_PART): State.PARTIALLY_FILLED,
         (State.ACCEPTED, Event.FILL_REST): State.FILLED,
+        (State.ACCEPTED, Event.FILL_LAST): State.CANCELLED,
         (State.ACCEPTED, Event.CANCEL_PART): State.ACCEPTED,
         (State.ACCEPTED, Event.CANCEL_REST): State.CANCELLED,
         (State.ACCEPTED, Event.MODIFY): State.ACCEPTED,
@@ -129,6 +141,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (State.ACCEPTED, Event.EXPIRE): State.EXPIRED,
         (State.PARTIALLY_FILLED, Event.FILL_PART): State.PARTIALLY_FILLED,
         (State.PARTIALLY_FILLED, Event.FILL_REST): State.FILLED,
+        (State.PARTIALLY_FILLED, Event.FILL_LAST): State.CANCELLED,
         (State.PARTIALLY_FILLED, Event.CANCEL_PART): State.PARTIALLY_FILLED,
         (State.PARTIALLY_FILLED, Event.CANCEL_REST): State.CANCELLED,
         (State.PARTIALLY_FILLED, Event.MODIFY): State.PARTIALLY_FILLED,
@@ -138,17 +151,35 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         # modification or cancellation that lost its race.
         (State.CANCELLED, Event.FILL_PART): State.CANCELLED,
         (State.CANCELLED, Event.FILL_REST): State.FILLED,
+        (State.CANCELLED, Event.FILL_LAST): State.CANCELLED,
         (State.CANCELLED, Event.MODIFY): State.CANCELLED,
         (State.CANCELLED, Event.DECLINE): State.CANCELLED,
         (State.EXPIRED, Event.FILL_PART): State.EXPIRED,
         (State.EXPIRED, Event.FILL_REST): State.FILLED,
+        (State.EXPIRED, Event.FILL_LAST): State.EXPIRED,
         (State.EXPIRED, Event.CANCEL_REST): State.CANCELLED,
         (State.EXPIRED, Event.MODIFY): State.EXPIRED,
         (State.EXPIRED, Event.DECLINE): State.EXPIRED,
         (State.FILLED, Event.MODIFY): State.FILLED,
         (State.FILLED, Event.DECLINE): State.FILLED,
+        **{
+            (state, event): state
+            for event in (Event.NOTE, Event.CORRECT)
+            for state in (
+                State.SUBMITTING,
+                State.ACCEPTED,
+                State.PARTIALLY_FILLED,
+                State.FILLED,
+                State.CANCELLED,
+                State.EXPIRED,
+            )
+        },
     }
 )
+
+
+_PLAIN = ("quantity", "order_no", "org_no", "order_type", "reason", "message", "told", "key")
+_DECIMAL = ("price", "condition_price", "value", "notional")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +199,22 @@ class Step:
     reason: str = ""
     message: str = ""
     kis: Mapping[str, str] = field(default_factory=dict)
+    told: int = 0
+    """What the notice said was filled; more than ``quantity`` when the list had told a part."""
+    key: str = ""
+    """What tells this notice from others; see :func:`fill_key`."""
+    value: Decimal | None = None
+    """Of all fills together, when the exchange's list says so."""
+    notional: Decimal | None = None
+    """What a command takes of the daily limits, when it is submitted."""
 
     def dumps(self) -> str:
         """Return everything but ``event`` and ``at`` as ASCII JSON, blanks left out."""
         data: dict[str, object] = {}
-        for name in ("quantity", "order_no", "org_no", "order_type", "reason", "message"):
+        for name in _PLAIN:
             if value := getattr(self, name):
                 data[name] = value
-        for name in ("price", "condition_price"):
+        for name in _DECIMAL:
             if (price := getattr(self, name)) is not None:
                 data[name] = str(price)
         if self.kis:
@@ -186,7 +225,7 @@ class Step:
     def loads(cls, event: str, at: int, text: str) -> Step:
         """Undo :meth:`dumps`."""
         data = json.loads(text)
-        for name in ("price", "condition_price"):
+        for name in _DECIMAL:
             if name in data:
                 data[name] = Decimal(data[name])
         return cls(Event(event), at, **data)
@@ -220,12 +259,18 @@ class Progress:
     value: Decimal = Decimal(0)
     """Sum of price x quantity of the fills, exact."""
     cancelled: int = 0
+    told: int = 0
+    """Sum of the fills that notices told; ``filled`` is more while notices are missing."""
+    keys: frozenset[str] = frozenset()
+    """The notices of fills that were counted."""
     legs: tuple[Leg, ...] = ()
     seq: int = 0
     steps: int = 0
     """How many steps it is folded from."""
     at: int = 0
     submitted_at: int | None = None
+    notional: Decimal = Decimal(0)
+    """What was reserved of the daily limits when it was submitted."""
     answer: Step | None = None
     """The first answer; the ack is made of it, today and for every duplicate."""
 
@@ -245,26 +290,56 @@ class Progress:
     def has_number(self, order_no: str) -> bool:
         return any(same_number(leg.order_no, order_no) for leg in self.legs)
 
-    def fill(self, at: int, quantity: int, price: Decimal) -> Step | None:
-        """Make the step of a fill, or None when the order has no quantity left for it.
+    def fill(self, at: int, quantity: int, price: Decimal, key: str = "") -> Step | None:
+        """Make the step of a fill that a notice tells.
 
-        KIS names no execution, so two equal fills in one second cannot be told from one notice
-        delivered twice. KIS does not repeat notices within a session: both count, and the
-        order's quantity is the ceiling.
+        None: a notice just like it was counted already. KIS names no execution, so two equal
+        fills in one second cannot be told from one notice delivered twice: the exchange's list
+        has to say which it is (:meth:`listed`). A notice that the list was ahead of is a
+        ``NOTE``. The order's quantity is the ceiling.
         """
-        quantity = min(quantity, self.quantity - self.filled)
-        if quantity <= 0:
+        if quantity <= 0 or (key and key in self.keys):
             return None
-        rest = self.filled + quantity == self.quantity
-        return Step(Event.FILL_REST if rest else Event.FILL_PART, at, quantity, price)
+        more = min(self.told + quantity, self.quantity) - self.filled
+        if more <= 0:
+            ahead = self.told < self.filled
+            return Step(Event.NOTE, at, told=quantity, key=key) if ahead else None
+        return Step(self._filling(more), at, more, price, told=quantity, key=key)
 
-    def cancel(self, at: int, quantity: int) -> Step | None:
-        """Make the step of a cancellation, or None when nothing is left; 0 cancels the rest."""
+    def listed(self, at: int, filled: int, value: Decimal) -> Step | None:
+        """Make the step of what the exchange's list says is filled in all, worth ``value``.
+
+        None: nothing new. The list may lag behind the notices, so less than is known is nothing.
+        """
+        filled = min(filled, self.quantity)
+        if filled < self.filled or not filled:
+            return None
+        more = filled - self.filled
+        if value <= 0:  # KIS does not say: the order's own price is the best guess
+            value = self.value + more * (self.price or 0)
+        if not more:
+            return Step(Event.CORRECT, at, value=value) if value != self.value else None
+        event = self._filling(more)
+        price = max(Decimal(0), value - self.value) / more
+        return Step(event, at, more, price.quantize(_EXACT), value=value)
+
+    def cancel(self, at: int, quantity: int, key: str = "") -> Step | None:
+        """Make the step of a cancellation; 0 cancels the rest.
+
+        None: nothing is left, or the cancellation of that ``key`` was counted already.
+        """
         left = self.quantity - self.filled - self.cancelled
-        if left <= 0:
+        if left <= 0 or (key and key in self.keys):
             return None
         quantity = min(quantity or left, left)
-        return Step(Event.CANCEL_REST if quantity == left else Event.CANCEL_PART, at, quantity)
+        event = Event.CANCEL_REST if quantity == left else Event.CANCEL_PART
+        return Step(event, at, quantity, key=key)
+
+    def _filling(self, more: int) -> Event:
+        filled = self.filled + more
+        if filled == self.quantity:
+            return Event.FILL_REST
+        return Event.FILL_LAST if filled + self.cancelled >= self.quantity else Event.FILL_PART
 
     def apply(self, step: Step) -> Progress:
         """Return the progress after ``step``; raises :class:`LifecycleError` when illegal."""
@@ -272,7 +347,7 @@ class Progress:
         if state is None:
             raise LifecycleError(f"an order that is {self.state} cannot {step.event}")
         answer = self.answer
-        later = step.event is not Event.SUBMIT
+        later = step.event not in (Event.SUBMIT, Event.NOTE)
         if answer is None and step.event in ANSWERS:
             answer = step
             later = False
@@ -286,22 +361,25 @@ class Progress:
         )
         match step.event:
             case Event.SUBMIT:
-                return replace(after, submitted_at=step.at)
+                notional = step.notional or Decimal(0)
+                return replace(after, submitted_at=step.at, notional=notional)
             case Event.ACCEPT if step.order_no and not after.has_number(step.order_no):
                 first = Leg(
                     step.order_no, step.org_no, self.price, self.order_type, self.condition_price
                 )
                 return replace(after, legs=(first, *after.legs))
-            case Event.FILL_PART | Event.FILL_REST:
+            case Event.NOTE | Event.CORRECT:
+                return _told(after, step)
+            case Event.FILL_PART | Event.FILL_REST | Event.FILL_LAST:
                 filled = self.filled + step.quantity
                 return replace(
-                    after,
+                    _told(after, step),
                     filled=filled,
-                    value=self.value + step.quantity * (step.price or 0),
+                    value=_value(self, step),
                     cancelled=min(self.cancelled, self.quantity - filled),
                 )
             case Event.CANCEL_PART | Event.CANCEL_REST:
-                return replace(after, cancelled=self.cancelled + step.quantity)
+                return replace(_told(after, step), cancelled=self.cancelled + step.quantity)
             case Event.MODIFY:
                 return _on_leg(after, _modified(after, step))
             case Event.DECLINE:
@@ -314,6 +392,23 @@ class Progress:
         for step in steps:
             after = after.apply(step)
         return after
+
+
+def fill_key(order_no: str, time: str, quantity: int, price: Decimal) -> str:
+    """Return what tells one fill notice from another, as far as KIS lets it."""
+    return f"{order_no.strip().lstrip('0')}.{time}.{quantity}.{price.normalize():f}"
+
+
+def _told(progress: Progress, step: Step) -> Progress:
+    keys = progress.keys | {step.key} if step.key else progress.keys
+    told = progress.told + step.told
+    return replace(progress, keys=keys, told=told, value=_value(progress, step))
+
+
+def _value(before: Progress, step: Step) -> Decimal:
+    if step.value is not None:
+        return step.value
+    return before.value + step.quantity * (step.price or 0)
 
 
 def _modified(progress: Progress, step: Step) -> tuple[Leg, ...]:

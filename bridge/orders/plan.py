@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bridge.catalog.model import Catalog
 from bridge.kis import orders as kis
+from bridge.kis.markets import OrderType, OrderTypes, venue, won_per_point
 from bridge.orders.book import OPEN, Tracked
-from bridge.orders.command import Cancel, CommandError, Modify, OrderTypes, Place, check_price
+from bridge.orders.command import Cancel, CommandError, Modify, Place, check_price
 from bridge.orders.lifecycle import Event, Leg, Step
 from bridge.orders.risk import Refusal, Request
 
@@ -41,42 +42,55 @@ class Plan:
         )
 
 
-def plan(tracked: Tracked, order: Tracked | None, order_types: OrderTypes) -> Plan | Refusal:
-    """Say what a command comes to; ``order`` is what a modification or cancellation is about."""
+def plan(
+    tracked: Tracked,
+    order: Tracked | None,
+    order_types: OrderTypes,
+    rates: Mapping[str, Decimal],
+) -> Plan | Refusal:
+    """Say what a command comes to; ``order`` is what a modification or cancellation is about.
+
+    ``rates`` are won for one unit of a currency.
+    """
     command = tracked.command
     if isinstance(command, Place):
-        return _place(command, order_types)
+        return _place(command, order_types, rates)
     if order is None or not isinstance(order.command, Place):
         return Refusal("unknown_order", "there is no order of that client_order_id today")
     progress, place = order.progress, order.command
     leg = progress.leg
     if progress.state not in OPEN or leg is None:
         return Refusal("not_cancellable", f"the order is {progress.state}")
-    types = order_types.get(place.venue, {})
     if isinstance(command, Cancel):
-        return _cancel(command, place, leg, progress.remaining, types[leg.order_type])
-    if isinstance(command, Modify):
-        if command.quantity is not None and command.quantity < progress.remaining:
-            return Refusal(
-                "invalid_payload",
-                f"quantity: a modification is of the whole rest ({progress.remaining}); leave "
-                "quantity out, or cancel a part",
-            )
-        return _modify(command, place, leg, progress.remaining, order_types)
-    return Refusal("invalid_payload", "cancel_all is not offered yet: cancel each order")
+        return _cancel(command, place, leg, progress.remaining, order_types)
+    assert isinstance(command, Modify)  # noqa: S101 - a cancel_all has no plan of its own
+    if command.quantity is not None and command.quantity < progress.remaining:
+        return Refusal(
+            "invalid_payload",
+            f"quantity: a modification is of the whole rest ({progress.remaining}); leave "
+            "quantity out, or cancel a part",
+        )
+    return _modify(command, place, leg, progress.remaining, order_types, rates)
 
 
-def _place(command: Place, order_types: OrderTypes) -> Plan | Refusal:
-    kind = order_types.get(command.venue, {}).get(command.order_type)
-    if kind is None:  # the workbook changed since it was received
+def _place(command: Place, order_types: OrderTypes, rates: Mapping[str, Decimal]) -> Plan | Refusal:
+    kind = order_types.get(command.place, {}).get(command.order_type)
+    if kind is None:  # the workbook or the environment changed since it was received
         return Refusal("invalid_payload", f"order_type: {command.venue} has no such type any more")
     return Plan(
-        Request("place", command.symbol, command.quantity, command.price),
+        Request(
+            "place",
+            command.symbol,
+            command.quantity,
+            command.price,
+            side=command.side,
+            unit=won_per_point(command.place, command.symbol, rates),
+        ),
         lambda catalog, account: kis.place(
             catalog,
             account=account,
+            at=venue(command.place),
             side=command.side,
-            venue=command.venue,
             symbol=command.symbol,
             order_type=kind,
             quantity=command.quantity,
@@ -87,30 +101,46 @@ def _place(command: Place, order_types: OrderTypes) -> Plan | Refusal:
 
 
 def _cancel(
-    command: Cancel, place: Place, leg: Leg, remaining: int, kind: kis.OrderType
+    command: Cancel, place: Place, leg: Leg, remaining: int, order_types: OrderTypes
 ) -> Plan | Refusal:
+    at, kind = venue(place.place), _kind(order_types, place, leg.order_type)
+    if kind is None:
+        return Refusal("invalid_payload", f"order_type: {place.venue} has no {leg.order_type!r}")
     part = command.quantity
     if part is not None and part >= remaining:
         part = None
+    if part is not None and not at.parts:
+        return Refusal("invalid_payload", f"quantity: {place.venue} cancels whole orders only")
     return Plan(
-        Request("cancel", place.symbol, part or remaining, leg.price),
+        Request("cancel", place.symbol, part or remaining, leg.price, side=place.side),
         lambda catalog, account: kis.change(
             catalog,
             kind="cancel",
             account=account,
-            venue=place.venue,
+            at=at,
+            symbol=place.symbol,
             org_no=leg.org_no,
             order_no=leg.order_no,
             order_type=kind,
-            quantity=part,
+            quantity=part or remaining,
+            whole=part is None,
             price=None,
         ),
     )
 
 
 def _modify(
-    command: Modify, place: Place, leg: Leg, remaining: int, order_types: OrderTypes
+    command: Modify,
+    place: Place,
+    leg: Leg,
+    remaining: int,
+    order_types: OrderTypes,
+    rates: Mapping[str, Decimal],
 ) -> Plan | Refusal:
+    at = venue(place.place)
+    if not at.modifies:
+        text = f"{place.venue}: KIS has no modification there; cancel the order and place another"
+        return Refusal("invalid_payload", text)
     name = command.order_type or leg.order_type
     condition = command.condition_price
     if command.order_type is None and condition is None:
@@ -118,27 +148,42 @@ def _modify(
     try:
         wanted = check_price(
             command.model_copy(update={"condition_price": condition}),
-            place.venue,
+            place.place,
+            place.side,
             name,
             order_types,
         )
     except CommandError as error:
         return Refusal(error.code, str(error))
-    kind = order_types[place.venue][name]
-    already = (leg.price or Decimal(0)) * remaining
+    if place.market == "overseas_stock" and name != leg.order_type:
+        return Refusal("invalid_payload", "order_type: overseas only the price can be modified")
+    kind = order_types[place.place][name]
+    unit = won_per_point(place.place, place.symbol, rates)
+    already = (leg.price or Decimal(0)) * remaining * (unit or Decimal(0))
     return Plan(
-        Request("modify", place.symbol, remaining, wanted.price, already),
+        Request(
+            *("modify", place.symbol, remaining, wanted.price, already),
+            side=place.side,
+            unit=unit,
+        ),
         lambda catalog, account: kis.change(
             catalog,
             kind="modify",
             account=account,
-            venue=place.venue,
+            at=at,
+            symbol=place.symbol,
             org_no=leg.org_no,
             order_no=leg.order_no,
             order_type=kind,
-            quantity=None,
+            quantity=remaining,
+            whole=True,
             price=wanted.price,
             condition_price=wanted.condition_price,
         ),
         Leg("", "", wanted.price, name, wanted.condition_price),
     )
+
+
+def _kind(order_types: OrderTypes, place: Place, name: str) -> OrderType | None:
+    known = order_types.get(place.place, {})
+    return known.get(name) or known.get(place.order_type)

@@ -1,31 +1,52 @@
 """What an order must pass before the journal says that it is being sent; pure.
 
-Fails closed: a limit that needs a price refuses while none is known. Cancellations pass the locks
-(who may trade where) and no limit, also while trading is halted.
+Fails closed: a rule that needs to know something refuses while it is not known. Cancellations pass
+the locks (who may trade where) and no limit, also while trading is halted.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-__all__ = ["Context", "Ledger", "Limits", "Refusal", "Request", "Scope", "added", "check"]
+__all__ = [
+    "Context",
+    "Ledger",
+    "Limits",
+    "Reference",
+    "Refusal",
+    "Request",
+    "Scope",
+    "added",
+    "check",
+    "needs_reference",
+]
 
 _MINUTE = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """None does not limit."""
+    """None does not limit; money is in won."""
 
     quantity: int | None = None
     notional: Decimal | None = None
     daily_notional: Decimal | None = None
+    open_orders: int | None = None
     per_minute: int | None = None
     price_band: Decimal | None = None
     """Largest distance from the last price, as a fraction of it."""
+    price_limits: bool = False
+    """Hold prices against the highest and the lowest of the day."""
+    tick_size: bool = False
+    check_funds: bool = False
+    """Ask KIS for buying power or sellable quantity before each order."""
+    symbols: tuple[str, ...] | None = None
+    """The only ones that may be traded."""
+    denied_symbols: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +71,29 @@ class Request:
     price: Decimal | None = None
     """None: a market type."""
     already: Decimal = Decimal(0)
+    side: str = ""
+    unit: Decimal | None = Decimal(1)
+    """What one, at a price of 1, is worth in won; None: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What is known of a symbol today."""
+
+    last: Decimal | None = None
+    """The last trade's price."""
+    lower: Decimal | None = None
+    upper: Decimal | None = None
+    """Between these two every price of the day is."""
+    tick: Decimal | None = None
+    """Steps between prices, at the price of the request."""
+
+    @property
+    def worst(self) -> Decimal | None:
+        """The most that something can cost; 30 % above the last price where no limit is known."""
+        if self.upper is not None:
+            return self.upper
+        return None if self.last is None else self.last * Decimal("1.3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +107,30 @@ class Scope:
     """Notional sent today."""
     minute: int = 0
     """Orders sent in the last 60 seconds."""
+    working: int = 0
+    """Orders that are or may be open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """What is known when the order is about to be sent."""
 
-    account_known: bool
-    permitted: bool
-    orders_allowed: bool
+    account_known: bool = True
+    permitted: bool = True
+    orders_allowed: bool = True
     """False in the real environment without ``orders.allow_real``."""
-    halted: bool
-    reference_price: Decimal | None
-    """The last trade's."""
+    halt: Literal["", "halted", "reduce_only"] = ""
+    halted_by: str = ""
+    """For people: ``account main is halted``."""
+    reducible: int | None = None
+    """How much of it only makes a position smaller; None: not known."""
+    fenced: str = ""
+    """The order of unknown outcome that fences the symbol."""
+    closed: str = ""
+    """Why the market is closed; blank while it is open."""
+    reference: Reference = Reference()
+    orderable: int | None = None
+    """What funds or holdings suffice for; None: not known, or not asked."""
     scopes: tuple[Scope, ...] = ()
 
 
@@ -101,74 +156,134 @@ class Ledger:
         if day == self._day:
             self._notional -= notional
 
-    def scope(self, name: str, limits: Limits, at: int, day: object) -> Scope:
+    def scope(self, name: str, limits: Limits, at: int, day: object, working: int = 0) -> Scope:
         self._roll(day)
         while self._times and self._times[0] <= at - _MINUTE:
             self._times.popleft()
-        return Scope(name, limits, self._notional, len(self._times))
+        return Scope(name, limits, self._notional, len(self._times), working)
 
     def _roll(self, day: object) -> None:
         if day != self._day:
             self._day, self._notional = day, Decimal(0)
 
 
-def added(request: Request, reference_price: Decimal | None) -> Decimal:
+def needs_reference(request: Request, limits: Limits) -> bool:
+    """Tell whether a limit can only be checked with what is known of the symbol."""
+    money = limits.notional is not None or limits.daily_notional is not None
+    if request.price is None:
+        return money
+    return limits.price_band is not None or limits.price_limits or limits.tick_size
+
+
+def added(request: Request, reference: Reference) -> Decimal:
     """Return what the request adds to the day's notional, as far as its price is known."""
-    worth = _worth(request, reference_price)
+    worth = _worth(request, reference)
     return Decimal(0) if worth is None else max(Decimal(0), worth - request.already)
 
 
 def check(request: Request, context: Context) -> Refusal | None:
     """Return why the order must not go out, or None."""
+    return next(_refusals(request, context), None)
+
+
+def _refusals(request: Request, context: Context) -> Iterator[Refusal]:
     if not context.account_known:
-        return Refusal("unknown_account", "the configuration has no such account")
+        yield Refusal("unknown_account", "the configuration has no such account")
     if not context.permitted:
-        return Refusal("not_permitted", "this client may not trade this account")
+        yield Refusal("not_permitted", "this client may not trade this account")
     if not context.orders_allowed:
-        return Refusal("real_orders_disabled", "set orders.allow_real = true to trade for real")
+        yield Refusal("real_orders_disabled", "set orders.allow_real = true to trade for real")
     if request.verb == "cancel":
-        return None
-    if context.halted:
-        return Refusal("halted", "trading is halted; cancellations pass")
+        return
+    if context.halt == "halted":
+        yield Refusal("halted", f"{context.halted_by}; cancellations pass")
+    if context.halt == "reduce_only" and not _reduces(request, context):
+        yield Refusal("halted", f"{context.halted_by}: {request.quantity} would not only reduce")
+    if context.fenced:
+        text = f"what became of {context.fenced} on {request.symbol} is not known yet"
+        yield Refusal("symbol_fenced", text)
+    if context.closed:
+        yield Refusal("market_closed", context.closed)
     for scope in context.scopes:
-        refusal = _limit(request, scope, context.reference_price)
-        if refusal is not None:
-            return refusal
-    return None
+        yield from _limit(request, scope, context.reference)
+        if scope.limits.check_funds:
+            yield from _funds(request, scope, context.orderable)
 
 
-def _limit(request: Request, scope: Scope, reference: Decimal | None) -> Refusal | None:
-    limits = scope.limits
+def _reduces(request: Request, context: Context) -> bool:
+    return context.reducible is not None and request.quantity <= context.reducible
+
+
+def _limit(request: Request, scope: Scope, reference: Reference) -> Iterator[Refusal]:
+    limits, name, symbol = scope.limits, scope.name, request.symbol
+    if limits.symbols is not None and symbol not in limits.symbols:
+        yield Refusal("risk_symbol", f"{name}: {symbol} is not in symbols")
+    if symbol in limits.denied_symbols:
+        yield Refusal("risk_symbol", f"{name}: {symbol} is in denied_symbols")
     if limits.per_minute is not None and scope.minute >= limits.per_minute:
-        return Refusal("risk_rate", f"{scope.name}: {limits.per_minute} orders a minute are sent")
+        yield Refusal("risk_rate", f"{name}: {limits.per_minute} orders a minute are sent")
+    places = request.verb == "place"
+    if limits.open_orders is not None and places and scope.working >= limits.open_orders:
+        yield Refusal("risk_open_orders", f"{name}: {scope.working} orders are open")
     if limits.quantity is not None and request.quantity > limits.quantity:
-        return Refusal(
-            "risk_quantity", f"{scope.name}: {request.quantity} is above {limits.quantity}"
-        )
-    if limits.notional is not None or limits.daily_notional is not None:
-        worth = _worth(request, reference)
-        for reason, limit, used in (
-            ("risk_notional", limits.notional, Decimal(0)),
-            ("risk_daily", limits.daily_notional, scope.day - request.already),
-        ):
-            if limit is None:
-                continue
-            if worth is None:
-                text = f"{scope.name}: no reference price for {request.symbol} yet"
-                return Refusal(reason, text)
-            if used + worth > limit:
-                return Refusal(reason, f"{scope.name}: {used + worth:f} is above {limit:f}")
-    if limits.price_band is not None and request.price is not None:
-        if reference is None:
-            text = f"{scope.name}: no reference price for {request.symbol} yet"
-            return Refusal("risk_price_band", text)
-        if abs(request.price - reference) > limits.price_band * reference:
-            text = f"{scope.name}: {request.price:f} is further than {limits.price_band:%}"
-            return Refusal("risk_price_band", f"{text} from {reference:f}")
-    return None
+        yield Refusal("risk_quantity", f"{name}: {request.quantity} is above {limits.quantity}")
+    yield from _money(request, scope, reference)
+    if request.price is not None:
+        yield from _price(request, request.price, scope, reference)
 
 
-def _worth(request: Request, reference: Decimal | None) -> Decimal | None:
-    """Return None for a market type without any known price."""
-    price = request.price if request.price is not None else reference
-    return None if price is None else price * request.quantity
+def _money(request: Request, scope: Scope, reference: Reference) -> Iterator[Refusal]:
+    worth = _worth(request, reference)
+    for reason, limit, used in (
+        ("risk_notional", scope.limits.notional, Decimal(0)),
+        ("risk_daily", scope.limits.daily_notional, scope.day - request.already),
+    ):
+        if limit is None:
+            continue
+        if request.unit is None:
+            text = f"what {request.symbol} is worth in won is not known: see orders.rates"
+            yield Refusal(reason, f"{scope.name}: {text}")
+        elif worth is None:
+            yield Refusal(reason, f"{scope.name}: no reference price for {request.symbol} yet")
+        elif used + worth > limit:
+            yield Refusal(reason, f"{scope.name}: {used + worth:f} is above {limit:f}")
+
+
+def _price(
+    request: Request, price: Decimal, scope: Scope, reference: Reference
+) -> Iterator[Refusal]:
+    limits, symbol = scope.limits, request.symbol
+    band, last = limits.price_band, reference.last
+    if band is not None and last is None:
+        text = f"{scope.name}: no reference price for {symbol} yet"
+        yield Refusal("risk_price_band", text)
+    elif band is not None and last is not None and abs(price - last) > band * last:
+        text = f"{scope.name}: {price:f} is further than {band:%} from {last:f}"
+        yield Refusal("risk_price_band", text)
+    lower, upper = reference.lower, reference.upper
+    if limits.price_limits and (lower is None or upper is None):
+        text = f"{scope.name}: the day's price limits of {symbol} are not known"
+        yield Refusal("risk_price_band", text)
+    elif limits.price_limits and not (lower or price) <= price <= (upper or price):
+        text = f"{scope.name}: {price:f} is outside of {lower:f} to {upper:f}"
+        yield Refusal("risk_price_band", text)
+    if limits.tick_size and reference.tick is None:
+        yield Refusal("risk_tick", f"{scope.name}: the tick of {symbol} is not known")
+    elif limits.tick_size and reference.tick is not None and price % reference.tick:
+        yield Refusal("risk_tick", f"{scope.name}: {price:f} is no multiple of {reference.tick:f}")
+
+
+def _funds(request: Request, scope: Scope, orderable: int | None) -> Iterator[Refusal]:
+    if orderable is None:
+        text = f"{scope.name}: KIS did not say what {request.symbol} can be ordered"
+        yield Refusal("risk_funds", text)
+    elif request.quantity > orderable:
+        yield Refusal("risk_funds", f"{scope.name}: {request.quantity} is above {orderable}")
+
+
+def _worth(request: Request, reference: Reference) -> Decimal | None:
+    """Return the most it can be worth in won; None: not known."""
+    price = request.price if request.price is not None else reference.worst
+    if price is None or request.unit is None:
+        return None
+    return price * request.quantity * request.unit

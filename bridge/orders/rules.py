@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Protocol
 
 from pydantic import SecretStr
@@ -29,6 +30,17 @@ class Rest(Protocol):
         deadline: float | None = None,
     ) -> Reply: ...
 
+    def pages(
+        self,
+        api: str,
+        params: Mapping[str, str],
+        *,
+        variant: str = "",
+        priority: Priority = Priority.QUERY,
+        deadline: float | None = None,
+        limit: int = 20,
+    ) -> AsyncIterator[Reply]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -38,13 +50,21 @@ class Account:
     """As in ``12345678-01``."""
     rest: Rest
 
+    def markets(self, traded: Sequence[str]) -> tuple[str, ...]:
+        """Return where it trades; ``traded`` is where stock accounts do.
+
+        KIS has futures and options in accounts of their own, of product 03.
+        """
+        product = self.number.get_secret_value().rpartition("-")[2]
+        return ("domestic_derivative",) if product == "03" else tuple(traded)
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the configuration says about orders."""
 
     paper: bool
-    """The paper servers take orders for KRX only."""
+    """The paper servers take orders for some markets only."""
     orders_allowed: bool = True
     """False in the real environment without ``orders.allow_real``."""
     limits: Limits = field(default_factory=Limits)
@@ -53,6 +73,12 @@ class Rules:
     """For a client on each account."""
     permits: Callable[[str, str], bool] = lambda client, account: True
     """``(client, account)``: may this client trade that account?"""
+    markets: Sequence[str] = ("domestic_stock",)
+    """Where stock accounts trade."""
+    market_hours: bool = False
+    """Refuse what comes while the market is closed."""
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
+    """Won for one unit of a currency, to hold foreign orders against limits in won."""
     response_prefixes: Sequence[str] = ()
     """Where MQTT 5 response topics may lie, besides the base topic and the client's own name."""
     waiting: int = 100
@@ -61,3 +87,11 @@ class Rules:
     """Before something that certainly had no effect is tried again."""
     grace_s: float = 8.0
     """What commands in flight get when the bridge stops."""
+    proof_s: float = 30.0
+    """After a lost answer, how long the command may still reach the exchange."""
+    reconcile_s: float = 60.0
+    """Between two comparisons with the exchange's own list, when nothing else asks for one."""
+    unknown_s: float = 1.0
+    """The same while something has no answer."""
+    settle_s: float = 0.5
+    """Between a fill and the question what the account holds now."""

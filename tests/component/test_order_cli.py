@@ -20,7 +20,7 @@ from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Account, Gateway, Rules
 from bridge.orders.journal import Journal
 from tests.brokers import Mosquitto
-from tests.component.test_gateway import NUMBER, Kis
+from tests.component.trading import NUMBER, Kis
 
 
 @dataclass

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bridge.catalog.compile import load
 from bridge.catalog.model import Catalog
 from bridge.errors import DecodeError, WorkbookError
+from bridge.kis.markets import OrderTypes, order_types, venue
 from bridge.kis.orders import (
     Accepted,
     Call,
@@ -19,25 +20,24 @@ from bridge.kis.orders import (
     Unreadable,
     change,
     notice,
-    order_types,
     outcome,
     place,
-    venues,
 )
 from bridge.kis.replies import Reply
 
 CATALOG = load()
-TYPES = order_types(CATALOG)
+TYPES: OrderTypes = order_types(CATALOG, paper=False)
 ACCOUNT = "12345678-01"
+STOCK = "domestic_stock"
 
 
 def buy(catalog: Catalog = CATALOG, **fields: Any) -> Call:
     values: dict[str, Any] = {
         "account": ACCOUNT,
         "side": "buy",
-        "venue": "krx",
+        "at": venue((STOCK, "krx")),
         "symbol": "005930",
-        "order_type": TYPES["krx"]["limit"],
+        "order_type": TYPES[STOCK, "krx"]["limit"],
         "quantity": 10,
         "price": Decimal(71900),
         "condition_price": None,
@@ -61,23 +61,27 @@ def test_a_new_order_on_the_wire() -> None:
 
 
 def test_market_stop_and_venues_on_the_wire() -> None:
-    market = buy(order_type=TYPES["sor"]["market"], price=None, venue="sor", side="sell")
+    sor, nxt = venue((STOCK, "sor")), venue((STOCK, "nxt"))
+    market = buy(order_type=TYPES[STOCK, "sor"]["market"], price=None, at=sor, side="sell")
     assert market.variant == "sell"
     assert (market.params["ORD_DVSN"], market.params["ORD_UNPR"]) == ("01", "0")
     assert market.params["EXCG_ID_DVSN_CD"] == "SOR"
-    stop = buy(order_type=TYPES["nxt"]["stop_limit"], condition_price=Decimal(70000), venue="nxt")
+    kind = TYPES[STOCK, "nxt"]["stop_limit"]
+    stop = buy(order_type=kind, condition_price=Decimal(70000), at=nxt)
     assert (stop.params["ORD_DVSN"], stop.params["CNDT_PRIC"]) == ("22", "70000")
 
 
 def test_changes_on_the_wire() -> None:
     fields: dict[str, Any] = {
         "account": ACCOUNT,
-        "venue": "krx",
+        "at": venue((STOCK, "krx")),
+        "symbol": "005930",
         "org_no": "91254",
         "order_no": "0000063291",
-        "order_type": TYPES["krx"]["limit"],
+        "order_type": TYPES[STOCK, "krx"]["limit"],
     }
-    modify = change(CATALOG, kind="modify", quantity=None, price=Decimal(72000), **fields)
+    whole: dict[str, Any] = {"quantity": 10, "whole": True}
+    modify = change(CATALOG, kind="modify", price=Decimal(72000), **whole, **fields)
     assert modify.api == "domestic_stock/order_rvsecncl"
     assert modify.params == {
         "CANO": "12345678",
@@ -91,36 +95,137 @@ def test_changes_on_the_wire() -> None:
         "QTY_ALL_ORD_YN": "Y",
         "EXCG_ID_DVSN_CD": "KRX",
     }
-    cancel = change(CATALOG, kind="cancel", quantity=3, price=None, **fields)
+    cancel = change(CATALOG, kind="cancel", quantity=3, whole=False, price=None, **fields)
     assert cancel.params["RVSE_CNCL_DVSN_CD"] == "02"
     assert (cancel.params["ORD_QTY"], cancel.params["QTY_ALL_ORD_YN"]) == ("3", "N")
     assert cancel.params["ORD_UNPR"] == "0"
     stop = change(
         CATALOG,
         kind="modify",
-        quantity=None,
         price=Decimal(1),
         condition_price=Decimal(2),
+        **whole,
         **fields,
     )
     assert stop.params["CNDT_PRIC"] == "2"
 
 
 def test_order_types_come_from_the_workbook() -> None:
-    assert TYPES["krx"]["limit"].priced
-    assert not TYPES["krx"]["market"].priced
-    assert TYPES["krx"]["stop_limit"].conditional
-    assert "market" not in TYPES["nxt"]
-    assert not {name for name, kind in TYPES["sor"].items() if kind.conditional}
-    for types in TYPES.values():
-        for name, kind in types.items():
+    assert TYPES[STOCK, "krx"]["limit"].priced
+    assert not TYPES[STOCK, "krx"]["market"].priced
+    assert TYPES[STOCK, "krx"]["stop_limit"].conditional
+    assert "market" not in TYPES[STOCK, "nxt"]
+    assert not {name for name, kind in TYPES[STOCK, "sor"].items() if kind.conditional}
+    for (market, _), types in TYPES.items():
+        for name, kind in types.items() if market == STOCK else ():
             wanted = "limit" in name and name not in ("best_limit", "top_priority_limit")
             assert kind.priced is (wanted or name == "after_hours_single_price"), name
 
 
-def test_paper_knows_one_venue() -> None:
-    assert venues(paper=True) == ("krx",)
-    assert venues(paper=False) == ("krx", "nxt", "sor")
+def test_paper_knows_fewer_places_and_types() -> None:
+    paper = order_types(CATALOG, paper=True)
+    assert [where for market, where in paper if market == STOCK] == ["krx"]
+    assert [where for market, where in TYPES if market == STOCK] == ["krx", "nxt", "sor"]
+    assert ("domestic_derivative", "krx_night") in TYPES.keys() - paper.keys()
+    assert set(paper["overseas_stock", "nas"]) == {"limit"}
+    assert set(TYPES["overseas_stock", "nas"]) == {"limit", "loo", "loc", "moo", "moc"}
+    assert set(TYPES["overseas_stock", "hks"]) == {"limit", "odd_lot_limit"}
+    assert TYPES["overseas_stock", "nas"]["moc"].sides == {"sell"}
+    assert not TYPES["overseas_stock", "nas"]["moc"].priced
+
+
+def test_every_order_that_is_offered_can_be_written() -> None:
+    """Each place, type and side, in both environments: the workbook has what it takes."""
+    for paper in (True, False):
+        for where, types in order_types(CATALOG, paper=paper).items():
+            at = venue(where)
+            for kind in types.values():
+                for side in kind.sides:
+                    price = Decimal("10.5") if kind.priced else None
+                    call = buy(at=at, order_type=kind, side=side, price=price, symbol="A01603")
+                    cancel = change(
+                        CATALOG,
+                        kind="cancel",
+                        account=ACCOUNT,
+                        at=at,
+                        symbol="A01603",
+                        org_no="1",
+                        order_no="7",
+                        order_type=kind,
+                        quantity=1,
+                        whole=True,
+                        price=None,
+                    )
+                    for one in (call, cancel):
+                        ids = {ids.variant: ids for ids in CATALOG.apis[one.api].tr_ids}
+                        tr_id = ids[one.variant]
+                        assert tr_id.paper if paper else tr_id.real, (where, kind.name)
+                        assert one.params["CANO"] == "12345678"
+                        assert one.market == where[0]
+
+
+def test_overseas_orders_on_the_wire() -> None:
+    at = venue(("overseas_stock", "nas"))
+    limit = TYPES["overseas_stock", "nas"]["limit"]
+    call = buy(at=at, symbol="AAPL", order_type=limit, price=Decimal("145.5"))
+    assert (call.api, call.variant) == ("overseas_stock/order", "us_buy")
+    assert {name: call.params[name] for name in ("OVRS_EXCG_CD", "PDNO", "OVRS_ORD_UNPR")} == {
+        "OVRS_EXCG_CD": "NASD",
+        "PDNO": "AAPL",
+        "OVRS_ORD_UNPR": "145.5",
+    }
+    assert (call.params["ORD_SVR_DVSN_CD"], call.params["ORD_DVSN"]) == ("0", "00")
+    assert "SLL_TYPE" not in call.params
+    sale = buy(at=venue(("overseas_stock", "hks")), symbol="00700", side="sell", order_type=limit)
+    assert (sale.variant, sale.params["SLL_TYPE"]) == ("hongkong_sell", "00")
+    fields: dict[str, Any] = {
+        "account": ACCOUNT,
+        "symbol": "AAPL",
+        "org_no": "1",
+        "order_no": "30135009",
+        "order_type": limit,
+        "quantity": 7,
+        "whole": True,
+    }
+    modify = change(CATALOG, kind="modify", at=at, price=Decimal("146.1"), **fields)
+    assert (modify.variant, modify.params["RVSE_CNCL_DVSN_CD"]) == ("us", "01")
+    assert (modify.params["ORD_QTY"], modify.params["OVRS_ORD_UNPR"]) == ("7", "146.1")
+    shanghai = venue(("overseas_stock", "shs"))
+    cancel = change(CATALOG, kind="cancel", at=shanghai, price=None, **fields)
+    assert (cancel.variant, cancel.params["OVRS_ORD_UNPR"]) == ("shanghai_cancel_only", "0")
+
+
+def test_derivative_orders_on_the_wire() -> None:
+    where = ("domestic_derivative", "krx")
+    call = buy(
+        at=venue(where),
+        symbol="A01603",
+        order_type=TYPES[where]["limit_ioc"],
+        price=Decimal("460.05"),
+        side="sell",
+    )
+    assert (call.api, call.variant) == ("domestic_futureoption/order", "day")
+    assert (call.params["NMPR_TYPE_CD"], call.params["KRX_NMPR_CNDT_CD"]) == ("01", "3")
+    assert (call.params["ORD_DVSN_CD"], call.params["UNIT_PRICE"]) == ("10", "460.05")
+    assert (call.params["SLL_BUY_DVSN_CD"], call.params["ORD_PRCS_DVSN_CD"]) == ("01", "02")
+    best = buy(at=venue(where), symbol="A01603", order_type=TYPES[where]["best_fok"], price=None)
+    assert (best.params["NMPR_TYPE_CD"], best.params["KRX_NMPR_CNDT_CD"]) == ("04", "4")
+    night = change(
+        CATALOG,
+        kind="cancel",
+        account=ACCOUNT,
+        at=venue(("domestic_derivative", "krx_night")),
+        symbol="C01603955",
+        org_no="",
+        order_no="7",
+        order_type=TYPES[where]["market"],
+        quantity=2,
+        whole=True,
+        price=None,
+    )
+    assert (night.variant, night.params["FUOP_ITEM_DVSN_CD"]) == ("night", "03")
+    assert (night.params["ORD_DVSN_CD"], night.params["RMN_QTY_YN"]) == ("01", "Y")
+    assert night.params["ORD_QTY"] == "2"
 
 
 def test_a_workbook_without_what_is_needed_is_named() -> None:
@@ -131,7 +236,7 @@ def test_a_workbook_without_what_is_needed_is_named() -> None:
     with pytest.raises(WorkbookError, match="order_cash"):
         buy(replace(CATALOG, apis={}))
     with pytest.raises(WorkbookError, match="'order_type_krx'"):
-        order_types(replace(CATALOG, codes={}))
+        order_types(replace(CATALOG, codes={}), paper=True)
     with pytest.raises(WorkbookError, match="has no 'limit'"):
         buy(replace(CATALOG, codes={}))
 
@@ -218,6 +323,19 @@ def test_both_layouts_of_the_recorded_notices_read_the_same() -> None:
     )
     values = {f.path: v for f, v in zip(old.fields, body.split("^"), strict=True)}
     assert (notice(values).kind, notice(values).price) == ("fill", Decimal(3190))
+
+
+def test_prices_of_other_markets_have_implied_decimals() -> None:
+    overseas = RAW | {"price": "001480100", "overseas_class": "6"}
+    assert notice(overseas, "overseas_stock").price == Decimal("148.01")
+    assert notice(overseas | {"overseas_class": "D"}, "overseas_stock").price == Decimal(148010)
+    assert notice(overseas | {"overseas_class": "F"}, "overseas_stock").price == Decimal(1480100)
+    assert notice(RAW | {"price": "007840000"}, "domestic_derivative").price == Decimal(78400)
+    for tr_id in ("H0GSCNI0", "H0IFCNI0"):
+        channel = CATALOG.channel(tr_id)
+        assert channel is not None
+        for layout in channel.layouts:
+            assert {field.path for field in layout.fields} >= RAW.keys()
 
 
 def test_a_broken_notice_names_the_path_only() -> None:

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import RequestError
-from bridge.kis.orders import OrderType
+from bridge.kis.markets import OrderType, OrderTypes
 from bridge.orders.command import MAX_PAYLOAD, Cancel, CommandError, Modify, Place, parse
 
-TYPES = {
-    "krx": {
+TYPES: OrderTypes = {
+    ("domestic_stock", "krx"): {
         "limit": OrderType("limit", "00", True, False),
         "market": OrderType("market", "01", False, False),
         "stop_limit": OrderType("stop_limit", "22", True, True),
@@ -79,8 +79,9 @@ def test_the_journals_text_reads_back() -> None:
     [
         ({"client_order_id": "a/b"}, "client_order_id"),
         ({"client_order_id": "x" * 65}, "client_order_id"),
-        ({"market": "overseas_stock"}, "'domestic_stock'"),
-        ({"venue": "nas"}, "'krx', 'nxt' or 'sor'"),
+        ({"market": "overseas_stock"}, "overseas_stock krx takes no orders here"),
+        ({"venue": "nas"}, "one of krx"),
+        ({"symbol": "AAPL"}, "of domestic_stock they are"),
         ({"venue": "nxt"}, "one of krx"),
         ({"symbol": "5930"}, "symbol"),
         ({"side": "hold"}, "'buy' or 'sell'"),

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from bridge.errors import JournalError
-from bridge.orders.journal import Identity, Journal, Line, NewRecord, read
+from bridge.orders.journal import Control, Identity, Journal, Line, NewRecord, read
 from bridge.orders.lifecycle import Event, State, Step
 
 NEW = NewRecord(Identity("main", "alice", "a-1", ""), "place", "d" * 64, "{}", 100, 200)
@@ -131,7 +131,7 @@ async def test_another_schema_is_refused(journal: Journal, url: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE schema_version SET version = 9"))
     engine.dispose()
-    with pytest.raises(JournalError, match="has schema 9, this bridge reads 1"):
+    with pytest.raises(JournalError, match="has schema 9, this bridge reads 2"):
         await Journal(url).open()
 
 
@@ -159,3 +159,41 @@ async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
         read(f"sqlite:///{file}")
     with pytest.raises(JournalError, match="there is no journal"):
         read(f"sqlite:///{tmp_path}/other.db")
+
+
+async def test_a_journal_of_the_first_schema_is_brought_up_to_date(url: str) -> None:
+    journal = Journal(url)
+    await journal.open()
+    await journal.admit(NEW)
+    await journal.close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE controls"))
+        connection.execute(text("UPDATE schema_version SET version = 1"))
+    engine.dispose()
+    later = Journal(url)
+    await later.open()
+    await later.control(Control(1, "main", "", "halted", "test"))
+    assert (await later.controls())[0].mode == "halted"
+    assert not (await later.admit(NEW))[1]
+    await later.close()
+    await Journal(url).open()
+
+
+async def test_what_a_command_consists_of_is_written_with_it_or_not_at_all(
+    journal: Journal,
+) -> None:
+    (parent, _) = await journal.admit(NEW)
+    children = [
+        replace(NEW, identity=NEW.identity._replace(client_order_id=name, command_id="all:1"))
+        for name in ("b", "c")
+    ]
+    line = Line(parent.id, 1, SUBMIT, State.SUBMITTING)
+    written = await journal.expand(line, children)
+    assert [record.identity.client_order_id for record in written] == ["b", "c"]
+    assert await journal.expand(line, children) == written
+    found = await journal.find(NEW.identity)
+    assert found is not None
+    assert found.steps == (SUBMIT,)
+    with pytest.raises(JournalError):
+        await journal.expand(Line(99, 1, SUBMIT, State.SUBMITTING), children[:1])

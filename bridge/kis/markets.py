@@ -1,0 +1,262 @@
+"""Where orders can go and what each place takes; pure.
+
+The workbook has the codes; which of them fit together is in no table of KIS's but in its texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeAlias
+
+from bridge.catalog.model import Catalog
+from bridge.errors import WorkbookError
+
+__all__ = [
+    "OrderType",
+    "OrderTypes",
+    "Place",
+    "Venue",
+    "grid",
+    "order_types",
+    "venue",
+    "won_per_point",
+]
+
+Place: TypeAlias = tuple[str, str]
+"""Market and venue, as in the topics."""
+
+_BOTH = frozenset({"buy", "sell"})
+
+
+@dataclass(frozen=True, slots=True)
+class OrderType:
+    """An order division of a venue."""
+
+    name: str
+    code: str
+    priced: bool
+    conditional: bool
+    """Takes a second price, at which it becomes active."""
+    sides: frozenset[str] = _BOTH
+
+
+OrderTypes: TypeAlias = Mapping[Place, Mapping[str, OrderType]]
+"""By market and venue, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A place that takes orders."""
+
+    market: str
+    venue: str
+    exchange: str
+    """Name in the workbook's list of exchanges; blank where KIS wants none."""
+    variant: str = ""
+    """Of the REST calls, where they differ by country or session."""
+    currency: str = "KRW"
+    decimals: int = 0
+    """Most decimals that a price has."""
+    notice_decimals: int = 0
+    """Implied decimals of a price in an execution notice."""
+    paper: bool = True
+    modifies: bool = True
+    parts: bool = True
+    """A part of an order can be cancelled."""
+
+
+def _us(venue: str, exchange: str) -> Venue:
+    return Venue("overseas_stock", venue, exchange, "us", "USD", 4, 4)
+
+
+def _asia(venue: str, exchange: str, country: str, currency: str, decimals: int) -> Venue:
+    # KIS has no modification for China and Vietnam.
+    modifies = currency in ("HKD", "JPY")
+    return Venue(
+        *("overseas_stock", venue, exchange, country, currency, decimals, decimals),
+        modifies=modifies,
+    )
+
+
+_VENUES = (
+    Venue("domestic_stock", "krx", "krx"),
+    Venue("domestic_stock", "nxt", "nxt", paper=False),
+    Venue("domestic_stock", "sor", "sor", paper=False),
+    _us("nas", "nasdaq"),
+    _us("nys", "new_york"),
+    _us("ams", "amex"),
+    _asia("hks", "hongkong", "hongkong", "HKD", 3),
+    _asia("tse", "japan", "japan", "JPY", 1),
+    _asia("shs", "shanghai", "shanghai", "CNY", 3),
+    _asia("szs", "shenzhen", "shenzhen", "CNY", 3),
+    _asia("hnx", "hanoi", "vietnam", "VND", 0),
+    _asia("hsx", "ho_chi_minh", "vietnam", "VND", 0),
+    Venue("domestic_derivative", "krx", "", "day", "KRW", 2, 2),
+    Venue("domestic_derivative", "krx_night", "", "night", "KRW", 2, 2, paper=False, parts=False),
+)
+_BY_PLACE = {(one.market, one.venue): one for one in _VENUES}
+
+# KIS refuses a price with the other types, and has no table that says so.
+_PRICED = frozenset({"00", "02", "07", "11", "12", "22", "27", "41", "42", "43"})
+_CONDITIONAL = frozenset({"22"})
+_SELL = frozenset({"sell"})
+_OVERSEAS: Mapping[str, tuple[str, frozenset[str]]] = {
+    "limit": ("", _BOTH),
+    "loo": ("us", _BOTH),
+    "loc": ("us", _BOTH),
+    "moo": ("us", _SELL),
+    "moc": ("us", _SELL),
+    "odd_lot_limit": ("hongkong", _SELL),
+}
+"""Order types overseas: the only country that has it, and the sides. The two that split an order
+over time need more than a command says."""
+_UNPRICED_OVERSEAS = frozenset({"moo", "moc"})
+
+
+def venue(place: Place) -> Venue:
+    """Return what is known of a place that takes orders; `KeyError` for any other."""
+    return _BY_PLACE[place]
+
+
+def order_types(catalog: Catalog, *, paper: bool) -> OrderTypes:
+    """Return the order types of every place of this environment, by their workbook names."""
+    types: dict[Place, Mapping[str, OrderType]] = {}
+    for one in _VENUES:
+        if one.paper or not paper:
+            read = _READERS[one.market]
+            types[one.market, one.venue] = {kind.name: kind for kind in read(catalog, one, paper)}
+    return types
+
+
+def _domestic(catalog: Catalog, one: Venue, paper: bool) -> list[OrderType]:
+    return [
+        OrderType(name, code, code in _PRICED, code in _CONDITIONAL)
+        for name, code in _codes(catalog, f"order_type_{one.venue}").items()
+    ]
+
+
+def _overseas(catalog: Catalog, one: Venue, paper: bool) -> list[OrderType]:
+    codes = _codes(catalog, "overseas_stock_order_order_type")
+    return [
+        OrderType(name, codes[name], name not in _UNPRICED_OVERSEAS, conditional=False, sides=sides)
+        for name, (country, sides) in _OVERSEAS.items()
+        if name in codes and (name == "limit" or (country == one.variant and not paper))
+    ]
+
+
+def _derivative(catalog: Catalog, one: Venue, paper: bool) -> list[OrderType]:
+    codes = _codes(catalog, "domestic_futureoption_order_order_type_2")
+    return [
+        OrderType(name, code, _is_limit(name), conditional=False) for name, code in codes.items()
+    ]
+
+
+_READERS = {
+    "domestic_stock": _domestic,
+    "overseas_stock": _overseas,
+    "domestic_derivative": _derivative,
+}
+
+
+def _is_limit(name: str) -> bool:
+    return name.startswith("limit") or name == "conditional_limit"
+
+
+def _codes(catalog: Catalog, name: str) -> dict[str, str]:
+    codes = catalog.codes.get(name)
+    if codes is None:
+        raise WorkbookError(f"codes: there is no list {name!r}")
+    return {code.name: code.code for code in codes}
+
+
+# what prices are made of
+
+_TICKS_KRX = (
+    (2_000, "1"),
+    (5_000, "5"),
+    (20_000, "10"),
+    (50_000, "50"),
+    (200_000, "100"),
+    (500_000, "500"),
+    (None, "1000"),
+)
+"""KRX and NXT stocks since 2023-01-25: below that price, that tick."""
+_TICKS_FUND = ((2_000, "1"), (None, "5"))
+_TICKS_HK = (
+    ("0.25", "0.001"),
+    ("0.50", "0.005"),
+    ("10", "0.01"),
+    ("20", "0.02"),
+    ("100", "0.05"),
+    ("200", "0.1"),
+    ("500", "0.2"),
+    ("1000", "0.5"),
+    ("2000", "1"),
+    ("5000", "2"),
+    (None, "5"),
+)
+_TICKS_HOSE = ((10_000, "10"), (50_000, "50"), (None, "100"))
+_TICKS_OPTION = ((10, "0.01"), (None, "0.05"))
+
+
+def grid(
+    place: Place, symbol: str, price: Decimal, told: tuple[Decimal, Decimal] | None
+) -> Decimal | None:
+    """Return the tick at ``price``, or None where it is not known.
+
+    ``told`` is what KIS says of a domestic stock: its price and the tick there. That tells the
+    grid of funds from the one of stocks; where both agree, the finer one is taken.
+    """
+    market, where = place
+    if market == "domestic_stock":
+        if told is None:
+            return None
+        last, tick = told
+        stock = last >= 5_000 and tick == _step(_TICKS_KRX, last)
+        return _step(_TICKS_KRX if stock else _TICKS_FUND, price)
+    if market == "domestic_derivative":
+        return _derivative_tick(symbol, price)
+    match _BY_PLACE[place].currency, where:
+        case "USD", _:
+            return Decimal("0.01") if price >= 1 else Decimal("0.0001")
+        case "CNY", _:
+            return Decimal("0.01")
+        case "HKD", _:
+            return _step(_TICKS_HK, price)
+        case _, "hsx":
+            return _step(_TICKS_HOSE, price)
+        case _, "hnx":
+            return Decimal(100)
+    return None  # Tokyo: depends on the index that a stock is in
+
+
+def _derivative_tick(symbol: str, price: Decimal) -> Decimal | None:
+    match symbol[:1], symbol[1:3]:
+        case (("1" | "A"), ("01" | "05")):
+            return Decimal("0.05") if symbol[1:3] == "01" else Decimal("0.02")
+        case (("2" | "3" | "B" | "C"), "01"):
+            return _step(_TICKS_OPTION, price)
+    return None
+
+
+def won_per_point(place: Place, symbol: str, rates: Mapping[str, Decimal]) -> Decimal | None:
+    """Return what one of it at a price of 1 is worth in won; None where that is not known.
+
+    ``rates`` are won for one unit of a currency.
+    """
+    if place[0] == "domestic_derivative":
+        if symbol[:1] not in tuple("123ABC"):
+            return None
+        return {"01": Decimal(250_000), "05": Decimal(50_000), "06": Decimal(10_000)}.get(
+            symbol[1:3]
+        )
+    currency = _BY_PLACE[place].currency
+    return Decimal(1) if currency == "KRW" else rates.get(currency)
+
+
+def _step(table: tuple[tuple[object, str], ...], price: Decimal) -> Decimal:
+    return next(
+        Decimal(tick) for below, tick in table if below is None or price < Decimal(str(below))
+    )
