@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
@@ -14,18 +14,23 @@ import bridge
 from bridge.catalog.model import Catalog
 from bridge.config import App, Config, Subscription
 from bridge.config import Limits as ConfiguredLimits
+from bridge.dashboard.orders import OrdersSeen
+from bridge.dashboard.server import Dashboard, Listen, Sources
 from bridge.errors import DecodeError, RequestError
 from bridge.feed.demand import ByChannel, ByTopic, Wish, resolve
 from bridge.feed.lane import KindPolicy, Lane
-from bridge.feed.pool import Pool
+from bridge.feed.memory import Memory
 from bridge.feed.pump import Pump
 from bridge.feed.reports import Reports, notice_ids
+from bridge.feed.upkeep import CONFIGURATION, Upkeep
 from bridge.health import SessionHealth, snapshot
 from bridge.kis.auth import ApprovalKeys, Tokens
 from bridge.kis.decode import notice_values
 from bridge.kis.frames import DataFrame
+from bridge.kis.masters import SymbolStore
 from bridge.kis.rest import RestClient, open_http
-from bridge.kis.session import Notice, Session
+from bridge.kis.session import Event as SessionEvent
+from bridge.kis.session import Notice, Session, Subscribed
 from bridge.kis.stream import Stream
 from bridge.kis.throttle import Throttle
 from bridge.mqtt import payloads
@@ -33,6 +38,7 @@ from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.events import Events
 from bridge.mqtt.lane import LaneWriter
+from bridge.mqtt.lane_messages import MessageWriter
 from bridge.mqtt.message import Will
 from bridge.mqtt.payloads import encode
 from bridge.mqtt.requests import Requests
@@ -40,6 +46,7 @@ from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Account, Gateway, Rules
 from bridge.orders.journal import Journal
 from bridge.orders.risk import Limits
+from bridge.symbols import SymbolRequests
 from bridge.verbs import Verbs
 
 __all__ = ["Bridge"]
@@ -47,20 +54,38 @@ __all__ = ["Bridge"]
 log = structlog.get_logger()
 
 _HEALTH_S, _TURN_S = 10.0, 1.0
+_LOG_HEALTH_S = 300.0
+_CALENDAR_S = 6 * 3600.0
 _BROKER_S = 30.0
 """What the broker may take to be there at start."""
 _LEAVE_S = 9.0
-_CONFIGURATION = "configuration"
-_NOTICES = "H0STCNI0"
-_NOTICES_FIRST = -1
+_NOTICES = {
+    "domestic_stock": "H0STCNI0",
+    "overseas_stock": "H0GSCNI0",
+    "domestic_derivative": "H0IFCNI0",
+}
+"""Channels of execution notices."""
+_NOTICES_FIRST = -2
 """Priority of the execution notices: before any market data."""
 
 
 class Bridge:
-    """One process between KIS and MQTT; built inside the event loop, run once."""
+    """One process between KIS and MQTT; built inside the event loop, run once.
 
-    def __init__(self, config: Config, catalog: Catalog, endpoints: list[Endpoint]) -> None:
+    ``listen`` is where the dashboard is; None: there is none.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        catalog: Catalog,
+        endpoints: list[Endpoint],
+        *,
+        listen: Listen | None = None,
+    ) -> None:
         self._config = config
+        self._listen = listen
+        self.dashboard_url: str | None = None
         self._catalog = catalog
         self._endpoints = endpoints
         self._paper = config.kis.environment != "real"
@@ -71,6 +96,7 @@ class Bridge:
         self.control = ControlClient(endpoints, client_id=self._client_id, will=will)
         self.control.on_connected(self._greet)
         self.events = Events(self.control, self.topics)
+        self._orders_seen = OrdersSeen(self.control, self.topics)
         self._reports = Reports(catalog, self.events)
         self.lane = Lane(_policies(config, catalog))
         self.pump = Pump(catalog, self.topics, self.lane, self._reports.problem)
@@ -89,34 +115,55 @@ class Bridge:
             stack.push_async_callback(journal.close)
             rests = {app.alias: self._app(app, http) for app in self._config.kis.apps}
             self.gateway = self._gateway(journal, rests)
-            self.pool = Pool({alias: session.stream for alias, session in self.sessions.items()})
+            self.upkeep = Upkeep(
+                self._catalog,
+                self.topics,
+                {alias: session.stream for alias, session in self.sessions.items()},
+                self.lane,
+                self._reports,
+                Memory(self._config.kis.state_dir),
+                paper=self._paper,
+                open_orders=self._orders_seen.open_symbols,
+            )
+            self.pool = self.upkeep.pool
             self._serve_requests(rests)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.control.run())
-                await self.control.wait_connected(deadline_s=_BROKER_S)
-                writer = LaneWriter(
-                    self._endpoints,
-                    f"{self._client_id}-market",
-                    on_ready=self.lane.on_ready,
-                    on_lost=self.lane.on_lost,
-                )
-                self.lane.attach(writer)
-                tasks.create_task(self.gateway.run())
+                control = tasks.create_task(self.control.run())
+                stopped = tasks.create_task(stop.wait())
+                connected = tasks.create_task(self.control.wait_connected(deadline_s=_BROKER_S))
+                await asyncio.wait((stopped, connected), return_when=asyncio.FIRST_COMPLETED)
+                if stop.is_set():
+                    for task in (control, connected):
+                        task.cancel()
+                    return
+                writer = self._lane_writer()
+                self.lane.attach(writer, self.pump.routes, confirms=isinstance(writer, LaneWriter))
+                orders = tasks.create_task(self.gateway.run())
                 await self.gateway.ready()
-                self._subscribe_configured()
+                self._subscribe_configured(rests)
+                dashboard = self._dashboard()
                 streams = [session.stream.run() for session in self.sessions.values()]
                 others = [
                     tasks.create_task(work)
-                    for work in (writer.run(), self.events.run(), self._report(), *streams)
+                    for work in (
+                        *(writer.run(), self.events.run(), self._tend(), self._report()),
+                        *(self._learn_days(rests), *streams, *dashboard),
+                    )
                 ]
                 ready()
                 await stop.wait()
-                async with asyncio.timeout(_LEAVE_S):
-                    await self.gateway.stop()
-                    for task in others:
+                try:
+                    async with asyncio.timeout(_LEAVE_S):
+                        await self.gateway.stop()
+                        for task in others:
+                            task.cancel()
+                        await asyncio.wait(others)
+                        self.upkeep.save()
+                        await self.control.close()
+                except TimeoutError:
+                    log.warning("left before everything was finished", waited_s=_LEAVE_S)
+                    for task in (control, orders, *others):
                         task.cancel()
-                    await asyncio.wait(others)
-                    await self.control.close()
 
     # building
 
@@ -142,7 +189,7 @@ class Bridge:
             ApprovalKeys(*credentials, kis.state_dir).key,
             on_data=on_data,
             on_notice=self._notice,
-            on_event=lambda event: self._reports.session(app.alias, event),
+            on_event=lambda event: self._happened(app.alias, event),
         )
         health = self.sessions[app.alias] = SessionHealth(stream, rest.counts)
         return rest
@@ -152,7 +199,7 @@ class Bridge:
         gateway = Gateway(
             catalog=self._catalog,
             journal=journal,
-            publisher=self.control,
+            publisher=self._orders_seen,
             topics=self.topics,
             accounts={
                 account.alias: Account(account.number, rests[account.app])
@@ -164,10 +211,16 @@ class Bridge:
                 limits=_limits(orders.limits),
                 client_limits={n: _limits(client.limits) for n, client in orders.clients.items()},
                 permits=orders.permits,
+                markets=orders.markets,
+                market_hours=self._config.market_hours,
+                rates={str(currency): rate for currency, rate in orders.rates.items()},
+                reconcile_s=orders.reconcile_s,
+                proof_s=orders.proof_s,
                 response_prefixes=self._config.mqtt.response_prefixes,
                 grace_s=5.0,
             ),
             reference_price=self.pump.last_price,
+            trades=lambda calendar, day: self.upkeep.calendar.trades(calendar, day),
         )
         self.control.subscribe(self.topics.command_filter(), 1, gateway.command)
         return gateway
@@ -185,27 +238,70 @@ class Bridge:
             paper=self._paper,
         )
         prefixes = self._config.mqtt.response_prefixes
-        verbs.register(Requests(self.control, self.topics, response_prefixes=prefixes))
+        requests = Requests(self.control, self.topics, response_prefixes=prefixes)
+        verbs.register(requests)
+        store = SymbolStore(self._config.kis.state_dir / "symbols.db")
+        requests.register("symbols", SymbolRequests(store, self._catalog).serve)
 
-    def _subscribe_configured(self) -> None:
+    def _lane_writer(self) -> LaneWriter | MessageWriter:
+        """Return the lane's end that suits the broker which the control connection has found."""
+        client_id = f"{self._client_id}-market"
+        on_ready, on_lost = self.lane.on_ready, self.lane.on_lost
+        if self.control.version == "5" and all(e.transport == "tcp" for e in self._endpoints):
+            return LaneWriter(
+                self._endpoints,
+                client_id,
+                on_ready=on_ready,
+                on_lost=on_lost,
+                on_ping=self.lane.on_ping,
+                on_pong=self.lane.on_pong,
+            )
+        return MessageWriter(self._endpoints, client_id, on_ready=on_ready, on_lost=on_lost)
+
+    def _dashboard(self) -> list[Coroutine[None, None, None]]:
+        """Return the work of the web server, if there is to be one; it listens already."""
+        if self._listen is None:
+            return []
+        environment = self._config.kis.environment
+        sources = Sources(self.numbers, self.pump.routes, self._orders_seen, environment)
+        dashboard = Dashboard(sources, self._listen)
+        self.dashboard_url = dashboard.url
+        return [dashboard.run()]
+
+    def _subscribe_configured(self, rests: dict[str, RestClient]) -> None:
         """Subscribe what the configuration wants; what cannot be had is told and not fatal."""
         for app in self._config.kis.apps:
-            trades = any(account.app == app.alias for account in self._config.kis.accounts)
-            if app.hts_id is not None and trades:
-                channel = self._catalog.channels[_NOTICES]
+            own = [one for one in self._config.kis.accounts if one.app == app.alias]
+            accounts = [Account(one.number, rests[app.alias]) for one in own]
+            traded = self._config.orders.markets
+            for market in sorted({each for one in accounts for each in one.markets(traded)}):
+                channel = self._catalog.channels[_NOTICES[market]]
                 tr_id = channel.tr_id_paper if self._paper else channel.tr_id
-                hts_id = app.hts_id.get_secret_value()
-                self.sessions[app.alias].stream.subscribe(tr_id, hts_id, _NOTICES_FIRST)
+                if app.hts_id is not None and tr_id:
+                    hts_id = app.hts_id.get_secret_value()
+                    self.pool.pin(tr_id, hts_id, app.alias, _NOTICES_FIRST)
+        found = []
         for subscription in self._config.market.subscriptions:
             for wish in _each(subscription):
                 try:
-                    wanted = resolve(self._catalog, wish, paper=self._paper)
-                    self.pump.prepare(wanted.tr_id)
-                    self.pool.hold(wanted, _CONFIGURATION)
+                    found.append(resolve(self._catalog, wish, paper=self._paper))
                 except RequestError as error:
                     self.events.tell("config_warning", message=str(error))
+        self.pool.hold(found, CONFIGURATION)
+        if restored := self.upkeep.restore():
+            log.info("subscriptions of clients taken up again", count=restored)
+        for tr_id in {demand.wanted.tr_id for demand in self.pool.wishes.demand()}:
+            self.pump.prepare(tr_id)
 
     # running
+
+    def _happened(self, app: str, event: SessionEvent) -> None:
+        self.upkeep.happened(app, event)
+        channel = self._catalog.channel(event.tr_id) if isinstance(event, Subscribed) else None
+        if channel is not None and channel.encrypted:
+            for account in self._config.kis.accounts:
+                if account.app == app:
+                    self.gateway.gap(account.alias)
 
     def _notice(self, notice: Notice, received_at: int) -> None:
         channel = self._catalog.channel(notice.tr_id)
@@ -213,7 +309,7 @@ class Bridge:
             if channel is None:
                 raise DecodeError(f"no channel {notice.tr_id} in the workbook")
             for values in notice_values(channel, notice.count, notice.body):
-                self.gateway.notice(values, received_at)
+                self.gateway.notice(values, received_at, channel.market)
         except DecodeError as error:
             reason = str(error)
             self.events.tell("quarantined", notice.tr_id, channel=notice.tr_id, reason=reason)
@@ -237,31 +333,49 @@ class Bridge:
         await self.control.publish(self.topics.info(), info.encode(), retain=True)
         self._reports.changed.update(self.sessions)
 
-    async def _report(self) -> None:
-        """Publish health, session maps and losses as they come."""
-        loop = asyncio.get_running_loop()
-        health_at = loop.time()
+    async def _tend(self) -> None:
+        """Keep the feed in order; waits for nobody."""
         while True:
-            if loop.time() >= health_at:
-                health_at += _HEALTH_S
-                await self._health()
-            changed, self._reports.changed = sorted(self._reports.changed), set()
-            for app in changed:
-                await self._session_map(app)
-            if lost := self.lane.backlog.losses():
-                self._reports.losses(lost, "the broker was away or slow")
+            self.upkeep.tick()
+            self.events.settle()
             await asyncio.sleep(_TURN_S)
 
-    async def _health(self) -> None:
-        numbers = snapshot(
+    async def _learn_days(self, rests: dict[str, RestClient]) -> None:
+        """Learn from KIS which days are trading days; paper trading cannot tell."""
+        while not self._paper:
+            await self.upkeep.learn_trading_days(next(iter(rests.values())).call)
+            await asyncio.sleep(_CALENDAR_S)
+
+    async def _report(self) -> None:
+        """Publish health and session maps while the broker is there."""
+        loop = asyncio.get_running_loop()
+        health_at = log_at = loop.time()
+        while True:
+            if loop.time() >= log_at:
+                log_at += _LOG_HEALTH_S
+                log.info("health", **self.numbers())
+            if self.control.connected:
+                if loop.time() >= health_at:
+                    health_at = loop.time() + _HEALTH_S
+                    payload = encode(self.numbers())
+                    await self.control.publish(self.topics.health(), payload, retain=True)
+                changed, self._reports.changed = sorted(self._reports.changed), set()
+                for app in changed:
+                    await self._session_map(app)
+            await asyncio.sleep(_TURN_S)
+
+    def numbers(self) -> dict[str, object]:
+        """Return the payload of ``bridge/health``, as of now."""
+        return snapshot(
             sessions=self.sessions,
             pump=self.pump,
             lane=self.lane,
             gateway=self.gateway,
+            subscriptions=self.pool.numbers(),
+            frames_dropped=self._reports.dropped,
             control_backlog=self.control.backlog,
             events_dropped=self.events.dropped,
         )
-        await self.control.publish(self.topics.health(), encode(numbers), retain=True)
 
     async def _session_map(self, app: str) -> None:
         session = self.sessions[app].stream.session
@@ -271,6 +385,7 @@ class Bridge:
             "slots_used": session.slots_used,
             "slots_limit": session.limit,
             "subscriptions": held,
+            "waiting": len(self.pool.waiting()),
         }
         await self.control.publish(self.topics.session(app), encode(payload), retain=True)
 

@@ -79,6 +79,8 @@ SIMULATOR_REST_PORT: Final = 8790
 SIMULATOR_WS_PORT: Final = 8791
 
 Environment = Literal["simulator", "paper", "real"]
+Currency = Literal["USD", "HKD", "JPY", "CNY", "VND"]
+TradedMarket = Literal["domestic_stock", "overseas_stock"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +320,10 @@ class Market(_Section):
 
 
 class Limits(_Section):
-    """What one order, and one account a day, may come to; a missing key does not limit."""
+    """What one order, and one account a day, may come to; a missing key does not limit.
+
+    Money is in won; orders in other currencies count with `orders.rates`.
+    """
 
     quantity: Count | None = None
     """Largest quantity of an order."""
@@ -326,10 +331,22 @@ class Limits(_Section):
     """Largest price × quantity of an order."""
     daily_notional: Amount | None = None
     """Largest sum of price × quantity in a day."""
+    open_orders: Count | None = None
+    """Most orders that are or may be open at once."""
     per_minute: Count | None = None
     """Most commands in a minute."""
     price_band: Annotated[Amount, Field(le=1)] | None = None
     """Largest distance from the last price, as a fraction: `0.05`."""
+    price_limits: Flag = False
+    """Refuse prices outside of the day's limits."""
+    tick_size: Flag = False
+    """Refuse prices that are no multiple of the symbol's tick."""
+    check_funds: Flag = False
+    """Ask KIS for buying power or sellable quantity before each order."""
+    symbols: tuple[Key, ...] | None = None
+    """The only symbols that may be traded."""
+    denied_symbols: tuple[Key, ...] = ()
+    """Symbols that may not be traded."""
 
 
 class Client(_Section):
@@ -346,6 +363,17 @@ class Orders(_Section):
 
     allow_real: Flag = False
     """Real orders go out only when this is `true`, and the broker knows the bridge."""
+    markets: Annotated[tuple[TradedMarket, ...], Field(min_length=1)] = ("domestic_stock",)
+    """Where stock accounts trade: `domestic_stock`, `overseas_stock`. Accounts of product 03 trade
+    futures and options."""
+    market_hours: Flag | None = None
+    """Refuse orders while their market is closed; by default not with the simulator."""
+    rates: dict[Currency, Amount] = Field(default_factory=dict)
+    """Won for one unit of a foreign currency, to hold its orders against the limits."""
+    reconcile_s: Annotated[int, Strict(), Field(ge=1, le=3600)] = 60
+    """Seconds between two comparisons of orders and positions with KIS."""
+    proof_s: Annotated[int, Strict(), Field(ge=5, le=3600)] = 30
+    """Seconds after a lost answer in which the order may still reach the exchange."""
     limits: Limits = Limits()
     """For each account."""
     clients: dict[ClientName, Client] = Field(default_factory=dict)
@@ -457,6 +485,12 @@ class Config(_Section):
                     *("orders", "allow_real"),
                 )
         return self
+
+    @property
+    def market_hours(self) -> bool:
+        """Whether orders are refused while their market is closed: the simulator never is."""
+        asked = self.orders.market_hours
+        return self.kis.environment != "simulator" if asked is None else asked
 
     @property
     def orders_allowed(self) -> bool:

@@ -56,12 +56,17 @@ def override(name: str, value: str, settings: type[BaseSettings]) -> dict[str, A
     source.env_vars = {key: value}
     try:
         found = source()
+    except RecursionError:
+        raise ConfigError(f"{name}: nested too deeply") from None
     except SettingsError:
         if value[:1] in ("[", "{"):
             raise ConfigError(f"{name}: not valid JSON") from None
         # A plain text where a list or table could stand: one URL, or a mistake for the models.
         source.env_vars = {key: json.dumps(value)}
-        found = source()
+        try:
+            found = source()
+        except SettingsError:
+            raise ConfigError(f"{name}: cannot be read as a list or table") from None
     return {part: _mark(item) for part, item in found.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -65,7 +66,8 @@ class FromEnvironment(str):
 
 
 def open_to_others(path: Path) -> bool:
-    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+    """Tell whether others can read a file; on Windows its mode does not say that."""
+    return sys.platform != "win32" and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 def _secret(value: object, info: ValidationInfo) -> object:
@@ -83,7 +85,7 @@ def _secret(value: object, info: ValidationInfo) -> object:
                 if not (value := reading.environ.get(name, "").strip()):
                     raise ValueError(f"environment variable {name} is not set")
             case {"file": str(name), **rest} if not rest:
-                value = _secret_file(reading.folder / Path(name).expanduser())
+                value = _secret_file(reading.folder / _at_home(Path(name)))
             case _:
                 raise ValueError('must be { env = "NAME" } or { file = "PATH" }')
     elif not isinstance(value, str | SecretStr):
@@ -114,11 +116,22 @@ def _number(value: object, info: ValidationInfo) -> object:
 
 def _path(value: Path, info: ValidationInfo) -> Path:
     reading: Reading | None = info.context
-    return (reading.folder if reading else Path()) / value.expanduser()
+    return (reading.folder if reading else Path()) / _at_home(value)
+
+
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError(f"{path}: there is no such home directory; write the whole path") from None
 
 
 def _existing(path: Path) -> Path:
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise ValueError(f"no usable path ({error.strerror})") from None
+    if not found:
         raise ValueError(f"no such file: {path}")
     return path
 

@@ -26,14 +26,15 @@ class SessionHealth:
     def numbers(self, now_us: int) -> dict[str, object]:
         """Return the session's part of the payload; ages in seconds, null for never."""
         counts, session = self.stream.counts, self.stream.session
-        last = counts.last_frame_at
         return {
             "state": self.stream.state,
             "slots_used": session.slots_used,
             "slots_limit": session.limit,
+            "live": session.live,
             "frames": counts.frames,
             "records": self.records,
-            "last_frame_age_s": round((now_us - last) / 1e6, 3) if last else None,
+            "last_frame_age_s": _age_s(counts.last_frame_at, now_us),
+            "last_message_age_s": _age_s(counts.heard_at, now_us),
             "reconnects": counts.reconnects,
             "invalid_utf8": counts.invalid_utf8,
         }
@@ -42,8 +43,8 @@ class SessionHealth:
 class Gate(Protocol):
     """The order gateway as far as health needs it."""
 
-    halted: bool
-
+    @property
+    def halted(self) -> bool: ...
     def states(self) -> Mapping[str, int]: ...
 
 
@@ -53,23 +54,35 @@ def snapshot(
     pump: Pump,
     lane: Lane,
     gateway: Gate,
+    subscriptions: Mapping[str, int],
+    frames_dropped: int,
     control_backlog: int,
     events_dropped: int,
 ) -> dict[str, object]:
-    """Return the payload of ``bridge/health``."""
+    """Return the payload of ``bridge/health``.
+
+    ``subscriptions`` by state; ``frames_dropped``: what sessions threw away as garbage.
+    """
     now_us = time.time_ns() // 1000
     calls = [session.calls for session in sessions.values()]
     return {
         "at": now_us,
         "sessions": {app: session.numbers(now_us) for app, session in sessions.items()},
+        "subscriptions": dict(subscriptions),
+        "frames_dropped": frames_dropped,
         "decode_errors": pump.counters.quarantined.total(),
         "schema_drift": pump.counters.drifted.total(),
+        "by_channel": {
+            "decode_errors": dict(pump.counters.quarantined),
+            "schema_drift": dict(pump.counters.drifted),
+        },
         "publish": {
             "published": lane.published,
             "backlog": len(lane.backlog),
             "backlog_bytes": lane.backlog.size,
             "dropped": lane.backlog.dropped,
             "conflated": lane.backlog.conflated,
+            "possibly_lost": lane.uncertain,
             "control_backlog": control_backlog,
             "events_dropped": events_dropped,
         },
@@ -86,6 +99,10 @@ def snapshot(
 def percentile(ordered: list[int], share: float) -> int | None:
     """Return the value below which ``share`` of the ordered values lie; None for none."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None
+
+
+def _age_s(at_us: int, now_us: int) -> float | None:
+    return round((now_us - at_us) / 1e6, 3) if at_us else None
 
 
 def _lag(lags: Iterable[int]) -> dict[str, int | None]:

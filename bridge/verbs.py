@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from bridge import query
 from bridge.catalog.model import Catalog
-from bridge.errors import RequestError
+from bridge.errors import JournalError, RequestError
 from bridge.feed.demand import ByChannel, ByTopic, Wanted, Wish, resolve
 from bridge.feed.pool import Pool
 from bridge.feed.pump import Pump
+from bridge.feed.upkeep import CONFIGURATION, ORDERS
 from bridge.kis.replies import KisError
 from bridge.kis.rest import RestClient
 from bridge.mqtt.events import Events
 from bridge.mqtt.message import Message
 from bridge.mqtt.requests import Requests
 from bridge.orders.gateway import Gateway
+from bridge.orders.journal import Identity
 
-__all__ = ["Verbs"]
+__all__ = ["REQUESTS", "Verbs"]
 
 _MOST = 500
 """Subscriptions of one request."""
@@ -50,6 +52,9 @@ class _Item(_Strict):
 class _Subscribe(_Strict):
     subscriptions: tuple[_Item, ...] = Field(min_length=1, max_length=_MOST)
     priority: int = Field(default=0, ge=0, le=9)
+    """The smaller is served first."""
+    lease_s: int | None = Field(default=None, ge=10, le=7 * 86_400)
+    """The wish ends by itself; ask again to renew. None: it stays until unsubscribed."""
     client: str = Field(default="requests", min_length=1, max_length=64)
 
 
@@ -66,15 +71,59 @@ class _Query(_Strict):
     api: str
     account: str | None = None
     params: dict[str, str | int] = {}
+    variant: str = ""
+    """Of the calls that the workbook has in several."""
     pages: int = Field(default=1, ge=1, le=20)
 
 
 class _Halt(_Strict):
     reason: str = Field(default="", max_length=200)
+    account: str = Field(default="", max_length=64)
+    """Blank, like ``client``: all of them."""
+    client: str = Field(default="", max_length=128)
+    mode: Literal["halted", "reduce_only"] = "halted"
+    cancel_all: bool = False
+    """Cancel what is open, too."""
+
+
+class _Resume(_Strict):
+    reason: str = Field(default="", max_length=200)
+    account: str = Field(default="", max_length=64)
+    client: str = Field(default="", max_length=128)
+
+
+class _Resolve(_Strict):
+    account: str = Field(min_length=1)
+    client: str = Field(min_length=1)
+    client_order_id: str = Field(min_length=1)
+    command_id: str = ""
+    """Of a modification or cancellation, as its ack has it."""
+    outcome: Literal["placed", "not_placed"]
+    order_no: str = Field(default="", pattern=r"^[0-9A-Za-z]{0,20}$")
+
+    @model_validator(mode="after")
+    def _number(self) -> _Resolve:
+        if (self.outcome == "placed") is not bool(self.order_no.strip("0")):
+            raise ValueError("give the order_no of what was placed, and of nothing else")
+        return self
 
 
 class _Nothing(_Strict):
     pass
+
+
+REQUESTS: Mapping[str, type[BaseModel]] = {
+    "subscribe": _Subscribe,
+    "unsubscribe": _Unsubscribe,
+    "subscriptions": _Nothing,
+    "channels": _Nothing,
+    "snapshot": _Snapshot,
+    "query": _Query,
+    "halt": _Halt,
+    "resume": _Resume,
+    "resolve": _Resolve,
+}
+"""What each verb takes, beside ``transaction``; the documents are made of it."""
 
 
 class Verbs:
@@ -111,20 +160,27 @@ class Verbs:
         requests.register("query", self.query)
         requests.register("halt", self.halt)
         requests.register("resume", self.resume)
+        requests.register("resolve", self.resolve)
 
     async def subscribe(self, payload: dict[str, Any], _: Message) -> object:
-        """Want subscriptions until they are unsubscribed under the same ``client``."""
+        """Want subscriptions until the lease ends or ``client`` unsubscribes them."""
         asked = _Subscribe.model_validate(payload)
+        if asked.client in (CONFIGURATION, ORDERS):
+            raise RequestError("invalid_request", f"client {asked.client!r} is the bridge's own")
         wanted = [self._wanted(item) for item in asked.subscriptions]  # all of them or none
-        for one in wanted:
-            self._pool.hold(one, asked.client, asked.priority)
-        return {"subscribed": len(wanted)}
+        for tr_id in {one.tr_id for one in wanted}:
+            self._pump.prepare(tr_id)
+        self._pool.hold(wanted, asked.client, asked.priority, asked.lease_s)
+        waiting = {demand.wanted for demand in self._pool.waiting()}
+        return {"subscribed": len(wanted), "waiting": len(waiting.intersection(wanted))}
 
     async def unsubscribe(self, payload: dict[str, Any], _: Message) -> object:
         """Drop the wishes of ``client``; others' and the configuration's stay."""
         asked = _Unsubscribe.model_validate(payload)
+        if asked.client in (CONFIGURATION, ORDERS):
+            raise RequestError("invalid_request", f"client {asked.client!r} is the bridge's own")
         wanted = [self._wanted(item) for item in asked.subscriptions]
-        return {"ended": sum(self._pool.release(one, asked.client) for one in wanted)}
+        return {"ended": self._pool.release(wanted, asked.client)}
 
     async def subscriptions(self, payload: dict[str, Any], _: Message) -> object:
         """List what is subscribed where."""
@@ -170,30 +226,64 @@ class Verbs:
         if api is None:
             raise RequestError("unknown_api", f"no call {asked.api!r} in the workbook")
         params = query.prepare(api, self._catalog, asked.params, number)
-        answers = []
+        variant = query.variant(api, asked.variant)
+        answers: list[dict[str, Any]] = []
+        following: tuple[dict[str, str], str] | None = (params, "")
         try:
-            pages = self._rests[app].pages(api.name, params, limit=asked.pages)
-            async for reply in pages:
+            while following and len(answers) < asked.pages:
+                params, tr_cont = following
+                reply = await self._rests[app].call(
+                    api.name, params, variant=variant, tr_cont=tr_cont
+                )
                 if not reply.ok:
                     raise RequestError("kis_refused", f"{reply.msg_cd} {reply.msg1}".strip())
-                answers.append(query.shape(api, reply.body))
+                answers.append(query.shape(api, reply.body, number))
+                following = query.next_page(api, params, reply)
         except KisError as error:
             raise RequestError("kis_error", str(error)) from error
-        return query.join(answers) | {"pages": len(answers)}
+        return query.join(answers) | {"pages": len(answers), "more": following is not None}
 
     async def halt(self, payload: dict[str, Any], _: Message) -> object:
-        """Refuse new orders; cancellations still go out."""
+        """Refuse new orders, of everybody, an account or a client; cancellations still go out."""
         asked = _Halt.model_validate(payload)
-        self._gateway.halted = True
-        self._events.tell("halted", reason=asked.reason)
-        return {"halted": True}
+        cancelling = await self._control(asked, mode=asked.mode, cancel_all=asked.cancel_all)
+        return {"halted": True, "halts": self._gateway.halts(), "cancelling": cancelling}
 
     async def resume(self, payload: dict[str, Any], _: Message) -> object:
-        """Take orders again."""
-        asked = _Halt.model_validate(payload)
-        self._gateway.halted = False
-        self._events.tell("resumed", reason=asked.reason)
-        return {"halted": False}
+        """Take back a halt of the same account and client."""
+        await self._control(_Resume.model_validate(payload), mode="")
+        return {"halted": self._gateway.halted, "halts": self._gateway.halts()}
+
+    async def _control(
+        self,
+        asked: _Halt | _Resume,
+        *,
+        mode: Literal["", "halted", "reduce_only"],
+        cancel_all: bool = False,
+    ) -> int:
+        if asked.account and asked.account not in self._accounts:
+            raise RequestError("unknown_account", f"no account {asked.account!r}")
+        try:
+            return await self._gateway.halt(
+                mode,
+                account=asked.account,
+                client=asked.client,
+                reason=asked.reason,
+                cancel_all=cancel_all,
+            )
+        except JournalError as error:
+            raise RequestError("not_written", f"{error}; it holds until a restart") from error
+
+    async def resolve(self, payload: dict[str, Any], _: Message) -> object:
+        """Settle a command whose outcome stayed unknown, as a person has found out."""
+        asked = _Resolve.model_validate(payload)
+        identity = Identity(asked.account, asked.client, asked.client_order_id, asked.command_id)
+        settled = await self._gateway.resolve(identity, order_no=asked.order_no, by="request")
+        return {
+            "client_order_id": asked.client_order_id,
+            "state": str(settled.progress.state),
+            "order_no": asked.order_no or None,
+        }
 
     def _wanted(self, item: _Item) -> Wanted:
         wish: Wish = ByTopic(item.market, item.venue, item.kind, item.symbol)

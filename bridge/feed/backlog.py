@@ -23,6 +23,8 @@ class Backlog:
         self.conflated = 0
         self.dropped = 0
         self._latest: dict[Route, bytes] = {}
+        self._again: set[Route] = set()
+        """Topics whose latest value was sent before, so that nothing is lost with it."""
         self._records: deque[tuple[Route, bytes]] = deque()
         self._losses: Counter[str] = Counter()
 
@@ -34,8 +36,9 @@ class Backlog:
         if conflate:
             replaced = self._latest.get(route)
             if replaced is not None:
-                self.conflated += 1
+                self.conflated += route not in self._again
                 self.size -= len(replaced)
+            self._again.discard(route)
             self._latest[route] = payload
         else:
             self._records.append((route, payload))
@@ -58,6 +61,7 @@ class Backlog:
         """Send this as well if nothing of its topic waits; right after :meth:`park_all` only."""
         if route not in self._latest:
             self._latest[route] = payload
+            self._again.add(route)
             self.size += len(payload)
 
     def park(self, route: Route, payload: bytes, *, conflate: bool) -> None:
@@ -66,7 +70,8 @@ class Backlog:
         Replaced values of topics that are not conflated count as dropped.
         """
         if not conflate and route in self._latest:
-            self._lose(route)
+            if route not in self._again:
+                self.lose(route)
             self.size -= len(self._latest.pop(route))
         self.add(route, payload, conflate=True)
 
@@ -84,6 +89,7 @@ class Backlog:
         while size < limit and self._latest:
             route = next(iter(self._latest))
             taken.append((route, self._latest.pop(route)))
+            self._again.discard(route)
             size += len(taken[-1][1])
         while size < limit and self._records:
             taken.append(self._records.popleft())
@@ -100,8 +106,9 @@ class Backlog:
         while self.size > self.budget and self._records:
             oldest, lost = self._records.popleft()
             self.size -= len(lost)
-            self._lose(oldest)
+            self.lose(oldest)
 
-    def _lose(self, route: Route) -> None:
+    def lose(self, route: Route) -> None:
+        """Count a record that is not sent."""
         self.dropped += 1
         self._losses[route.topic] += 1

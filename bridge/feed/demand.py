@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 from bridge.catalog.model import Catalog, Channel
 from bridge.errors import RequestError
 
-__all__ = ["ByChannel", "ByTopic", "Wanted", "Wish", "resolve"]
+__all__ = ["ByChannel", "ByTopic", "Wanted", "Wish", "resolve", "split_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,14 @@ def resolve(catalog: Catalog, wish: Wish, *, paper: bool) -> Wanted:
             return _by_channel(catalog, wish, paper)
         case ByTopic():
             return _by_topic(catalog, wish, paper)
+
+
+def split_key(channel: Channel, key: str) -> tuple[str, str]:
+    """Return venue and symbol of a registration: ``DNASAAPL`` → ``nas``, ``AAPL``."""
+    for venue in channel.venues:
+        if key.startswith(venue.prefix) and len(key) > len(venue.prefix):
+            return venue.venue, key[len(venue.prefix) :]
+    return channel.venue or "all", key
 
 
 def _by_channel(catalog: Catalog, wish: ByChannel, paper: bool) -> Wanted:

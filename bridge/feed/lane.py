@@ -2,6 +2,9 @@
 
 Records of one turn of the event loop leave in one write. While the broker takes no more they wait
 in the backlog; while it is away only the last value of each topic does.
+
+Nothing is lost in silence. What is conflated or dropped is counted by the backlog; what was written
+when the connection broke, and not confirmed by an answered ping, is counted as possibly lost.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,6 +25,8 @@ __all__ = ["KindPolicy", "Lane", "Writer"]
 _JOIN = 128 * 1024
 """Bytes that are written without waiting for the end of the turn."""
 _DRAIN = 256 * 1024
+_UNCONFIRMED_S = 5
+"""How long a record counts as under way to a broker that confirms nothing."""
 _RECEIVED_AT = re.compile(rb'"received_at":(\d+)')
 
 
@@ -56,6 +61,7 @@ class Lane:
         self._default = KindPolicy()
         self.backlog = Backlog(budget)
         self._writer: Writer | None = None
+        self._confirms = True
         self._joined: list[tuple[Route, bytes]] = []
         self._joined_size = 0
         self._oldest = 0
@@ -63,14 +69,36 @@ class Lane:
         self._away = self._resuming = False
         """The broker is away; it was, and what waits from then may be old."""
         self._routes: Callable[[], Iterable[Route]] = tuple
+        self._written: list[Route] = []
+        """Of each record without acknowledgement since the last ping, in order."""
+        self._unconfirmed: deque[list[Route]] = deque()
+        """The same before the pings that count; the oldest is in the broker, maybe no further."""
+        self._uncertain: Counter[str] = Counter()
+        self.uncertain = 0
+        """Records that were under way when a connection broke."""
         self.published = 0
         self.lags: deque[int] = deque(maxlen=4096)
         """µs from the arrival of a turn's first record to its write."""
 
-    def attach(self, writer: Writer, routes: Callable[[], Iterable[Route]] = tuple) -> None:
-        """Say where the records go, and what topics there are to refresh after a reconnect."""
+    def attach(
+        self,
+        writer: Writer,
+        routes: Callable[[], Iterable[Route]] = tuple,
+        *,
+        confirms: bool = True,
+    ) -> None:
+        """Say where the records go, and what topics there are to refresh after a reconnect.
+
+        ``confirms``: the writer calls :meth:`on_ping` and :meth:`on_pong`.
+        """
         self._writer = writer
+        self._confirms = confirms
         self._routes = routes
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._writer is not None and self._writer.connected
 
     def put(self, route: Route, payload: bytes) -> None:
         """Send a record, or keep it as the policy of its kind says."""
@@ -106,7 +134,8 @@ class Lane:
         if self._away:
             self._away, self._resuming = False, True
             for route in self._routes():
-                if route.last and self._policies.get(route.kind, self._default).retain:
+                policy = self._policies.get(route.kind, self._default)
+                if route.last and policy.retain and not _expired(policy, route.last):
                     self.backlog.refresh(route, route.last)
         while writer is not None and writer.ready and len(self.backlog):
             self._joined += self.backlog.take(_DRAIN)
@@ -117,9 +146,37 @@ class Lane:
     def on_lost(self) -> None:
         """Keep only the last value of each topic until the broker is back."""
         self._away = True
+        for routes in (*self._unconfirmed, self._written):
+            self._uncertain.update(route.topic for route in routes)
+            self.uncertain += len(routes)
+        self._unconfirmed.clear()
+        self._written = []
         joined, self._joined = self._joined, []
         self._put_back(joined)
         self.backlog.park_all()
+
+    def on_ping(self) -> None:
+        """Remember what the broker will have got when it answers."""
+        self._unconfirmed.append(self._written)
+        self._written = []
+
+    def on_pong(self) -> None:
+        """What was written before the ping is in the broker; what was before that is delivered."""
+        while len(self._unconfirmed) > 1:
+            self._unconfirmed.popleft()
+
+    def tick(self) -> None:
+        """Let a second pass: without confirmations only time tells what has arrived."""
+        writer = self._writer
+        if writer is not None and writer.ready and not self._confirms:
+            self.on_ping()
+            while len(self._unconfirmed) > _UNCONFIRMED_S:
+                self._unconfirmed.popleft()
+
+    def doubts(self) -> dict[str, int]:
+        """Return what may not have arrived, since the last call, by topic."""
+        doubts, self._uncertain = dict(self._uncertain), Counter()
+        return doubts
 
     def flush(self) -> None:
         """Write what was joined."""
@@ -129,7 +186,7 @@ class Lane:
         if writer is None or not joined:
             return
         self._joined = []
-        packets = []
+        packets, written = [], self._written
         waiting: list[tuple[Route, bytes]] = []
         for route, payload in joined:
             policy = self._policies.get(route.kind, self._default)
@@ -140,8 +197,11 @@ class Lane:
             if self._resuming and expire_s is not None:
                 expire_s -= _age_s(payload)
                 if expire_s <= 0:
+                    self.backlog.lose(route)
                     continue
             packets.append(writer.packet(route.topic, payload, policy.qos, policy.retain, expire_s))
+            if not policy.qos:
+                written.append(route)
         self._put_back(waiting)
         writer.write(packets)
         self.published += len(packets)
@@ -153,6 +213,10 @@ class Lane:
         for route, payload in reversed(waiting):
             policy = self._policies.get(route.kind, self._default)
             self.backlog.put_back(route, payload, conflate=policy.conflate)
+
+
+def _expired(policy: KindPolicy, payload: bytes) -> bool:
+    return policy.expire_s is not None and _age_s(payload) >= policy.expire_s
 
 
 def _age_s(payload: bytes) -> int:

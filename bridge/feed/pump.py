@@ -25,7 +25,7 @@ class Counters:
     frames: int = 0
     records: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
-    """By channel."""
+    """Records that did not decode, by channel."""
     drifted: Counter[str] = field(default_factory=Counter)
 
 
@@ -51,7 +51,9 @@ class Pump:
         """Publish the records of a plain frame that arrived at ``received_at`` (µs, epoch)."""
         decoder = self._decoders.get(frame.tr_id) or self.prepare(frame.tr_id)
         if decoder is None:
-            self._problem(Quarantined(frame.tr_id, "no such channel in the workbook", ""))
+            self._problem(
+                Quarantined(frame.tr_id, "no such channel in the workbook", "", frame.count)
+            )
             return
         counters, lane = self.counters, self._lane
         counters.frames += 1
@@ -96,7 +98,7 @@ class Pump:
     def _problem(self, problem: Problem) -> None:
         match problem:
             case Quarantined():
-                self.counters.quarantined[problem.channel] += 1
+                self.counters.quarantined[problem.channel] += problem.records
             case Drift():
                 self.counters.drifted[problem.channel] += 1
         self._on_problem(problem)

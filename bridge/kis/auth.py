@@ -8,9 +8,9 @@ credential and the time of the last attempt; a lock beside it keeps two processe
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import os
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -24,6 +24,11 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from bridge.kis.replies import KisError, KisNotSentError, KisRefusedError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 __all__ = ["ApprovalKeys", "Tokens"]
 
@@ -188,7 +193,7 @@ class _Credential:
         response = await self._http.post(self._rest_url + path, json=body, timeout=_TIMEOUT)
         try:
             answer = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if isinstance(answer, dict):
             return answer
@@ -341,9 +346,13 @@ def _korean_time(text: str, after: float) -> float:
 
 
 def _locked(handle: int) -> bool:
+    """Lock the file, until it is closed, unless another process has it."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        if sys.platform == "win32":
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # the latter on Windows
         return False
     return True
 

@@ -56,6 +56,8 @@ class Quarantined:
     channel: str
     reason: str
     raw: str
+    records: int = 1
+    """As KIS counted them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class ChannelDecoder:
         width, rest = divmod(len(values), count)
         if rest:
             reason = f"{len(values)} values do not divide into {count} records"
-            return (Quarantined(self.channel.tr_id, reason, body),)
+            return (Quarantined(self.channel.tr_id, reason, body, count),)
         problems: list[Problem] = []
         try:
             layout = self._widths[width]
@@ -118,7 +120,7 @@ class ChannelDecoder:
             layout = self._widths[width]
         if layout is None:
             reason = f"no layout has {width} values"
-            problems.append(Quarantined(self.channel.tr_id, reason, body))
+            problems.append(Quarantined(self.channel.tr_id, reason, body, count))
             return problems
         if layout.dateless:
             self._arrived(received_at)
@@ -162,7 +164,10 @@ class ChannelDecoder:
             raise DecodeError("the record names no symbol")
         venue = self.channel.venue or self._venue(key)
         zone = self._zones.get(key[1:4], self._zone)
-        route = self._routes[key] = self._route_of(self.channel, venue, symbol, zone)
+        try:
+            route = self._routes[key] = self._route_of(self.channel, venue, symbol, zone)
+        except ValueError as error:
+            raise DecodeError(f"{self.channel.tr_id}: {error}") from None
         return route
 
     def _venue(self, key: str) -> str:

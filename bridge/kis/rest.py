@@ -336,7 +336,7 @@ def _read(request: _Request, response: httpx.Response, secrets: list[str]) -> Re
     name = request.api.name
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise KisUnknownError(f"{name}: HTTP {response.status_code} without a JSON object")

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import assert_never
 
 from bridge.errors import FrameError
+from bridge.kis.codes import Action, action
 from bridge.kis.crypto import decrypt
 from bridge.kis.events import (
     Data,
@@ -47,6 +49,7 @@ IN_USE_WAIT_S = 20.0
 _HOLDING = frozenset({State.REQUESTED, State.LIVE, State.LEAVING})
 _WAITING_FOR_ANSWER = frozenset({State.REQUESTED, State.LEAVING})
 _REGISTER, _UNREGISTER = "1", "2"
+_LEFT = ("OPSP0001", "OPSP0003")
 
 
 @dataclass(slots=True)
@@ -97,6 +100,11 @@ class Session:
         self._answer_s = answer_s
         self._attempts = attempts
         self._silence_s = silence_s
+        self._mute_s: float | None = None
+        self._heard_at = 0.0
+        """When market data last came, or was first expected."""
+        self._questions: deque[float] = deque(maxlen=8)
+        """When KIS last asked whether we live."""
         self._slots: dict[tuple[str, str], _Slot] = {}
         self._keys: dict[str, tuple[str, str]] = {}
         self._echoes: deque[str] = deque(maxlen=8)
@@ -122,13 +130,35 @@ class Session:
         """Return every subscription, (TR id, key), with its state."""
         return {name: slot.state for name, slot in self._slots.items()}
 
+    @property
+    def ping_every_s(self) -> float | None:
+        """Return the longest of the latest pauses between PINGPONGs; None: not known yet."""
+        asked = list(self._questions)
+        return max((b - a for a, b in pairwise(asked)), default=None)
+
     # What the shell tells.
+
+    def expect(self, silence_s: float, mute_s: float | None, now: float) -> bool:
+        """Say how long nothing at all, and how long no market data, may come; None: any time.
+
+        Returns whether :meth:`next_deadline` has moved.
+        """
+        if mute_s is not None and self._mute_s is None:
+            self._heard_at = now
+        changed = (silence_s, mute_s) != (self._silence_s, self._mute_s)
+        self._silence_s, self._mute_s = silence_s, mute_s
+        return changed
+
+    def allow(self, limit: int) -> None:
+        """Try more slots than were learned; a refusal teaches the limit again."""
+        self.limit = max(self.limit, limit)
 
     def connected(self, now: float) -> list[Event]:
         """Begin a connection; everything wanted will be requested."""
         self._open = True
         self._next_request_at = now
-        self.last_message_at = now
+        self.last_message_at = self._heard_at = now
+        self._questions.clear()
         return self._pump(now)
 
     def disconnected(self) -> list[Event]:
@@ -182,10 +212,12 @@ class Session:
         if isinstance(frame, DataFrame):
             if frame.encrypted or frame.tr_id in self._notices:
                 return [self._open_frame(frame)]
+            self._heard_at = now
             return [Data(frame)]
         match frame:
             case PingPong():
                 self._echoes.append(frame.text)
+                self._questions.append(now)
                 return []
             case Acknowledgement():
                 return [*self._answered(frame, now), *self._pump(now)]
@@ -198,6 +230,8 @@ class Session:
             return []
         if now >= self.last_message_at + self._silence_s:
             return self._lost(Lost("silent"))
+        if self._mute_s is not None and now >= self._heard_at + self._mute_s:
+            return self._lost(Lost("mute"))
         return [*self._give_up(now), *self._pump(now)]
 
     def next_deadline(self) -> float | None:
@@ -205,6 +239,8 @@ class Session:
         if not self._open:
             return None
         deadlines = [self.last_message_at + self._silence_s]
+        if self._mute_s is not None:
+            deadlines.append(self._heard_at + self._mute_s)
         room = self.slots_used < self.limit
         for slot in self._slots.values():
             if slot.state in _WAITING_FOR_ANSWER:
@@ -237,19 +273,21 @@ class Session:
         return Data(DataFrame(frame.tr_id, False, frame.count, body))
 
     def _answered(self, ack: Acknowledgement, now: float) -> list[Event]:
-        match ack.msg_cd:
-            case "OPSP8996":
+        match action(ack.msg_cd):
+            case Action.ELSEWHERE:
                 return self._lost(Lost(ack.msg_cd, IN_USE_WAIT_S))
-            case "OPSP0010" | "OPSP0011":
+            case Action.RENEW:
                 return self._lost(Lost("OPSP0011"))
-            case "OPSP0001" | "OPSP0003":
+            case Action.DONE if ack.msg_cd in _LEFT:
                 slot = self._asked(ack, State.LEAVING)
                 return self._left(slot) if slot else [_unasked(ack)]
-            case "OPSP0000" | "OPSP0002":
+            case Action.DONE:
                 return self._granted(ack)
-            case code:
+            case Action.LIMIT | Action.AGAIN | Action.MEND:
                 slot = self._asked(ack, State.REQUESTED)
-                return [self._refused(slot, code, now)] if slot else [_unasked(ack)]
+                return [self._refused(slot, ack.msg_cd, now)] if slot else [_unasked(ack)]
+            case never:  # pragma: no cover
+                assert_never(never)
 
     def _asked(self, ack: Acknowledgement, state: State) -> _Slot | None:
         """Return whom an answer means among those waiting for one.
@@ -286,12 +324,13 @@ class Session:
     def _refused(self, slot: _Slot, code: str, now: float) -> Event:
         if not slot.wanted:
             return self._forget(slot)
-        if code == "OPSP0008":
+        if action(code) is Action.LIMIT:
             before = self._held_before(slot)
-            self.limit = max(1, min(self.limit, before))
             _want(slot)
             slot.told = True
-            if not before:  # full with nothing of ours in it: an older session has not gone yet
+            if before:
+                self.limit = min(self.limit, before)
+            else:  # full with nothing of ours in it: an older session has not gone yet
                 slot.not_before = now + IN_USE_WAIT_S
             return Refused(slot.tr_id, slot.key, code, self.limit)
         if code == "OPSP0007" and slot.attempts < self._attempts:
@@ -347,10 +386,17 @@ class Session:
                     break
         if self.slots_used < self.limit:
             return []
-        waiting = [s for s in self._slots.values() if s.state is State.WANTED and not s.told]
-        for slot in waiting:
+        return [Refused(slot.tr_id, slot.key, "OPSP0008", self.limit) for slot in self._too_many()]
+
+    def _too_many(self) -> list[_Slot]:
+        """Return those, told once, who get no slot even when everybody has left who is to."""
+        staying = sum(s.wanted and s.state in _HOLDING for s in self._slots.values())
+        waiting = [slot for slot in self._slots.values() if slot.state is State.WANTED]
+        waiting.sort(key=lambda slot: slot.order)
+        late = [slot for slot in waiting[max(0, self.limit - staying) :] if not slot.told]
+        for slot in late:
             slot.told = True
-        return [Refused(slot.tr_id, slot.key, "OPSP0008", self.limit) for slot in waiting]
+        return late
 
     def _must_leave(self, slot: _Slot, now: float) -> bool:
         asked_in_vain = slot.state is State.REQUESTED and self._overdue(slot, now)

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
 
+from bridge.kis.codes import meaning
 from bridge.kis.frames import DataFrame
 from bridge.kis.replies import KisError
 from bridge.kis.session import Data, Event, Lost, Notice, Session
@@ -41,6 +42,8 @@ MAX_MESSAGE = 16 * 1024 * 1024
 
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 30.0
 _LONGEST_QUIET_S = 120.0
+_REFUSED_AGAIN_S = 30.0
+"""Quiet after a new approval key was refused like the one before."""
 
 
 @dataclass(slots=True)
@@ -53,7 +56,14 @@ class StreamCounts:
     connections: int = 0
     invalid_utf8: int = 0
     last_frame_at: int = 0
-    """µs since the epoch, 0 for never."""
+    """Of market data; µs since the epoch, 0 for never."""
+    last_message_at: int = 0
+    """Of anything else; likewise."""
+
+    @property
+    def heard_at(self) -> int:
+        """When anything came last."""
+        return max(self.last_frame_at, self.last_message_at)
 
     @property
     def reconnects(self) -> int:
@@ -66,8 +76,8 @@ class Stream:
     The callbacks are called from the event loop and must not block: ``on_data`` for each frame of
     market data and ``on_notice`` for each account notice, both with the µs since the epoch when it
     arrived; ``on_event`` for the rest. A ``Lost`` there tells in how many seconds the next attempt
-    is made; its code is KIS's, or ``unreachable``, ``approval``, ``silent``, ``stalled``,
-    ``closed CODE``.
+    is made; its code is KIS's, or ``unreachable``, ``approval``, ``silent``, ``mute``,
+    ``stalled``, ``closed CODE``.
     """
 
     def __init__(
@@ -106,21 +116,38 @@ class Stream:
         self._tell(self.session.unsubscribe(tr_id, key, asyncio.get_running_loop().time()))
         self._wake.set()
 
+    def expect(self, silence_s: float, mute_s: float | None) -> None:
+        """Say how long nothing, and how long no market data, may come before it is a loss."""
+        if self.session.expect(silence_s, mute_s, asyncio.get_running_loop().time()):
+            self._wake.set()
+
+    def allow(self, limit: int) -> None:
+        """Try more slots than KIS has granted so far."""
+        self.session.allow(limit)
+        self._wake.set()
+
     async def run(self) -> None:
         """Stay connected until cancelled; then close politely, so that KIS frees the app key."""
         monotonic = asyncio.get_running_loop().time
         failures = 0
-        refresh = False
+        refresh = refused = False
         try:
             while True:
                 self.state = "connecting"
                 began = monotonic()
                 lost = await self._connection(refresh)
-                refresh = lost.code == "OPSP0011"
+                refused, refresh = refresh, lost.code == "OPSP0011"
+                if refused and refresh:  # the new key as well: issuing keys does not help
+                    lost = Lost(lost.code, _REFUSED_AGAIN_S)
                 failures = 1 if monotonic() - began > _LONGEST_DELAY_S else failures + 1
                 lost = Lost(lost.code, _delay(lost.retry_after, failures, self._rng))
                 self.state = "waiting"
-                log.warning("session lost", code=lost.code, retry_s=round(lost.retry_after, 1))
+                log.warning(
+                    "session lost",
+                    code=lost.code,
+                    reason=meaning(lost.code),
+                    retry_s=round(lost.retry_after, 1),
+                )
                 self._on_event(lost)
                 await self._sleep(lost.retry_after)
         finally:
@@ -193,6 +220,7 @@ class Stream:
                 counts.last_frame_at = arrived
                 on_data(event.frame, arrived)
             else:
+                counts.last_message_at = arrived
                 self._tell(events, arrived)
                 self._wake.set()
 

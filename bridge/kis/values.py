@@ -20,7 +20,8 @@ CLOCK = r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d"
 """``HHMMSS`` as a regular expression."""
 
 _NULLS = frozenset(["", "(null)", "nan", "-nan", "+nan", "inf", "-inf", "+inf"])
-_NUMBER = re.compile(r"([+-]?)0*(\d*)(?:\.(\d*))?", re.ASCII)
+# Possessive, since a long run of zeros before garbage would be tried at every length.
+_NUMBER = re.compile(r"([+-]?)0*+(\d*+)(?:\.(\d*+))?+", re.ASCII)
 _CLOCK = re.compile(CLOCK, re.ASCII)
 
 

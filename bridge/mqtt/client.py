@@ -33,7 +33,12 @@ _STABLE_S = 10.0
 """A connection that lived this long starts the back-off anew."""
 _WAITING = 10_000
 """QoS 0 messages that may wait for one handler; more are dropped and counted."""
+_LONGEST_TOPIC = 4096
+"""Bytes. Of a longer one, encoded again, no topic for an answer could be made."""
 _LEFT = "the client has left"
+_EXPIRED = "expired before it could be sent"
+_AROUND = 64
+"""Bytes of a PUBLISH beside its texts and payload, at most."""
 
 
 @dataclass(eq=False, slots=True)
@@ -398,20 +403,26 @@ class ControlClient:
             and len(self._inflight) < min(self._window, connection.receive_maximum)
         ):
             item = self._outbox.popleft()
-            mid = self._send(item)
-            if mid:
-                self._inflight[mid] = item
+            sent = self._send(item)
+            if isinstance(sent, int):
+                self._inflight[sent] = item
             else:
-                self._finish(item, "expired before it could be sent")
+                self._finish(item, sent)
 
-    def _send(self, item: _Publish) -> int:
-        """Return the packet id, 0 if the publish has expired."""
+    def _send(self, item: _Publish) -> int | str:
+        """Return the packet id, or why the publish cannot be sent."""
+        assert self._connection is not None  # noqa: S101
+        texts = len(item.correlation) + len((item.topic + item.response_topic).encode())
+        if _AROUND + texts + len(item.payload) > self._connection.maximum_packet:
+            # The broker would hang up, and be sent it again after each reconnect.
+            size = f"{len(item.payload)} bytes are more than the broker takes"
+            log.warning("publish dropped", topic=item.topic, reason=size)
+            return size
         expiry_s = None
         if item.expires_at is not None:
             expiry_s = math.ceil(item.expires_at - asyncio.get_running_loop().time())
             if expiry_s <= 0:
-                return 0
-        assert self._connection is not None  # noqa: S101
+                return _EXPIRED
         return self._connection.publish(
             item.topic,
             item.payload,
@@ -477,6 +488,10 @@ class ControlClient:
     def _arrived(self, message: Message) -> None:
         if self._closing:
             return  # without PUBACK: the broker keeps it for the next session
+        if len(message.topic.encode()) > _LONGEST_TOPIC:
+            log.warning("message dropped", reason="its topic is too long", topic=message.topic[:80])
+            message.ack()
+            return
         for subscription in self._subscriptions:
             if matches(subscription.topic_filter, message.topic):
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 import time
@@ -13,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from paho.mqtt import MQTTException
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -23,7 +25,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message, Will
 
-__all__ = ["Connection", "Options", "RefusedError", "matches"]
+__all__ = ["Connection", "Options", "RefusedError", "matches", "why"]
 
 log = structlog.get_logger()
 
@@ -76,6 +78,27 @@ class _TidySocket(ssl.SSLSocket):
             raise
 
 
+class _Client(paho.Client):
+    """Passes over a message that paho cannot read, instead of hanging up.
+
+    MQTT allows U+FEFF in the texts of properties and brokers pass it on; paho refuses it. The
+    broker would deliver the message again after each reconnect, so that one client could keep
+    this one off for good.
+    """
+
+    on_unreadable: Callable[[int], None]
+
+    def _handle_publish(self) -> Any:
+        try:
+            return super()._handle_publish()
+        except MQTTException:
+            packet = self._in_packet["packet"]
+            start = 2 + int.from_bytes(packet[:2], "big")
+            qos = self._in_packet["command"] >> 1 & 3
+            self.on_unreadable(int.from_bytes(packet[start : start + 2], "big") if qos else 0)
+            return paho.MQTT_ERR_SUCCESS
+
+
 class Connection:
     """Use in this order: `open`, `subscribe`, `publish` …, `serve` until it returns, `close`."""
 
@@ -94,6 +117,8 @@ class Connection:
         self.v5 = version == 5
         self.receive_maximum = 0xFFFF
         """Publishes of QoS 1 that the broker takes at once."""
+        self.maximum_packet = 0xFFFFFFF
+        """Bytes of the largest packet that the broker takes."""
         self.session_present = False
         self._options = options
         self._on_message = on_message
@@ -110,9 +135,9 @@ class Connection:
         self._pubacks: deque[_Unacknowledged] = deque()
         self._paho = self._client(context)
 
-    def _client(self, context: ssl.SSLContext | None) -> paho.Client:
+    def _client(self, context: ssl.SSLContext | None) -> _Client:
         options = self._options
-        client = paho.Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=options.client_id,
             clean_session=None if self.v5 else options.clean,
@@ -142,6 +167,7 @@ class Connection:
         client.on_subscribe = self._suback
         client.on_publish = self._puback
         client.on_message = self._publish
+        client.on_unreadable = self._unreadable
         return client
 
     async def open(self) -> None:
@@ -156,7 +182,7 @@ class Connection:
             connecting.add_done_callback(self._abandon)
             raise
         except (OSError, ValueError) as error:  # ValueError: a host name that cannot be one
-            raise RefusedError(_reason(error)) from None
+            raise RefusedError(why(error)) from None
         self._attach()
         try:
             async with asyncio.timeout(_CONNECT_S):
@@ -254,6 +280,7 @@ class Connection:
 
     def abort(self) -> None:
         """Drop the connection without a good-bye: the broker publishes the will."""
+        self._connected.cancel()  # nobody waits for it any more
         sock = self._paho.socket()
         if sock is not None:
             plain = socket.socket(fileno=sock.fileno())  # under TLS and WebSocket, too
@@ -326,6 +353,7 @@ class Connection:
             self._connected.set_exception(RefusedError(_words(reason), version=old))
             return
         self.receive_maximum = getattr(properties, "ReceiveMaximum", 0xFFFF)
+        self.maximum_packet = getattr(properties, "MaximumPacketSize", 0xFFFFFFF)
         self.session_present = flags.session_present
         self._connected.set_result(None)
 
@@ -386,6 +414,11 @@ class Connection:
             )
         )
 
+    def _unreadable(self, mid: int) -> None:
+        log.warning("message dropped", reason="MQTT properties that cannot be read")
+        if mid:
+            self._acknowledge(self._hold(mid))
+
     def _hold(self, mid: int) -> _Unacknowledged:
         entry = _Unacknowledged(mid)
         self._pubacks.append(entry)
@@ -436,7 +469,8 @@ def _words(reason: ReasonCode) -> str:
     return str(reason).lower().replace("authorized", "authorised")
 
 
-def _reason(error: OSError | ValueError) -> str:
+def why(error: OSError | ValueError) -> str:
+    """Return what went wrong with a connection, in the words of a log."""
     match error:
         case ssl.SSLCertVerificationError():
             return f"TLS: {error.verify_message}"
@@ -448,7 +482,7 @@ def _reason(error: OSError | ValueError) -> str:
             return f"no answer within {_CONNECT_S:.0f} s"
         case socket.gaierror():
             return "no such host"
-        case OSError(strerror=str(text)):
-            return text.lower()
+        case OSError(errno=int(number)):
+            return os.strerror(number).lower()
         case _:
             return str(error)

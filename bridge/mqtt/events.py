@@ -18,6 +18,7 @@ log = structlog.get_logger()
 
 _WAITING = 1000
 _SAME_S = 1.0
+_FORGET_S = 60.0
 
 
 class _Publisher(Protocol):
@@ -28,14 +29,16 @@ class Events:
     """Publishes ``bridge/event/{kind}``, QoS 1.
 
     A flood about one thing (``kind`` and ``about``) becomes one event a second, whose
-    ``suppressed`` counts those that were left out before it.
+    ``suppressed`` counts those that were left out before it; :meth:`settle` tells the last ones.
     """
 
     def __init__(self, publisher: _Publisher, topics: Topics) -> None:
         self._publisher = publisher
         self._topics = topics
         self._queue: asyncio.Queue[tuple[EventKind, bytes]] = asyncio.Queue(_WAITING)
-        self._told: dict[tuple[str, str], tuple[float, int]] = {}
+        self._told: dict[tuple[EventKind, str], tuple[float, int]] = {}
+        self._latest: dict[tuple[EventKind, str], dict[str, object]] = {}
+        """Details of the last event that was left out."""
         self.dropped = 0
 
     def tell(self, kind: EventKind, about: str = "", **details: object) -> None:
@@ -44,12 +47,26 @@ class Events:
         last, suppressed = self._told.get((kind, about), (-_SAME_S, 0))
         if about and now - last < _SAME_S:
             self._told[kind, about] = (last, suppressed + 1)
+            self._latest[kind, about] = details
             return
         if about:
             self._told[kind, about] = (now, 0)
-        if suppressed:
-            details["suppressed"] = suppressed
-        log.info("event", kind=kind, **{k: v for k, v in details.items() if k != "raw"})
+            self._latest.pop((kind, about), None)
+        self._put(kind, details | ({"suppressed": suppressed} if suppressed else {}))
+
+    def settle(self) -> None:
+        """Tell what was left out at the end of a flood; call about once a second."""
+        now = asyncio.get_running_loop().time()
+        for name, (last, suppressed) in list(self._told.items()):
+            if suppressed and now - last >= _SAME_S:
+                self._told[name] = (now, 0)
+                details = self._latest.pop(name)
+                self._put(name[0], details | ({"suppressed": suppressed - 1}))
+            elif now - last >= _FORGET_S:
+                del self._told[name]
+
+    def _put(self, kind: EventKind, details: dict[str, object]) -> None:
+        log.info("event", kind=kind, **{k: _short(v) for k, v in details.items() if k != "raw"})
         try:
             self._queue.put_nowait((kind, payloads.event(kind, datetime.now(UTC), **details)))
         except asyncio.QueueFull:
@@ -60,3 +77,8 @@ class Events:
         while True:
             kind, payload = await self._queue.get()
             await self._publisher.publish(self._topics.event(kind), payload, qos=1)
+
+
+def _short(value: object) -> object:
+    """Return how many there are of what would fill the log."""
+    return len(value) if isinstance(value, list | dict) else value

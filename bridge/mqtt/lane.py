@@ -1,7 +1,7 @@
 """The connection that market data is written to: many PUBLISH packets in one write.
 
-MQTT 5 over TCP or TLS, with the packets of a codec library. WebSockets and MQTT 3.1.1 go through
-the library of the control connection, message by message.
+MQTT 5 over TCP or TLS, with the packets of a codec library. WebSockets and MQTT 3.1.1 are for
+:mod:`bridge.mqtt.lane_messages`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+import ssl
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -16,6 +18,7 @@ import mqtt5
 import structlog
 
 from bridge.errors import BrokerError
+from bridge.mqtt.connection import why
 from bridge.mqtt.endpoint import Endpoint
 
 __all__ = ["LaneWriter"]
@@ -23,8 +26,13 @@ __all__ = ["LaneWriter"]
 log = structlog.get_logger()
 
 _KEEP_ALIVE_S = 30
-_CONNECT_S = 10.0
+_CONFIRM_S = 0.5
+"""While there is traffic, how often the broker is asked whether it has arrived."""
+_CONNECT_S = 5.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 15.0
+_TAKEN = (mqtt5.PubAckReasonCode.SUCCESS, mqtt5.PubAckReasonCode.NO_MATCHING_SUBSCRIBERS)
+_STABLE_S = 10.0
+"""A connection that lived this long starts the pauses anew."""
 _HIGH_WATER = 256 * 1024
 """Bytes that may wait in the socket before records wait in the lane, where they are counted."""
 
@@ -33,7 +41,9 @@ class LaneWriter:
     """An MQTT connection that only publishes; reconnects for ever.
 
     Call :meth:`write` only while :attr:`ready`. ``on_ready`` is called when it becomes so,
-    ``on_lost`` when the connection is gone.
+    ``on_lost`` when the connection is gone. Brokers read a connection in order, so an answered
+    ping means that everything written before it has arrived: ``on_ping`` is called when one is
+    sent (twice a second while there is traffic), ``on_pong`` when it is answered.
     """
 
     def __init__(
@@ -43,13 +53,20 @@ class LaneWriter:
         *,
         on_ready: Callable[[], None],
         on_lost: Callable[[], None],
+        on_ping: Callable[[], None] = lambda: None,
+        on_pong: Callable[[], None] = lambda: None,
     ) -> None:
-        self._endpoints = endpoints
+        self._endpoints = [
+            (endpoint, endpoint.ssl_context() if endpoint.tls else None) for endpoint in endpoints
+        ]
         self._client_id = client_id
         self._on_ready = on_ready
         self._on_lost = on_lost
+        self._on_ping, self.on_pong = on_ping, on_pong
         self._connection: _Connection | None = None
         self._unacknowledged: dict[int, mqtt5.PublishPacket] = {}
+        self._again: deque[int] = deque()
+        """Those of an earlier connection that this one has no room for yet."""
         self._next_id = 0
         self.connects = 0
 
@@ -64,12 +81,14 @@ class LaneWriter:
         return (
             connection is not None
             and connection.writable
+            and not self._again
             and len(self._unacknowledged) < connection.receive_maximum
         )
 
     def write(self, packets: Sequence[bytes]) -> None:
         """Send what :meth:`packet` made, in one write."""
         if self._connection is not None:
+            self._connection.written = True
             self._connection.transport.write(b"".join(packets))
 
     def packet(
@@ -96,33 +115,42 @@ class LaneWriter:
 
     async def run(self) -> None:
         """Connect and stay connected until cancelled."""
+        loop = asyncio.get_running_loop()
         pause = _FIRST_PAUSE_S
         attempt = 0
+        told: dict[str, str] = {}
         while True:
-            endpoint = self._endpoints[attempt % len(self._endpoints)]
+            endpoint, context = self._endpoints[attempt % len(self._endpoints)]
             attempt += 1
+            began = loop.time()
             try:
-                connection = await self._connect(endpoint)
-            except (OSError, TimeoutError, BrokerError) as error:
-                log.warning("lane not connected", broker=str(endpoint), reason=str(error))
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
-                pause = min(pause * 2, _LONGEST_PAUSE_S)
-                continue
-            pause = _FIRST_PAUSE_S
-            try:
-                await self._serve(connection, endpoint)
-            finally:
-                self.forget(connection)
-                connection.close()
+                connection = await self._connect(endpoint, context)
+            except (OSError, BrokerError) as error:
+                reason = str(error) if isinstance(error, BrokerError) else why(error)
+                if told.get(str(endpoint)) != reason:
+                    log.warning("lane not connected", broker=str(endpoint), reason=reason)
+                told[str(endpoint)] = reason
+            else:
+                told.clear()
+                try:
+                    reason = await self._serve(connection, endpoint)
+                finally:
+                    self.forget(connection)
+                    connection.close()
+                log.warning("lane lost", broker=str(endpoint), reason=reason)
+                if loop.time() - began >= _STABLE_S:
+                    pause = _FIRST_PAUSE_S
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
 
-    async def _connect(self, endpoint: Endpoint) -> _Connection:
+    async def _connect(self, endpoint: Endpoint, context: ssl.SSLContext | None) -> _Connection:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(_CONNECT_S):
             _, connection = await loop.create_connection(
                 lambda: _Connection(self),
                 endpoint.host,
                 endpoint.port,
-                ssl=endpoint.ssl_context() if endpoint.tls else None,
+                ssl=context,
             )
             try:
                 connection.transport.write(
@@ -140,20 +168,29 @@ class LaneWriter:
                 raise
         return connection
 
-    async def _serve(self, connection: _Connection, endpoint: Endpoint) -> None:
+    async def _serve(self, connection: _Connection, endpoint: Endpoint) -> str:
+        """Keep the connection alive; return why it ended."""
         self._connection = connection
         self.connects += 1
         log.info("lane connected", broker=str(endpoint))
-        for packet in self._unacknowledged.values():
-            connection.transport.write(packet.write())
+        self._again = deque(self._unacknowledged)
+        self._send_again(connection)
         self._on_ready()
-        while not connection.lost.done():
-            await asyncio.wait([connection.lost], timeout=_KEEP_ALIVE_S / 2)
+        loop = asyncio.get_running_loop()
+        pinged_at, again = loop.time(), False
+        while True:
+            await asyncio.wait([connection.lost], timeout=_CONFIRM_S)
+            if connection.lost.done():
+                return connection.lost.result()
+            quiet = loop.time() - pinged_at >= _KEEP_ALIVE_S / 2
             if connection.silent:
-                log.warning("lane lost", broker=str(endpoint), reason="no answer to a ping")
-                return
-            connection.ping()
-        log.warning("lane lost", broker=str(endpoint), reason=connection.lost.result())
+                if quiet:
+                    return "no answer to a ping"
+            elif connection.written or again or quiet:
+                again = connection.written  # once more after the last record
+                connection.ping()
+                self._on_ping()
+                pinged_at = loop.time()
 
     def forget(self, connection: _Connection) -> None:
         """Write no more to this connection; at once, so that nothing is written into the void."""
@@ -161,9 +198,18 @@ class LaneWriter:
             self._connection = None
             self._on_lost()
 
+    def _send_again(self, connection: _Connection) -> None:
+        while self._again and (
+            len(self._unacknowledged) - len(self._again) < connection.receive_maximum
+        ):
+            packet = self._unacknowledged[self._again.popleft()]
+            connection.transport.write(packet.write())
+
     def acknowledged(self, packet_id: int) -> None:
         was_ready = self.ready
         self._unacknowledged.pop(packet_id, None)
+        if self._again and self._connection is not None:
+            self._send_again(self._connection)
         if not was_ready and self.ready:
             self._on_ready()
 
@@ -181,7 +227,9 @@ class _Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._lane = lane
         self._buffer = bytearray()
-        self._pinged = False
+        self._pinged = self._refused = False
+        self.written = False
+        """Something was written since the last ping."""
         self.accepted: asyncio.Future[None] = loop.create_future()
         self.lost: asyncio.Future[str] = loop.create_future()
         self.writable = True
@@ -224,14 +272,19 @@ class _Connection(asyncio.Protocol):
             case mqtt5.ConnAckPacket():
                 self._end(f"refused: {packet.reason_code.name.lower().replace('_', ' ')}")
             case mqtt5.PubAckPacket():
+                if packet.reason_code not in _TAKEN and not self._refused:
+                    self._refused = True
+                    reason = packet.reason_code.name.lower().replace("_", " ")
+                    log.warning("lane publish refused, more may follow", reason=reason)
                 self._lane.acknowledged(packet.packet_id)
             case mqtt5.PingRespPacket():
                 self._pinged = False
+                self._lane.on_pong()
             case mqtt5.DisconnectPacket():
                 self._end(f"the broker said {packet.reason_code.name.lower().replace('_', ' ')}")
 
     def ping(self) -> None:
-        self._pinged = True
+        self._pinged, self.written = True, False
         self.transport.write(mqtt5.PingReqPacket().write())
 
     def pause_writing(self) -> None:
@@ -242,7 +295,9 @@ class _Connection(asyncio.Protocol):
         self._lane.writable_again()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end(str(exc) if exc else "closed by the broker")
+        if exc is not None and not isinstance(exc, OSError) and not self.lost.done():
+            self.lost.set_exception(exc)  # a bug of ours, and no fault of the network
+        self._end(why(exc) if isinstance(exc, OSError) else "closed by the broker")
 
     def _end(self, reason: str) -> None:
         self._lane.forget(self)
@@ -252,6 +307,8 @@ class _Connection(asyncio.Protocol):
             self.lost.set_result(reason)
 
     def close(self) -> None:
-        if not self.transport.is_closing():
+        if not self.writable:
+            self.transport.abort()  # the broker no longer reads
+        elif not self.transport.is_closing():
             self.transport.write(mqtt5.DisconnectPacket().write())
             self.transport.close()

@@ -35,6 +35,8 @@ EventKind = Literal[
     "slot_refused",
     "order_unknown",
     "order_external",
+    "order_difference",
+    "position_difference",
     "halted",
     "resumed",
     "config_warning",
@@ -75,12 +77,12 @@ class Info(BaseModel):
 
 
 def encode(value: object) -> bytes:
-    """Return compact UTF-8 JSON; Hangul stays readable.
+    """Return compact UTF-8 JSON; Hangul stays readable, a `Decimal` is written digit by digit.
 
     :raises ValueError: a NaN or infinity, which JSON does not have.
     :raises TypeError: something that has no JSON form.
     """
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _text(value).encode()
 
 
 def ok(data: object, transaction: str | int | None = None) -> bytes:
@@ -107,6 +109,11 @@ def decode_object(payload: bytes, limit: int = MAX_REQUEST) -> dict[str, Any]:
         raise RequestError("too_large", f"{len(payload)} bytes; at most {limit} are read")
     try:
         value = json.loads(payload.decode(), parse_float=Decimal, parse_constant=_no_constant)
+        if b"\\u" in payload:
+            json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        # Python reads it, and then no topic, answer or log can be made of it.
+        raise RequestError("invalid_request", "the JSON has half of a surrogate pair") from None
     except UnicodeDecodeError:
         raise RequestError("invalid_request", "the payload is not UTF-8 text") from None
     except RecursionError:
@@ -116,6 +123,20 @@ def decode_object(payload: bytes, limit: int = MAX_REQUEST) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RequestError("invalid_request", 'the payload must be a JSON object: {"…": …}')
     return value
+
+
+def _text(value: object) -> str:
+    match value:
+        case Decimal() if value.is_finite():
+            return format(value, "f")
+        case Mapping():
+            pairs = (f"{json.dumps(key, ensure_ascii=False)}:{_text(value[key])}" for key in value)
+            return f"{{{','.join(pairs)}}}"
+        case list() | tuple():
+            return f"[{','.join(map(_text, value))}]"
+        case Decimal():
+            value = float(value)  # said as of a float
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _no_constant(name: str) -> NoReturn:

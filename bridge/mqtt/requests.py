@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any, Protocol, TypeAlias
 
@@ -27,6 +31,8 @@ RequestHandler: TypeAlias = Callable[[dict[str, Any], Message], Awaitable[Any]]
 """Gets the request without its ``transaction``; returns what goes into ``data``."""
 
 _LONGEST_TRANSACTION = 256
+_MOST_WAITING = 16
+"""Requests of one verb that may be under way."""
 
 
 class _Client(Protocol):
@@ -50,7 +56,8 @@ class Requests:
     """Routes requests to the handlers of their verbs; create and register before the client runs.
 
     Requests of one verb are served one after another, different verbs side by side: a slow
-    ``query`` does not hold up a ``halt``. PUBACK follows the answer.
+    ``query`` does not hold up a ``halt``. PUBACK comes before the answer, since everything that
+    arrives later, orders too, waits for it; who gets no answer asks again.
     """
 
     def __init__(
@@ -65,7 +72,12 @@ class Requests:
         self._topics = topics
         self._prefixes = tuple(response_prefixes)
         self._handlers: dict[str, RequestHandler] = {}
-        client.subscribe(topics.request_filter(), 1, self._serve, ordered_by=lambda m: m.topic)
+        self._waiting: Counter[str] = Counter()
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        numbers = itertools.count()
+        client.subscribe(
+            topics.request_filter(), 1, self._serve, ordered_by=lambda _: str(next(numbers))
+        )
 
     def register(self, verb: str, handler: RequestHandler) -> None:
         """Serve ``verb`` with ``handler``, which may raise `RequestError` or `ValidationError`."""
@@ -74,10 +86,10 @@ class Requests:
         self._handlers[verb] = handler
 
     async def _serve(self, message: Message) -> None:
+        message.ack()
         if not (message.retain and not message.payload):  # else somebody cleaning up
             topic, payload = await self._answer(message)
             await self._client.publish(topic, payload, qos=1, correlation=message.correlation)
-        message.ack()
 
     async def _answer(self, message: Message) -> tuple[str, bytes]:
         """Return where the answer goes and what it says."""
@@ -100,7 +112,8 @@ class Requests:
             if message.retain:
                 raise RequestError("retained_request", "a request must not be retained")
             handler = self._handler(verb)
-            return topic, payloads.ok(await handler(content, message), transaction)
+            async with self._turn(verb):
+                return topic, payloads.ok(await handler(content, message), transaction)
         except RequestError as error:
             code, text = error.code, str(error)
         except ValidationError as error:
@@ -109,6 +122,18 @@ class Requests:
             code, text = "failed", str(error)
         log.info("request refused", topic=message.topic, code=code, reason=text)
         return topic, payloads.error(code, text, transaction)
+
+    @asynccontextmanager
+    async def _turn(self, verb: str) -> AsyncIterator[None]:
+        """Wait for the requests of this verb that came before; not for too many."""
+        if self._waiting[verb] >= _MOST_WAITING:
+            raise RequestError("busy", f"{_MOST_WAITING} requests wait already: ask again later")
+        self._waiting[verb] += 1
+        try:
+            async with self._locks[verb]:
+                yield
+        finally:
+            self._waiting[verb] -= 1
 
     def _verb(self, topic: str) -> str:
         try:
@@ -154,6 +179,8 @@ async def request(
 ) -> Any:
     """Send one request to a bridge and return the ``data`` of its answer.
 
+    Numbers with a point come as `Decimal`.
+
     :raises RequestError: the bridge refused it.
     :raises BrokerError: no broker, or no answer in time.
     """
@@ -164,7 +191,7 @@ async def request(
     async def received(message: Message) -> None:
         message.ack()
         try:
-            content = json.loads(message.payload)
+            content = json.loads(message.payload, parse_float=Decimal)
         except ValueError:
             return  # of somebody else on the shared topic
         mine = message.correlation == token.encode() or (

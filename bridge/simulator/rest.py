@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections import deque
@@ -18,6 +19,7 @@ from starlette.routing import Route
 
 from bridge.simulator.answers import GATEWAY, Answer, gateway
 from bridge.simulator.desk import CALLS, Call, Desk
+from bridge.simulator.faults import Fault
 from bridge.simulator.keys import KeyRefused, Keys
 from bridge.simulator.settings import SimulatorSettings
 
@@ -41,7 +43,9 @@ class Rest:
         clock: Callable[[], datetime],
         early: Callable[[], bool],
         publish: Callable[[], None],
+        fault: Callable[[], Fault | None] = lambda: None,
     ) -> None:
+        self._fault = fault
         self._desk, self._keys, self._settings = desk, keys, settings
         self._clock, self._early, self._publish = clock, early, publish
         self._requests = 0
@@ -64,6 +68,8 @@ class Rest:
         self, handler: Callable[[Request, dict[str, Any]], Response]
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
+            if (fault := self._fault()) is not None and fault.kind == "http":
+                return _broken(fault.status)
             try:
                 return handler(request, await _json(request))
             except KeyRefused as refused:
@@ -115,7 +121,12 @@ class Rest:
         now = self._clock()
         tr_id = request.headers.get("tr_id", "")
         call = CALLS[request.url.path]
+        fault = self._fault()
+        if fault is not None and fault.kind == "http":
+            return _broken(fault.status)
         try:
+            if fault is not None and fault.kind == "rate":
+                raise KeyRefused("EGW00201")
             variant = self._admit(request.headers, call, tr_id, now)
         except KeyRefused as refused:
             log.info("call refused", path=request.url.path, tr_id=tr_id, code=refused.code)
@@ -128,6 +139,8 @@ class Rest:
         # A fill notice may overtake the answer to its own order, as it does at KIS.
         if self._early():
             self._publish()
+        if fault is not None and fault.kind == "hang":
+            await asyncio.sleep(fault.for_s)
         response = self._reply(answer, tr_id)
         response.background = BackgroundTask(self._publish_later)
         return response
@@ -162,6 +175,11 @@ class Rest:
 async def _not_found(request: Request, error: Exception) -> Response:
     body = {"rt_cd": "1", "msg_cd": "EGW00101", "msg1": GATEWAY["EGW00101"]}
     return _response(body, status=404)
+
+
+def _broken(status: int) -> Response:
+    """Answer as a gateway does that has nothing behind it."""
+    return Response(f"{status}\n", status_code=status, media_type="text/plain")
 
 
 async def _json(request: Request) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
+from bridge.simulator.faults import Plan
 from bridge.simulator.sessions import Hours
 
 __all__ = ["SimulatorSettings"]
@@ -48,6 +49,8 @@ class SimulatorSettings:
     ping_patience_s: float = 100.0
     early_notices: float = 0.3
     """How often, of 1, the notices of an order are sent before its REST answer."""
+    faults: Plan = Plan()  # noqa: RUF009 - frozen
+    """What is to go wrong."""
     widths: dict[str, int] = field(default_factory=dict)
     """TR id → number of values, to write a channel in one of its older layouts."""
 

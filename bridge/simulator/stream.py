@@ -11,15 +11,18 @@ from random import Random
 from typing import Any
 
 import structlog
-from websockets.asyncio.server import ServerConnection, broadcast
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request as Handshake
 from websockets.http11 import Response as HandshakeResponse
 
 from bridge.catalog.model import Catalog, Channel
 from bridge.simulator.acks import reply
+from bridge.simulator.connection import Connection, Session, Slot
 from bridge.simulator.encode import Encoder, frame, sealed
+from bridge.simulator.faults import Faults
 from bridge.simulator.feed import Source
+from bridge.simulator.haunt import Haunt
 from bridge.simulator.keys import Keys
 from bridge.simulator.playback import Played, Player
 from bridge.simulator.pump import Fed, Pump
@@ -27,7 +30,7 @@ from bridge.simulator.records import notice
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.tickets import Event
 
-__all__ = ["Connection", "Stream"]
+__all__ = ["Stream"]
 
 log = structlog.get_logger()
 
@@ -37,37 +40,6 @@ _SLOW_BYTES = 64 << 20
 
 _CLIENT_WIDTHS = {"PyKis/": {"H0STCNT0": 46, "H0STASP0": 59, "H0STCNI0": 23, "H0STCNI9": 23}}
 """Clients, by their User-Agent, that read only the layouts of before 2026-09-14."""
-
-Slot = tuple[str, str]
-
-
-class Connection(ServerConnection):
-    """A connection that also takes WebSocket PONG frames as answers to PINGPONG."""
-
-    alive: Callable[[], None] | None = None
-
-    def acknowledge_pings(self, data: bytes) -> None:
-        if self.alive is not None:
-            self.alive()
-        super().acknowledge_pings(data)
-
-
-class _Session:
-    """What one connection has registered."""
-
-    def __init__(self, connection: ServerConnection, now: float) -> None:
-        self.connection = connection
-        self.app_key = ""
-        self.widths: dict[str, int] = {}
-        self.slots: dict[Slot, Fed | None] = {}
-        """Registration → the feed that serves it; None for notices and played frames."""
-        self.keys: dict[str, tuple[str, str]] = {}
-        """TR id → key and iv of its last acknowledgement."""
-        self.pinged = now
-        self.unanswered: float | None = None
-
-    def alive(self) -> None:
-        self.unanswered = None
 
 
 class Stream:
@@ -84,12 +56,16 @@ class Stream:
         player: Player | None,
         clock: Callable[[], datetime],
         name_of: Callable[[str], str],
+        faults: Faults,
     ) -> None:
+        self.tap: Callable[[str], None] | None = None
+        """Sees every plain frame that goes out to somebody, before any fault; for tests."""
         self._catalog, self._keys, self._source = catalog, keys, source
         self._pump, self._settings, self._player = pump, settings, player
         self._clock, self._name_of = clock, name_of
         self._random = Random(f"stream {settings.seed}")  # noqa: S311 - opens only this simulator
-        self._sessions: dict[ServerConnection, _Session] = {}
+        self._sessions: dict[ServerConnection, Session] = {}
+        self.haunt = Haunt(faults, keys, self._sessions)
         self._readers: dict[Fed, set[ServerConnection]] = {}
         self._encoders: dict[tuple[str, int], Encoder] = {}
         self.sent_records = 0
@@ -99,6 +75,8 @@ class Stream:
     def check_path(
         self, connection: ServerConnection, request: Handshake
     ) -> HandshakeResponse | None:
+        if self.haunt.has("maintenance"):
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "maintenance\n")
         path = request.path.partition("?")[0]
         if path == "/" or path == "/tryitout" or path.startswith("/tryitout/"):
             return None
@@ -106,22 +84,24 @@ class Stream:
 
     async def handle(self, connection: ServerConnection) -> None:
         """Serve one connection until it ends."""
-        session = _Session(connection, asyncio.get_running_loop().time())
+        session = Session(connection, asyncio.get_running_loop().time())
         if isinstance(connection, Connection):
             connection.alive = session.alive
         self._sessions[connection] = session
         try:
             async for message in connection:
                 text = message if isinstance(message, str) else message.decode("utf-8", "replace")
-                answer = self._answer(session, text)
+                answer = self.haunt.instead(text) or self._answer(session, text)
                 if answer is None:
                     continue
-                await connection.send(json.dumps(answer, ensure_ascii=False))
+                for said in self.haunt.answers(session, answer):
+                    await connection.send(said)
                 if answer["body"]["msg_cd"] == "OPSP8996":
                     break
         except ConnectionClosed:
             pass
         finally:
+            self.haunt.left(session)
             del self._sessions[connection]
             for slot in list(session.slots):
                 self._release(session, slot)
@@ -141,7 +121,7 @@ class Stream:
 
     # -- requests
 
-    def _answer(self, session: _Session, text: str) -> dict[str, Any] | None:
+    def _answer(self, session: Session, text: str) -> dict[str, Any] | None:
         try:
             message = json.loads(text)
         except (ValueError, RecursionError):
@@ -166,7 +146,7 @@ class Stream:
         return self._registration(session, header, tr_id, key)
 
     def _registration(
-        self, session: _Session, header: dict[str, Any], tr_id: str, key: str
+        self, session: Session, header: dict[str, Any], tr_id: str, key: str
     ) -> dict[str, Any]:
         approval_key = str(header.get("approval_key", ""))
         approval = self._keys.approved(approval_key, self._clock())
@@ -177,6 +157,8 @@ class Stream:
             other.app_key == approval.app_key and other is not session
             for other in self._sessions.values()
         ):
+            return reply("OPSP8996")
+        if self.haunt.locked(approval.app_key):
             return reply("OPSP8996")
         session.app_key = approval.app_key
         for client, widths in _CLIENT_WIDTHS.items():
@@ -199,7 +181,7 @@ class Stream:
         log.debug("registration", channel=tr_id, code=code)
         return reply(code, tr_id, key, encrypted=encrypted, output=output)
 
-    def _subscribe(self, session: _Session, slot: Slot) -> str:
+    def _subscribe(self, session: Session, slot: Slot) -> str:
         tr_id, key = slot
         channel = self._channel(tr_id)
         if channel is None:
@@ -208,7 +190,7 @@ class Stream:
             return "OPSP0017"
         if slot in session.slots:
             return "OPSP0002"
-        if len(session.slots) >= self._settings.slots:
+        if len(session.slots) >= self.haunt.slots(self._settings.slots):
             return "OPSP0008"
         player = self._player
         if channel.encrypted or (player is not None and player.covers(tr_id, key)):
@@ -226,7 +208,7 @@ class Stream:
         session.slots[slot] = fed
         return "OPSP0000"
 
-    def _release(self, session: _Session, slot: Slot) -> None:
+    def _release(self, session: Session, slot: Slot) -> None:
         fed = session.slots.pop(slot, None)
         if fed is None:
             return
@@ -248,7 +230,7 @@ class Stream:
         channel = self._channel(tr_id)
         return channel is not None and channel.encrypted
 
-    def _encoder(self, channel: Channel, tr_id: str, session: _Session) -> Encoder:
+    def _encoder(self, channel: Channel, tr_id: str, session: Session) -> Encoder:
         width = self._settings.widths.get(tr_id) or session.widths.get(tr_id, 0)
         made = self._encoders.get((tr_id, width))
         if made is None:
@@ -310,7 +292,12 @@ class Stream:
     def _send(self, connections: Iterable[ServerConnection], text: str) -> None:
         # A connection that is being cut still has an entry until its handler has ended.
         connections = [one for one in connections if not one.transport.is_closing()]
-        broadcast(connections, text)
+        if text.startswith("0|"):
+            if self.haunt.has("mute"):
+                return
+            if connections and self.tap is not None:
+                self.tap(text)
+        self.haunt.send(connections, text)
         for connection in connections:
             if connection.transport.get_write_buffer_size() > _SLOW_BYTES:
                 log.warning("client too slow, cut off", unread=_SLOW_BYTES)
@@ -325,9 +312,9 @@ class Stream:
         while True:
             await asyncio.sleep(min(1.0, settings.ping_every_s / 2))
             now = loop.time()
-            text = json.dumps(
-                {"header": {"tr_id": "PINGPONG", "datetime": f"{self._clock():%Y%m%d%H%M%S}"}}
-            )
+            if self.haunt.has("no_pingpong"):
+                continue
+            text = self._question()
             for connection, session in list(self._sessions.items()):
                 waited = now - session.unanswered if session.unanswered is not None else 0.0
                 if waited > settings.ping_patience_s:
@@ -338,3 +325,12 @@ class Stream:
                     if session.unanswered is None:
                         session.unanswered = now
                     self._send([connection], text)
+
+    def _question(self) -> str:
+        moment = f"{self._clock():%Y%m%d%H%M%S}"
+        return json.dumps({"header": {"tr_id": "PINGPONG", "datetime": moment}})
+
+    async def go_wrong(self) -> None:
+        """Let the planned faults happen, if there are any."""
+        if self._settings.faults.faults:
+            await self.haunt.run(lambda one, text: self._send([one], text), self._question())

@@ -576,3 +576,72 @@ async def test_a_refused_subscription_is_said() -> None:
         port = server.sockets[0].getsockname()[1]
         says = await refusal(Endpoint.parse(f"mqtt://127.0.0.1:{port}"))
     assert says == f"MQTT broker 127.0.0.1:{port}: subscription to kis/#: not authorised"
+
+
+def _field(data: bytes) -> bytes:
+    return len(data).to_bytes(2, "big") + data
+
+
+async def _published_by_a_stranger(endpoint: Endpoint, topic: str, properties: bytes) -> None:
+    """Publish with QoS 1 and these MQTT 5 properties, as a client that checks nothing does."""
+    variable = _field(topic.encode()) + b"\0\7" + bytes((len(properties),)) + properties + b"{}"
+    connect = _field(b"MQTT") + b"\5\2\0\x3c\0" + _field(b"stranger")
+    reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+    async with asyncio.timeout(DEADLINE_S):
+        for head, body in ((0x10, connect), (0x32, variable)):
+            writer.write(bytes((head, len(body))) + body)
+            first = await reader.readexactly(2)
+            await reader.readexactly(first[1])
+        assert first[0] == 0x40, "the broker took it"
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize("broker", ["mosquitto", "embedded"])
+@pytest.mark.parametrize("identifier", [0x03, 0x08, 0x26], ids=["type", "response", "user"])
+async def test_properties_that_paho_cannot_read_cost_one_message(
+    broker: str, identifier: int, urls: dict[str, str], topics: Topics
+) -> None:
+    endpoint = Endpoint.parse(urls[broker])
+    inbox = Inbox()
+    bridge = client_of(endpoint, topics.base)
+    bridge.subscribe(f"{topics.base}/#", 1, inbox)
+    async with running(bridge):
+        mark = _field("\ufeffjson".encode())  # a byte order mark: MQTT allows it
+        properties = bytes((identifier,)) + mark + (_field(b"") if identifier == 0x26 else b"")
+        await _published_by_a_stranger(endpoint, f"{topics.base}/a", properties)
+        await _published_by_a_stranger(endpoint, f"{topics.base}/b", b"")
+        assert (await inbox.get()).topic == f"{topics.base}/b"
+        drop(bridge)
+        await until(lambda: bridge.connects == 2)
+        await _published_by_a_stranger(endpoint, f"{topics.base}/c", b"")
+        while (await inbox.get()).topic != f"{topics.base}/c":
+            pass  # b again, when its PUBACK was not on its way yet
+
+
+async def test_a_request_topic_too_long_to_answer_on(urls: dict[str, str]) -> None:
+    endpoint = Endpoint.parse(urls["mosquitto"])
+    topics = Topics("long")
+    bridge = client_of(endpoint, "long")
+    requests = Requests(bridge, topics)
+
+    async def echo(content: dict[str, Any], _: Message) -> object:
+        return content
+
+    requests.register("echo", echo)
+    async with running(bridge), running(client_of(endpoint, "asker", clean=True)) as asker:
+        prefix = f"{topics.base}/bridge/request/"
+        for verb in ("a" * (65_535 - len(prefix)), " " * 40_000):
+            await asker.publish(f"{prefix}{verb}", b"{}", wait=True)
+        assert await request([endpoint], "echo", {"a": 1}, topics=topics) == {"a": 1}
+
+
+async def test_what_is_larger_than_the_broker_takes_is_dropped(tmp_path: Path) -> None:
+    small = "allow_anonymous true\nmax_packet_size 2000\n"
+    with Mosquitto.running(tmp_path, small) as broker:
+        async with running(client_of(Endpoint.parse(broker.url), "large")) as client:
+            with pytest.raises(BrokerError, match="the broker takes"):
+                await client.publish("a", bytes(5000), wait=True)
+            await client.publish("a", bytes(5000), qos=0)
+            await client.publish("a", b"small", wait=True)
+            assert (client.connects, client.backlog) == (1, 0)

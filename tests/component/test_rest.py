@@ -258,6 +258,7 @@ async def test_what_cannot_be_called_is_refused_here(
         (JSONResponse({"rt_cd": "0"}, 502), KisUnknownError, ""),
         (JSONResponse([DONE], 200), KisUnknownError, ""),
         (Response("<html>502</html>", 502), KisUnknownError, ""),
+        (Response("[" * 100_000, 200), KisUnknownError, ""),
         (Response(b"\xff\xfe{", 200), KisUnknownError, ""),
         (Response("", 200), KisUnknownError, ""),
         (Response("", 302, {"location": "http://127.0.0.1:1/"}), KisUnknownError, ""),

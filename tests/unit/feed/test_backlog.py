@@ -56,6 +56,39 @@ def test_taking_stops_at_the_limit() -> None:
     assert backlog.size == 8
 
 
+def test_what_was_not_sent_goes_back_in_its_place() -> None:
+    backlog = Backlog(1000)
+    for payload in (b"1", b"2", b"3", b"4"):
+        backlog.add(TRADES[0], payload, conflate=False)
+    for payload in (b"q", b"r"):
+        backlog.add(QUOTES[0], payload, conflate=True)
+    taken = backlog.take(3)
+    assert taken == [(QUOTES[0], b"r"), (TRADES[0], b"1"), (TRADES[0], b"2")]
+    for route, payload in reversed(taken):
+        backlog.put_back(route, payload, conflate=route is QUOTES[0])
+    assert backlog.size == 5
+    assert backlog.take(1000) == [*taken, (TRADES[0], b"3"), (TRADES[0], b"4")]
+    assert (backlog.size, backlog.dropped, backlog.conflated) == (0, 0, 1)
+
+
+def test_a_state_that_comes_back_does_not_replace_a_newer_one() -> None:
+    backlog = Backlog(1000)
+    backlog.add(QUOTES[0], b"new", conflate=True)
+    backlog.put_back(QUOTES[0], b"old", conflate=True)
+    assert backlog.take(1000) == [(QUOTES[0], b"new")]
+    assert (backlog.size, backlog.conflated) == (0, 1)
+
+
+def test_a_refresh_adds_only_what_does_not_wait_already() -> None:
+    backlog = Backlog(1000)
+    backlog.park(TRADES[0], b"new", conflate=False)
+    backlog.refresh(TRADES[0], b"old")
+    backlog.refresh(TRADES[1], b"last")
+    assert backlog.size == 7
+    assert backlog.take(1000) == [(TRADES[0], b"new"), (TRADES[1], b"last")]
+    assert (backlog.size, backlog.dropped, backlog.conflated) == (0, 0, 0)
+
+
 @given(st.lists(st.tuples(st.integers(0, 1), st.booleans(), st.booleans()), max_size=60))
 def test_everything_added_is_taken_conflated_or_dropped(
     steps: list[tuple[int, bool, bool]],

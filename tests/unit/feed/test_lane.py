@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from bridge.feed.lane import KindPolicy, Lane
 from bridge.kis.decode import Route
@@ -95,3 +96,52 @@ async def test_a_long_turn_is_written_in_parts() -> None:
     assert len(writer.writes) >= 2
     await asyncio.sleep(0)
     assert sum(len(write) for write in writer.writes) == 40
+
+
+async def test_a_broker_that_returns_gets_every_retained_topic_again() -> None:
+    quiet = Route(QUOTE, "krx", "B", "quiet", ZONE)
+    old = Route(QUOTE, "krx", "C", "old", ZONE)
+    never = Route(QUOTE, "krx", "D", "never", ZONE)
+    lane, writer = Lane(POLICIES), FakeWriter()
+    lane.attach(writer, lambda: [TRADES, quiet, QUOTES, old, never])
+    lane.put(quiet, b'{"received_at":%d}' % (time.time_ns() // 1000))
+    lane.put(old, b'{"received_at":1}')
+    lane.put(TRADES, b"1")  # not retained, and so not said again
+    lane.put(QUOTES, b"2")
+    await asyncio.sleep(0)
+    writer.writes.clear()
+    writer.connected = writer.ready = False
+    lane.on_lost()
+    lane.put(QUOTES, b"3")
+    writer.connected = writer.ready = True
+    lane.on_ready()
+    assert writer.writes == [[b"q:3:0:1", b"quiet:" + quiet.last + b":0:1"]]
+    assert (lane.backlog.dropped, len(lane.backlog)) == (0, 0)
+    lane.on_ready()  # once is enough
+    assert len(writer.writes) == 1
+
+
+async def test_only_so_many_of_qos_1_are_on_the_way() -> None:
+    lane, writer = Lane({"trade": KindPolicy(qos=1, retain=False)}), FakeWriter()
+    lane.attach(writer)
+    left = 3
+
+    def packet(topic: str, payload: bytes, qos: int, retain: bool, expire_s: int | None) -> bytes:
+        nonlocal left
+        left -= 1
+        writer.ready = left > 0
+        return payload
+
+    writer.packet = packet  # type: ignore[method-assign]
+    for number in range(8):
+        lane.put(TRADES, b"%d" % number)
+    await asyncio.sleep(0)
+    assert writer.writes == [[b"0", b"1", b"2"]]
+    lane.put(TRADES, b"8")
+    left, writer.ready = 2, True
+    lane.on_ready()
+    left, writer.ready = 9, True
+    lane.on_ready()
+    assert [payload for write in writer.writes for payload in write] == [
+        b"%d" % number for number in range(9)
+    ]

@@ -217,8 +217,9 @@ async def test_kis_may_give_the_same_token_again(kis: Kis, store: Path) -> None:
         httpx.ReadTimeout("slow"),
         httpx.Response(403, json={"error_code": "EGW00103"}),
         httpx.Response(502, text="<html>"),
+        httpx.Response(200, text="[" * 100_000),
     ],
-    ids=["timeout", "refused", "garbage"],
+    ids=["timeout", "refused", "garbage", "nested"],
 )
 async def test_a_failed_attempt_counts_for_the_minute_across_restarts(
     kis: Kis, store: Path, answer: httpx.Response | Exception

@@ -409,7 +409,7 @@ def test_a_grant_above_the_learned_limit_corrects_it() -> None:
 def test_full_from_the_start_waits_for_the_older_session_to_go() -> None:
     play = Play()
     play.subscribe(TRADE, "1")
-    assert play.hear(ack("OPSP0008", TRADE, "1")) == [Refused(TRADE, "1", "OPSP0008", 1)]
+    assert play.hear(ack("OPSP0008", TRADE, "1")) == [Refused(TRADE, "1", "OPSP0008", 41)]
     play.sent()
     play.wait(19.9)
     assert play.sent() == []
@@ -545,6 +545,58 @@ def test_silence_of_everything_means_a_dead_connection() -> None:
     assert play.wait(119.9) == []
     assert play.wait(0.2) == [Lost("silent")]
     assert play.wait(500) == []
+
+
+def test_a_session_that_is_mute_while_data_is_expected_is_dead() -> None:
+    play = Play(silence_s=120)
+    play.go_live("1")
+    play.wait(50)
+    assert play.session.expect(120, 60, play.now)
+    assert not play.session.expect(120, 60, play.now)
+    play.hear(PINGPONG)
+    assert play.wait(59.9) == []
+    play.hear("0|H0STCNT0|001|005930^1")
+    play.hear(PINGPONG)
+    assert play.wait(59.9) == []
+    play.hear(PINGPONG)
+    assert play.wait(0.2) == [Lost("mute")]
+    play.session.disconnected()
+    play.session.connected(play.now)
+    play.session.expect(120, None, play.now)
+    play.hear(ack("OPSP0000", TRADE, "1"))
+    assert play.wait(119) == []
+
+
+def test_the_pause_between_questions_is_known() -> None:
+    play = Play()
+    assert play.session.ping_every_s is None
+    for pause in (10, 12, 10):
+        play.wait(pause)
+        play.hear(PINGPONG)
+    assert play.session.ping_every_s == 12
+
+
+def test_more_than_the_learned_limit_can_be_tried() -> None:
+    play = Play()
+    play.go_live("1", "2")
+    play.subscribe(TRADE, "3")
+    play.wait(0.2)
+    play.hear(ack("OPSP0008", TRADE, "3"))
+    assert play.session.limit == 2
+    play.sent()
+    play.session.allow(3)
+    play.session.tick(play.now)
+    assert play.sent() == [("1", TRADE, "3")]
+    play.hear(ack("OPSP0000", TRADE, "3"))
+    assert play.session.limit == 3
+
+
+def test_nobody_is_told_to_wait_for_a_slot_that_is_being_freed() -> None:
+    play = Play(slots=2)
+    play.go_live("1", "2")
+    play.unsubscribe(TRADE, "1")
+    assert play.subscribe(TRADE, "3") == []
+    assert play.subscribe(TRADE, "4") == [Refused(TRADE, "4", "OPSP0008", 2)]
 
 
 # --- anything at all

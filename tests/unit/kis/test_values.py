@@ -47,6 +47,16 @@ def test_what_is_no_number_is_an_error_that_shows_it(wire: str) -> None:
         number(wire)
 
 
+def test_a_hostile_run_of_digits_costs_no_more_than_its_length() -> None:
+    for wire in (
+        "0" * 100_000 + "x",
+        "0" * 100_000 + ".0" * 2,
+        "1" * 100_000 + "." + "1" * 9 + "x",
+    ):
+        with pytest.raises(DecodeError, match="no number"):
+            number(wire)
+
+
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=4))
 def test_no_digit_is_lost(value: Decimal) -> None:
     read = json.loads(number(f"{value:f}"), parse_float=Decimal, parse_int=Decimal)

@@ -19,9 +19,20 @@ def test_json_is_compact_and_hangul_stays_readable() -> None:
     )
 
 
-def test_nan_has_no_json_form() -> None:
+@pytest.mark.parametrize("value", [float("nan"), Decimal("NaN"), Decimal("-Infinity")])
+def test_nan_has_no_json_form(value: object) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
-        payloads.encode({"x": float("nan")})
+        payloads.encode({"x": value})
+
+
+def test_a_decimal_keeps_its_digits() -> None:
+    value = {"a": [Decimal("354.4200"), {"b": (Decimal("0.00"), Decimal(-7))}], "c": Decimal("1E3")}
+    assert payloads.encode(value) == b'{"a":[354.4200,{"b":[0.00,-7]}],"c":1000}'
+
+
+def test_what_has_no_json_form() -> None:
+    with pytest.raises(TypeError):
+        payloads.encode({"x": object()})
 
 
 def test_states() -> None:
@@ -106,3 +117,10 @@ def test_the_size_limit() -> None:
 def test_any_bytes_raise_nothing_else(payload: bytes) -> None:
     with contextlib.suppress(RequestError):
         assert isinstance(payloads.decode_object(payload), dict)
+
+
+@pytest.mark.parametrize("text", [r'{"a":"\ud800"}', r'{"\udc00":1}', r'{"a":[{"b":"x\uD83Dy"}]}'])
+def test_half_of_a_surrogate_pair_is_refused(text: str) -> None:
+    with pytest.raises(RequestError, match="surrogate"):
+        payloads.decode_object(text.encode())
+    assert payloads.decode_object(rb'{"a":"\ud83d\ude00\uac00"}') == {"a": "😀가"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ class FakeClient:
         self, topic: str, payload: bytes, *, qos: int = 1, correlation: bytes = b""
     ) -> None:
         assert qos == 1
-        assert not self.acknowledged, "the answer comes before the PUBACK"
+        assert self.acknowledged, "the PUBACK comes before the answer: orders wait behind it"
         self.said.append((topic, json.loads(payload), correlation))
 
     async def ask(
@@ -185,3 +186,38 @@ async def test_a_bug_in_a_handler_is_not_hidden() -> None:
     Requests(client, Topics()).register("bug", bug)
     with pytest.raises(KeyError):
         await client.ask("bug", b"{}")
+
+
+async def test_slow_requests_hold_up_nothing_else() -> None:
+    client, release = FakeClient(), asyncio.Event()
+    requests = Requests(client, Topics("kis"))
+
+    async def slow(_content: dict[str, Any], _message: Message) -> str:
+        await release.wait()
+        return "done"
+
+    async def quick(_content: dict[str, Any], _message: Message) -> str:
+        return "at once"
+
+    requests.register("query", slow)
+    requests.register("halt", quick)
+    assert client.handler is not None
+
+    async def send(verb: str, number: int) -> None:
+        payload = b'{"transaction":%d}' % number
+        topic = f"kis/bridge/request/{verb}"
+        message = Message(topic, payload, 1, False, "", b"", None, 0, client._ack)
+        assert client.handler is not None
+        await client.handler(message)
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(16):
+            tasks.create_task(send("query", number))
+        await asyncio.sleep(0)
+        assert client.acknowledged == 16
+        await send("query", 16)
+        assert client.said.pop()[1]["code"] == "busy"
+        await send("halt", 17)
+        assert client.said.pop()[1]["data"] == "at once"
+        release.set()
+    assert [said[1]["transaction"] for said in client.said] == list(range(16))

@@ -1,0 +1,87 @@
+"""What the feed remembers over a restart: small JSON files in the state directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import structlog
+
+__all__ = ["Memory"]
+
+log = structlog.get_logger()
+
+
+class Memory:
+    """Reads what is there, ignores (and says) what is damaged, replaces files in one step."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def limits(self) -> dict[str, int]:
+        """Return the slots that KIS was found to grant, by app alias."""
+        found = self._load("limits.json")
+        return {app: n for app, n in found.items() if type(n) is int and n > 0}
+
+    def save_limits(self, limits: Mapping[str, int]) -> None:
+        self.write("limits.json", json.dumps(limits))
+
+    def trading_days(self) -> dict[date, bool]:
+        """Return KRX's days as KIS told them."""
+        days = {}
+        for text, trades in self._load("trading-days.json").items():
+            try:
+                days[date.fromisoformat(text)] = bool(trades)
+            except ValueError:
+                log.warning("trading day ignored, it is none", day=text)
+        return days
+
+    def days_learned_at(self) -> float:
+        """Return when the trading days were written down, seconds since the epoch; 0: never."""
+        try:
+            return (self._folder / "trading-days.json").stat().st_mtime
+        except OSError:
+            return 0.0
+
+    def save_trading_days(self, days: Mapping[date, bool]) -> None:
+        self.write("trading-days.json", json.dumps({d.isoformat(): t for d, t in days.items()}))
+
+    def read(self, name: str) -> str:
+        """Return a file's text, blank when there is none."""
+        try:
+            return (self._folder / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+        except (OSError, UnicodeDecodeError) as error:
+            log.warning("file ignored", file=name, reason=str(error))
+            return ""
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a file; what cannot be written is logged, since the feed goes on without."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, made = tempfile.mkstemp(dir=self._folder, prefix=f"{name}.")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(text)
+                Path(made).replace(self._folder / name)
+            except BaseException:
+                Path(made).unlink()
+                raise
+        except OSError as error:
+            log.warning("not written down", file=name, reason=str(error))
+
+    def _load(self, name: str) -> dict[str, object]:
+        text = self.read(name)
+        try:
+            found = json.loads(text or "{}")
+        except ValueError:
+            found = None
+        if isinstance(found, dict):
+            return found
+        log.warning("file ignored, it is damaged", file=name)
+        return {}

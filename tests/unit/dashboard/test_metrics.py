@@ -1,0 +1,74 @@
+"""The numbers of health in Prometheus's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.dashboard.metrics import Metrics
+
+NUMBERS: dict[str, Any] = {
+    "sessions": {
+        "app1": {
+            "state": "connected",
+            "slots_used": 21,
+            "slots_limit": 41,
+            "live": 20,
+            "frames": 5,
+            "records": 7,
+            "last_frame_age_s": 0.5,
+            "last_message_age_s": None,
+            "reconnects": 2,
+            "invalid_utf8": 1,
+        },
+        "app2": {
+            "state": "waiting",
+            **dict.fromkeys(("slots_used", "slots_limit", "live", "frames", "records"), 0),
+            **dict.fromkeys(("last_frame_age_s", "last_message_age_s")),
+            **dict.fromkeys(("reconnects", "invalid_utf8"), 0),
+        },
+    },
+    "subscriptions": {"wanted": 3, "live": 2},
+    "frames_dropped": 4,
+    "by_channel": {"decode_errors": {"H0STCNT0": 6}, "schema_drift": {}},
+    "publish": {
+        "published": 10_000_000,
+        "backlog": 1,
+        "backlog_bytes": 2,
+        "dropped": 3,
+        "conflated": 4,
+        "possibly_lost": 5,
+        "control_backlog": 6,
+        "events_dropped": 7,
+    },
+    "lag_us": {"p50": 400, "p99": 1500, "max": None},
+    "rest": {"calls": 1, "throttled": 2, "errors": 3},
+    "orders": {"filled": 2},
+    "halted": True,
+}
+
+
+def test_every_number_is_there() -> None:
+    lines = Metrics(lambda: NUMBERS).render().decode().splitlines()
+    values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    for name, value in {
+        'session_up{app="app1"}': 1,
+        'session_up{app="app2"}': 0,
+        'session_slots_used{app="app1"}': 21,
+        'session_last_frame_age_seconds{app="app1"}': 0.5,
+        'session_reconnects_total{app="app1"}': 2,
+        'subscriptions{state="live"}': 2,
+        "frames_dropped_total": 4,
+        'quarantined_records_total{channel="H0STCNT0"}': 6,
+        "published_total": 1e7,
+        "possibly_lost_total": 5,
+        "events_dropped_total": 7,
+        'lag_seconds{quantile="p99"}': 0.0015,
+        "rest_throttled_total": 2,
+        'orders{state="filled"}': 2,
+        "halted": 1,
+    }.items():
+        assert float(values[f"kis_bridge_{name}"]) == value, name
+    assert 'kis_bridge_session_last_message_age_seconds{app="app1"}' not in values
+    assert 'kis_bridge_lag_seconds{quantile="max"}' not in values
+    assert "# TYPE kis_bridge_published_total counter" in lines
+    assert "# TYPE kis_bridge_backlog_bytes gauge" in lines

@@ -1,0 +1,106 @@
+"""Frames in, records on topics out; what does not decode is told and harms nothing else."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from bridge.catalog.compile import load
+from bridge.catalog.model import Catalog
+from bridge.feed.lane import Lane
+from bridge.feed.pump import Pump
+from bridge.kis.decode import Drift, Problem, Quarantined
+from bridge.kis.frames import DataFrame
+from bridge.mqtt.topics import Topics
+
+NOW = 1_771_820_109_123_456
+TRADE = "kis/market/domestic_stock/krx/trade/005930"
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load()
+
+
+class Line:
+    """A pump, and the lane behind it that nobody empties."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.problems: list[Problem] = []
+        self.lane = Lane({})
+        self.pump = Pump(catalog, Topics(), self.lane, self.problems.append)
+
+    def feed(self, tr_id: str, *records: str, count: int | None = None) -> None:
+        body = "^".join(records)
+        self.pump.frame(DataFrame(tr_id, False, count or len(records), body), NOW)
+
+    def last(self, topic: str = TRADE) -> dict[str, object]:
+        [route] = [route for route in self.pump.routes() if route.topic == topic]
+        record: dict[str, object] = json.loads(route.last)
+        return record
+
+
+def record(price: str, symbol: str = "005930", width: int = 46) -> str:
+    return "^".join([symbol, "131509", price, "2", "395", "15.64", *["1"] * (width - 6)])
+
+
+def test_a_frame_becomes_records_on_its_topic(catalog: Catalog) -> None:
+    line = Line(catalog)
+    line.feed("H0STCNT0", record("71900"), record("71800"), record("1", "000660"))
+    assert line.last() == line.last() | {
+        "symbol": "005930",
+        "channel": "H0STCNT0",
+        "seq": 2,
+        "received_at": NOW,
+        "time": "2026-02-23T13:15:09+09:00",
+        "price": 71800,
+    }
+    assert sorted(route.symbol for route in line.pump.routes()) == ["000660", "005930"]
+    assert (line.pump.counters.frames, line.pump.counters.records) == (1, 3)
+    assert line.problems == []
+
+
+def test_the_numbers_go_on_after_a_bad_record(catalog: Catalog) -> None:
+    line = Line(catalog)
+    line.feed("H0STCNT0", record("71900"))
+    line.feed("H0STCNT0", record("71,900"))
+    line.feed("H0STCNT0", record("71800"))
+    [problem] = line.problems
+    assert isinstance(problem, Quarantined)
+    assert line.pump.counters.quarantined == {"H0STCNT0": 1}
+    assert (line.last()["price"], line.last()["seq"]) == (71800, 2)
+
+
+def test_a_new_width_is_told(catalog: Catalog) -> None:
+    line = Line(catalog)
+    widest = max(layout.width for layout in catalog.channels["H0STCNT0"].layouts)
+    for _ in range(3):
+        line.feed("H0STCNT0", record("71900", width=widest + 2))
+    [problem] = line.problems
+    assert isinstance(problem, Drift)
+    assert line.pump.counters.drifted == {"H0STCNT0": 1}
+    assert line.last()["extra"] == ["1", "1"]
+
+
+@pytest.mark.parametrize("tr_id", ["H0XXXXX0", "H0STCNI0", "H0STCNI9"])
+def test_what_is_no_market_data(catalog: Catalog, tr_id: str) -> None:
+    line = Line(catalog)
+    line.feed(tr_id, "secret^values")
+    [problem] = line.problems
+    assert isinstance(problem, Quarantined)
+    assert (problem.channel, problem.raw) == (tr_id, "")
+    assert list(line.pump.routes()) == []
+
+
+def test_the_last_price(catalog: Catalog) -> None:
+    line = Line(catalog)
+    place = ("domestic_stock", "krx", "005930")
+    assert line.pump.last_price(*place) is None
+    line.feed("H0STCNT0", record("71900"))
+    assert line.pump.last_price(*place) == Decimal(71900)
+    assert line.pump.last_price("domestic_stock", "nxt", "005930") is None
+    line.feed("H0STCNT0", record(""))
+    assert line.last()["price"] is None
+    assert line.pump.last_price(*place) is None

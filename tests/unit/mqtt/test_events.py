@@ -1,0 +1,105 @@
+"""Events are told without waiting, published in order, and floods become one a second."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from bridge.mqtt import events as module
+from bridge.mqtt.events import Events
+from bridge.mqtt.topics import Topics
+
+
+class Publisher:
+    def __init__(self) -> None:
+        self.said: list[tuple[str, dict[str, Any]]] = []
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> None:
+        self.said.append((topic, json.loads(payload)))
+
+
+@pytest.fixture
+def publisher() -> Publisher:
+    return Publisher()
+
+
+async def drain(events: Events, publisher: Publisher, count: int) -> list[dict[str, Any]]:
+    running = asyncio.ensure_future(events.run())
+    async with asyncio.timeout(2):
+        while len(publisher.said) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    running.cancel()
+    return [payload for _, payload in publisher.said]
+
+
+async def test_events_are_published_in_order(publisher: Publisher) -> None:
+    events = Events(publisher, Topics("home/kis"))
+    events.tell("halted", reason="a")
+    events.tell("resumed", reason="b")
+    said = await drain(events, publisher, 2)
+    assert [topic for topic, _ in publisher.said] == [
+        "home/kis/bridge/event/halted",
+        "home/kis/bridge/event/resumed",
+    ]
+    assert [event["reason"] for event in said] == ["a", "b"]
+
+
+async def test_a_flood_about_one_thing_is_counted(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = Events(publisher, Topics())
+    loop = asyncio.get_running_loop()
+    now = [100.0]
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "time", lambda: now[0], raising=False)
+        for _ in range(500):
+            events.tell("quarantined", "H0STCNT0", reason="x")
+        events.tell("quarantined", "H0STASP0", reason="y")  # about another thing
+        for _ in range(3):
+            events.tell("halted", reason="z")  # about nothing: never suppressed
+        now[0] += 1.0
+        events.tell("quarantined", "H0STCNT0", reason="x")
+        now[0] += 1.0
+        events.tell("quarantined", "H0STCNT0", reason="x")
+    said = await drain(events, publisher, 7)
+    flood = [event for event in said if event.get("reason") == "x"]
+    assert [event.get("suppressed") for event in flood] == [None, 499, None]
+    assert len(said) == 7
+
+
+async def test_what_does_not_fit_is_counted(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WAITING", 3)
+    events = Events(publisher, Topics())
+    for number in range(5):
+        events.tell("halted", reason=str(number))
+    assert events.dropped == 2
+    said = await drain(events, publisher, 3)
+    assert [event["reason"] for event in said] == ["0", "1", "2"]
+
+
+async def test_the_end_of_a_flood_is_told_too(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = Events(publisher, Topics())
+    loop = asyncio.get_running_loop()
+    now = [100.0]
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "time", lambda: now[0], raising=False)
+        for number in range(5):
+            events.tell("quarantined", "H0STCNT0", reason=str(number))
+        events.settle()  # too early
+        now[0] += 1
+        events.settle()
+        now[0] += 1
+        events.settle()
+        now[0] += 100
+        events.settle()
+        assert events._told == {}
+    said = await drain(events, publisher, 2)
+    assert [(event["reason"], event.get("suppressed", 0)) for event in said] == [("0", 0), ("4", 3)]
+    assert sum(1 + event.get("suppressed", 0) for event in said) == 5
