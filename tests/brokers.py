@@ -89,6 +89,11 @@ class Mosquitto:
         )
         wait_for_port(self.port, self._process)
 
+    def signal(self, number: int) -> None:
+        """Send a signal, such as SIGSTOP to freeze it."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
     def stop(self) -> None:
         """Stop in good order: sessions and retained messages are kept for the next start."""
         if self._process is not None:

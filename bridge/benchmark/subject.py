@@ -47,6 +47,8 @@ class Subject:
             f"bench-{mode}",
             on_ready=self._ready.set,
             on_lost=self._lane.on_lost,
+            on_ping=self._lane.on_ping,
+            on_pong=self._lane.on_pong,
         )
         self._lane.attach(self._writer)
         carry = _bridge if mode == "bridge" else _floor

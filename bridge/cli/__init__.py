@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "resume": ("bridge.cli.requests:resume", "Allow orders again."),
     "order": ("bridge.cli.order:app", "Place, modify, cancel and list orders."),
     "spec": ("bridge.cli.spec:app", "The workbook: check, compile, show."),
+    "symbols": ("bridge.cli.symbols:app", "Symbols and their names: update, search."),
     "bench": ("bridge.cli.bench:bench", "Measure speed, CPU, latency and loss."),
 }
 """Name → where it is, and its line in ``--help``."""

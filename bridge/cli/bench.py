@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
+import signal
 import statistics
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Annotated
@@ -62,6 +64,8 @@ def bench(
     The floor receives the same frames and forwards their bytes without decoding. Compare ratios:
     they come from runs made one after the other on the same machine.
     """
+    # Python would die of it at once and leave the broker and the other processes running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     progress = Console(stderr=True)
     with progress.status("decoding") if progress.is_terminal else contextlib.nullcontext():
         decoded = decode_rate()

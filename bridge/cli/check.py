@@ -20,7 +20,7 @@ from rich.table import Table
 from bridge import logs
 from bridge.catalog.compile import load as load_catalog
 from bridge.catalog.model import Catalog
-from bridge.cli.probes import Finding, app, bounded, broker, clock, ok, problem
+from bridge.cli.probes import Finding, app, bounded, broker, clock, ok, problem, running
 from bridge.config import Config, Subscription, load
 from bridge.config_errors import InvalidConfigError
 from bridge.errors import BridgeError, ConfigError
@@ -64,12 +64,13 @@ async def findings(config: Config) -> list[Finding]:
             group.create_task(bounded("broker", broker(config.mqtt, url)))
             for url in config.mqtt.url
         ]
+        bridge = group.create_task(bounded("bridge", running(config.mqtt, config.mqtt.url[0])))
         time_there = group.create_task(bounded("clock", clock(http, config.kis.rest_url)))
         apps = [group.create_task(app(config, each, catalog, http)) for each in config.kis.apps]
     return [
         *here,
         *workbook,
-        *(task.result() for task in (*brokers, time_there)),
+        *(task.result() for task in (*brokers, bridge, time_there)),
         *(row for task in apps for row in task.result()),
     ]
 

@@ -149,7 +149,8 @@ def _raw(text: str) -> str:
         except (ValueError, RecursionError):
             return text
         if isinstance(row, dict) and isinstance(row.get("raw"), str):
-            return str(row["raw"])
+            # JSON can hold half of a surrogate pair, which no output can.
+            return str(row["raw"]).encode(errors="replace").decode()
     return text
 
 

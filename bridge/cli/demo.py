@@ -23,6 +23,7 @@ from bridge.cli.demo_table import Board
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.cli.run import MQTT_PORT, MQTT_WS_PORT
 from bridge.config import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT, Config
+from bridge.dashboard.server import Listen
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.embedded import EmbeddedBroker
 from bridge.mqtt.endpoint import Endpoint
@@ -33,16 +34,28 @@ from bridge.simulator.server import Simulator, SimulatorSettings
 __all__ = ["demo"]
 
 ACCOUNT = "main"
+HTTP_PORT = 8780
 
 
 def demo(
     for_: Annotated[
         float | None, typer.Option("--for", min=0, help="Stop by itself after so many seconds.")
     ] = None,
-    mqtt_port: Annotated[int | None, typer.Option(help="MQTT port; 0 takes a free one.")] = None,
-    mqtt_ws_port: Annotated[int | None, typer.Option(help="MQTT over WebSocket, likewise.")] = None,
-    kis_rest_port: Annotated[int | None, typer.Option(help="REST port of the simulator.")] = None,
-    kis_ws_port: Annotated[int | None, typer.Option(help="Its WebSocket port.")] = None,
+    mqtt_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="MQTT port; 0 takes a free one.")
+    ] = None,
+    mqtt_ws_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="MQTT over WebSocket, likewise.")
+    ] = None,
+    http_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the web page.")
+    ] = None,
+    kis_rest_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="REST port of the simulator.")
+    ] = None,
+    kis_ws_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Its WebSocket port.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line when ready, and no table.")
     ] = False,
@@ -57,7 +70,8 @@ def demo(
         ws_port=_port("KIS WebSocket", kis_ws_port, SIMULATOR_WS_PORT),
         rest_per_second=0,
     )
-    run_until_stopped(lambda stop: _run(broker, settings, stop, for_, as_json=as_json))
+    listen = Listen("127.0.0.1", _port("web page", http_port, HTTP_PORT), or_free=True)
+    run_until_stopped(lambda stop: _run(broker, settings, listen, stop, for_, as_json=as_json))
 
 
 def _port(name: str, wanted: int | None, default: int) -> int:
@@ -70,6 +84,7 @@ def _port(name: str, wanted: int | None, default: int) -> int:
 async def _run(
     broker: EmbeddedBroker,
     settings: SimulatorSettings,
+    listen: Listen,
     stop: asyncio.Event,
     for_s: float | None,
     *,
@@ -81,18 +96,20 @@ async def _run(
         await asyncio.to_thread(stack.enter_context, broker)
         simulator = await stack.enter_async_context(Simulator(catalog, settings))
         config = _config(simulator, broker, state_dir)
-        bridge = Bridge(config, catalog, [Endpoint.parse(broker.url)])
+        bridge = Bridge(config, catalog, [Endpoint.parse(broker.url)], listen=listen)
         ready = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(bridge.run(stop, ready.set))
-            await asyncio.wait(
-                [serving, tasks.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED
-            )
+            becoming = tasks.create_task(ready.wait())
+            await asyncio.wait([serving, becoming], return_when=asyncio.FIRST_COMPLETED)
+            if not ready.is_set():  # stopped before, and `serving` is done
+                becoming.cancel()
+                return
             settle()
             if as_json:
-                print_ready(**_where(broker, simulator))
+                print_ready(**_where(broker, bridge, simulator))
             else:
-                _greet(broker, simulator)
+                _greet(broker, bridge, simulator)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(for_s), _board(broker, as_json=as_json):
                     await stop.wait()
@@ -132,9 +149,10 @@ def _config(simulator: Simulator, broker: EmbeddedBroker, state_dir: Path) -> Co
     )
 
 
-def _where(broker: EmbeddedBroker, simulator: Simulator) -> dict[str, Any]:
+def _where(broker: EmbeddedBroker, bridge: Bridge, simulator: Simulator) -> dict[str, Any]:
     return {
         "mqtt": {"host": broker.host, "port": broker.port, "ws_port": broker.ws_port},
+        "dashboard": bridge.dashboard_url,
         "kis": {
             "rest": simulator.rest_url,
             "ws": simulator.ws_url,
@@ -146,12 +164,13 @@ def _where(broker: EmbeddedBroker, simulator: Simulator) -> dict[str, Any]:
     }
 
 
-def _greet(broker: EmbeddedBroker, simulator: Simulator) -> None:
+def _greet(broker: EmbeddedBroker, bridge: Bridge, simulator: Simulator) -> None:
     """Say where everything is, and the two lines to type in another terminal."""
     program = Path(sys.argv[0])
     command = shlex.quote(str(program) if program.parent.name else program.name)
     url = "" if broker.port == MQTT_PORT else f" --url {broker.url}"
     print(
+        f"Web page    {bridge.dashboard_url}\n"
         f"MQTT        {broker.url}   {broker.ws_url}\n"
         f"KIS         {simulator.rest_url}   {simulator.ws_url}\n"
         "All market data here is simulated; no order leaves this machine.\n\n"

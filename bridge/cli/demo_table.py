@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from bridge.mqtt.message import Message
 
@@ -30,16 +31,18 @@ class Board:
 
     async def market(self, message: Message) -> None:
         """Take a trade or a quote."""
-        record = json.loads(message.payload, parse_float=Decimal)
-        kept = self._trades if "/trade/" in message.topic else self._quotes
-        kept[record["symbol"]] = record
-        self._records += 1
+        record = _object(message.payload)
+        symbol = str(record.get("symbol"))
+        if symbol in self._names:  # anybody on this machine can publish here
+            kept = self._trades if "/trade/" in message.topic else self._quotes
+            kept[symbol] = record
+            self._records += 1
 
     async def order(self, message: Message) -> None:
         """Take the state of an order; an empty payload clears it."""
         self._orders.pop(message.topic, None)
         if message.payload:
-            self._orders[message.topic] = json.loads(message.payload, parse_float=Decimal)
+            self._orders[message.topic] = _object(message.payload)
 
     def __rich__(self) -> RenderableType:
         quotes = Table(title=f"simulated market data, {self._records:,} records", expand=True)
@@ -48,34 +51,42 @@ class Board:
             quotes.add_column(title, justify="left" if left else "right", no_wrap=True)
         for symbol, name in self._names.items():
             trade, quote = self._trades.get(symbol, {}), self._quotes.get(symbol, {})
-            change = trade.get("change") or 0
-            colour = "red" if change > 0 else "blue" if change < 0 else "white"  # as in Korea
+            change = _number(trade.get("change"))
+            fall = change.startswith("-")
+            colour = "white" if change in ("", "0") else "blue" if fall else "red"  # as in Korea
             quotes.add_row(
                 symbol,
                 name,
-                f"[{colour}]{_number(trade.get('price'))}",
-                f"[{colour}]{_number(trade.get('change'))}",
-                f"[{colour}]{trade.get('change_rate', '')}",
+                *(
+                    Text(_number(trade.get(value)), colour)
+                    for value in ("price", "change", "change_rate")
+                ),
                 _best(quote.get("bids")),
                 _best(quote.get("asks")),
                 _number(trade.get("cumulative_volume")),
-                str(trade.get("time", ""))[11:19],
+                Text(str(trade.get("time", ""))[11:19]),
             )
         orders = Table(title="orders", expand=True)
         for title in ("client", "order", "symbol", "side", "quantity", "state", "filled", "at"):
             orders.add_column(title, no_wrap=True)
         for topic, order in list(self._orders.items())[-_ORDERS:]:
             orders.add_row(
-                topic.split("/")[3],
-                str(order.get("client_order_id")),
-                str(order.get("symbol")),
-                str(order.get("side")),
+                Text(topic.split("/")[3]),
+                *(Text(str(order.get(name))) for name in ("client_order_id", "symbol", "side")),
                 _number(order.get("quantity")),
-                str(order.get("state")),
+                Text(str(order.get("state"))),
                 _number(order.get("filled_quantity")),
                 _number(order.get("average_price")),
             )
         return Group(quotes, orders)
+
+
+def _object(payload: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(payload, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _number(value: object) -> str:
@@ -83,4 +94,5 @@ def _number(value: object) -> str:
 
 
 def _best(levels: object) -> str:
-    return _number(levels[0]["price"]) if isinstance(levels, list) and levels else ""
+    best = levels[0] if isinstance(levels, list) and levels else None
+    return _number(best.get("price")) if isinstance(best, dict) else ""

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
-from bridge import logs
+from bridge.cli import broker
+from bridge.cli.broker import LOCAL, AsJson, Base, CaFile, Password, Url, User
 from bridge.config import load
 from bridge.errors import BrokerError, ConfigError, JournalError
 from bridge.mqtt.client import ControlClient, Message
@@ -34,28 +34,9 @@ app = typer.Typer(
     help="Place, modify, cancel and list orders.", no_args_is_help=True, rich_markup_mode=None
 )
 
-Url = Annotated[
-    str,
-    typer.Option(envvar="KIS_BRIDGE_MQTT__URL", help="Broker: mqtt:// mqtts:// ws:// or wss://."),
-]
-User = Annotated[
-    str,
-    typer.Option("--user", envvar="KIS_BRIDGE_MQTT__USERNAME", help="MQTT user; also the client."),
-]
-Password = Annotated[
-    str,
-    typer.Option(
-        envvar="KIS_BRIDGE_MQTT__PASSWORD",
-        help="Its password; other users of this machine can read an option: set the variable.",
-    ),
-]
-Base = Annotated[
-    str, typer.Option("--base", envvar="KIS_BRIDGE_MQTT__BASE_TOPIC", help="Base topic.")
-]
 AccountName = Annotated[str, typer.Option("--account", help="Alias of the account.")]
 Client = Annotated[str, typer.Option("--client", help="Client name; default: the MQTT user.")]
 Wait = Annotated[float, typer.Option("--wait", min=0.1, help="Seconds the command is good for.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Price = Annotated[str | None, typer.Option(help="Limit price, whole won.")]
 ConditionPrice = Annotated[str | None, typer.Option(help="Trigger of a stop_limit.")]
 ConfigFile = Annotated[
@@ -63,8 +44,6 @@ ConfigFile = Annotated[
 ]
 JournalUrl = Annotated[str, typer.Option("--journal", help="Journal URL instead.")]
 OrderName = Annotated[str, typer.Argument(metavar="ID", help="The order's client_order_id.")]
-
-_LOCAL = "mqtt://127.0.0.1:1883"
 
 
 @dataclass(frozen=True)
@@ -81,22 +60,14 @@ class _Sender:
     @classmethod
     def build(
         cls,
-        broker: tuple[str, str, str],
+        where: tuple[str, str, str, Path | None],
         base: str,
         account: str,
         client: str,
         wait_s: float,
         as_json: bool,
     ) -> _Sender:
-        url, user, password = broker
-        endpoint = Endpoint.parse(
-            url, username=user, password=SecretStr(password) if password else None
-        )
-        logs.configure("warning", "auto", [endpoint.password] if endpoint.secret() else [])
-        try:
-            topics = Topics(base)
-        except ValueError as error:
-            raise ConfigError(f"--base: {error}") from None
+        endpoint, topics = broker.endpoint(*where), broker.topics(base)
         return cls(endpoint, topics, account, client or endpoint.username or "cli", wait_s, as_json)
 
     def send(self, verb: str, command: Mapping[str, Any]) -> None:
@@ -166,15 +137,16 @@ def place(
     client_order_id: Annotated[str | None, typer.Option("--id", help="client_order_id.")] = None,
     account: AccountName = "main",
     client: Client = "",
-    url: Url = _LOCAL,
+    url: Url = LOCAL,
     user: User = "",
     password: Password = "",
+    ca_file: CaFile = None,
     base: Base = "kis",
     wait: Wait = 10.0,
     as_json: AsJson = False,
 ) -> None:
     """Place an order for domestic stock."""
-    _Sender.build((url, user, password), base, account, client, wait, as_json).send(
+    _Sender.build((url, user, password, ca_file), base, account, client, wait, as_json).send(
         "place",
         {
             "client_order_id": client_order_id or f"cli-{secrets.token_hex(8)}",
@@ -198,15 +170,16 @@ def modify(
     condition_price: ConditionPrice = None,
     account: AccountName = "main",
     client: Client = "",
-    url: Url = _LOCAL,
+    url: Url = LOCAL,
     user: User = "",
     password: Password = "",
+    ca_file: CaFile = None,
     base: Base = "kis",
     wait: Wait = 10.0,
     as_json: AsJson = False,
 ) -> None:
     """Give the rest of an order another price or type."""
-    _Sender.build((url, user, password), base, account, client, wait, as_json).send(
+    _Sender.build((url, user, password, ca_file), base, account, client, wait, as_json).send(
         "modify",
         {
             "client_order_id": client_order_id,
@@ -224,15 +197,16 @@ def cancel(
     quantity: Annotated[int | None, typer.Option(min=1, help="Default: the whole rest.")] = None,
     account: AccountName = "main",
     client: Client = "",
-    url: Url = _LOCAL,
+    url: Url = LOCAL,
     user: User = "",
     password: Password = "",
+    ca_file: CaFile = None,
     base: Base = "kis",
     wait: Wait = 10.0,
     as_json: AsJson = False,
 ) -> None:
     """Cancel the rest of an order, or a part of it."""
-    _Sender.build((url, user, password), base, account, client, wait, as_json).send(
+    _Sender.build((url, user, password, ca_file), base, account, client, wait, as_json).send(
         "cancel",
         {
             "client_order_id": client_order_id,

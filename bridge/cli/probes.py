@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import statistics
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from secrets import token_hex
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import httpx
 
@@ -24,13 +26,16 @@ from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
 
-__all__ = ["Finding", "app", "bounded", "broker", "clock", "ok", "problem"]
+__all__ = ["Finding", "app", "bounded", "broker", "clock", "ok", "problem", "running"]
 
 LIMIT_S: Final = 5.0
 SLOW_MS: Final = 5.0
 STALL_MS: Final = 25.0
 """A delayed TCP acknowledgement is 40 ms; Nagle's algorithm makes a message wait for it."""
 MESSAGES: Final = 100
+RETAINED_S: Final = 1.0
+STALE_S: Final = 35.0
+"""Health is published every 10 s."""
 NODELAY: Final = "set_tcp_nodelay true in mosquitto.conf; or a nearer broker"
 CLOCK_S: Final = 2.0
 """The Date header has whole seconds; orders expire by this clock."""
@@ -72,14 +77,7 @@ async def broker(mqtt: Mqtt, url: str) -> Finding:
     """
     if mqtt.embedded:
         return ok("broker", "embedded; it starts with the bridge")
-    endpoint = Endpoint.parse(
-        url,
-        username=mqtt.username or "",
-        password=mqtt.password,
-        ca_file=mqtt.ca_file,
-        cert_file=mqtt.cert_file,
-        key_file=mqtt.key_file,
-    )
+    endpoint = _endpoint(mqtt, url)
     name = f"kis-bridge-check-{token_hex(4)}"
     writer = ControlClient([endpoint], client_id=f"{name}-w", clean=True, leave_s=0.5)
     reader = ControlClient([endpoint], client_id=f"{name}-r", clean=True, leave_s=0.5)
@@ -92,7 +90,7 @@ async def broker(mqtt: Mqtt, url: str) -> Finding:
 
     reader.subscribe(topic, 0, take)
     async with asyncio.TaskGroup() as group:
-        running = [group.create_task(client.run()) for client in (writer, reader)]
+        tasks = [group.create_task(client.run()) for client in (writer, reader)]
         try:
             await writer.wait_connected(fail_fast=True)
             await reader.wait_connected(fail_fast=True)
@@ -105,13 +103,87 @@ async def broker(mqtt: Mqtt, url: str) -> Finding:
         except BrokerError as error:
             return problem("broker", str(error), "check mqtt.url, mqtt.username and the broker")
         finally:
-            for task in running:
+            for task in tasks:
                 task.cancel()
     median, worst = statistics.median(trips), max(trips)
     detail = f"{url}: MQTT through it in {median:.1f} ms (median), {worst:.1f} ms (worst)"
     if median > SLOW_MS or worst - median > STALL_MS:
         return problem("broker", detail, NODELAY)
     return ok("broker", detail)
+
+
+async def running(mqtt: Mqtt, url: str) -> Finding:
+    """Say how the bridge on this broker does, by the health that it has published."""
+    if mqtt.embedded:
+        return ok("bridge", "has a broker of its own; see its web page")
+    topics = Topics(mqtt.base_topic)
+    client = ControlClient(
+        [_endpoint(mqtt, url)],
+        client_id=f"kis-bridge-check-{token_hex(4)}",
+        clean=True,
+        leave_s=0.5,
+    )
+    said: dict[str, dict[str, Any]] = {}
+    both = asyncio.Event()
+
+    async def take(message: Message) -> None:
+        message.ack()
+        with contextlib.suppress(ValueError):
+            said[message.topic] = json.loads(message.payload)
+        if len(said) == len(wanted):
+            both.set()
+
+    wanted = (topics.state(), topics.health())
+    for topic in wanted:
+        client.subscribe(topic, 0, take)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(client.run())
+        try:
+            await client.wait_connected(fail_fast=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RETAINED_S):
+                    await both.wait()
+        except BrokerError:
+            return ok("bridge", "not looked for: no broker")
+        finally:
+            task.cancel()
+    if said.get(topics.state(), {}).get("state") != "online" or topics.health() not in said:
+        return ok("bridge", "none is running on this broker")
+    return _health(said[topics.health()])
+
+
+def _health(numbers: Mapping[str, Any]) -> Finding:
+    sessions, subscriptions = numbers["sessions"], numbers["subscriptions"]
+    publish, lag = numbers["publish"], numbers["lag_us"]
+    away = [app for app, session in sessions.items() if session["state"] != "connected"]
+    age = time.time() - numbers["at"] / 1e6
+    detail = (
+        f"{len(sessions) - len(away)} of {len(sessions)} sessions,"
+        f" {subscriptions['live']} of {subscriptions['wanted']} subscriptions live;"
+        f" {publish['published']} published, {publish['dropped']} dropped,"
+        f" {publish['possibly_lost']} possibly lost, {numbers['decode_errors']} not decoded"
+    )
+    if lag["p99"] is not None:
+        detail += f"; lag p99 {lag['p99'] / 1000:.1f} ms"
+    if age > STALE_S:
+        return problem("bridge", f"last heard of {age:.0f} s ago; {detail}", "look at its log")
+    if away:
+        return problem("bridge", f"{detail}; away: {', '.join(away)}", "look at its log")
+    if subscriptions["waiting"]:
+        more = f"{detail}; {subscriptions['waiting']} wait for a slot"
+        return problem("bridge", more, "subscribe less, or add an app key")
+    return ok("bridge", detail)
+
+
+def _endpoint(mqtt: Mqtt, url: str) -> Endpoint:
+    return Endpoint.parse(
+        url,
+        username=mqtt.username or "",
+        password=mqtt.password,
+        ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
+    )
 
 
 async def clock(http: httpx.AsyncClient, rest_url: str) -> Finding:

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 
 from bridge import logs
@@ -16,12 +17,15 @@ from bridge.catalog.compile import load as load_catalog
 from bridge.catalog.model import Catalog
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.config import Config, load
+from bridge.dashboard.server import Listen
 from bridge.errors import ConfigError
 from bridge.mqtt.embedded import EmbeddedBroker
 from bridge.mqtt.endpoint import Endpoint
 from bridge.runtime import settle
 
 __all__ = ["run", "serve"]
+
+log = structlog.get_logger()
 
 MQTT_PORT, MQTT_WS_PORT = 1883, 9001
 
@@ -31,17 +35,26 @@ def run(
         Path | None, typer.Option(help="bridge.toml; without it the environment alone.")
     ] = None,
     spec: Annotated[Path | None, typer.Option(help="Run from this workbook (xlsx).")] = None,
+    http_port: Annotated[
+        int | None, typer.Option(help="Dashboard port instead of the configured; 0: a free one.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line when ready.")] = False,
 ) -> None:
     """Carry market data from KIS to MQTT and orders from MQTT to KIS, until stopped."""
     loaded = load(config, os.environ)
     logs.configure(loaded.log.level, loaded.log.format, loaded.secrets())
     catalog = _catalog(spec)
-    run_until_stopped(lambda stop: serve(loaded, catalog, stop, as_json=as_json))
+    listen = _listen(loaded, http_port)
+    run_until_stopped(lambda stop: serve(loaded, catalog, stop, listen=listen, as_json=as_json))
 
 
 async def serve(
-    config: Config, catalog: Catalog, stop: asyncio.Event, *, as_json: bool = False
+    config: Config,
+    catalog: Catalog,
+    stop: asyncio.Event,
+    *,
+    listen: Listen | None = None,
+    as_json: bool = False,
 ) -> None:
     """Run a bridge until ``stop`` is set; with its own broker when the configuration says so."""
     try:
@@ -54,15 +67,27 @@ async def serve(
             broker = EmbeddedBroker(free_port(None, MQTT_PORT), free_port(None, MQTT_WS_PORT))
             await asyncio.to_thread(stack.enter_context, broker)
             endpoints, ws_port = [Endpoint.parse(broker.url)], broker.ws_port
+            for port, default in ((broker.port, MQTT_PORT), (broker.ws_port, MQTT_WS_PORT)):
+                if port != default:  # clients that expect it there would talk to another broker
+                    log.warning("port of the embedded broker is busy", wanted=default, taken=port)
 
         def ready() -> None:
             settle()
             if as_json:
                 mqtt = {"host": endpoints[0].host, "port": endpoints[0].port, "ws_port": ws_port}
                 kis = {"rest": config.kis.rest_url, "ws": config.kis.ws_url}
-                print_ready(mqtt=mqtt, kis=kis)
+                print_ready(mqtt=mqtt, dashboard=bridge.dashboard_url, kis=kis)
 
-        await Bridge(config, catalog, endpoints).run(stop, ready)
+        bridge = Bridge(config, catalog, endpoints, listen=listen)
+        await bridge.run(stop, ready)
+
+
+def _listen(config: Config, http_port: int | None) -> Listen:
+    dashboard = config.dashboard
+    if http_port is not None:
+        return Listen(dashboard.host, http_port)
+    default = "listen" not in dashboard.model_fields_set
+    return Listen(dashboard.host, dashboard.port, or_free=default)
 
 
 def _endpoints(config: Config) -> list[Endpoint]:

@@ -17,6 +17,8 @@ from bridge.catalog.compile import load
 from bridge.config import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT
 from bridge.errors import ConfigError
 from bridge.runtime import new_event_loop
+from bridge.simulator.faults import Plan
+from bridge.simulator.faults import read as read_faults
 from bridge.simulator.server import Simulator, SimulatorSettings
 
 __all__ = ["description", "simulate"]
@@ -54,6 +56,9 @@ def simulate(
     any_key: Annotated[
         bool, typer.Option("--any-key", help="Accept any well-formed app key and secret.")
     ] = False,
+    faults: Annotated[
+        Path | None, typer.Option(help="TOML file of what is to go wrong; see the README.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     as_json: Annotated[
         bool, typer.Option("--json", help="One line of JSON when ready, nothing else.")
@@ -71,6 +76,7 @@ def simulate(
         rest_per_second=rest_rate,
         play=play,
         any_key=any_key,
+        faults=read_faults(faults) if faults else Plan(),
         widths=_widths(width or []),
     )
     logs.configure("warning")

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
-from bridge import logs
+from bridge.cli import broker
+from bridge.cli.broker import LOCAL, CaFile, Password, Url, User
 from bridge.errors import BrokerError, ConfigError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
@@ -35,22 +36,10 @@ def watch(
     topic_filter: Annotated[
         str, typer.Argument(metavar="[FILTER]", help="MQTT topic filter.", show_default=True)
     ] = "kis/#",
-    url: Annotated[
-        str,
-        typer.Option(
-            envvar="KIS_BRIDGE_MQTT__URL", help="Broker: mqtt:// mqtts:// ws:// or wss://."
-        ),
-    ] = "mqtt://127.0.0.1:1883",
-    username: Annotated[
-        str, typer.Option("--user", envvar="KIS_BRIDGE_MQTT__USERNAME", help="MQTT user.")
-    ] = "",
-    password: Annotated[
-        str,
-        typer.Option(
-            envvar="KIS_BRIDGE_MQTT__PASSWORD",
-            help="Its password; other users of this machine can read an option: set the variable.",
-        ),
-    ] = "",
+    url: Url = LOCAL,
+    user: User = "",
+    password: Password = "",
+    ca_file: CaFile = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON line a message; the default when piped.")
     ] = False,
@@ -60,14 +49,11 @@ def watch(
     count: Annotated[int | None, typer.Option(min=1, help="Stop after this many messages.")] = None,
 ) -> None:
     """Show what arrives over MQTT: a live table, or one JSON line a message."""
-    endpoint = Endpoint.parse(
-        url, username=username, password=SecretStr(password) if password else None
-    )
     if not _is_filter(topic_filter):
         raise ConfigError(
             f"{topic_filter!r} is no topic filter: '+' and '#' stand for whole levels"
         )
-    logs.configure("error", "auto", [endpoint.password] if endpoint.secret() else [])
+    endpoint = broker.endpoint(url, user, password, ca_file)
     if as_json or not sys.stdout.isatty():
         asyncio.run(_watch(endpoint, topic_filter, _print, seconds, count))
         return
@@ -85,11 +71,17 @@ async def _watch(
 ) -> None:
     enough = asyncio.Event()
     left = count
+    failure: BrokerError | BrokenPipeError | None = None
 
     async def arrived(message: Message) -> None:
-        nonlocal left
+        nonlocal left, failure
         if not enough.is_set():
-            show(message)
+            try:
+                show(message)
+            except BrokenPipeError as error:  # the reader has left, as `| head` does
+                failure = error
+                enough.set()
+                return
             if left is not None:
                 left -= 1
                 if not left:
@@ -97,7 +89,6 @@ async def _watch(
 
     client = ControlClient([endpoint], client_id=f"kis-watch-{secrets.token_hex(4)}", clean=True)
     client.subscribe(topic_filter, 0, arrived)
-    failure: BrokerError | None = None
     async with asyncio.TaskGroup() as group:
         running = group.create_task(client.run())
         try:
@@ -196,13 +187,18 @@ class Board:
             row = self._rows[topic]
             lived = max(now - row.first, 1.0)
             table.add_row(
-                topic,
+                _plain(topic),
                 time.strftime("%H:%M:%S", time.localtime(row.received_at / 1e6)),
-                summary(row.payload),
+                _plain(summary(row.payload)),
                 str(row.count),
                 f"{row.count / lived:.1f}",
             )
         return table
+
+
+def _plain(text: str) -> Text:
+    """Return text that is neither markup nor an order to the terminal."""
+    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
 def _is_filter(text: str) -> bool:

@@ -362,7 +362,8 @@ async def test_check_all_is_well(tmp_path: Path) -> None:
             rows = await findings(config(tmp_path, rest, broker, subscriptions=[trade]))
     assert {row.what: row for row in rows if row.status != "ok"} == {}
     assert [row.what for row in rows] == [
-        *("secrets", "state directory", "workbook", "broker", "clock", "credentials app1"),
+        *("secrets", "state directory", "workbook", "broker", "bridge", "clock"),
+        "credentials app1",
         "account main",
     ]
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0

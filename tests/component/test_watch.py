@@ -51,3 +51,26 @@ async def test_errors_are_one_line() -> None:
     code, out, err = await watch("--url", "http://127.0.0.1")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "mqtt://" in err
+
+
+async def test_a_reader_that_leaves_is_no_fault_of_ours(mosquitto: Mosquitto) -> None:
+    client = ControlClient([Endpoint.parse(mosquitto.url)], client_id="writer", clean=True)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(client.run())
+        await client.publish("pipe/a", b"1", retain=True, wait=True)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", "from bridge.cli import main; main()"),
+            *("watch", "pipe/#", "--url", mosquitto.url),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        async with asyncio.timeout(DEADLINE_S):
+            await process.stdout.readline()
+            process.stdout._transport.close()  # type: ignore[attr-defined]
+            while process.returncode is None:
+                await client.publish("pipe/a", b"2", wait=True)
+            assert process.stderr is not None
+            assert await process.stderr.read() == b""
+        assert process.returncode == 1
+        await client.close()

@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "bridge.config": _SETTINGS | {"bridge.mqtt.topics"},
     "bridge.logs": set(),
     "bridge.feed": _FROM_BELOW | _SETTINGS,
-    "bridge.orders": _FROM_BELOW | _SETTINGS,
+    "bridge.orders": _FROM_BELOW | _SETTINGS | {"bridge.query"},
     "bridge.dashboard": _FROM_BELOW | _SETTINGS,
     "bridge.simulator": {"bridge.catalog", "bridge.kis.frames", "bridge.kis.crypto"},
 }

@@ -24,6 +24,7 @@ from bridge.config import (
     reference,
 )
 from bridge.config_errors import InvalidConfigError
+from bridge.config_values import open_to_others
 from bridge.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -514,6 +515,33 @@ def test_clients_from_the_environment() -> None:
 )
 def test_wrong_variables(name: str, value: str, line: str) -> None:
     assert refusal(KIS, 0o644, **{f"KIS_BRIDGE_{name}": value}) == line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KIS__STATE_DIR", "~nobody-by-this-name/x"),
+        ("MQTT__CA_FILE", "~nobody-by-this-name/x"),
+        ("MQTT__CA_FILE", "x" * 5000),
+        ("KIS__APPS", '[{"alias":"a","app_key":{"file":"~nobody-by-this-name/x"}}]'),
+        ("KIS__APPS", "9" * 5000),
+        ("MARKET", "[" * 100_000),
+    ],
+)
+def test_values_that_python_itself_refuses(name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(None, {f"KIS_BRIDGE_{name}": value})
+    lines = getattr(caught.value, "problems", [str(caught.value)])
+    assert any(line.startswith(f"KIS_BRIDGE_{name}") for line in lines)
+
+
+def test_permissions_say_nothing_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path("open.toml")
+    path.touch(mode=0o666)
+    path.chmod(0o666)
+    assert open_to_others(path)
+    monkeypatch.setattr("sys.platform", "win32")
+    assert not open_to_others(path)
 
 
 def test_variables_that_are_no_settings() -> None:

@@ -53,6 +53,19 @@ def test_the_table() -> None:
     assert "2.0" in screen.getvalue()
 
 
+def test_what_a_stranger_publishes_cannot_draw_on_the_terminal() -> None:
+    board = Board()
+    for payload in (b"[/x]", b'{"a":"[/x] \\u001b[2J","b":"[red]"}', b"\x1b]0;title\x07"):
+        topic = f"kis/[/{payload[:2].hex()}]"
+        board.arrived(Message(topic, payload, 0, False, "", b"", None, 0, lambda: None))
+    screen = io.StringIO()
+    Console(file=screen, width=100, force_terminal=True, color_system=None).print(board.table())
+    assert "[/x]" in screen.getvalue()
+    assert "[red]" in screen.getvalue()
+    assert "\x1b]0" not in screen.getvalue()
+    assert "\x1b[2J" not in screen.getvalue()
+
+
 @pytest.mark.parametrize(
     "args", [["--url", "http://x"], ["kis/a+"], ["kis/#/a"], ["--url", "mqtt://"]]
 )

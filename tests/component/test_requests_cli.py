@@ -1,0 +1,142 @@
+"""``kis-bridge subscribe``, ``query`` and their like against a broker and what answers there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any, Literal
+
+import pytest
+
+from bridge.errors import RequestError
+from bridge.mqtt.client import ControlClient, Message
+from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.requests import Requests
+from bridge.mqtt.topics import Topics
+from tests.brokers import Mosquitto, free_port
+
+DEADLINE_S = 20.0
+
+
+class Command:
+    """Runs a command of kis-bridge; keeps what the bridge was asked."""
+
+    def __init__(self, url: str) -> None:
+        self.environ = {**os.environ, "KIS_BRIDGE_MQTT__URL": url}
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    async def __call__(self, *args: str) -> tuple[int, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", "from bridge.cli import main; main()"),
+            *args,
+            env=self.environ,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(DEADLINE_S):
+            out, err = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, out.decode(), err.decode()
+
+
+@asynccontextmanager
+async def answering(url: str, version: Literal[5, 4] = 5) -> AsyncIterator[Command]:
+    command = Command(url)
+    client = ControlClient([Endpoint.parse(url, version=version)], client_id="bridge", clean=True)
+    requests = Requests(client, Topics("home/kis"))
+    answers: dict[str, object] = {
+        "subscribe": {"subscribed": 2},
+        "unsubscribe": {"ended": 1},
+        "query": {"output": {"price": Decimal("71900.50"), "name": "삼성"}, "pages": 1},
+        "resume": {"halted": False},
+    }
+    for verb, data in answers.items():
+
+        async def answer(
+            content: dict[str, Any], _: Message, verb: str = verb, data: object = data
+        ) -> object:
+            command.asked.append((verb, content))
+            return data
+
+        requests.register(verb, answer)
+
+    async def no(_: dict[str, Any], __: Message) -> object:
+        raise RequestError("busy", "not now")
+
+    requests.register("halt", no)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(client.run())
+        await client.wait_connected(deadline_s=DEADLINE_S)
+        yield command
+        await client.close()
+
+
+async def test_requests_from_the_command_line(mosquitto: Mosquitto) -> None:
+    base = ("--base", "home/kis")
+    async with answering(mosquitto.url) as command:
+        trade = ("domestic_stock/krx/trade", "005930", "BRK/B")
+        done = await command("subscribe", *trade, "--priority", "3", *base)
+        assert done == (0, "2 subscribed\n", "")
+        done = await command("unsubscribe", "--channel", "H0STCNT0", "A", "--user", "me", *base)
+        assert done == (0, "1 ended\n", "")
+        done = await command("query", "inquire_price", "symbol=005930", *base)
+        assert done == (0, "output\n  price  71900.50\n  name   삼성\npages   1\n", "")
+        options = ("--account", "main", "--pages", "2", "--variant", "v", "--json")
+        done = await command("query", "x", *options, *base)
+        assert done == (0, '{"output":{"price":71900.50,"name":"삼성"},"pages":1}\n', "")
+        done = await command("resume", "--reason", "done", "--json", *base)
+        assert done == (0, '{"halted":false}\n', "")
+        assert await command("halt", *base) == (1, "", "kis-bridge: not now\n")
+    topic = {"market": "domestic_stock", "venue": "krx", "kind": "trade"}
+    symbols = [{**topic, "symbol": "005930"}, {**topic, "symbol": "BRK/B"}]
+    assert command.asked == [
+        ("subscribe", {"subscriptions": symbols, "priority": 3, "client": "cli"}),
+        (
+            "unsubscribe",
+            {"subscriptions": [{"channel": "H0STCNT0", "key": "A"}], "client": "me"},
+        ),
+        ("query", {"api": "inquire_price", "params": {"symbol": "005930"}, "pages": 1}),
+        ("query", {"api": "x", "params": {}, "pages": 2, "account": "main", "variant": "v"}),
+        ("resume", {"reason": "done"}),
+    ]
+
+
+async def test_a_bridge_that_speaks_3_1_1(mosquitto: Mosquitto) -> None:
+    async with answering(mosquitto.url, version=4) as command:
+        code, out, _ = await command("resume", "--base", "home/kis")
+        assert (code, out) == (0, "orders resumed\n")
+
+
+async def test_failures_are_one_line(mosquitto: Mosquitto) -> None:
+    command = Command(mosquitto.url)
+    code, out, err = await command("halt", "--wait", "0.2")
+    assert (code, out) == (1, "")
+    assert err == (
+        "kis-bridge: no answer to 'halt' within 0.2 s: is a bridge running on "
+        f"127.0.0.1:{mosquitto.port} with base topic 'kis'?\n"
+    )
+    port = free_port()
+    code, out, err = await command("halt", "--url", f"mqtt://me:secret@127.0.0.1:{port}")
+    assert (code, out) == (1, "")
+    assert err == f"kis-bridge: MQTT broker 127.0.0.1:{port}: connection refused\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("halt", "--url", "http://x"), "broker URL 'http://x': begin it with one of mqtt://"),
+        (("halt", "--base", "a//b"), "--base: base topic 'a//b'"),
+        (("subscribe", "domestic_stock", "1"), "is not MARKET/VENUE/KIND"),
+        (("subscribe",), "Missing argument"),
+        (("query", "inquire_price", "symbol"), "'symbol' is not NAME=VALUE"),
+        (("halt", "--ca-file", "/none", "--url", "mqtts://x"), "mqtt.ca_file /none: no such file"),
+    ],
+)
+async def test_wrong_usage_is_one_line(args: tuple[str, ...], says: str) -> None:
+    code, out, err = await Command("mqtt://127.0.0.1:1")(*args)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert says in err

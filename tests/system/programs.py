@@ -1,0 +1,305 @@
+"""Programs as a user runs them: started, listened to, stopped by their id."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.brokers import Mosquitto, mosquitto_program
+
+__all__ = [
+    "DEADLINE_S",
+    "KIS_BRIDGE",
+    "Ear",
+    "Heard",
+    "Program",
+    "World",
+    "ask",
+    "bridge_toml",
+    "publish",
+    "simulator",
+]
+
+DEADLINE_S = 20.0
+KIS_BRIDGE = [sys.executable, "-c", "from bridge.cli import main; main()"]
+
+
+def _environ() -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("KIS_", "COV_"))}
+    return kept | {"COLUMNS": "200"}
+
+
+class Program:
+    """A process whose lines are read as they come; waits are for lines, with a deadline."""
+
+    def __init__(self, *args: str) -> None:
+        self.process = subprocess.Popen(
+            args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environ()
+        )
+        self.out: list[str] = []
+        self.err: list[str] = []
+        self._changed = threading.Condition()
+        self._readers = [
+            threading.Thread(target=self._read, args=(pipe, lines), daemon=True)
+            for pipe, lines in ((self.process.stdout, self.out), (self.process.stderr, self.err))
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, pipe: Any, lines: list[str]) -> None:
+        for line in pipe:
+            self.took(lines, line.rstrip("\n"))
+        self.took(lines, None)
+
+    def took(self, lines: list[str], line: str | None) -> None:
+        with self._changed:
+            if line is not None:
+                lines.append(line)
+            self._changed.notify_all()
+
+    def wait(self, what: str, found: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
+        """Return what ``found`` returns as soon as it is true."""
+        until = time.monotonic() + deadline_s
+        with self._changed:
+            while not (result := found()):
+                left = until - time.monotonic()
+                if left < 0 or not any(reader.is_alive() for reader in self._readers):
+                    pytest.fail(f"{what}: not seen; {self.out[-3:]} {self.err[-5:]}")
+                self._changed.wait(min(left, 0.5))  # the end of the readers notifies nobody
+            return result
+
+    def line(self) -> str:
+        """Return the first line that it prints."""
+        return str(self.wait("a line", lambda: self.out[:1])[0])
+
+    def ended(self, deadline_s: float = DEADLINE_S) -> int:
+        """Return the exit code, when everything that it wrote has been read."""
+        code = self.process.wait(deadline_s)
+        for reader in self._readers:
+            reader.join(deadline_s)
+        return code
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            return self.ended()
+        finally:
+            self.process.kill()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A message as mosquitto_sub shows it."""
+
+    topic: str
+    text: str
+    retain: bool
+    properties: dict[str, Any]
+
+    @property
+    def payload(self) -> Any:
+        return json.loads(self.text)
+
+
+class Ear(Program):
+    """mosquitto_sub on a filter; keeps every message."""
+
+    def __init__(self, port: int, topic_filter: str = "kis/#", version: str = "5") -> None:
+        self.heard: list[Heard] = []
+        super().__init__(
+            *(_client("mosquitto_sub"), "-V", version, "-p", str(port), "-q", "1"),
+            *("-t", topic_filter, "-F", "%j"),
+        )
+
+    def took(self, lines: list[str], line: str | None) -> None:
+        if line is not None and lines is self.out:
+            said = json.loads(line)
+            message = Heard(
+                said["topic"], said["payload"], bool(said["retain"]), said.get("properties", {})
+            )
+            with self._changed:
+                self.heard.append(message)
+        super().took(lines, line)
+
+    def until(
+        self,
+        topic: str,
+        accept: Callable[[Any], Any] = lambda _: True,
+        *,
+        after: int = 0,
+        deadline_s: float = DEADLINE_S,
+    ) -> Heard:
+        """Wait for a message on ``topic`` whose payload is accepted, the ``after``-th or later."""
+
+        def found() -> Heard | None:
+            return next(
+                (m for m in self.heard[after:] if m.topic == topic and accept(m.payload)), None
+            )
+
+        heard: Heard = self.wait(topic, found, deadline_s)
+        return heard
+
+
+def _client(name: str) -> str:
+    mosquitto_program()
+    found = shutil.which(name)
+    if found is None:
+        reason = f"needs {name}: apt-get install mosquitto-clients"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+def publish(port: int, topic: str, payload: object, *options: str, version: str = "5") -> None:
+    """Publish with mosquitto_pub, QoS 1."""
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    subprocess.run(
+        [_client("mosquitto_pub"), "-V", version, "-p", str(port), "-q", "1", "-t", topic,
+         "-m", text, *options],
+        check=True, timeout=DEADLINE_S, env=_environ(), capture_output=True,
+    )  # fmt: skip
+
+
+def ask(*args: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of kis-bridge to its end."""
+    return subprocess.run(
+        [*KIS_BRIDGE, *args],
+        capture_output=True, text=True, timeout=30, check=False, env=_environ(),
+    )  # fmt: skip
+
+
+@contextmanager
+def simulator(*options: str) -> Iterator[tuple[Program, dict[str, str]]]:
+    """Run ``kis-bridge simulate`` on free ports; gives what its ready line says of KIS."""
+    ports: tuple[str, ...] = ("--rest-port", "0", "--ws-port", "0")
+    if "--rest-port" in options:
+        ports = ()
+    with Program(*KIS_BRIDGE, "simulate", "--json", "--rest-rate", "0", *ports, *options) as run:
+        yield run, json.loads(run.line())["kis"]
+
+
+def bridge_toml(folder: Path, kis: dict[str, str], mqtt_url: str, more: str = "") -> Path:
+    """Write a configuration for this simulator and broker; others cannot read it."""
+    path = folder / "bridge.toml"
+    path.touch(mode=0o600)
+    path.write_text(f"""
+[kis]
+environment = "simulator"
+rest_url = "{kis["rest"]}"
+ws_url = "{kis["ws"]}"
+state_dir = "state"
+[[kis.apps]]
+alias = "app1"
+app_key = "{kis["app_key"]}"
+app_secret = "{kis["app_secret"]}"
+hts_id = "{kis["hts_id"]}"
+[[kis.accounts]]
+alias = "main"
+app = "app1"
+number = "{kis["account"]}"
+[mqtt]
+url = "{mqtt_url}"
+[orders.clients.alice]
+accounts = ["main"]
+[[market.subscriptions]]
+market = "domestic_stock"
+venue = "krx"
+kinds = ["trade", "quote"]
+symbols = ["005930", "000660"]
+[log]
+level = "debug"
+{more}""")
+    return path
+
+
+@dataclass
+class World:
+    """Broker, simulator, bridge and somebody who listens to everything."""
+
+    broker: Mosquitto
+    kis: dict[str, str]
+    config: Path
+    ear: Ear
+    bridge: Program
+
+    @classmethod
+    @contextmanager
+    def running(cls, folder: Path, more: str = "", *options: str) -> Iterator[World]:
+        """Start all four; ``more`` is configuration, ``options`` are the simulator's."""
+        with (
+            Mosquitto.running(folder) as broker,
+            simulator(*options) as (_, kis),
+            Ear(broker.port) as ear,
+        ):
+            config = bridge_toml(folder, kis, broker.url, more)
+            world = cls(broker, kis, config, ear, _run(config))
+            try:
+                world.bridge.line()
+                yield world
+            finally:
+                world.bridge.__exit__()
+
+    def start_bridge(self) -> None:
+        """Start the bridge again, after its end."""
+        self.bridge = _run(self.config)
+        self.bridge.line()
+
+    def command(
+        self, verb: str, content: object, *options: str, version: str = "5", client: str = "alice"
+    ) -> int:
+        """Send a command with mosquitto_pub; return where to listen from for what follows."""
+        before = len(self.ear.heard)
+        topic = f"kis/orders/main/{client}/command/{verb}"
+        publish(self.broker.port, topic, content, *options, version=version)
+        return before
+
+    def ack(self, client_order_id: str, after: int = 0, client: str = "alice") -> Any:
+        """Return the next ack of an order."""
+        topic = f"kis/orders/main/{client}/ack/{client_order_id}"
+        return self.ear.until(topic, after=after).payload
+
+    def placed(self) -> list[dict[str, Any]]:
+        """Return the orders of today that the exchange has, through the bridge."""
+        done = ask(
+            *("query", "inquire_daily_ccld", "--account", "main", "--json", "--pages", "20"),
+            *("--url", self.broker.url, "--variant", "within_3_months"),
+            *(f"{name}={value}" for name, value in _today().items()),
+        )
+        assert done.returncode == 0, done.stderr
+        orders: list[dict[str, Any]] = json.loads(done.stdout)["output1"]
+        return orders
+
+
+def _today() -> dict[str, str]:
+    today = datetime.now(ZoneInfo("Asia/Seoul")).strftime("%Y%m%d")
+    return {"from_date": today, "to_date": today, "org_no": "", "product": "", "exchange": "ALL"}
+
+
+def _run(config: Path) -> Program:
+    return Program(*KIS_BRIDGE, "run", "--config", str(config), "--json")
