@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from bridge.mqtt.embedded import EmbeddedBroker
 from tests.brokers import Mosquitto, embedded
+
+# A run in the background inherits SIGINT ignored, and so would every program that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The unit tests are to be run all the time; a busy machine is no failure.
+settings.register_profile("quick", max_examples=50, deadline=None)
+settings.load_profile("quick")
 
 
 @pytest.fixture

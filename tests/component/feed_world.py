@@ -133,7 +133,8 @@ class Books:
         self.last: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
         self.received = 0
-        self.client = ControlClient([Endpoint.parse(url)], client_id="books", clean=True)
+        # Its session lasts, so that nothing told while the broker restarts escapes it.
+        self.client = ControlClient([Endpoint.parse(url)], client_id="books")
         self.client.subscribe(f"{base}/market/#", 0, self._market)
         self.client.subscribe(f"{base}/bridge/event/#", 1, self.event)
 

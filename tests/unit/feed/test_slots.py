@@ -70,7 +70,7 @@ def test_no_session_serves_nobody() -> None:
     assert allocate(demand(0), {"a": -1}, {}) == {}
 
 
-@settings(max_examples=200)
+@settings(max_examples=50)
 @given(
     st.lists(st.integers(0, 3), max_size=25),
     st.dictionaries(st.sampled_from(SESSIONS), st.integers(0, 8)),

@@ -306,7 +306,7 @@ odd_values = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(market_frames), st.data())
 def test_any_values_decode_or_are_quarantined(row: dict[str, Any], data: st.DataObject) -> None:
     decoded = Decoded(row["tr_id"])
@@ -318,7 +318,7 @@ def test_any_values_decode_or_are_quarantined(row: dict[str, Any], data: st.Data
     assert len(records) + len(lost) == len(values) // width_of(row)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(market_frames), st.data())
 def test_the_fast_and_the_slow_path_say_the_same(row: dict[str, Any], data: st.DataObject) -> None:
     decoded = Decoded(row["tr_id"])

@@ -617,7 +617,7 @@ _steps = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(_steps, max_size=40), st.integers(1, 4))
 def test_whatever_happens_the_limit_holds_and_nothing_raises(
     steps: list[tuple[Any, ...]], slots: int

@@ -147,7 +147,7 @@ def test_a_publish_that_ends_too_early() -> None:
 
 
 @given(st.binary(max_size=60), st.binary(max_size=60))
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_any_bytes_raise_nothing_else(up: bytes, down: bytes) -> None:
     translator = old_client()
     for way, data in ((translator.to_broker, up), (translator.to_client, down)):
