@@ -27,7 +27,7 @@ from bridge.health import SessionHealth, snapshot
 from bridge.kis.auth import ApprovalKeys, Tokens
 from bridge.kis.decode import notice_values
 from bridge.kis.frames import DataFrame
-from bridge.kis.masters import SymbolStore
+from bridge.kis.masters import MastersError, SymbolStore
 from bridge.kis.rest import RestClient, open_http
 from bridge.kis.session import Event as SessionEvent
 from bridge.kis.session import Notice, Session, Subscribed
@@ -99,7 +99,16 @@ class Bridge:
         self._orders_seen = OrdersSeen(self.control, self.topics)
         self._reports = Reports(catalog, self.events)
         self.lane = Lane(_policies(config, catalog))
-        self.pump = Pump(catalog, self.topics, self.lane, self._reports.problem)
+        self._names: dict[tuple[str, str], str] = {}
+        self.pump = Pump(
+            catalog,
+            self.topics,
+            self.lane,
+            self._reports.problem,
+            lambda market, symbol: self._names.get((market, symbol), ""),
+        )
+        self._store = SymbolStore(config.kis.state_dir / "symbols.db")
+        self._symbols = SymbolRequests(self._store, catalog)
         self.sessions: dict[str, SessionHealth] = {}
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
@@ -108,6 +117,8 @@ class Bridge:
         ``ready`` is called once, when broker, journal and sessions are up. Raises the errors of
         :mod:`bridge.errors` when it cannot start; anything else out of here is a bug.
         """
+        if self._config.market.names:
+            self._names = await asyncio.to_thread(self._symbols.names)
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(open_http())
             journal = Journal(self._config.journal_url.get_secret_value())
@@ -240,8 +251,7 @@ class Bridge:
         prefixes = self._config.mqtt.response_prefixes
         requests = Requests(self.control, self.topics, response_prefixes=prefixes)
         verbs.register(requests)
-        store = SymbolStore(self._config.kis.state_dir / "symbols.db")
-        requests.register("symbols", SymbolRequests(store, self._catalog).serve)
+        requests.register("symbols", self._symbols.serve)
 
     def _lane_writer(self) -> LaneWriter | MessageWriter:
         """Return the lane's end that suits the broker which the control connection has found."""
@@ -332,6 +342,12 @@ class Bridge:
         )
         await self.control.publish(self.topics.info(), info.encode(), retain=True)
         self._reports.changed.update(self.sessions)
+        try:
+            for master in await asyncio.to_thread(self._store.updated):
+                listing = encode(await asyncio.to_thread(self._symbols.listing, master))
+                await self.control.publish(self.topics.symbols(master), listing, retain=True)
+        except MastersError as error:
+            log.warning("symbols not published", reason=str(error))
 
     async def _tend(self) -> None:
         """Keep the feed in order; waits for nobody."""

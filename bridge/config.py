@@ -301,6 +301,8 @@ class Market(_Section):
     """What to subscribe at start."""
     kinds: dict[Level, Kind] = Field(default_factory=dict)
     """How each kind is published."""
+    names: Flag = False
+    """Put the symbol's name into each record; `kis-bridge symbols update` fetches them."""
 
     @field_validator("kinds", mode="before")
     @classmethod

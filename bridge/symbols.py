@@ -53,6 +53,15 @@ class SymbolRequests:
             "symbols": [[symbol, name] for symbol, name in names.items()],
         }
 
+    def names(self) -> dict[tuple[str, str], str]:
+        """Return (market of the topics, symbol) → name, of every master that is stored."""
+        return {
+            (master.market, symbol): name
+            for master in self._masters.values()
+            if master.market
+            for symbol, name in self._store.names([master.id]).items()
+        }
+
     def masters(self, market: str) -> Sequence[Master]:
         """Return the masters that a market means; raises `RequestError` for none."""
         found = [m for m in self._masters.values() if market in ("", m.id, m.market)]

@@ -38,11 +38,14 @@ class Pump:
         topics: Topics,
         lane: Lane,
         on_problem: Callable[[Problem], None],
+        name_of: Callable[[str, str], str] = lambda market, symbol: "",
     ) -> None:
+        """Prepare; ``name_of(market, symbol)`` is put into the payloads unless it is blank."""
         self._catalog = catalog
         self._topics = topics
         self._lane = lane
         self._on_problem = on_problem
+        self._name_of = name_of
         self._decoders: dict[str, ChannelDecoder] = {}
         self._routes: dict[str, Route] = {}
         self.counters = Counters()
@@ -93,6 +96,9 @@ class Pump:
         route = self._routes.get(topic)
         if route is None:
             route = self._routes[topic] = Route(channel, venue, symbol, topic, zone)
+            named = any(field.path == "name" for field in channel.layouts[0].fields)
+            if not named and (name := self._name_of(channel.market, symbol)):
+                route.tail = f',"name":{json.dumps(name, ensure_ascii=False)}}}'
         return route
 
     def _problem(self, problem: Problem) -> None:

@@ -33,7 +33,18 @@ __all__ = [
 class Route:
     """Where the records of one topic go, and how many went there."""
 
-    __slots__ = ("channel", "kind", "last", "market", "seq", "symbol", "topic", "venue", "zone")
+    __slots__ = (
+        "channel",
+        "kind",
+        "last",
+        "market",
+        "seq",
+        "symbol",
+        "tail",
+        "topic",
+        "venue",
+        "zone",
+    )
 
     def __init__(self, channel: Channel, venue: str, symbol: str, topic: str, zone: Zone) -> None:
         self.channel = channel.tr_id
@@ -47,6 +58,8 @@ class Route:
         """Records so far."""
         self.last = b""
         """The newest record."""
+        self.tail = ""
+        """What ends each payload in the place of its brace, such as the symbol's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +152,8 @@ class ChannelDecoder:
                         pass
                     else:
                         route.seq += 1
+                        if route.tail:
+                            text = text[:-1] + route.tail
                         publish(route, text.encode())
                         continue
             else:
@@ -151,7 +166,7 @@ class ChannelDecoder:
                 problems.append(Quarantined(self.channel.tr_id, str(error), "^".join(raw)))
                 continue
             route.seq += 1
-            publish(route, text.encode())
+            publish(route, (text[:-1] + route.tail if route.tail else text).encode())
         return problems or _NONE
 
     def _arrived(self, received_at: int) -> None:

@@ -131,6 +131,10 @@ class Topics:
         allowed = (self.base, *(prefix.rstrip("/") for prefix in prefixes))
         return any(topic.startswith(f"{prefix}/") for prefix in allowed if prefix)
 
+    def symbols(self, market: str) -> str:
+        """Return the retained topic of a symbol master: every symbol with its name."""
+        return _join(f"{self.base}/symbols", market)
+
     # orders
 
     def command(self, account: str, client: str, verb: str) -> str:

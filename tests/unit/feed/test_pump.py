@@ -104,3 +104,25 @@ def test_the_last_price(catalog: Catalog) -> None:
     line.feed("H0STCNT0", record(""))
     assert line.last()["price"] is None
     assert line.pump.last_price(*place) is None
+
+
+def test_a_name_is_put_into_each_record_when_there_is_one() -> None:
+    from bridge.catalog.compile import load
+    from bridge.feed.lane import Lane
+    from bridge.feed.pump import Pump
+    from bridge.kis.frames import DataFrame
+    from bridge.mqtt.topics import Topics
+
+    names = {("domestic_index", "0001"): 'KOSPI "종합"'}
+    pump = Pump(
+        load(), Topics("kis"), Lane({}), lambda problem: None, lambda *key: names.get(key, "")
+    )
+    body = "0001^091240^2624.54^2^32.68^63952^1650684^439^10335^1.26^2615.72^2624.82^2610.00^23.86"
+    body += "^2^32.96^2^18.14^2^0.92^1.27^0.70^0^670^72^177^0^0^0^19"
+    for number in range(2):  # the first record takes the slow path, the second the fast one
+        pump.frame(DataFrame("H0UPCNT0", False, 1, body), 1_771_820_109_123_456)
+        [route] = pump.routes()
+        record = json.loads(route.last)
+        assert (record["seq"], record["name"]) == (number + 1, 'KOSPI "종합"')
+    pump.frame(DataFrame("H0UPCNT0", False, 1, body.replace("0001", "1001")), 1)
+    assert not [r for r in pump.routes() if r.symbol == "1001" and b'"name"' in r.last]
