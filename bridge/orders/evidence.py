@@ -20,6 +20,8 @@ from bridge.orders.lifecycle import Event, Progress, State, Step
 
 __all__ = ["Verdict", "Window", "find_change", "find_order", "listed_steps"]
 
+_ANSWER = 15_000_000
+"""How long an answer is waited for."""
 _EARLY = 2_000_000
 """How much earlier than ours the exchange's clock may say it was."""
 
@@ -42,9 +44,16 @@ class Window:
         """Tell whether something ordered ``at`` may be this command."""
         if at is None:
             return True
-        progress = tracked.progress
-        sent = progress.submitted_at or tracked.received_at
-        return sent - _EARLY <= at <= _given_up(progress) + self.proof
+        sent = tracked.progress.submitted_at or tracked.received_at
+        return sent - _EARLY <= at <= _given_up(tracked.progress) + self.proof
+
+    def tight(self, tracked: Tracked, at: int | None) -> bool:
+        """Tell whether it was ordered so soon after this command was sent that it is this one.
+
+        After a crash nobody knows when the bridge gave up; then ``covers`` reaches much further.
+        """
+        sent = tracked.progress.submitted_at or tracked.received_at
+        return at is not None and at <= sent + _ANSWER + self.proof and self.covers(tracked, at)
 
     def over(self, tracked: Tracked) -> bool:
         """Tell whether what is not in the list by now never gets there."""
@@ -126,7 +135,7 @@ def find_order(
         and plain(row.order_no) not in claimed
         and window.covers(order, row.at)
     ]
-    if len(near) == 1 and near[0].at is not None and _fits(place, near[0]):
+    if len(near) == 1 and window.tight(order, near[0].at) and _fits(place, near[0]):
         return near[0]
     if near:
         return "ambiguous"

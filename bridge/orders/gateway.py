@@ -326,7 +326,7 @@ class Gateway:
         elif tracked.verb == "cancel_all":
             keys = [tracked.identity]
         turn = self._turns.take(keys)
-        name = f"{tracked.verb} {account}/{client}/{client_order_id}"
+        name = f"{tracked.verb} {'/'.join(tracked.identity)}"
         task = self._tasks.create_task(self._take(tracked, source, turn), name=name)
         self._running[task] = tracked.identity
         task.add_done_callback(self._running.pop)

@@ -12,39 +12,52 @@ class Turns:
     """Places in line, by key."""
 
     def __init__(self) -> None:
-        self._last: dict[Hashable, asyncio.Event] = {}
+        self._last: dict[Hashable, Turn] = {}
 
     def take(self, keys: Sequence[Hashable]) -> Turn:
         """Take a place behind everybody who holds one of ``keys``."""
-        before = [self._last[key] for key in keys if key in self._last]
-        turn = Turn(self, keys, before)
+        turn = Turn(self, keys, [self._last[key] for key in keys if key in self._last])
         for key in keys:
-            self._last[key] = turn.left
+            self._last[key] = turn
         return turn
 
-    def leave(self, turn: Turn) -> None:
-        turn.left.set()
+    def over(self, turn: Turn) -> None:
+        """Forget a place that nobody waits behind any more."""
         for key in turn.keys:
-            if self._last.get(key) is turn.left:
+            if self._last.get(key) is turn:
                 del self._last[key]
 
 
 class Turn:
     """A place in line; leave it in a ``finally``."""
 
-    def __init__(
-        self, turns: Turns, keys: Sequence[Hashable], before: Sequence[asyncio.Event]
-    ) -> None:
+    def __init__(self, turns: Turns, keys: Sequence[Hashable], before: Sequence[Turn]) -> None:
         self.keys = keys
-        self.left = asyncio.Event()
         self._turns = turns
-        self._before = before
+        self._before = set(before)
+        self._behind: list[Turn] = []
+        self._comes = asyncio.Event()
+        self._left = False
+        for turn in self._before:
+            turn._behind.append(self)  # noqa: SLF001 - one of its own kind
+        self._move()
 
     async def come(self) -> None:
         """Return when everybody before has left."""
-        for event in self._before:
-            await event.wait()
+        await self._comes.wait()
 
     def leave(self) -> None:
-        """Let the next one go."""
-        self._turns.leave(self)
+        """Let the next one go; whoever leaves before its turn still holds the line till then."""
+        self._left = True
+        self._move()
+
+    def _move(self) -> None:
+        if self._before:
+            return
+        self._comes.set()
+        if self._left:
+            self._turns.over(self)
+            behind, self._behind = self._behind, []
+            for turn in behind:
+                turn._before.discard(self)  # noqa: SLF001 - one of its own kind
+                turn._move()  # noqa: SLF001

@@ -314,22 +314,26 @@ async def test_the_exchange_rejects_what_kis_took(tmp_path: Path) -> None:
         await b.broker.wait(event_topic("a-2"))
 
 
-async def test_clients_are_served_at_once_and_each_in_its_order(tmp_path: Path) -> None:
+async def test_a_thousand_commands_delivered_twice_are_a_thousand_orders(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         clients = [f"client-{n}" for n in range(50)]
-        for turn in range(6):
+        for turn in range(20):
             for client in clients:
-                name = f"{client}-{turn}"
-                await b.send("place", PLACE | {"client_order_id": name}, client=client)
+                order = PLACE | {"client_order_id": f"{client}-{turn}"}
+                message = b.message("place", order, client=client)
+                await b.gateway.command(message)
+                await b.gateway.command(message)
         for client in clients:
-            await b.broker.wait(ack_topic(f"{client}-5", client))
+            for turn in range(20):
+                acks = await b.broker.wait(ack_topic(f"{client}-{turn}", client), 2)
+                assert sorted(ack.get("duplicate", False) for ack in acks) == [False, True]
+        assert len(b.kis.calls) == 1000
         for client in clients:
             numbers = [
                 int(b.broker.on(ack_topic(f"{client}-{turn}", client))[0]["order_no"])
-                for turn in range(6)
+                for turn in range(20)
             ]
             assert numbers == sorted(numbers)
-        assert len(b.kis.calls) == 300
 
 
 async def test_a_cancel_does_not_wait_for_the_clients_next_order(tmp_path: Path) -> None:

@@ -1,0 +1,415 @@
+"""Any interleaving of commands, faults, notices and crashes, against the exchange itself.
+
+The gateway, the REST client, the throttle and the journal are the real ones; the exchange and its
+desk are the simulator's. Time is virtual, so a run is the same each time it is tried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from pydantic import SecretStr
+from sqlalchemy import Connection
+
+from bridge.mqtt.message import Message
+from bridge.mqtt.topics import Topics
+from bridge.orders import journal as journals
+from bridge.orders.book import plain, restore
+from bridge.orders.gateway import Account, Gateway, Rules
+from bridge.orders.journal import Journal
+from bridge.orders.lifecycle import State
+from bridge.orders.risk import Limits
+from bridge.simulator.book import Side
+from bridge.simulator.tickets import Refused, Request
+from tests.component.street import ACCOUNT, CATALOG, START, Fault, Street, VirtualLoop
+
+_T = TypeVar("_T")
+PROOF_S = 4.0
+SYMBOLS = ("005930", "000660")
+CLIENTS = ("alice", "bob")
+WAITS = st.sampled_from([0.0, 0.05, 1.0])
+DAILY = Decimal(30_000_000)
+
+
+class InlineJournal(Journal):
+    """The journal without its thread; it may die before or after a write, as a process does."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.dead = False
+        self.dies_in = 0
+        self.dies_before = False
+
+    async def open(self) -> None:
+        self._lock = journals._claim(self._url)
+        self._engine = journals._engine(self._url)
+        self._connection = self._engine.connect()
+        with self._connection.begin():
+            journals._prepare(self._connection, self._url)
+
+    async def close(self) -> None:
+        self._connection.close()
+        self._engine.dispose()
+        if self._lock is not None:
+            journals.os.close(self._lock)
+
+    async def _run(self, work: Callable[[Connection], _T]) -> _T:
+        await asyncio.sleep(0.002)  # a disk takes its time
+        last = self.dies_in == 1
+        self.dies_in = max(0, self.dies_in - 1)
+        self.dead = self.dead or (last and self.dies_before)
+        if not self.dead:
+            with self._connection.begin():
+                result = work(self._connection)
+            self.dead = last
+        if self.dead:
+            await asyncio.Event().wait()
+        return result
+
+
+class Wire:
+    """The broker, and the client that keeps what is to be published while it is away.
+
+    It delivers again what was not acknowledged.
+    """
+
+    def __init__(self) -> None:
+        self.away = False
+        self.waiting: list[tuple[str, dict[str, Any]]] = []
+        self.kept: list[tuple[str, bytes]] = []
+        self.published: list[tuple[str, dict[str, Any]]] = []
+
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        correlation: bytes = b"",
+    ) -> None:
+        said = (topic, json.loads(payload) if payload else {})
+        (self.waiting if self.away else self.published).append(said)
+
+    def back(self) -> None:
+        self.away = False
+        self.published += self.waiting
+        self.waiting.clear()
+
+
+class Orders(RuleBasedStateMachine):
+    """The bridge is ``self.gateway``; what it is surrounded by outlives it."""
+
+    @initialize()
+    def start(self) -> None:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+        self.loop = VirtualLoop()
+        self.folder = tempfile.TemporaryDirectory()
+        self.url = f"sqlite:///{Path(self.folder.name)}/orders.db"
+        self.street = Street(self.loop)
+        self.wire = Wire()
+        self.number = 0
+        self.commands: list[tuple[str, bytes]] = []
+        self.up()
+
+    # the bridge's life
+
+    def up(self) -> None:
+        self.journal = InlineJournal(self.url)
+        self.gateway = Gateway(
+            catalog=CATALOG,
+            journal=self.journal,
+            publisher=self.wire,
+            topics=Topics("kis"),
+            accounts={"main": Account(SecretStr(ACCOUNT), self.street.rest())},
+            rules=Rules(
+                paper=False,
+                proof_s=PROOF_S,
+                unknown_s=0.5,
+                reconcile_s=20,
+                pause_s=0.1,
+                grace_s=0.1,
+                limits=Limits(daily_notional=DAILY),
+            ),
+            clock=self.loop.micros,
+        )
+
+        async def opened() -> asyncio.Task[None]:
+            await self.journal.open()
+            return asyncio.create_task(self.gateway.run())
+
+        self.running = self.loop.run_until_complete(opened())
+        self.let(0.01)
+        for topic, payload in self.wire.kept[:]:
+            self.deliver(topic, payload)
+
+    def down(self) -> None:
+        """Kill it: nothing is finished, nothing more is written."""
+        self.journal.dead = True
+        self.running.cancel()
+        with suppress(asyncio.CancelledError):
+            self.loop.run_until_complete(self.running)
+        self.loop.run_until_complete(self.journal.close())
+        self.street.notices.clear()  # nobody listened
+        self.wire.waiting.clear()
+
+    def let(self, seconds: float) -> None:
+        """Let time pass."""
+        self.loop.run_until_complete(asyncio.sleep(seconds))
+        if self.running.done() and not self.running.cancelled():
+            self.running.result()
+
+    def deliver(self, topic: str, payload: bytes) -> None:
+        def acknowledged() -> None:
+            if (topic, payload) in self.wire.kept:
+                self.wire.kept.remove((topic, payload))
+
+        message = Message(topic, payload, 1, False, "", b"", None, self.loop.micros(), acknowledged)
+        task = self.loop.create_task(self.gateway.command(message))
+        self.let(0.0)
+        assert task.done() or self.journal.dead
+
+    def send(self, client: str, verb: str, **fields: object) -> None:
+        topic = f"kis/orders/main/{client}/command/{verb}"
+        content = {"expires_at": "2026-11-24T00:00:00+09:00"} | fields
+        payload = json.dumps(content, sort_keys=True).encode()
+        self.commands.append((topic, payload))
+        self.wire.kept.append((topic, payload))
+        self.deliver(topic, payload)
+
+    # what may happen
+
+    @rule(
+        client=st.sampled_from(CLIENTS),
+        symbol=st.sampled_from(SYMBOLS),
+        side=st.sampled_from(["buy", "sell"]),
+        quantity=st.integers(1, 3),
+        step=st.sampled_from([-2000, -1000, 0, 1000]),
+        wait=WAITS,
+    )
+    def place(
+        self, client: str, symbol: str, side: str, quantity: int, step: int, wait: float
+    ) -> None:
+        self.number += 1
+        price = self.street.exchange.market(symbol, self.loop.now()).listing.base + step
+        self.send(
+            client,
+            "place",
+            client_order_id=f"{client}-{self.number}",
+            market="domestic_stock",
+            venue="krx",
+            symbol=symbol,
+            side=side,
+            order_type="limit",
+            quantity=quantity,
+            price=price,
+        )
+        self.let(wait)
+
+    @rule(which=st.integers(0, 5), step=st.sampled_from([-1000, 1000]), wait=WAITS)
+    def modify(self, which: int, step: int, wait: float) -> None:
+        if (found := self.placed(which)) is not None:
+            client, order = found
+            price = order["price"] + step
+            self.change(client, "modify", order["client_order_id"], wait, price=price)
+
+    @rule(which=st.integers(0, 5), quantity=st.sampled_from([None, None, 1]), wait=WAITS)
+    def cancel(self, which: int, quantity: int | None, wait: float) -> None:
+        if (found := self.placed(which)) is not None:
+            client, order = found
+            part = {} if quantity is None else {"quantity": quantity}
+            self.change(client, "cancel", order["client_order_id"], wait, **part)
+
+    def placed(self, which: int) -> tuple[str, dict[str, Any]] | None:
+        places = [(t, p) for t, p in self.commands if t.endswith("/place")]
+        if which >= len(places):
+            return None
+        topic, payload = places[-1 - which]
+        return topic.split("/")[3], json.loads(payload)
+
+    def change(self, client: str, verb: str, name: str, wait: float, **fields: object) -> None:
+        self.number += 1
+        self.send(client, verb, client_order_id=name, command_id=f"c{self.number}", **fields)
+        self.let(wait)
+
+    @rule(client=st.sampled_from(CLIENTS))
+    def cancel_all(self, client: str) -> None:
+        self.number += 1
+        self.send(client, "cancel_all", client_order_id=f"all-{self.number}")
+        self.let(0.05)
+
+    @rule(which=st.integers(0, 30))
+    def deliver_again(self, which: int) -> None:
+        if self.commands:
+            self.deliver(*self.commands[which % len(self.commands)])
+
+    @rule(
+        fault=st.sampled_from(
+            ["lost", "never", "late", "busy", "gateway", "garbage", "slow", "cut"]
+        )
+    )
+    def disturb(self, fault: Fault) -> None:
+        self.street.faults.append(fault)
+
+    @rule(failures=st.integers(0, 2), lag=st.sampled_from([0.0, 0.0, 2.0]))
+    def disturb_the_list(self, failures: int, lag: float) -> None:
+        self.street.list_faults, self.street.lag_s = failures, lag
+
+    @rule(symbol=st.sampled_from(SYMBOLS), times=st.integers(1, 10))
+    def trade(self, symbol: str, times: int) -> None:
+        self.street.trade(symbol, times)
+
+    @rule(symbol=st.sampled_from(SYMBOLS), quantity=st.integers(1, 3))
+    def somebody_else_orders(self, symbol: str, quantity: int) -> None:
+        # At a price of their own: an order of somebody else that is just like one whose answer
+        # was lost, in the same seconds, is taken for it, and nothing could tell them apart.
+        price = self.street.exchange.market(symbol, self.loop.now()).listing.base - 5000
+        request = Request(ACCOUNT, symbol, Side.BUY, quantity, price)
+        with suppress(Refused):
+            self.street.exchange.place(request, self.loop.now())
+        self.street.collect()
+
+    @rule(count=st.integers(1, 10), at=st.integers(0, 3), again=st.booleans())
+    def notify(self, count: int, at: int, again: bool) -> None:
+        """Notices arrive: out of order, and some of them twice."""
+        for _ in range(count):
+            if self.street.notices and not self.journal.dead:
+                values = self.street.notices[at % len(self.street.notices)]
+                self.gateway.notice(values, self.loop.micros())
+                if not again:
+                    self.street.notices.remove(values)
+        self.let(0.01)
+
+    @rule()
+    def reconnect(self) -> None:
+        """The session was away: what was told meanwhile is lost."""
+        self.street.notices.clear()
+        self.gateway.gap("main")
+
+    @rule(away=st.booleans())
+    def broker(self, away: bool) -> None:
+        self.wire.away = away
+        if not away:
+            self.wire.back()
+            for topic, payload in self.wire.kept[:]:
+                self.deliver(topic, payload)
+
+    @rule(writes=st.integers(1, 5), before=st.booleans())
+    def die_soon(self, writes: int, before: bool) -> None:
+        self.journal.dies_in, self.journal.dies_before = writes, before
+
+    @rule()
+    def crash(self) -> None:
+        self.down()
+        self.up()
+
+    @rule(seconds=st.sampled_from([0.01, 0.2, 1.0, 5.0]))
+    def wait(self, seconds: float) -> None:
+        self.let(seconds)
+        if self.journal.dead:
+            self.crash()
+
+    # what must hold
+
+    @invariant()
+    def nothing_is_placed_twice(self) -> None:
+        if hasattr(self, "street"):
+            for name, numbers in self.street.sent.items():
+                assert not name.startswith(("place", "modify")) or len(numbers) <= 1, name
+
+    def teardown(self) -> None:
+        if not hasattr(self, "running"):
+            return
+        try:
+            self.settle()
+            self.compare()
+            self.nothing_is_placed_twice()
+        finally:
+            self.down()
+            self.loop.close()
+            self.folder.cleanup()
+            structlog.reset_defaults()
+
+    def settle(self) -> None:
+        self.street.faults.clear()
+        self.street.list_faults, self.street.lag_s = 0, 0.0
+        self.journal.dies_in = 0
+        if self.journal.dead:
+            self.crash()
+        self.broker(away=False)
+        self.let(3.0)
+        while self.street.notices:
+            self.gateway.notice(self.street.notices.popleft(), self.loop.micros())
+        self.let(PROOF_S + 3.0)
+        self.gateway.gap("main")  # as after any interruption
+        self.let(25.0)
+
+    def compare(self) -> None:
+        """Hold the journal on disk against the exchange."""
+        told = {
+            (event["client"], event["client_order_id"])
+            for topic, event in self.wire.published
+            if topic == "kis/bridge/event/order_unknown"
+        }
+        spent = Decimal(0)
+        for record in journals.read(self.url):
+            tracked = restore(record)
+            _, client, name, _ = tracked.identity
+            state = tracked.progress.state
+            assert tracked.progress.answer is not None, (tracked.identity, state)
+            if tracked.verb != "place":
+                continue
+            numbers = self.street.sent.get(f"place main/{client}/{name}/", [])
+            if state is State.UNKNOWN:
+                assert (client, name) in told
+                continue
+            if not numbers:
+                assert state in (State.REFUSED, State.REJECTED, State.NOT_PLACED), state
+                continue
+            chain = self.street.chain(numbers[0])
+            spent += max(t.request.price * t.request.quantity for t in chain)
+            self.same(tracked, chain)
+        assert spent <= DAILY
+        assert not self.wire.kept
+
+    def same(self, tracked: Any, chain: list[Any]) -> None:
+        progress = tracked.progress
+        orders = [ticket for ticket in chain if ticket.action != "cancel"]
+        filled = sum(ticket.filled for ticket in orders)
+        remaining = sum(ticket.remaining for ticket in orders)
+        known = {plain(leg.order_no) for leg in progress.legs}
+        assert {plain(ticket.number) for ticket in orders} == known
+        assert (progress.filled, progress.remaining) == (filled, remaining), progress
+        assert progress.value == sum(ticket.value for ticket in orders)
+        expected = State.ACCEPTED
+        if filled == progress.quantity:
+            expected = State.FILLED
+        elif not remaining:
+            expected = State.CANCELLED
+        elif filled:
+            expected = State.PARTIALLY_FILLED
+        assert progress.state is expected
+
+
+assert START  # the day that the expiry above is after
+
+TestOrders = Orders.TestCase
+TestOrders.settings = settings(
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)

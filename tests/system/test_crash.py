@@ -1,0 +1,248 @@
+"""The daemon is killed with orders in flight, again and again; then the exchange is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from bridge.catalog.compile import load
+from bridge.mqtt.client import ControlClient
+from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.message import Message
+from bridge.orders.book import plain, restore
+from bridge.orders.journal import read
+from bridge.orders.lifecycle import State
+from bridge.simulator.server import Simulator, SimulatorSettings
+from bridge.simulator.tickets import Ticket
+from tests.brokers import Mosquitto
+from tests.system.lives import Lives
+from tests.system.programs import bridge_toml
+
+BOUNDARIES = 12
+ROUNDS = 6
+AT_RANDOM = 60
+LIVES = BOUNDARIES * 2 * ROUNDS + AT_RANDOM
+LONGEST_S = 1.5
+"""A life that has not reached its boundary by then is killed all the same."""
+SYMBOLS = [f"{number:06}" for number in range(1_110, 1_350, 10)]
+CLIENTS = ("alice", "bob")
+
+
+@dataclass
+class Clients:
+    """Send commands without waiting for anything, and remember what came back."""
+
+    control: ControlClient
+    simulator: Simulator
+    random: Random
+    placed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    acks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    online: bool = False
+
+    async def heard(self, message: Message) -> None:
+        message.ack()
+        if "/ack/" in message.topic:
+            ack = json.loads(message.payload)
+            self.acks[f"{message.topic} {ack.get('command_id') or ''}"] = ack
+        self.online = self.online or message.topic.endswith("/state")
+        self.changed.set()
+
+    async def place(self) -> None:
+        """Place an order whose symbol, quantity and price no other has."""
+        number = len(self.placed)
+        symbol = SYMBOLS[number % len(SYMBOLS)]
+        market = self.simulator.exchange.market(symbol, self.simulator.clock())
+        crosses = self.random.random() < 0.5
+        order = {
+            "client_order_id": f"o-{number}",
+            "market": "domestic_stock",
+            "venue": "krx",
+            "symbol": symbol,
+            "side": "buy",
+            "order_type": "limit",
+            "quantity": 1 + number // len(SYMBOLS),
+            "price": market.upper if crosses else market.lower,
+            "expires_at": "2999-01-01T00:00:00+09:00",
+        }
+        self.placed[order["client_order_id"]] = order
+        await self.command(number, "place", order)
+
+    async def change(self) -> None:
+        """Cancel or modify one of the last orders."""
+        number = max(0, len(self.placed) - self.random.randrange(1, 6))
+        verb = self.random.choice(["cancel", "modify"])
+        name, now = f"o-{number}", time.monotonic_ns()
+        change: dict[str, Any] = {"client_order_id": name, "command_id": f"{verb}-{now}"}
+        change["expires_at"] = "2999-01-01T00:00:00+09:00"
+        if verb == "modify":
+            order = self.placed[name]
+            market = self.simulator.exchange.market(order["symbol"], self.simulator.clock())
+            change["price"] = market.lower
+        await self.command(number, verb, change)
+
+    async def command(self, number: int, verb: str, content: dict[str, Any]) -> None:
+        topic = f"kis/orders/main/{CLIENTS[number % 2]}/command/{verb}"
+        await self.control.publish(topic, json.dumps(content).encode())
+
+    async def until(self, what: str, true: Any, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while not true():
+                    self.changed.clear()
+                    await self.changed.wait()
+        except TimeoutError:
+            pytest.fail(f"not within {seconds} s: {what}")
+
+
+@asynccontextmanager
+async def clients(broker: Mosquitto, simulator: Simulator) -> AsyncIterator[Clients]:
+    control = ControlClient([Endpoint.parse(broker.url)], client_id="traders", clean=True)
+    found = Clients(control, simulator, Random(5))  # noqa: S311 - a plan, not a secret
+    control.subscribe("kis/orders/+/+/ack/+", 1, found.heard)
+    control.subscribe("kis/accounts/+/orders", 1, found.heard)
+    control.subscribe("kis/bridge/state", 1, found.heard)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(control.run())
+        await control.wait_connected()
+        yield found
+        running.cancel()
+
+
+@pytest.fixture
+def quiet_mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """A Mosquitto that does not write hundreds of connections into a pipe that nobody reads."""
+    folder = tmp_path_factory.mktemp("mosquitto")
+    with Mosquitto.running(folder, "allow_anonymous true\nlog_dest none\n") as broker:
+        yield broker
+
+
+@pytest.mark.timeout(300)
+async def test_no_order_is_doubled_or_lost_and_no_fill(
+    tmp_path: Path, quiet_mosquitto: Mosquitto
+) -> None:
+    mosquitto = quiet_mosquitto
+    settings = SimulatorSettings(
+        manual=True, rest_per_second=0, token_interval_s=0, cash=10**13, early_notices=0.5
+    )
+    async with Simulator(load(), settings) as simulator:
+        kis = {
+            "rest": simulator.rest_url,
+            "ws": simulator.ws_url,
+            "app_key": simulator.app_key,
+            "app_secret": simulator.app_secret,
+            "account": simulator.account,
+            "hts_id": simulator.hts_id,
+        }
+        config = bridge_toml(tmp_path, kis, mosquitto.url)
+        text = config.read_text().replace('accounts = ["main"]', 'accounts = ["main"]\n' + _BOB)
+        text = text[: text.index("[[market.subscriptions]]")]
+        config.write_text(f'{text}[orders]\nreconcile_s = 1\nproof_s = 5\n[log]\nlevel = "warning"')
+        with Lives(str(config)) as lives:
+            async with clients(mosquitto, simulator) as trading:
+                # The first life makes the broker keep the bridge's session.
+                pid = await asyncio.to_thread(lives.start)
+                await trading.until("the bridge is there", lambda: trading.online, 20)
+                await trading.place()
+                await trading.until("a first ack", lambda: trading.acks, 20)
+                killed = await _kill(lives, pid, 0.0)
+                for at, before in _plan():
+                    killed += await _life(lives, trading, at, before=before)
+                assert killed == LIVES + 1
+                pid = await asyncio.to_thread(lives.start)
+                journal = f"sqlite:///{tmp_path}/state/orders.db"
+                await trading.until(
+                    "everything settled", lambda: _settled(journal, len(trading.placed)), 60
+                )
+                _compare(journal, simulator)
+                os.kill(pid, signal.SIGTERM)
+                assert await asyncio.to_thread(lives.ended) == 0
+
+
+_BOB = '[orders.clients.bob]\naccounts = ["main"]'
+
+
+def _plan() -> list[tuple[int, bool]]:
+    """Return at which write each life ends, and whether before or after it; 0: at random."""
+    boundaries = [(at, before) for at in range(1, BOUNDARIES + 1) for before in (True, False)]
+    plan = boundaries * ROUNDS + [(0, False)] * AT_RANDOM
+    Random(3).shuffle(plan)  # noqa: S311
+    return plan
+
+
+async def _life(lives: Lives, trading: Clients, at: int, *, before: bool) -> int:
+    pid = await asyncio.to_thread(lives.start, at, before=before)
+    await trading.place()
+    await trading.change()
+    await trading.place()
+    return await _kill(lives, pid, LONGEST_S if at else trading.random.uniform(0.1, 0.6))
+
+
+async def _kill(lives: Lives, pid: int, after_s: float) -> int:
+    ended = asyncio.create_task(asyncio.to_thread(lives.ended))
+    done, _ = await asyncio.wait([ended], timeout=after_s)
+    if not done:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return int(await ended == signal.SIGKILL)
+
+
+def _settled(journal: str, count: int) -> bool:
+    orders = [restore(record) for record in read(journal)]
+    places = [order for order in orders if order.verb == "place"]
+    return len(places) == count and not [
+        order
+        for order in orders
+        if order.progress.answer is None or order.progress.state is State.UNKNOWN
+    ]
+
+
+def _compare(journal: str, simulator: Simulator) -> None:
+    exchange: dict[tuple[str, int], list[Ticket]] = {}
+    for ticket in simulator.exchange.tickets.values():
+        if ticket.action == "place":
+            request = ticket.request
+            exchange.setdefault((request.symbol, request.quantity), []).append(ticket)
+    states: dict[str, int] = {}
+    for record in read(journal):
+        order = restore(record)
+        if order.verb != "place":
+            continue
+        command: Any = order.command
+        found = exchange.pop((command.symbol, command.quantity), [])
+        assert len(found) <= 1, f"{order.identity} is at the exchange {len(found)} times"
+        state = order.progress.state
+        states[state] = states.get(state, 0) + 1
+        if not found:
+            assert state in (State.NOT_PLACED, State.REFUSED, State.REJECTED), order.identity
+            continue
+        chain = _chain(simulator, found[0])
+        assert {plain(ticket.number) for ticket in chain} == {
+            plain(leg.order_no) for leg in order.progress.legs
+        }, order.identity
+        filled = sum(ticket.filled for ticket in chain)
+        assert order.progress.filled == filled, order.identity
+        assert order.progress.value == sum(ticket.value for ticket in chain)
+        assert order.progress.remaining == sum(ticket.remaining for ticket in chain)
+    assert not exchange, "the exchange has orders that nobody knows"
+
+    assert states[State.FILLED] > LIVES / 4
+
+
+def _chain(simulator: Simulator, first: Ticket) -> list[Ticket]:
+    chain = [first]
+    for ticket in simulator.exchange.tickets.values():
+        if ticket.action == "modify" and ticket.original in {one.number for one in chain}:
+            chain.append(ticket)
+    return chain
