@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -62,7 +63,7 @@ class InlineJournal(Journal):
         self._connection.close()
         self._engine.dispose()
         if self._lock is not None:
-            journals.os.close(self._lock)
+            os.close(self._lock)
 
     async def _run(self, work: Callable[[Connection], _T]) -> _T:
         await asyncio.sleep(0.002)  # a disk takes its time

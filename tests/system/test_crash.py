@@ -65,8 +65,9 @@ class Clients:
         symbol = SYMBOLS[number % len(SYMBOLS)]
         market = self.simulator.exchange.market(symbol, self.simulator.clock())
         crosses = self.random.random() < 0.5
-        order = {
-            "client_order_id": f"o-{number}",
+        name = f"o-{number}"
+        order: dict[str, Any] = {
+            "client_order_id": name,
             "market": "domestic_stock",
             "venue": "krx",
             "symbol": symbol,
@@ -76,7 +77,7 @@ class Clients:
             "price": market.upper if crosses else market.lower,
             "expires_at": "2999-01-01T00:00:00+09:00",
         }
-        self.placed[order["client_order_id"]] = order
+        self.placed[name] = order
         await self.command(number, "place", order)
 
     async def change(self) -> None:
