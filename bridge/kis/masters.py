@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import sqlite3
 import zipfile
 import zlib
@@ -236,6 +237,7 @@ class SymbolStore:
     def _open(self) -> closing[sqlite3.Connection]:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))  # as all of state_dir
             database = sqlite3.connect(self._path, timeout=10)
             database.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
