@@ -13,7 +13,7 @@ from bridge.cli.spec import app
 from bridge.errors import WorkbookError
 from tests.unit.catalog.books import book, change, write
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str | Path) -> tuple[int, str]:

@@ -16,7 +16,7 @@ from bridge.catalog.compile import dumps, load
 from bridge.catalog.model import Catalog, Channel, Field, Layout
 from bridge.catalog.workbook import examine
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 FRAMES = [
     json.loads(line)
     for line in (ROOT / "tests/data/frames.jsonl").read_text(encoding="utf-8").splitlines()
