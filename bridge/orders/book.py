@@ -299,7 +299,9 @@ class Book:
         """Return what the limits of an account, and of a client on it, have used."""
         whole, own = self._of(identity)
         day = trading_day(at)
-        everyone, mine = self._working(identity)
+        everyone = mine = 0
+        if account.open_orders is not None or client.open_orders is not None:
+            everyone, mine = self._working(identity)
         return (
             whole.scope(f"account {identity.account}", account, at, day, everyone),
             own.scope(f"client {identity.client}", client, at, day, mine),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal
 
 from bridge.orders.journal import Control
@@ -21,10 +20,12 @@ class Halts:
     What is said of a wider circle holds for whoever is in it; the severest word counts.
     """
 
-    def __init__(self, controls: Iterable[Control] = ()) -> None:
+    def __init__(self) -> None:
         self._said: dict[tuple[str, str], Mode] = {}
-        for control in controls:
-            self.say(control.account, control.client, _mode(control.mode))
+
+    def take(self, control: Control) -> None:
+        """Take what the journal says, oldest first."""
+        self.say(control.account, control.client, _mode(control.mode))
 
     def __bool__(self) -> bool:
         return bool(self._said)

@@ -143,7 +143,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 20), _STEPS)
 def test_no_notices_make_more_than_was_ordered(
     quantity: int, notices: list[tuple[str, int, int]]
