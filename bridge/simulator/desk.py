@@ -12,6 +12,7 @@ from bridge.catalog.model import Catalog
 from bridge.simulator import listings, records, statements
 from bridge.simulator.answers import Answer, done, padded, refusal
 from bridge.simulator.book import Side
+from bridge.simulator.branch import Branch
 from bridge.simulator.exchange import Exchange
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.tickets import Refused, Request
@@ -92,7 +93,13 @@ class Desk:
     ``params`` have upper-case names; a missing one reads as blank.
     """
 
-    def __init__(self, exchange: Exchange, catalog: Catalog, settings: SimulatorSettings) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        catalog: Catalog,
+        settings: SimulatorSettings,
+        branch: Branch | None = None,
+    ) -> None:
         self._exchange, self._catalog, self._settings = exchange, catalog, settings
         self._handlers: dict[str, Callable[[str, Params, str, datetime], Answer]] = {
             "price": self._price,
@@ -106,6 +113,18 @@ class Desk:
             "balance": self._balance,
             "orderable": self._orderable,
         }
+        self.calls = dict(CALLS)
+        """Every call that is answered, by its path."""
+        if branch is not None:
+            self._handlers |= branch.handlers()
+            for name in branch.handlers():
+                api = catalog.apis[name]
+                self.calls[api.path] = Call(
+                    name,
+                    api.method,
+                    {ids.real: ids.variant for ids in api.tr_ids if ids.real},
+                    {ids.paper: ids.variant for ids in api.tr_ids if ids.paper},
+                )
 
     def answer(
         self, call: Call, variant: str, params: Params, tr_cont: str, now: datetime

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bridge.simulator.answers import GATEWAY, Answer, gateway
-from bridge.simulator.desk import CALLS, Call, Desk
+from bridge.simulator.desk import Call, Desk
 from bridge.simulator.faults import Fault
 from bridge.simulator.keys import KeyRefused, Keys
 from bridge.simulator.settings import SimulatorSettings
@@ -49,6 +49,7 @@ class Rest:
         self._desk, self._keys, self._settings = desk, keys, settings
         self._clock, self._early, self._publish = clock, early, publish
         self._requests = 0
+        calls = desk.calls.items()
         self.calls: deque[tuple[str, str]] = deque(maxlen=10_000)
         """(TR id, path) of the latest calls that reached the desk, for tests."""
         self.app = Starlette(
@@ -57,7 +58,7 @@ class Rest:
                 Route("/oauth2/Approval", self._oauth(self._approval), methods=["POST"]),
                 Route("/oauth2/revokeP", self._oauth(self._revoke), methods=["POST"]),
                 Route("/uapi/hashkey", self._oauth(self._hash), methods=["POST"]),
-                *(Route(path, self._call, methods=[call.method]) for path, call in CALLS.items()),
+                *(Route(path, self._call, methods=[call.method]) for path, call in calls),
             ],
             exception_handlers={404: _not_found},
         )
@@ -120,7 +121,7 @@ class Rest:
         body = await _json(request) if request.method == "POST" else dict(request.query_params)
         now = self._clock()
         tr_id = request.headers.get("tr_id", "")
-        call = CALLS[request.url.path]
+        call = self._desk.calls[request.url.path]
         fault = self._fault()
         if fault is not None and fault.kind == "http":
             return _broken(fault.status)

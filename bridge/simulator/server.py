@@ -20,6 +20,7 @@ from websockets.asyncio.server import Server, serve
 from bridge.catalog.model import Catalog
 from bridge.errors import ConfigError
 from bridge.simulator import documents, listings, playback
+from bridge.simulator.branch import Branch
 from bridge.simulator.connection import Connection
 from bridge.simulator.desk import Desk
 from bridge.simulator.exchange import Exchange, with_holdings
@@ -64,6 +65,8 @@ class Simulator:
             hours=settings.hours,
             accounts=[with_holdings(number, settings.cash, shares) for number in settings.accounts],
         )
+        self.branch = Branch(catalog, settings)
+        """Overseas stocks, futures and options."""
         self.keys = Keys(settings)
         player = None
         if settings.play is not None:
@@ -83,7 +86,7 @@ class Simulator:
             faults=self.faults,
         )
         self.rest = Rest(
-            Desk(self.exchange, catalog, settings),
+            Desk(self.exchange, catalog, settings, self.branch),
             self.keys,
             settings,
             clock=self.clock,
@@ -184,6 +187,7 @@ class Simulator:
     def step(self, seconds: float = 0.1) -> None:
         """Let the markets live so long at once, and send what comes of it."""
         self.stream.send_market_data(seconds, self.clock())
+        self.branch.live(self.clock())
         self.publish()
 
     def publish(self) -> None:
@@ -192,6 +196,9 @@ class Simulator:
         self.events += events
         for event in events:
             self.stream.send_notice(event)
+        told, self.branch.events = self.branch.events, []
+        for one in told:
+            self.stream.send_values(*self.branch.notice(one))
 
     def drop_connections(self) -> None:
         """Cut every WebSocket connection without a closing handshake."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from random import Random
@@ -19,7 +19,7 @@ from websockets.http11 import Response as HandshakeResponse
 from bridge.catalog.model import Catalog, Channel
 from bridge.simulator.acks import reply
 from bridge.simulator.connection import Connection, Session, Slot
-from bridge.simulator.encode import Encoder, frame, sealed
+from bridge.simulator.encode import Encoder, Value, frame, sealed
 from bridge.simulator.faults import Faults
 from bridge.simulator.feed import Source
 from bridge.simulator.haunt import Haunt
@@ -262,15 +262,18 @@ class Stream:
 
     def send_notice(self, event: Event) -> None:
         """Tell every session that has registered for it what happened to an order."""
-        tr_id = "H0STCNI0" if self._settings.environment == "real" else "H0STCNI9"
-        channel = self._channel(tr_id)
-        slot = (tr_id, self._settings.hts_id)
+        name = self._name_of(event.ticket.request.symbol)
+        self.send_values("H0STCNI0", notice(event, hts_id=self._settings.hts_id, name=name))
+
+    def send_values(self, real_tr_id: str, values: Mapping[str, Value]) -> None:
+        """Send an execution notice to every session that has registered for its channel."""
+        channel = self._catalog.channel(real_tr_id)
         if channel is None:
             return
-        name = self._name_of(event.ticket.request.symbol)
+        tr_id = real_tr_id if self._settings.environment == "real" else channel.tr_id_paper
+        slot = (tr_id, self._settings.hts_id)
         for session in self._sessions.values():
             if slot in session.slots:
-                values = notice(event, hts_id=self._settings.hts_id, name=name)
                 record = self._encoder(channel, tr_id, session).record(values)
                 self._send([session.connection], sealed(tr_id, record, *session.keys[tr_id]))
 

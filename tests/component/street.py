@@ -8,31 +8,46 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import selectors
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import httpx
 from pydantic import SecretStr
+from sqlalchemy import Connection
 
 from bridge.catalog.compile import load
 from bridge.kis.rest import RestClient
 from bridge.kis.throttle import Throttle
+from bridge.orders import journal as journals
+from bridge.orders.journal import Journal
 from bridge.simulator import records
 from bridge.simulator.answers import Answer
-from bridge.simulator.desk import CALLS, Desk
+from bridge.simulator.branch import Branch
+from bridge.simulator.desk import Desk
 from bridge.simulator.exchange import Exchange, with_holdings
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.tickets import Ticket
 
-__all__ = ["ACCOUNT", "CATALOG", "START", "Fault", "Street", "VirtualLoop"]
+__all__ = [
+    "ACCOUNT",
+    "CATALOG",
+    "FUTURES",
+    "START",
+    "Fault",
+    "InlineJournal",
+    "Street",
+    "VirtualLoop",
+]
 
 CATALOG = load()
-ACCOUNT = "12345678-01"
+ACCOUNT, FUTURES = "12345678-01", "12345678-03"
 START = 1_795_395_600  # 2026-11-23 10:00 in Seoul, a Monday
+_T = TypeVar("_T")
 _KST = timezone(timedelta(hours=9), "KST")
 
 Fault = Literal["lost", "never", "late", "busy", "gateway", "garbage", "slow", "cut"]
@@ -85,6 +100,42 @@ class _Tokens:
         return SecretStr("token")
 
 
+class InlineJournal(Journal):
+    """The journal without its thread; it may die before or after a write, as a process does."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.dead = False
+        self.dies_in = 0
+        self.dies_before = False
+
+    async def open(self) -> None:
+        self._lock = journals._claim(self._url)
+        self._engine = journals._engine(self._url)
+        self._connection = self._engine.connect()
+        with self._connection.begin():
+            journals._prepare(self._connection, self._url)
+
+    async def close(self) -> None:
+        self._connection.close()
+        self._engine.dispose()
+        if self._lock is not None:
+            os.close(self._lock)
+
+    async def _run(self, work: Callable[[Connection], _T]) -> _T:
+        await asyncio.sleep(0.002)  # a disk takes its time
+        last = self.dies_in == 1
+        self.dies_in = max(0, self.dies_in - 1)
+        self.dead = self.dead or (last and self.dies_before)
+        if not self.dead:
+            with self._connection.begin():
+                result = work(self._connection)
+            self.dead = last
+        if self.dead:
+            await asyncio.Event().wait()
+        return result
+
+
 @dataclass
 class Street:
     """Everything beyond the bridge."""
@@ -104,7 +155,9 @@ class Street:
     def __post_init__(self) -> None:
         shares = [("005930", 1_000, 274_000), ("000660", 1_000, 1_180_000)]
         self.exchange = Exchange(seed=7, accounts=[with_holdings(ACCOUNT, 10**12, shares)])
-        self.desk = Desk(self.exchange, CATALOG, SimulatorSettings(environment="real"))
+        settings = SimulatorSettings(environment="real", accounts=(ACCOUNT, FUTURES))
+        self.branch = Branch(CATALOG, settings)
+        self.desk = Desk(self.exchange, CATALOG, settings, self.branch)
         self._layout = CATALOG.channels["H0STCNI0"].layouts[0]
 
     def rest(self) -> RestClient:
@@ -134,6 +187,17 @@ class Street:
             values = {k: str(v) for k, v in records.notice(event, hts_id="x", name="x").items()}
             self.notices.append({f.path: values.get(f.name, "") for f in self._layout.fields})
 
+    def told(self) -> list[tuple[str, dict[str, str]]]:
+        """Return the notices of the other markets since the last call, each with its market."""
+        events, self.branch.events = self.branch.events, []
+        found = []
+        for event in events:
+            tr_id, values = self.branch.notice(event)
+            channel = CATALOG.channels[tr_id]
+            paths = {f.path: str(values.get(f.name, "")) for f in channel.layouts[0].fields}
+            found.append((channel.market, paths))
+        return found
+
     def chain(self, number: str) -> list[Ticket]:
         """Return an order and everything that changed it."""
         found = [self.exchange.tickets[number]]
@@ -146,7 +210,7 @@ class Street:
         self, path: str, tr_id: str, params: Mapping[str, str], cont: str, by: str
     ) -> Answer:
         """Carry out a call at the desk."""
-        call = CALLS[path]
+        call = self.desk.calls[path]
         before = set(self.exchange.tickets)
         answer = self.desk.answer(call, call.real[tr_id], params, cont, self.loop.now())
         new = [number for number in self.exchange.tickets if number not in before]

@@ -8,75 +8,42 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from pydantic import SecretStr
-from sqlalchemy import Connection
 
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.orders import journal as journals
 from bridge.orders.book import plain, restore
 from bridge.orders.gateway import Account, Gateway, Rules
-from bridge.orders.journal import Journal
 from bridge.orders.lifecycle import State
 from bridge.orders.risk import Limits
 from bridge.simulator.book import Side
 from bridge.simulator.tickets import Refused, Request
-from tests.component.street import ACCOUNT, CATALOG, START, Fault, Street, VirtualLoop
+from tests.component.street import (
+    ACCOUNT,
+    CATALOG,
+    START,
+    Fault,
+    InlineJournal,
+    Street,
+    VirtualLoop,
+)
 
-_T = TypeVar("_T")
 PROOF_S = 4.0
 SYMBOLS = ("005930", "000660")
 CLIENTS = ("alice", "bob")
 WAITS = st.sampled_from([0.0, 0.05, 1.0])
-DAILY = Decimal(30_000_000)
-
-
-class InlineJournal(Journal):
-    """The journal without its thread; it may die before or after a write, as a process does."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.dead = False
-        self.dies_in = 0
-        self.dies_before = False
-
-    async def open(self) -> None:
-        self._lock = journals._claim(self._url)
-        self._engine = journals._engine(self._url)
-        self._connection = self._engine.connect()
-        with self._connection.begin():
-            journals._prepare(self._connection, self._url)
-
-    async def close(self) -> None:
-        self._connection.close()
-        self._engine.dispose()
-        if self._lock is not None:
-            os.close(self._lock)
-
-    async def _run(self, work: Callable[[Connection], _T]) -> _T:
-        await asyncio.sleep(0.002)  # a disk takes its time
-        last = self.dies_in == 1
-        self.dies_in = max(0, self.dies_in - 1)
-        self.dead = self.dead or (last and self.dies_before)
-        if not self.dead:
-            with self._connection.begin():
-                result = work(self._connection)
-            self.dead = last
-        if self.dead:
-            await asyncio.Event().wait()
-        return result
+DAILY = Decimal(120_000_000)
 
 
 class Wire:
@@ -196,7 +163,7 @@ class Orders(RuleBasedStateMachine):
         client=st.sampled_from(CLIENTS),
         symbol=st.sampled_from(SYMBOLS),
         side=st.sampled_from(["buy", "sell"]),
-        quantity=st.integers(1, 3),
+        quantity=st.sampled_from([1, 2, 25, 60]),
         step=st.sampled_from([-2000, -1000, 0, 1000]),
         wait=WAITS,
     )
@@ -408,8 +375,8 @@ assert START  # the day that the expiry above is after
 
 TestOrders = Orders.TestCase
 TestOrders.settings = settings(
-    max_examples=60,
-    stateful_step_count=30,
+    max_examples=80,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize=True,

@@ -1,0 +1,196 @@
+"""Overseas stocks, futures and options through the same line, against the simulator's desk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from bridge.mqtt.topics import Topics
+from bridge.orders.gateway import Account, Gateway, Rules
+from bridge.orders.risk import Limits
+from tests.component.street import ACCOUNT, CATALOG, FUTURES, InlineJournal, Street, VirtualLoop
+from tests.component.trading import Bench, Broker, Kis
+
+EXPIRES = "2026-11-24T12:00:00+09:00"
+APPLE: dict[str, Any] = {
+    "market": "overseas_stock",
+    "venue": "nas",
+    "symbol": "AAPL",
+    "side": "buy",
+    "order_type": "limit",
+    "quantity": 4,
+    "expires_at": EXPIRES,
+}
+FUTURE = APPLE | {"market": "domestic_derivative", "venue": "krx", "symbol": "A01603"}
+
+
+class Market(Bench):
+    """Commands for two accounts, and the notices that come of them."""
+
+    street: Street
+
+    async def order(self, verb: str, name: str, account: str = "main", **fields: object) -> Any:
+        content = {"client_order_id": name, "expires_at": EXPIRES} | fields
+        topic = f"kis/orders/{account}/alice/ack/{name}"
+        acks = len(self.broker.on(topic))
+        await self.send(verb, content, account=account)
+        return (await self.broker.wait(topic, acks + 1))[-1]
+
+    def tell(self) -> None:
+        for market, values in self.street.told():
+            self.gateway.notice(values, self.gateway._clock(), market)
+
+    async def event(self, name: str, count: int, account: str = "main") -> Any:
+        topic = f"kis/orders/{account}/alice/event/{name}"
+        return (await self.broker.wait(topic, count))[-1]
+
+
+def in_virtual_time(
+    test: Callable[[Path, Street], Coroutine[Any, Any, None]],
+) -> Callable[[Path], None]:
+    @wraps(test)
+    def run(tmp_path: Path) -> None:
+        loop = VirtualLoop()
+        try:
+            loop.run_until_complete(test(tmp_path, Street(loop)))
+        finally:
+            loop.close()
+
+    del run.__wrapped__  # pytest would ask for its arguments
+    return run
+
+
+@asynccontextmanager
+async def market(path: Path, street: Street, **rules: Any) -> AsyncIterator[Market]:
+    journal = InlineJournal(f"sqlite:///{path}/orders.db")
+    await journal.open()
+    rest, broker = street.rest(), Broker()
+    gateway = Gateway(
+        catalog=CATALOG,
+        journal=journal,
+        publisher=broker,
+        topics=Topics("kis"),
+        accounts={
+            "main": Account(SecretStr(ACCOUNT), rest),
+            "futures": Account(SecretStr(FUTURES), rest),
+        },
+        rules=Rules(
+            paper=False, markets=("domestic_stock", "overseas_stock"), proof_s=3.0, **rules
+        ),
+        clock=street.loop.micros,
+    )
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(gateway.run())
+            await gateway.ready()
+            bench = Market(gateway, Kis(), broker, journal)
+            bench.street = street
+            yield bench
+            await gateway.stop()
+    finally:
+        await journal.close()
+
+
+@in_virtual_time
+async def test_an_overseas_order_fills_is_modified_and_cancelled(
+    tmp_path: Path, street: Street
+) -> None:
+    async with market(tmp_path, street) as m:
+        last = street.branch.price("AAPL")
+        assert (await m.order("place", "a", **APPLE, price=f"{last + 1}"))["status"] == "accepted"
+        m.tell()
+        filled = await m.event("a", 2)
+        assert (filled["state"], Decimal(str(filled["average_price"]))) == ("filled", last)
+
+        assert (await m.order("place", "b", **APPLE, price=f"{last - 5}"))["status"] == "accepted"
+        modified = await m.order("modify", "b", price=f"{last - 4}")
+        assert modified["status"] == "accepted"
+        cancelled = await m.order("cancel", "b", quantity=1)
+        assert cancelled["status"] == "accepted"
+        m.tell()
+        assert (await m.event("b", 2))["event"] == "cancel_part"
+        street.branch.move("AAPL", last - 4, street.loop.now())
+        m.tell()
+        ended = await m.event("b", 3)
+        assert (ended["state"], ended["filled_quantity"]) == ("cancelled", 3)
+        papers = list(street.branch.papers.values())
+        assert [p.action for p in papers] == ["place", "place", "modify", "cancel"]
+
+
+@in_virtual_time
+async def test_what_a_market_does_not_have_is_refused_with_what_it_has(
+    tmp_path: Path, street: Street
+) -> None:
+    async with market(tmp_path, street) as m:
+        plain: dict[str, Any] = APPLE | {"order_type": "market"}
+        ack = await m.order("place", "a", **plain)
+        assert ack["reason"] == "invalid_payload"
+        assert "one of limit, loc, loo" in ack["message"]
+        shanghai = APPLE | {"venue": "shs", "symbol": "600519", "price": "15.1"}
+        await m.order("place", "c", **shanghai)
+        m.tell()
+        ack = await m.order("modify", "c", price="15.2")
+        assert ("cancel the order" in ack["message"], ack["status"]) == (True, "refused")
+        assert (await m.order("cancel", "c"))["status"] == "accepted"
+        ack = await m.order("place", "d", **FUTURE, price="400.00")
+        assert "takes no orders here" in ack["message"]
+        ack = await m.order("place", "e", "futures", **APPLE, price="1")
+        assert "takes no orders here (one of none)" in ack["message"]
+        ack = await m.order("place", "f", **APPLE, price="1.00001")
+        assert "at most 4 decimals" in ack["message"]
+
+
+@in_virtual_time
+async def test_futures_fill_and_lost_answers_are_found(tmp_path: Path, street: Street) -> None:
+    async with market(tmp_path, street) as m:
+        last = street.branch.price("A01603")
+        street.faults.append("lost")
+        ack = await m.order("place", "a", "futures", **FUTURE, price=f"{last - 1}")
+        assert ack["status"] == "unknown"
+        assert (await m.event("a", 1, "futures"))["state"] == "accepted"
+        street.branch.move("A01603", last - 1, street.loop.now())
+        m.tell()
+        filled = await m.event("a", 2, "futures")
+        assert (filled["state"], Decimal(str(filled["average_price"]))) == ("filled", last - 1)
+        ioc = FUTURE | {"order_type": "limit_ioc", "price": f"{last - 9}"}
+        await m.order("place", "b", "futures", **ioc)
+        m.tell()
+        assert (await m.event("b", 1, "futures"))["state"] == "cancelled"
+        positions = await m.broker.wait("kis/accounts/futures/positions", 2)
+        row = positions[-1]["positions"][0]
+        assert (row["symbol"], row["quantity"]) == ("A01603", 4)
+
+
+@in_virtual_time
+async def test_missed_overseas_fills_are_made_up_for(tmp_path: Path, street: Street) -> None:
+    async with market(tmp_path, street) as m:
+        last = street.branch.price("BRK/B")
+        berkshire = APPLE | {"venue": "nys", "symbol": "BRK/B", "price": f"{last - 1}"}
+        await m.order("place", "a", **berkshire)
+        street.branch.move("BRK/B", last - 1, street.loop.now())
+        street.told()  # nobody listened
+        m.gateway.gap("main")
+        filled = await m.event("a", 1)
+        assert (filled["state"], Decimal(str(filled["average_price"]))) == ("filled", last - 1)
+        sale = APPLE | {"side": "sell", "quantity": 1_000, "price": "1"}
+        assert (await m.order("place", "b", **sale))["status"] == "rejected"
+
+
+@in_virtual_time
+async def test_foreign_money_counts_with_its_rate(tmp_path: Path, street: Street) -> None:
+    limits = Limits(daily_notional=Decimal(1_000_000))
+    async with market(tmp_path, street, limits=limits) as m:
+        ack = await m.order("place", "a", **APPLE, price="1")
+        assert (ack["reason"], "orders.rates" in ack["message"]) == ("risk_daily", True)
+    rates = {"USD": Decimal(1_400)}
+    (tmp_path / "second").mkdir()
+    async with market(tmp_path / "second", street, limits=limits, rates=rates) as m:
+        assert (await m.order("place", "a", **APPLE, price="178.58"))["reason"] == "risk_daily"
+        assert (await m.order("place", "b", **APPLE, price="178.57"))["status"] == "accepted"
