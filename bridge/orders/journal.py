@@ -35,6 +35,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    bindparam,
     create_engine,
     event,
     func,
@@ -181,6 +182,8 @@ class Journal:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock: int | None = None
+        self._doubtful = False
+        """An attempt to write has failed: whoever asks again may ask for what is there."""
         self._loop: asyncio.AbstractEventLoop
 
     async def open(self) -> None:
@@ -210,11 +213,13 @@ class Journal:
 
         Returns the record that is in the journal now, and whether it is this one.
         """
-        return await self._run(lambda connection: _admit(connection, new, lines))
+        return await self._run(
+            lambda connection: _admit(connection, new, lines, careful=self._doubtful)
+        )
 
     async def append(self, *lines: Line) -> None:
         """Write steps down, all of them or none."""
-        await self._run(lambda connection: _append(connection, lines))
+        await self._run(lambda connection: _append(connection, lines, careful=self._doubtful))
 
     async def expand(self, line: Line | None, new: Sequence[NewRecord]) -> list[Record]:
         """Write down that a command is under way and the commands it consists of, or nothing.
@@ -223,9 +228,10 @@ class Journal:
         """
 
         def work(connection: Connection) -> list[Record]:
+            careful = self._doubtful
             if line is not None:
-                _append(connection, [line])
-            return [_admit(connection, one, ())[0] for one in new]
+                _append(connection, [line], careful=careful)
+            return [_admit(connection, one, (), careful=careful)[0] for one in new]
 
         return await self._run(work)
 
@@ -284,22 +290,29 @@ class Journal:
                 going = False
             else:
                 jobs.append(job)
-        results: list[Any] = []
-        problem: Exception | None = None
-        try:
-            if jobs:
-                with connection.begin():
-                    results = [job.work(connection) for job in jobs]
-        except (SQLAlchemyError, OSError) as error:
-            problem = _problem(self._url, error)
-        except Exception as error:  # noqa: BLE001 - a bug is raised where it was asked for
-            problem = error
-        if problem is not None:
-            results = [None] * len(jobs)
+        results, problem = self._carry_out(connection, jobs)
+        if isinstance(problem, JournalError) and not self._doubtful:
+            # Nothing was looked up that might be there already; from now on it is.
+            self._doubtful = True
+            results, problem = self._carry_out(connection, jobs)
         self._resolve(
             [(job.future, result, problem) for job, result in zip(jobs, results, strict=True)]
         )
         return going
+
+    def _carry_out(
+        self, connection: Connection, jobs: Sequence[_Job]
+    ) -> tuple[list[Any], Exception | None]:
+        nothing = [None] * len(jobs)
+        if not jobs:
+            return nothing, None
+        try:
+            with connection.begin():
+                return [job.work(connection) for job in jobs], None
+        except (SQLAlchemyError, OSError) as error:
+            return nothing, _problem(self._url, error)
+        except Exception as error:  # noqa: BLE001 - a bug is raised where it was asked for
+            return nothing, error
 
     def _resolve(
         self, results: Sequence[tuple[asyncio.Future[Any], object, Exception | None]]
@@ -332,11 +345,24 @@ def read(url: str, since: int = 0) -> list[Record]:
         engine.dispose()
 
 
+_SAME = select(_commands.c.id).where(
+    *(_commands.c[name] == bindparam(f"its_{name}") for name in Identity._fields)
+)
+_NEW, _STEP = insert(_commands), insert(_steps)
+"""Made once: to make a statement takes longer than to run it."""
+
+
 def _admit(
-    connection: Connection, new: NewRecord, lines: Sequence[tuple[Step, State]]
+    connection: Connection,
+    new: NewRecord,
+    lines: Sequence[tuple[Step, State]],
+    *,
+    careful: bool,
 ) -> tuple[Record, bool]:
-    found = _find(connection, new.identity)
-    if found is not None:
+    its = {f"its_{name}": value for name, value in new.identity._asdict().items()}
+    if connection.execute(_SAME, its).first() is not None:
+        found = _find(connection, new.identity)
+        assert found is not None  # noqa: S101
         return found, False
     values = {
         **new.identity._asdict(),
@@ -346,9 +372,10 @@ def _admit(
         "received_at": new.received_at,
         "expires_at": new.expires_at,
     }
-    key = connection.execute(insert(_commands), values).inserted_primary_key
+    key = connection.execute(_NEW, values).inserted_primary_key
     assert key is not None  # noqa: S101 - an insert of one row has one
-    _append(connection, [Line(key[0], n, *line) for n, line in enumerate(lines, 1)])
+    new_lines = [Line(key[0], n, *line) for n, line in enumerate(lines, 1)]
+    _append(connection, new_lines, careful=careful)
     steps = tuple(step for step, _ in lines)
     return (
         Record(
@@ -365,14 +392,17 @@ def _admit(
     )
 
 
-def _append(connection: Connection, lines: Sequence[Line]) -> None:
+def _append(connection: Connection, lines: Sequence[Line], *, careful: bool) -> None:
+    """Write lines; ``careful``: but those that an earlier, doubtful attempt has written."""
     if not lines:
         return
-    ids = {line.command for line in lines}
-    known = connection.execute(
-        select(_steps.c.command, _steps.c.number).where(_steps.c.command.in_(ids))
-    )
-    written = {(row.command, row.number) for row in known}
+    written: set[tuple[int, int]] = set()
+    if careful:
+        ids = {line.command for line in lines}
+        known = connection.execute(
+            select(_steps.c.command, _steps.c.number).where(_steps.c.command.in_(ids))
+        )
+        written = {(row.command, row.number) for row in known}
     rows = [
         {
             "command": line.command,
@@ -386,7 +416,7 @@ def _append(connection: Connection, lines: Sequence[Line]) -> None:
         if (line.command, line.number) not in written
     ]
     if rows:
-        connection.execute(insert(_steps), rows)
+        connection.execute(_STEP, rows)
 
 
 def _control(connection: Connection, control: Control) -> None:
@@ -547,4 +577,6 @@ def _prepare(connection: Connection, url: URL) -> None:
 def _problem(url: URL, error: Exception) -> JournalError:
     cause = getattr(error, "orig", None) or error
     text = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+    if isinstance(error, ImportError):
+        text = f"{text}: pip install kis-mqtt-bridge[postgresql] or [mariadb]"
     return JournalError(f"the journal {url.render_as_string()}: {text}")

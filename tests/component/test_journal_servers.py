@@ -1,0 +1,206 @@
+"""The journal on database servers of their own processes: PostgreSQL and MariaDB."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from bridge.errors import JournalError
+from bridge.orders.journal import Control, Identity, Journal, Line, NewRecord, read
+from bridge.orders.lifecycle import Event, State, Step
+from tests.brokers import free_port
+from tests.component.trading import bench
+
+NEW = NewRecord(Identity("main", "alice", "a-1", ""), "place", "d" * 64, "{}", 100, 200)
+SUBMIT = Step(Event.SUBMIT, 110)
+
+
+def program(name: str, driver: str, mend: str) -> str:
+    """Return where a server's program is; skip without it or its driver."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    places = ":".join([os.environ.get("PATH", ""), "/usr/sbin", *map(str, folders)])
+    found = shutil.which(name, path=places)
+    try:
+        __import__(driver)
+    except ImportError:
+        found = None
+    if found is None:
+        pytest.skip(f"needs {mend}")
+    return found
+
+
+def unprivileged(folder: Path) -> dict[str, Any]:
+    """Return who runs a server that refuses to be root; the folder becomes theirs."""
+    if os.getuid():
+        return {}
+    for path in (folder, *folder.parents):
+        if str(path).startswith("/tmp/"):  # noqa: S108 - pytest's own folders keep others out
+            path.chmod(path.stat().st_mode | 0o011)
+    shutil.chown(folder, "nobody")
+    return {"user": "nobody", "group": "nogroup"}
+
+
+def await_port(process: subprocess.Popen[bytes], port: int) -> None:
+    until = time.monotonic() + 20
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)  # a start has no event to wait for
+    pytest.fail(f"the server did not start on port {port}")
+
+
+@contextlib.contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    server = program(
+        "postgres", "psycopg", "PostgreSQL: apt-get install postgresql; pip install psycopg[binary]"
+    )
+    who, data, port = unprivileged(folder), folder / "data", free_port()
+    subprocess.run(
+        [Path(server).with_name("initdb"), "-D", data, "-A", "trust", "-U", "bridge", "-N"],
+        check=True, capture_output=True, cwd=folder, **who,
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [server, "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **who,
+    )  # fmt: skip
+    try:
+        await_port(process, port)
+        yield f"postgresql+psycopg://bridge@127.0.0.1:{port}/postgres"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextlib.contextmanager
+def mariadb(folder: Path) -> Iterator[str]:
+    server = program(
+        "mariadbd", "pymysql", "MariaDB: apt-get install mariadb-server; pip install PyMySQL"
+    )
+    who, data, port = unprivileged(folder), folder / "data", free_port()
+    install = shutil.which("mariadb-install-db") or "mariadb-install-db"
+    subprocess.run(
+        [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"],
+        check=True, capture_output=True, cwd=folder, **who,
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [server, "--no-defaults", f"--datadir={data}", f"--port={port}", "--skip-name-resolve",
+         "--bind-address=127.0.0.1", f"--socket={folder}/m.sock", "--skip-grant-tables",
+         "--skip-networking=0", f"--pid-file={folder}/m.pid"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **who,
+    )  # fmt: skip
+    try:
+        await_port(process, port)
+        root = f"mysql+pymysql://root@127.0.0.1:{port}"
+        engine = create_engine(root)
+        with engine.begin() as connection:
+            connection.execute(text("CREATE DATABASE orders CHARACTER SET utf8mb4"))
+        engine.dispose()
+        yield f"{root}/orders?charset=utf8mb4"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+_SERVERS = {"postgresql": postgresql, "mariadb": mariadb}
+
+
+@pytest.fixture(scope="module", params=_SERVERS)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with _SERVERS[request.param](folder) as url:
+        yield url
+
+
+@pytest.fixture
+def url(server: str) -> str:
+    """An empty database."""
+    engine = create_engine(server)
+    with engine.begin() as connection:
+        for table in ("steps", "commands", "controls", "schema_version"):
+            connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
+    engine.dispose()
+    return server
+
+
+async def test_what_is_written_is_there_after_a_restart(url: str) -> None:
+    journal = Journal(url)
+    await journal.open()
+    record, new = await journal.admit(NEW)
+    assert new
+    line = Line(record.id, 1, SUBMIT, State.SUBMITTING)
+    await journal.append(line)
+    await journal.append(line)
+    other = replace(NEW, identity=NEW.identity._replace(client_order_id="A-1"))
+    assert (await journal.admit(other))[1], "names that differ in case are different names"
+    await journal.control(Control(1, "main", "", "halted", "시험"))
+    await journal.close()
+    again = Journal(url)
+    await again.open()
+    found, new = await again.admit(NEW)
+    assert (new, found.steps) == (False, (SUBMIT,))
+    assert (await again.controls())[0].reason == "시험"
+    assert [r.identity.client_order_id for r in await again.replay(0)] == ["a-1", "A-1"]
+    assert len(read(url)) == 2
+    await again.close()
+
+
+async def test_a_second_bridge_is_refused_and_a_lost_connection_is_not(url: str) -> None:
+    journal = Journal(url)
+    await journal.open()
+    with pytest.raises(JournalError, match="in use by another bridge"):
+        await Journal(url).open()
+    (record, _) = await journal.admit(NEW)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            others = "pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            connection.execute(
+                text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")  # noqa: S608
+            )
+        else:
+            rows = connection.execute(text("SHOW PROCESSLIST")).all()
+            mine = connection.execute(text("SELECT CONNECTION_ID()")).scalar()
+            for row in rows:
+                if row[0] != mine and row[1] == "root":
+                    connection.execute(text(f"KILL {row[0]}"))
+    engine.dispose()
+    line = Line(record.id, 1, SUBMIT, State.SUBMITTING)
+    for _ in range(20):  # the lock of the connection that died may take a moment to go
+        try:
+            await journal.append(line)
+            break
+        except JournalError:
+            await asyncio.sleep(0.05)
+    with pytest.raises(JournalError, match="in use by another bridge"):
+        await Journal(url).open()
+    found = await journal.find(NEW.identity)
+    assert found is not None
+    assert found.steps == (SUBMIT,)
+    await journal.close()
+    await (again := Journal(url)).open()
+    await again.close()
+
+
+async def test_orders_run_through_it(url: str, tmp_path: Path) -> None:
+    async with bench(tmp_path, journal=Journal(url)) as b:
+        assert (await b.place())["status"] == "accepted"
+        b.fill("1", 10, 71900)
+        await b.broker.wait("kis/orders/main/alice/event/a-1")
+    async with bench(tmp_path, kis=b.kis, journal=Journal(url)) as b:
+        assert (await b.place())["duplicate"] is True
+        assert b.gateway.states() == {"filled": 1}
+        assert len(b.kis.calls) == 1
