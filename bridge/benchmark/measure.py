@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from bridge.errors import BridgeError
 from bridge.kis.decode import ChannelDecoder, Route
 from bridge.mqtt.endpoint import Endpoint
 
-__all__ = ["Line", "decode_rate", "line", "ratio"]
+__all__ = ["Line", "decode_rate", "line", "orders", "ratio"]
 
 _START_S = 20.0
 _QUIET_S = 2.0
@@ -96,6 +96,25 @@ def line(mode: str, broker: str, rate: int, seconds: float, batch: int) -> Line:
         max_us=received["max_us"],
         fed_per_s=records / fed["seconds"],
     )
+
+
+def orders(broker: str, rate: int, count: int, per_s: float) -> dict[str, int | float]:
+    """Return what the bridge adds to an order (µs), under ``rate`` records a second of market data.
+
+    Raises :class:`BridgeError` when a part of it fails.
+    """
+    with ExitStack() as stack:
+        ws_url = ""
+        if rate:
+            seconds = count / per_s + 2
+            feeder = stack.enter_context(_role("feeder", str(rate), str(seconds), "1"))
+            ws_url = f"ws://127.0.0.1:{feeder()['port']}/tryitout"
+        with _role("orders", ws_url, broker, str(count)) as subject:
+            subject()
+            with _role("trader", broker, str(count), str(per_s)) as trader:
+                trader()
+            found = subject()
+    return {"records_per_s": rate, "orders_per_s": per_s, **found}
 
 
 def ratio(bridge: list[Line], floor: list[Line], value: Callable[[Line], float | None]) -> float:

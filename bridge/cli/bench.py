@@ -8,7 +8,7 @@ import platform
 import signal
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.benchmark.broker import mosquitto
-from bridge.benchmark.measure import Line, decode_rate, line, ratio
+from bridge.benchmark.measure import Line, decode_rate, line, orders, ratio
 from bridge.errors import ConfigError
 from bridge.mqtt.endpoint import Endpoint
 
@@ -25,6 +25,8 @@ __all__ = ["bench"]
 
 LATENCY_RATE = 5_000
 """Records a second at which latencies are compared."""
+ORDERS_PER_S, ORDERS_UNDER = 20.0, (0, 10_000)
+"""As many as KIS takes from one app key, and the records a second beside them."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -54,12 +56,15 @@ def bench(
     seconds: Annotated[float, typer.Option(min=0.1, help="Length of each run.")] = 4.0,
     pairs: Annotated[int, typer.Option(min=1, help="Runs of floor and bridge, in turn.")] = 5,
     batch: Annotated[int, typer.Option(min=1, max=999, help="Records in a frame.")] = 1,
+    order_count: Annotated[
+        int, typer.Option("--orders", min=0, help="Orders of each run; 0: none.")
+    ] = 400,
     broker: Annotated[
         str | None, typer.Option(help="A broker on this machine; without it Mosquitto is started.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure simulated trades from the KIS socket to an MQTT subscriber.
+    """Measure simulated trades from the KIS socket to an MQTT subscriber, and orders the other way.
 
     The floor receives the same frames and forwards their bytes without decoding. Compare ratios:
     they come from runs made one after the other on the same machine.
@@ -79,6 +84,11 @@ def bench(
                     floor.append(line("floor", url, each, seconds, batch))
                     carried.append(line("bridge", url, each, seconds, batch))
             measured.append(_Pair(each, floor, carried))
+        added = []
+        for each in ORDERS_UNDER if order_count else ():
+            text = f"{order_count} orders under {each} records/s"
+            with progress.status(text) if progress.is_terminal else contextlib.nullcontext():
+                added.append(orders(url, each, order_count, ORDERS_PER_S))
     if as_json:
         print(
             json.dumps(
@@ -87,11 +97,13 @@ def bench(
                     "records_per_frame": batch,
                     "decode_records_per_s": [round(value) for value in decoded],
                     "line": [pair.summary() for pair in measured],
+                    "orders": added,
                 }
             )
         )
     else:
         _show(decoded, measured, batch)
+        _show_orders(added)
 
 
 @contextlib.contextmanager
@@ -128,3 +140,23 @@ def _show(decoded: list[float], measured: list[_Pair], batch: int) -> None:
         p99 = ratio(pair.bridge, pair.floor, lambda run: run.p99_us)
         table.add_row("ratio (pairwise)", f"{cpu:.2f}", "", f"{p99:.2f}", "", "")
         console.print(table)
+
+
+def _show_orders(added: Sequence[Mapping[str, int | float]]) -> None:
+    if not added:
+        return
+    title = f"what the bridge adds to an order, µs ({ORDERS_PER_S:g} a second, SQLite)"
+    names = ("records/s", "orders", "p50", "p99", "max", "p99 to httpx", "p99 to the ack")
+    table = Table(*names, title=title)
+    keys = (
+        "records_per_s",
+        "orders",
+        "p50_us",
+        "p99_us",
+        "max_us",
+        "before_p99_us",
+        "after_p99_us",
+    )
+    for run in added:
+        table.add_row(*(f"{run[key]:,}" for key in keys))
+    Console().print(table)

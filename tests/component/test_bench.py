@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import mosquitto_program
+from bridge.benchmark.measure import orders
+from tests.brokers import Mosquitto, mosquitto_program
 
 BENCH = """
 from bridge.cli import bench, main
@@ -41,3 +42,10 @@ async def test_sigterm_ends_its_processes_too() -> None:
         assert await process.wait() == 143
         while not all(map(gone, started)):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+def test_what_the_bridge_adds_to_orders_is_measured(mosquitto: Mosquitto) -> None:
+    found = orders(mosquitto.url, 1_000, 40, 200.0)
+    assert found["orders"] == 40
+    assert 0 < found["before_p50_us"] < found["p99_us"] <= found["max_us"]
+    assert found["max_us"] < 5_000_000
