@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from importlib import import_module
 
 import httpx
 import structlog
@@ -14,8 +15,8 @@ import bridge
 from bridge.catalog.model import Catalog
 from bridge.config import App, Config, Subscription
 from bridge.config import Limits as ConfiguredLimits
+from bridge.dashboard.listen import Listen
 from bridge.dashboard.orders import OrdersSeen
-from bridge.dashboard.server import Dashboard, Listen, Sources
 from bridge.errors import DecodeError, RequestError
 from bridge.feed.demand import ByChannel, ByTopic, Wish, resolve
 from bridge.feed.lane import KindPolicy, Lane
@@ -152,15 +153,15 @@ class Bridge:
                 orders = tasks.create_task(self.gateway.run())
                 await self.gateway.ready()
                 self._subscribe_configured(rests)
-                dashboard = self._dashboard()
                 streams = [session.stream.run() for session in self.sessions.values()]
                 others = [
                     tasks.create_task(work)
                     for work in (
-                        *(writer.run(), self.events.run(), self._tend(), self._report()),
-                        *(self._learn_days(rests), *streams, *dashboard),
+                        *(*streams, writer.run(), self.events.run()),
+                        *(self._tend(), self._report(), self._learn_days(rests)),
                     )
                 ]
+                others += [tasks.create_task(work) for work in await self._dashboard()]
                 ready()
                 await stop.wait()
                 try:
@@ -268,10 +269,14 @@ class Bridge:
             )
         return MessageWriter(self._endpoints, client_id, on_ready=on_ready, on_lost=on_lost)
 
-    def _dashboard(self) -> list[Coroutine[None, None, None]]:
+    async def _dashboard(self) -> list[Coroutine[None, None, None]]:
         """Return the work of the web server, if there is to be one; it listens already."""
         if self._listen is None:
             return []
+        # Imported only now, beside the sessions that connect meanwhile: they do not need it.
+        await asyncio.to_thread(import_module, "bridge.dashboard.server")
+        from bridge.dashboard.server import Dashboard, Sources
+
         environment = self._config.kis.environment
         sources = Sources(self.numbers, self.pump.routes, self._orders_seen, environment)
         dashboard = Dashboard(sources, self._listen)

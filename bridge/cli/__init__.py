@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -47,7 +48,14 @@ class _Commands(TyperGroup):
 
 def _load(name: str) -> Any:
     module, _, attribute = COMMANDS[name][0].partition(":")
-    target = getattr(importlib.import_module(module), attribute)
+    # What is imported stays: to look through it for garbage, again and again, takes a fifth of
+    # the start.
+    gc.disable()
+    try:
+        target = getattr(importlib.import_module(module), attribute)
+    finally:
+        gc.freeze()
+        gc.enable()
     if isinstance(target, typer.Typer):
         command: Any = get_group(target)
     else:

@@ -23,7 +23,7 @@ from bridge.cli.demo_table import Board
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.cli.run import MQTT_PORT, MQTT_WS_PORT
 from bridge.config import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT, Config
-from bridge.dashboard.server import Listen
+from bridge.dashboard.listen import Listen
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.embedded import EmbeddedBroker
 from bridge.mqtt.endpoint import Endpoint

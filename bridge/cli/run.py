@@ -17,7 +17,7 @@ from bridge.catalog.compile import load as load_catalog
 from bridge.catalog.model import Catalog
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.config import Config, load
-from bridge.dashboard.server import Listen
+from bridge.dashboard.listen import Listen
 from bridge.errors import ConfigError
 from bridge.mqtt.embedded import EmbeddedBroker
 from bridge.mqtt.endpoint import Endpoint

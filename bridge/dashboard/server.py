@@ -6,12 +6,11 @@ import asyncio
 import ipaddress
 import json
 import secrets
-import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -22,13 +21,13 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route as Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bridge.dashboard.listen import Listen, open_socket
 from bridge.dashboard.metrics import CONTENT_TYPE, Metrics
 from bridge.dashboard.orders import OrdersSeen
-from bridge.errors import ConfigError
 from bridge.kis.decode import Route
 from bridge.mqtt.payloads import encode
 
-__all__ = ["Dashboard", "Listen", "Sources"]
+__all__ = ["Dashboard", "Sources"]
 
 log = structlog.get_logger()
 
@@ -50,15 +49,6 @@ class Sources:
     environment: str
 
 
-class Listen(NamedTuple):
-    """Where to listen; port 0 takes a free one."""
-
-    host: str
-    port: int
-    or_free: bool = False
-    """Take a free port when this one is busy, and say so."""
-
-
 class Dashboard:
     """Listens from the beginning; serves while :meth:`run` does.
 
@@ -71,7 +61,7 @@ class Dashboard:
         self._readers = 0
         self._leaving = asyncio.Event()
         host = listen.host
-        self._socket = _listen(listen)
+        self._socket = open_socket(listen)
         self.port: int = self._socket.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.port}"
@@ -220,21 +210,3 @@ class _Server(uvicorn.Server):
 
 def _event(kind: str, data: bytes) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (kind.encode(), data)
-
-
-def _listen(listen: Listen) -> socket.socket:
-    host, port, or_free = listen
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        if or_free and port:
-            log.warning("port busy, taking another", what="dashboard", port=port)
-            return _listen(Listen(host, 0))
-        raise ConfigError(f"dashboard.listen {host}:{port}: {error}; take another port") from None
-    listener.listen(64)
-    listener.setblocking(False)
-    return listener

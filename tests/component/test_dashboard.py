@@ -14,8 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
+from bridge.dashboard.listen import Listen
 from bridge.dashboard.orders import OrdersSeen
-from bridge.dashboard.server import Dashboard, Listen, Sources
+from bridge.dashboard.server import Dashboard, Sources
 from bridge.errors import ConfigError
 from bridge.kis.decode import Route
 from bridge.kis.values import Zone

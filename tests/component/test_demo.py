@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from bridge.cli import app
 from bridge.cli.demo import _run
 from bridge.cli.demo_table import Board
-from bridge.dashboard.server import Listen
+from bridge.dashboard.listen import Listen
 from bridge.mqtt.embedded import EmbeddedBroker
 from bridge.mqtt.message import Message
 from bridge.simulator.server import SimulatorSettings
