@@ -291,9 +291,11 @@ class Branch:
     ) -> Answer:
         if not 0 < quantity < 10**9:
             raise Refused("quantity")
-        exchange = params.get("OVRS_EXCG_CD", "")
+        account, exchange = self._account(params), params.get("OVRS_EXCG_CD", "")
+        if account.endswith("-03") is not (market == "domestic_derivative"):
+            raise Refused("account")
         paper = Paper(
-            *(market, self._number(), self._account(params), symbol, side, quantity),
+            *(market, self._number(), account, symbol, side, quantity),
             *(price, kind, exchange, now),
         )
         self._enter(paper, now)

@@ -63,7 +63,11 @@ class Simulator:
         self.exchange = Exchange(
             seed=settings.seed,
             hours=settings.hours,
-            accounts=[with_holdings(number, settings.cash, shares) for number in settings.accounts],
+            accounts=[
+                with_holdings(number, settings.cash, shares)
+                for number in settings.accounts
+                if not number.endswith("-03")
+            ],
         )
         self.branch = Branch(catalog, settings)
         """Overseas stocks, futures and options."""

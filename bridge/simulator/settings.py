@@ -33,7 +33,8 @@ class SimulatorSettings:
     play_once: bool = False
     manual: bool = False
     """Nothing moves by itself: only ``Simulator.step`` makes market data."""
-    accounts: tuple[str, ...] = ("12345678-01",)
+    accounts: tuple[str, ...] = ("12345678-01", "12345678-03")
+    """The first is the one that is told; those of product 03 are for futures and options."""
     cash: int = 500_000_000
     shares: int = 100
     """Of each well-known symbol, in every account, at the start."""

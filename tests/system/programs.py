@@ -271,11 +271,17 @@ class World:
         self.bridge.line()
 
     def command(
-        self, verb: str, content: object, *options: str, version: str = "5", client: str = "alice"
+        self,
+        verb: str,
+        content: object,
+        *options: str,
+        version: str = "5",
+        client: str = "alice",
+        account: str = "main",
     ) -> int:
         """Send a command with mosquitto_pub; return where to listen from for what follows."""
         before = len(self.ear.heard)
-        topic = f"kis/orders/main/{client}/command/{verb}"
+        topic = f"kis/orders/{account}/{client}/command/{verb}"
         publish(self.broker.port, topic, content, *options, version=version)
         return before
 

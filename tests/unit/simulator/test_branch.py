@@ -16,6 +16,7 @@ from bridge.simulator.tickets import Refused
 CATALOG = load()
 NOW = datetime(2026, 11, 23, 10, tzinfo=ZoneInfo("Asia/Seoul"))
 ACCOUNT = {"CANO": "12345678", "ACNT_PRDT_CD": "01"}
+FUTURES = {"ACNT_PRDT_CD": "03"}
 BUY = {"OVRS_EXCG_CD": "NASD", "PDNO": "AAPL", "ORD_QTY": "4", "OVRS_ORD_UNPR": "1"}
 
 
@@ -24,7 +25,8 @@ class Desk:
         self.branch = Branch(CATALOG, SimulatorSettings(environment="real"))
 
     def ask(self, name: str, variant: str = "", cont: str = "", **params: str) -> Answer:
-        return self.branch.handlers()[name](variant, ACCOUNT | params, cont, NOW)
+        account = FUTURES if name.startswith("domestic_futureoption/") else {}
+        return self.branch.handlers()[name](variant, ACCOUNT | account | params, cont, NOW)
 
     def buy(self, **params: str) -> str:
         answer = self.ask("overseas_stock/order", "us_buy", **(BUY | params))
