@@ -134,16 +134,21 @@ class Book:
         self._index(tracked)
 
     def drop(self, over: Collection[Tracked]) -> None:
-        """Forget orders of a day that is over, and what changed them; the journal knows them."""
-        ids = {tracked.id for tracked in over}
-        ids |= {
-            tracked.id
-            for tracked in self
-            if tracked.progress.answer is not None
-            and tracked.progress.state is not State.UNKNOWN
-            and (order := self.order(tracked.identity)) is not None
-            and order.id in ids
-        }
+        """Forget orders of a day that is over, and what was asked about them or about nothing.
+
+        The journal knows them.
+        """
+        ids, latest = {tracked.id for tracked in over}, max(one.received_at for one in over)
+        for tracked in self:
+            if tracked.progress.answer is None or tracked.progress.state is State.UNKNOWN:
+                continue
+            order = self.order(tracked.identity)
+            if order is None or order.verb != "place":
+                gone = tracked.received_at <= latest
+            else:
+                gone = order.id in ids
+            if gone:
+                ids.add(tracked.id)
         self._commands = {k: v for k, v in self._commands.items() if v.id not in ids}
         self._numbers = {k: v for k, v in self._numbers.items() if v.id not in ids}
         for number in ids:

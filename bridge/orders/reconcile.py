@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import chain
 
 import structlog
@@ -52,8 +53,9 @@ class _Watch:
     """Set while no notice can have been missed that the list has not made up for."""
     gaps: int = 0
     markets: set[str] = field(default_factory=set)
+    day: date = date.min
     elsewhere: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Orders placed elsewhere, by market and number: how much of them was told to be filled."""
+    """Orders placed elsewhere that day, by market and number: how much was told to be filled."""
     told: set[tuple[int, str]] = field(default_factory=set)
     """Differences that were told."""
     rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
@@ -126,8 +128,16 @@ class Reconciler:
 
     def elsewhere(self, alias: str, notice: Notice) -> None:
         """Remember that a notice of an order placed elsewhere was told."""
-        told, key = self._watches[alias].elsewhere, (notice.market, plain(notice.order_no))
+        told, key = self._told(alias), (notice.market, plain(notice.order_no))
         told[key] = told.get(key, 0) + (notice.quantity if notice.kind == "fill" else 0)
+
+    def _told(self, alias: str) -> dict[tuple[str, str], int]:
+        """Return what was told of orders placed elsewhere; KIS's numbers start again each day."""
+        watch, today = self._watches[alias], trading_day(self._clock())
+        if watch.day != today:
+            watch.day = today
+            watch.elsewhere.clear()
+        return watch.elsewhere
 
     async def resolve(self, identity: Identity, *, order_no: str, by: str) -> Tracked:
         """Settle a command as a person says: under ``order_no``, or, blank, never placed.
@@ -239,7 +249,7 @@ class Reconciler:
             if tracked.verb != "place" and about is not None and about not in chains:
                 self._settle_change(watch, tracked, about, (), window)
         self._differ(alias, watch, market, chains, window)
-        self._tell_strangers(alias, watch, strangers)
+        self._tell_strangers(alias, strangers)
         self._end_day(alias, market, asked)
 
     def _follow(self, order: Tracked, own: Sequence[Row]) -> None:
@@ -392,17 +402,17 @@ class Reconciler:
             )
         )
 
-    def _tell_strangers(self, alias: str, watch: _Watch, strangers: Sequence[Row]) -> None:
-        now = self._clock()
+    def _tell_strangers(self, alias: str, strangers: Sequence[Row]) -> None:
+        now, elsewhere = self._clock(), self._told(alias)
         waiting = {self._book.symbol(tracked) for tracked in self._book.unsettled(alias)}
         for row in strangers:
             key = (row.market, plain(row.order_no))
             if row.symbol in waiting or row.day not in (None, trading_day(now)):
                 continue  # it may turn out to be ours; or it is of a day that is over
-            told = watch.elsewhere.get(key)
+            told = elsewhere.get(key)
             if told is not None and row.filled <= told:
                 continue
-            watch.elsewhere[key] = row.filled
+            elsewhere[key] = row.filled
             self._post_stranger(alias, row, now)
 
     def _post_stranger(self, alias: str, row: Row, now: int) -> None:

@@ -268,6 +268,11 @@ async def test_the_day_ends(tmp_path: Path) -> None:
     async with bench(tmp_path, kis=kis, **more) as b:
         await b.place("a-1")
         assert (await b.place("a-2", symbol="000660"))["status"] == "unknown"
+        assert (await b.ask("cancel", "nothing"))["reason"] == "unknown_order"
+        stranger = {"ord_tmd": "090100", "pdno": "000270"}
+        kis.listed = [row("9", ord_dt="20270115", **stranger)]
+        b.gateway.gap("main")
+        await b.broker.wait(EXTERNAL)
         kis.listed = KisNotSentError("closed")
         now += day
         b.gateway.gap("main")
@@ -278,6 +283,11 @@ async def test_the_day_ends(tmp_path: Path) -> None:
         assert state[-1] == {}
         assert (await b.broker.wait(event_topic("a-2")))[-1]["state"] == "not_placed"
         assert (await b.place("a-1"))["duplicate"] is True
+        kept = [one.identity.client_order_id for one in b.gateway._book]
+        assert "nothing" not in kept
+        kis.listed = [row("9", ord_dt="20270116", **stranger)]  # its numbers start again
+        b.gateway.gap("main")
+        assert len(await b.broker.wait(EXTERNAL, 2)) == 2
 
 
 async def test_everything_open_is_cancelled_at_once(tmp_path: Path) -> None:
