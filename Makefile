@@ -31,7 +31,8 @@ bench: $(VENV)/.installed system-packages
 spec: $(VENV)/.installed
 	$(BIN)/kis-bridge spec compile
 
-# Mosquitto is the broker that the tests and the benchmark use.
+# Mosquitto is the broker that the tests and the benchmark use. PostgreSQL and MariaDB, on which
+# the journal is tried too, are installed only where CI=true: they start services of their own.
 system-packages:
 	@if command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ]; then :; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
@@ -42,6 +43,14 @@ system-packages:
 		echo "mosquitto is missing and cannot be installed from here: tests that need it are" \
 		     "skipped (Debian: sudo apt-get install mosquitto mosquitto-clients;" \
 		     "macOS: brew install mosquitto)"; \
+	fi
+	@if [ "$$CI" = true ] && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
+		! { ls /usr/lib/postgresql/*/bin/postgres && [ -x /usr/sbin/mariadbd ]; } \
+			>/dev/null 2>&1; then \
+		echo "installing postgresql and mariadb-server from the system's packages"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+			--no-install-recommends postgresql mariadb-server >/dev/null || \
+			echo "they could not be installed: the journal is tried on SQLite only"; \
 	fi
 
 # The official AsyncAPI parser, which checks spec/asyncapi.yaml.
