@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "halt": ("bridge.cli.requests:halt", "Stop all orders."),
     "resume": ("bridge.cli.requests:resume", "Allow orders again."),
     "order": ("bridge.cli.order:app", "Place, modify, cancel and list orders."),
+    "orders": ("bridge.cli.orders:orders", "The journal of a day: orders, or all that happened."),
     "spec": ("bridge.cli.spec:app", "The workbook: check, compile, show."),
     "symbols": ("bridge.cli.symbols:app", "Symbols and their names: update, search."),
     "bench": ("bridge.cli.bench:bench", "Measure speed, CPU, latency and loss."),

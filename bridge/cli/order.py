@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 import sys
 from collections.abc import Mapping
@@ -14,19 +13,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from bridge.cli import broker
 from bridge.cli.broker import LOCAL, AsJson, Base, CaFile, Password, Url, User
-from bridge.config import load
+from bridge.cli.orders import ConfigFile, JournalUrl, described, journal_url, orders
 from bridge.errors import BrokerError, ConfigError, JournalError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
-from bridge.orders import answers
-from bridge.orders.book import Tracked, day_start, restore
-from bridge.orders.journal import Record, read
+from bridge.orders.book import restore
+from bridge.orders.journal import read
 
 __all__ = ["app"]
 
@@ -37,12 +33,8 @@ app = typer.Typer(
 AccountName = Annotated[str, typer.Option("--account", help="Alias of the account.")]
 Client = Annotated[str, typer.Option("--client", help="Client name; default: the MQTT user.")]
 Wait = Annotated[float, typer.Option("--wait", min=0.1, help="Seconds the command is good for.")]
-Price = Annotated[str | None, typer.Option(help="Limit price, whole won.")]
+Price = Annotated[str | None, typer.Option(help="Limit price.")]
 ConditionPrice = Annotated[str | None, typer.Option(help="Trigger of a stop_limit.")]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Configuration file.", dir_okay=False)
-]
-JournalUrl = Annotated[str, typer.Option("--journal", help="Journal URL instead.")]
 OrderName = Annotated[str, typer.Argument(metavar="ID", help="The order's client_order_id.")]
 
 
@@ -90,7 +82,10 @@ class _Sender:
         async def arrived(message: Message) -> None:
             message.ack()
             ack = json.loads(message.payload)
-            if ack.get("command_id") == command.get("command_id") and not answered.done():
+            mine = ack.get("verb", "place") == verb
+            if (named := command.get("command_id")) is not None:  # else the id is new
+                mine = ack.get("command_id") == named
+            if mine and not answered.done():
                 answered.set_result(ack)
 
         client = ControlClient(
@@ -125,7 +120,7 @@ class _Sender:
 
 @app.command()
 def place(
-    symbol: Annotated[str, typer.Argument(help="e.g. 005930")],
+    symbol: Annotated[str, typer.Argument(help="e.g. 005930, AAPL, A01603")],
     side: Annotated[str, typer.Argument(help="buy or sell")],
     quantity: Annotated[int, typer.Argument(min=1)],
     price: Price = None,
@@ -133,7 +128,12 @@ def place(
         str | None, typer.Option("--type", help="Default: limit with a price, else market.")
     ] = None,
     condition_price: ConditionPrice = None,
-    venue: Annotated[str, typer.Option(help="krx, nxt or sor")] = "krx",
+    market: Annotated[
+        str, typer.Option(help="domestic_stock, overseas_stock or domestic_derivative.")
+    ] = "domestic_stock",
+    venue: Annotated[
+        str, typer.Option(help="krx, nxt, sor, krx_night; overseas nas, nys, ams, hks …")
+    ] = "krx",
     client_order_id: Annotated[str | None, typer.Option("--id", help="client_order_id.")] = None,
     account: AccountName = "main",
     client: Client = "",
@@ -145,12 +145,12 @@ def place(
     wait: Wait = 10.0,
     as_json: AsJson = False,
 ) -> None:
-    """Place an order for domestic stock."""
+    """Place an order; the bridge says which markets, venues and types it takes."""
     _Sender.build((url, user, password, ca_file), base, account, client, wait, as_json).send(
         "place",
         {
             "client_order_id": client_order_id or f"cli-{secrets.token_hex(8)}",
-            "market": "domestic_stock",
+            "market": market,
             "venue": venue,
             "symbol": symbol,
             "side": side,
@@ -225,42 +225,27 @@ def list_(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the journal's orders."""
-    since = 0 if everything else day_start(int(datetime.now(UTC).timestamp() * 1_000_000))
-    records = _records(config, journal, since)
-    orders = [restore(record) for record in records if record.verb == "place"]
-    if as_json:
-        for order in orders:
-            sys.stdout.write(_state(order) + "\n")
-        return
-    table = Table(box=None, pad_edge=False)
-    for name in (
-        "account",
-        "client",
-        "id",
-        "symbol",
-        "side",
-        "quantity",
-        "price",
-        "state",
-        "filled",
-        "order_no",
-    ):
-        table.add_column(name, no_wrap=True)
-    for order in orders:
-        state = json.loads(_state(order), parse_float=str, parse_int=str)
-        values = (
-            state["symbol"],
-            state["side"],
-            state["quantity"],
-            state["price"] or state["order_type"],
-            state["state"],
-            state["filled_quantity"],
-            state["order_no"] or "",
-        )
-        table.add_row(*order.identity[:3], *values)
-    # A pipe has no width to fit into.
-    Console(width=None if sys.stdout.isatty() else 240).print(table)
+    """List the journal's orders; `kis-bridge orders` can more."""
+    orders(config=config, journal=journal, everything=everything, as_json=as_json)
+
+
+@app.command("cancel-all")
+def cancel_all(
+    symbol: Annotated[str | None, typer.Option(help="Only orders for this symbol.")] = None,
+    account: AccountName = "main",
+    client: Client = "",
+    url: Url = LOCAL,
+    user: User = "",
+    password: Password = "",
+    ca_file: CaFile = None,
+    base: Base = "kis",
+    wait: Wait = 10.0,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel every open order of this client on the account."""
+    _Sender.build((url, user, password, ca_file), base, account, client, wait, as_json).send(
+        "cancel_all", {"client_order_id": f"cli-{secrets.token_hex(8)}", "symbol": symbol}
+    )
 
 
 @app.command()
@@ -273,14 +258,14 @@ def show(
     """Show what the journal knows about an order, step by step."""
     found = [
         record
-        for record in _records(config, journal, 0)
+        for record in read(journal_url(config, journal))
         if record.identity.client_order_id == client_order_id
     ]
     if not found:
         raise JournalError(f"the journal has no order {client_order_id!r}")
     for record in found:
         tracked = restore(record)
-        head = _state(tracked) if tracked.verb == "place" else tracked.command.canonical()
+        head = described(tracked) if tracked.verb == "place" else tracked.command.canonical()
         if as_json:
             sys.stdout.write(head + "\n")
             continue
@@ -288,16 +273,6 @@ def show(
         for step in record.steps:
             moment = datetime.fromtimestamp(step.at / 1_000_000, UTC).astimezone()
             sys.stdout.write(f"  {moment.isoformat()}  {step.event:<12} {step.dumps()}\n")
-
-
-def _records(config: Path | None, journal: str, since: int) -> list[Record]:
-    return read(journal or load(config, os.environ).journal_url.get_secret_value(), since)
-
-
-def _state(order: Tracked) -> str:
-    account, client, *_ = order.identity
-    text = answers.state(order).decode()
-    return f'{{"account":{json.dumps(account)},"client":{json.dumps(client)},{text[1:]}'
 
 
 def _line(ack: Mapping[str, Any]) -> str:

@@ -49,7 +49,17 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from bridge.errors import JournalError
 from bridge.orders.lifecycle import CLOSED, State, Step
 
-__all__ = ["SCHEMA", "Control", "Identity", "Journal", "Line", "NewRecord", "Record", "read"]
+__all__ = [
+    "SCHEMA",
+    "Control",
+    "Identity",
+    "Journal",
+    "Line",
+    "NewRecord",
+    "Record",
+    "read",
+    "read_controls",
+]
 
 SCHEMA = 2
 _BATCH = 64
@@ -329,8 +339,27 @@ class Journal:
         self._loop.call_soon_threadsafe(tell)
 
 
-def read(url: str, since: int = 0) -> list[Record]:
-    """Return the journal from another process, without disturbing the one that writes it."""
+def read(url: str, first: int = 0, last: int | None = None) -> list[Record]:
+    """Return the journal from another process, without disturbing the one that writes it.
+
+    Those commands, oldest first and each with all its steps, that were received or had a step
+    from ``first`` until before ``last`` (µs since the epoch).
+    """
+
+    def within(column: Any) -> Any:
+        return column >= first if last is None else and_(column >= first, column < last)
+
+    touched = select(_steps.c.command).where(within(_steps.c.at))
+    chosen = or_(within(_commands.c.received_at), _commands.c.id.in_(touched))
+    return _look(url, lambda connection: _records(connection, chosen))
+
+
+def read_controls(url: str) -> list[Control]:
+    """Return every halt and resumption, oldest first, from another process."""
+    return _look(url, _read_controls)
+
+
+def _look(url: str, work: Callable[[Connection], _T]) -> _T:
     parsed = _parse(url)
     file = _file(parsed)
     if file is not None and not file.exists():
@@ -338,7 +367,7 @@ def read(url: str, since: int = 0) -> list[Record]:
     engine = _engine(parsed)
     try:
         with engine.connect() as connection:
-            return _records(connection, _commands.c.received_at >= since)
+            return work(connection)
     except (SQLAlchemyError, OSError) as error:
         raise _problem(parsed, error) from error
     finally:

@@ -89,7 +89,17 @@ async def test_an_order_from_the_command_line(mosquitto: Mosquitto, tmp_path: Pa
         assert code == 1
         assert "side" in out
 
+        placed = await order("place", "000660", "buy", "1", "--price", "900000", "--id", "a-2")
+        assert placed[0] == 0, placed
+        code, out, _ = await order("cancel-all", "--symbol", "000660", "--json")
+        assert (code, json.loads(out)["message"]) == (0, "1 of 1 orders")
+        apple = ("--market", "overseas_stock", "--venue", "nas", "--price", "178.5")
+        code, out, _ = await order("place", "AAPL", "buy", "1", *apple)
+        assert code == 1
+        assert "takes no orders here" in out
+
         code, out, _ = await order("list", "--json")
+        out = out.splitlines()[0]
         state = json.loads(out)
         assert (code, state["account"], state["client"]) == (0, "main", "cli")
         assert (state["client_order_id"], state["price"]) == ("a-1", 72000)
