@@ -35,6 +35,7 @@ _US_OR_NULL = {"type": ["integer", "null"], "description": "µs since the epoch"
 _TEXT = {"type": "string"}
 _TEXT_OR_NULL = {"type": ["string", "null"]}
 _COUNT = {"type": "integer", "minimum": 0}
+_NUMBER = {"type": "number"}
 _NUMBER_OR_NULL = {"type": ["number", "null"]}
 _WHOLE_OR_NULL = {"type": ["integer", "null"]}
 
@@ -65,6 +66,10 @@ def _object(required: Mapping[str, Any], optional: Mapping[str, Any] | None = No
         "properties": {**required, **(optional or {})},
         "required": list(required),
     }
+
+
+def _rows(required: Mapping[str, Any]) -> Schema:
+    return {"type": "array", "items": _object(required)}
 
 
 def _states() -> Schema:
@@ -184,9 +189,34 @@ REPORTS: Mapping[str, Schema] = {
         }
     ),
     "account/external": _object(_NOTICE),
-    "account/balance": {"type": "object", "description": "Cash and worth of the account"},
-    "account/positions": {"type": ["array", "object"], "description": "What the account holds"},
-    "account/orders": {"type": ["array", "object"], "description": "Orders of the day"},
+    "account/balance": _object({"at": _US, "balance": _rows({"market": _TEXT})})
+    | {"description": "Cash and worth of the account, a row for each market, in KIS's words"},
+    "account/positions": _object(
+        {"at": _US, "positions": _rows({"market": _TEXT, "symbol": _TEXT, "quantity": _NUMBER})}
+    )
+    | {"description": "What the account holds, in KIS's words"},
+    "account/orders": _object(
+        {
+            "at": _US,
+            "orders": _rows(
+                {
+                    "order_no": _TEXT,
+                    "market": _TEXT,
+                    "symbol": _TEXT,
+                    "side": {"type": "string", "enum": ["buy", "sell", ""]},
+                    "order_type": _TEXT_OR_NULL,
+                    "quantity": _COUNT,
+                    "price": _NUMBER_OR_NULL,
+                    "filled_quantity": _COUNT,
+                    "remaining_quantity": _COUNT,
+                    "ordered_at": _US_OR_NULL,
+                    "client": _TEXT_OR_NULL,
+                    "client_order_id": _TEXT_OR_NULL,
+                }
+            ),
+        }
+    )
+    | {"description": "Orders that work at the exchange; ours with client and client_order_id"},
     "symbols": _object(
         {
             "market": _TEXT,

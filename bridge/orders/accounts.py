@@ -69,6 +69,8 @@ class Accounts:
         self._announcer = announcer
         self._clock = clock
         self._held = {alias: _Holding() for alias in accounts}
+        self.after_fills: Callable[[str], None] = lambda alias: None
+        """Called with the account some moments after a burst of fills."""
 
     async def run(self) -> None:
         """Keep every account up to date, until cancelled."""
@@ -151,6 +153,7 @@ class Accounts:
             except TimeoutError:
                 continue
             await asyncio.sleep(self._rules.settle_s)  # fills come in bursts
+            self.after_fills(alias)
 
     async def _refresh(self, alias: str, held: _Holding) -> None:
         account, asked = self._accounts[alias], self._clock()

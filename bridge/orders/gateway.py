@@ -141,6 +141,7 @@ class Gateway:
             on_round=self._release,
             on_list=self._listed,
         )
+        self._holdings.after_fills = self._reconciler.wake
         self._submitter = Submitter(
             catalog=catalog,
             accounts=accounts,

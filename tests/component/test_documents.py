@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from openapi_spec_validator import validate
 from bridge.catalog.compile import load
 from bridge.catalog.openapi import openapi
 from bridge.documents.topics import payloads, topics
+from bridge.simulator.branch import Branch
 from bridge.simulator.desk import CALLS
 from bridge.simulator.server import Simulator, SimulatorSettings
-from tests.system.programs import World, publish
+from tests.system.programs import World, ask, publish
 
 ROOT = Path(__file__).parents[2]
 CATALOG = load()
@@ -43,8 +44,27 @@ SOUND = {
     "ORD_UNPR": "0",
     "SLL_TYPE": "01",
     "CNDT_PRIC": "",
+    "OVRS_EXCG_CD": "NASD",
+    "OVRS_ORD_UNPR": "1",
+    "ORD_SVR_DVSN_CD": "0",
+    "TR_CRCY_CD": "USD",
+    "EXCD": "NAS",
+    "SYMB": "AAPL",
+    "ORD_STRT_DT": "20260901",
+    "ORD_END_DT": "20260922",
+    "SHTN_PDNO": "A01603",
+    "SLL_BUY_DVSN_CD": "02",
+    "UNIT_PRICE": "1",
+    "ORD_DVSN_CD": "01",
+    "STRT_ORD_DT": "20260901",
+    "END_ORD_DT": "20260922",
+    "CTX_AREA_FK200": "",
+    "CTX_AREA_NK200": "",
 }
 """Values with which a call succeeds; every second request has them."""
+BRANCH = Branch(CATALOG, SimulatorSettings()).handlers()
+PATHS = sorted({*CALLS, *(CATALOG.apis[name].path for name in BRANCH)})
+"""Every call that the simulator answers."""
 TRADE = "kis/market/domestic_stock/krx/trade/005930"
 
 
@@ -100,7 +120,7 @@ async def test_the_simulator_serves_the_document_and_a_page_to_try_it(
 def operations(simulator: Simulator) -> Iterator[Any]:
     """Yield the calls that the simulator answers, as schemathesis sees them."""
     document = openapi(CATALOG, [{"url": simulator.rest_url}])
-    document["paths"] = {path: document["paths"][path] for path in sorted(CALLS)}
+    document["paths"] = {path: document["paths"][path] for path in PATHS}
     schema: Any = schemathesis.openapi.from_dict(document)
     for result in schema.get_all_operations():
         yield result.ok()
@@ -117,11 +137,13 @@ async def test_the_answers_of_the_simulator_are_those_of_the_document(
         body = {"grant_type": "client_credentials", **keys}
         token = (await http.post("/oauth2/tokenP", json=body)).json()["access_token"]
     headers = {**keys, "authorization": f"Bearer {token}", "custtype": "P"}
-    account = dict(zip(("CANO", "ACNT_PRDT_CD"), simulator.account.split("-"), strict=True))
+    number = simulator.account.partition("-")[0]
     reached: dict[str, int] = {}
     for operation in operations(simulator):
+        product = "03" if "futureoption" in operation.path else "01"
+        account = {"CANO": number, "ACNT_PRDT_CD": product}
         await asyncio.to_thread(_try, operation, simulator.rest_url, headers, account, reached)
-    assert set(reached) == set(CALLS)
+    assert sorted(reached) == PATHS
     # An order number cannot be guessed; everything else has to succeed now and then.
     assert [path for path, times in reached.items() if not times] == [
         path for path in reached if path.endswith("order-rvsecncl")
@@ -163,58 +185,167 @@ def _try(
     run()
 
 
+CONFIG = """
+[[kis.accounts]]
+alias = "futures"
+app = "app1"
+number = "12345678-03"
+[orders]
+markets = ["domestic_stock", "overseas_stock"]
+[orders.clients.bob]
+accounts = ["main", "futures"]
+"""
+SAMSUNG: dict[str, Any] = {
+    "market": "domestic_stock",
+    "venue": "krx",
+    "symbol": "005930",
+    "side": "buy",
+    "order_type": "market",
+    "quantity": 1,
+}
+APPLE = (
+    SAMSUNG
+    | {"market": "overseas_stock", "venue": "nas", "symbol": "AAPL"}
+    | {
+        "order_type": "limit",
+        "price": "9999",
+    }
+)
+KOSPI200 = APPLE | {"market": "domestic_derivative", "venue": "krx", "symbol": "A01603"}
+REQUESTS: dict[str, object] = {
+    "subscriptions": {},
+    "channels": {},
+    "snapshot": {"topics": [TRADE]},
+    "query": {"api": "inquire_price", "params": {"symbol": "005930"}, "transaction": 1},
+    "subscribe": {"subscriptions": [{"channel": "H0STCNT0", "key": "035420"}]},
+    "halt": {"reason": "test"},
+    "resume": {},
+    "symbols": {"market": "kospi", "search": "x"},
+    "resolve": {
+        "account": "main",
+        "client": "bob",
+        "client_order_id": "s-1",
+        "outcome": "not_placed",
+    },
+    "unsubscribe": {"subscriptions": []},
+}
+WRONG = {"request_unsubscribe"}
+"""What is sent above although its schema forbids it, so that there is an error to answer."""
+
+
 def test_what_the_bridge_publishes_fulfils_its_schemas(tmp_path: Path) -> None:
     """Every message of a bridge at work, of every family of topics that it serves."""
+    with World.running(tmp_path, CONFIG) as world:
+        _use(world)
+        heard = [message for message in world.ear.heard if message.text]
     checks = {name: Draft202012Validator(schema) for name, schema in payloads(CATALOG).items()}
     families = topics(CATALOG)
-    soon = ("-D", "publish", "message-expiry-interval", "10")
-    order = {
-        "client_order_id": "d-1",
-        "market": "domestic_stock",
-        "venue": "krx",
-        "symbol": "005930",
-        "side": "buy",
-        "order_type": "market",
-        "quantity": 1,
-    }
-    requests: dict[str, object] = {
-        "subscriptions": {},
-        "channels": {},
-        "snapshot": {"topics": [TRADE]},
-        "query": {"api": "inquire_price", "params": {"symbol": "005930"}, "transaction": 1},
-        "subscribe": {"subscriptions": [{"channel": "H0STCNT0", "key": "035420"}]},
-        "halt": {"reason": "test"},
-        "resume": {},
-        "unsubscribe": {"subscriptions": []},
-    }
-    with World.running(tmp_path) as world:
-        world.ear.until(TRADE)
-        world.ear.until(TRADE.replace("trade", "quote"))
-        world.command("place", order, *soon)
-        world.ear.until("kis/orders/main/alice/event/d-1", lambda event: event["state"] == "filled")
-        world.ear.until("kis/orders/main/alice/state/d-1")
-        for verb, content in requests.items():
-            publish(world.broker.port, f"kis/bridge/request/{verb}", content)
-            world.ear.until(f"kis/bridge/response/{verb}")
-        world.ear.until("kis/bridge/event/resumed")
-        world.ear.until("kis/bridge/health")
-        heard = [message for message in world.ear.heard if message.text]
     found: set[str] = set()
     for message in heard:
         family = next((one for one in families if one.matches(message.topic)), None)
         assert family is not None, f"{message.topic} is not documented"
-        if family.from_client:
-            if family.name == "request_unsubscribe":
-                continue  # the one that is wrong
-        elif family.name != "command_place":
-            found.add(family.name)
+        found.add(family.name)
+        if family.name in WRONG:
+            continue
         errors = [_error(checks[name], message.payload) for name in family.payloads]
         assert None in errors, f"{message.topic}: {errors[0]}\n{message.text[:500]}"
-    assert found >= {
-        *("domestic_stock_krx_trade", "domestic_stock_krx_quote"),
-        *("state", "info", "health", "session", "event", "response"),
-        *("order_ack", "order_event", "order_state"),
-    }
+        _wrong_ones_fail(family.payloads, checks, message.payload)
+    # The records of all channels are held against their schemas in tests/unit/documents.
+    wanted = {one.name for one in families if not one.address.startswith("kis/market/")}
+    assert wanted <= found
+    assert found >= {"domestic_stock_krx_trade", "domestic_stock_krx_quote"}
+
+
+def _use(world: World) -> None:
+    """Make the bridge say everything that it can say."""
+    soon = ("-D", "publish", "message-expiry-interval", "10")
+
+    def send(verb: str, name: str, account: str = "main", **content: Any) -> Any:
+        before = world.command(
+            verb, {"client_order_id": name, **content}, *soon, client="bob", account=account
+        )
+        topic = f"kis/orders/{account}/bob/ack/{name}"
+        return world.ear.until(topic, after=before).payload["status"]
+
+    price = world.ear.until(TRADE).payload["price"] * 8 // 10 // 1000 * 1000
+    world.ear.until(TRADE.replace("trade", "quote"))
+    assert send("place", "s-1", **SAMSUNG) == "accepted"
+    world.ear.until("kis/orders/main/bob/event/s-1", lambda event: event["state"] == "filled")
+    world.ear.until("kis/orders/main/bob/state/s-1")
+    assert send("place", "o-1", **APPLE) == "accepted"
+    assert send("place", "f-1", "futures", **KOSPI200) == "accepted"
+    assert send("place", "s-2", **SAMSUNG | {"order_type": "limit", "price": price}) == "accepted"
+    assert send("place", "s-3", **SAMSUNG, price=1) == "refused"
+    assert send("modify", "s-2", price=price - 1000) == "accepted"
+    assert send("place", "s-4", **SAMSUNG) == "accepted"  # after its fill the list is asked for
+    world.ear.until("kis/accounts/main/orders", lambda said: said["orders"])
+    assert send("cancel", "s-2") == "accepted"
+    assert send("cancel_all", "all") == "accepted"
+    _place_elsewhere(world)
+    world.ear.until("kis/accounts/main/event/external")
+    for account in ("main", "futures"):
+        world.ear.until(f"kis/accounts/{account}/positions", lambda said: said["positions"])
+        world.ear.until(f"kis/accounts/{account}/balance")
+    for verb, content in REQUESTS.items():
+        publish(world.broker.port, f"kis/bridge/request/{verb}", content)
+        world.ear.until(f"kis/bridge/response/{verb}")
+    world.ear.until("kis/bridge/event/resumed")
+    world.ear.until("kis/bridge/event/order_external")
+    world.ear.until("kis/bridge/health")
+    masters = (
+        "symbols",
+        "update",
+        "--market",
+        "kospi",
+        "--url",
+        f"{world.kis['rest']}/common/master/",
+    )
+    done = ask(*masters, "--state-dir", str(world.config.parent / "state"))
+    assert done.returncode == 0, done.stderr
+    world.bridge.__exit__()  # symbols are published when the bridge connects
+    world.start_bridge()
+    world.ear.until("kis/symbols/kospi")
+
+
+def _place_elsewhere(world: World) -> None:
+    """Place an order as the telephone does: with the account, past the bridge."""
+    saved = [path.read_text() for path in (world.config.parent / "state").glob("*.json")]
+    token = max((word for text in saved for word in re.findall(r"[\w.-]{100,}", text)), key=len)
+    number, product = world.kis["account"].split("-")
+    response = httpx.post(
+        f"{world.kis['rest']}/uapi/domestic-stock/v1/trading/order-cash",
+        headers={
+            "authorization": f"Bearer {token}",
+            "appkey": world.kis["app_key"],
+            "appsecret": world.kis["app_secret"],
+            "tr_id": "VTTC0012U",
+            "custtype": "P",
+        },
+        json={
+            "CANO": number,
+            "ACNT_PRDT_CD": product,
+            "PDNO": "000660",
+            "ORD_DVSN": "01",
+            "ORD_QTY": "1",
+            "ORD_UNPR": "0",
+            "EXCG_ID_DVSN_CD": "KRX",
+        },
+    )
+    assert response.json()["rt_cd"] == "0", response.text
+
+
+def _wrong_ones_fail(names: Sequence[str], checks: Mapping[str, Any], right: Any) -> None:
+    """A schema that anything fulfils proves nothing."""
+    required = [
+        field
+        for name in names
+        for field in checks[name].schema.get("required", ())
+        if field in right
+    ]
+    for field in required:
+        without = {name: value for name, value in right.items() if name != field}
+        for wrong in (without, right | {field: 7 if isinstance(right[field], list) else ["no"]}):
+            assert not any(_error(checks[name], wrong) is None for name in names), (names, field)
 
 
 def _error(validator: Any, payload: object) -> str | None:
