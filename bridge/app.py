@@ -248,6 +248,8 @@ class Bridge:
             rests=rests,
             accounts={account.alias: (account.number, account.app) for account in accounts},
             paper=self._paper,
+            topics=self.topics,
+            permits=self._config.requests.permits,
         )
         prefixes = self._config.mqtt.response_prefixes
         requests = Requests(self.control, self.topics, response_prefixes=prefixes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -389,6 +390,30 @@ class Orders(_Section):
         return found is not None and account in found.accounts
 
 
+class RequestClient(_Section):
+    """What requests under one client's name may ask of KIS, instead of what `[requests]` says."""
+
+    query: tuple[str, ...] = ("*",)
+    """Calls it may make: workbook names, `*` for any part: `domestic_stock/*`."""
+    accounts: tuple[str, ...] | None = None
+    """Accounts that its calls may be about; by default all."""
+
+
+class Requests(_Section):
+    """Requests, `bridge/request/{verb}/{client}`; the broker's ACL says who may use which name."""
+
+    query: tuple[str, ...] = ("*",)
+    """Calls of KIS that a request may make without a client's name, or of one not named here."""
+    clients: dict[ClientName, RequestClient] = {}
+    """Clients with rights of their own."""
+
+    def permits(self, client: str, api: str, account: str) -> bool:
+        """Tell whether a client (blank: nobody in particular) may make a call about an account."""
+        own = self.clients.get(client, RequestClient(query=self.query))
+        allowed = own.accounts is None or not account or account in own.accounts
+        return allowed and any(fnmatchcase(api, pattern) for pattern in own.query)
+
+
 class Journal(_Section):
     """The order journal."""
 
@@ -461,6 +486,7 @@ class Config(_Section):
     mqtt: Mqtt = Mqtt()
     market: Market = Market()
     orders: Orders = Orders()
+    requests: Requests = Requests()
     journal: Journal = Journal()
     dashboard: Dashboard = Dashboard()
     homeassistant: HomeAssistant = HomeAssistant()
@@ -469,14 +495,19 @@ class Config(_Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         aliases = [account.alias for account in self.kis.accounts]
-        for name, client in self.orders.clients.items():
-            for index, alias in enumerate(client.accounts):
+        named = [
+            (("orders", "clients", name, "accounts"), client.accounts)
+            for name, client in self.orders.clients.items()
+        ]
+        named += [
+            (("requests", "clients", name, "accounts"), asking.accounts or ())
+            for name, asking in self.requests.clients.items()
+        ]
+        for place, given in named:
+            for index, alias in enumerate(given):
                 if alias not in aliases:
                     known = f"one of {', '.join(aliases)}" if aliases else "kis.accounts is empty"
-                    raise at(
-                        f"no account {alias!r} ({known})",
-                        *("orders", "clients", name, "accounts", index),
-                    )
+                    raise at(f"no account {alias!r} ({known})", *place, index)
         if self.kis.environment == "real" and self.orders.allow_real:
             if self.mqtt.embedded:
                 raise at("real orders need a broker of your own, not 'embedded'", "mqtt", "url")

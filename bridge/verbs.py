@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from bridge.kis.rest import RestClient
 from bridge.mqtt.events import Events
 from bridge.mqtt.message import Message
 from bridge.mqtt.requests import Requests
+from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway
 from bridge.orders.journal import Identity
 
@@ -140,6 +141,8 @@ class Verbs:
         rests: Mapping[str, RestClient],
         accounts: Mapping[str, tuple[SecretStr, str]],
         paper: bool,
+        topics: Topics,
+        permits: Callable[[str, str, str], bool] = lambda client, api, account: True,
     ) -> None:
         self._catalog = catalog
         self._pool = pool
@@ -149,6 +152,8 @@ class Verbs:
         self._rests = rests
         self._accounts = accounts
         self._paper = paper
+        self._topics = topics
+        self._permits = permits
 
     def register(self, requests: Requests) -> None:
         """Offer every verb."""
@@ -162,25 +167,23 @@ class Verbs:
         requests.register("resume", self.resume)
         requests.register("resolve", self.resolve)
 
-    async def subscribe(self, payload: dict[str, Any], _: Message) -> object:
+    async def subscribe(self, payload: dict[str, Any], message: Message) -> object:
         """Want subscriptions until the lease ends or ``client`` unsubscribes them."""
         asked = _Subscribe.model_validate(payload)
-        if asked.client in (CONFIGURATION, ORDERS):
-            raise RequestError("invalid_request", f"client {asked.client!r} is the bridge's own")
+        holder = self._holder(asked, message)
         wanted = [self._wanted(item) for item in asked.subscriptions]  # all of them or none
         for tr_id in {one.tr_id for one in wanted}:
             self._pump.prepare(tr_id)
-        self._pool.hold(wanted, asked.client, asked.priority, asked.lease_s)
+        self._pool.hold(wanted, holder, asked.priority, asked.lease_s)
         waiting = {demand.wanted for demand in self._pool.waiting()}
         return {"subscribed": len(wanted), "waiting": len(waiting.intersection(wanted))}
 
-    async def unsubscribe(self, payload: dict[str, Any], _: Message) -> object:
+    async def unsubscribe(self, payload: dict[str, Any], message: Message) -> object:
         """Drop the wishes of ``client``; others' and the configuration's stay."""
         asked = _Unsubscribe.model_validate(payload)
-        if asked.client in (CONFIGURATION, ORDERS):
-            raise RequestError("invalid_request", f"client {asked.client!r} is the bridge's own")
+        holder = self._holder(asked, message)
         wanted = [self._wanted(item) for item in asked.subscriptions]
-        return {"ended": self._pool.release(wanted, asked.client)}
+        return {"ended": self._pool.release(wanted, holder)}
 
     async def subscriptions(self, payload: dict[str, Any], _: Message) -> object:
         """List what is subscribed where."""
@@ -213,7 +216,7 @@ class Verbs:
         ]
         return {route.topic: json.loads(route.last, parse_float=Decimal) for route in routes}
 
-    async def query(self, payload: dict[str, Any], _: Message) -> object:
+    async def query(self, payload: dict[str, Any], message: Message) -> object:
         """Make a read-only KIS call; answer in the workbook's English names."""
         asked = _Query.model_validate(payload)
         api = self._catalog.api(asked.api)
@@ -225,6 +228,11 @@ class Verbs:
             number, app = self._accounts[asked.account]
         if api is None:
             raise RequestError("unknown_api", f"no call {asked.api!r} in the workbook")
+        client = self._topics.parse_request(message.topic)[1]
+        if not self._permits(client, api.name, asked.account or ""):
+            who = f"client {client!r}" if client else "a request without a client's name"
+            what = f"{api.name!r}" + (f" on account {asked.account!r}" if asked.account else "")
+            raise RequestError("not_permitted", f"{who} may not call {what}: see [requests]")
         params = query.prepare(api, self._catalog, asked.params, number)
         variant = query.variant(api, asked.variant)
         answers: list[dict[str, Any]] = []
@@ -284,6 +292,16 @@ class Verbs:
             "state": str(settled.progress.state),
             "order_no": asked.order_no or None,
         }
+
+    def _holder(self, asked: _Subscribe | _Unsubscribe, message: Message) -> str:
+        """Return in whose name subscriptions are; raises :class:`RequestError`."""
+        named = self._topics.parse_request(message.topic)[1]
+        if named and "client" in asked.model_fields_set and asked.client != named:
+            raise RequestError("not_permitted", f"client: {named!r} cannot ask as {asked.client!r}")
+        holder = named or asked.client
+        if holder in (CONFIGURATION, ORDERS):
+            raise RequestError("invalid_request", f"client {holder!r} is the bridge's own")
+        return holder
 
     def _wanted(self, item: _Item) -> Wanted:
         wish: Wish = ByTopic(item.market, item.venue, item.kind, item.symbol)

@@ -22,6 +22,7 @@ from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
 from bridge.orders.book import restore
+from bridge.orders.command import CommandError, parse
 from bridge.orders.journal import read
 
 __all__ = ["app"]
@@ -67,6 +68,11 @@ class _Sender:
         until = datetime.now(UTC) + timedelta(seconds=self.wait_s)
         content = {k: v for k, v in command.items() if v is not None}
         content["expires_at"] = until.isoformat()
+        try:
+            parse(verb, json.dumps(content).encode())
+        except CommandError as error:
+            if not error.client_order_id:  # there is no topic for such an ack
+                raise ConfigError(str(error)) from None
         ack = asyncio.run(self._exchange(verb, content))
         if self.as_json:
             sys.stdout.write(json.dumps(ack, ensure_ascii=False) + "\n")
@@ -84,7 +90,9 @@ class _Sender:
             ack = json.loads(message.payload)
             mine = ack.get("verb", "place") == verb
             if (named := command.get("command_id")) is not None:  # else the id is new
-                mine = ack.get("command_id") == named
+                # What the bridge cannot read has no name either.
+                unread = ack.get("reason") == "invalid_payload" and not ack.get("command_id")
+                mine = ack.get("command_id") == named or (mine and unread)
             if mine and not answered.done():
                 answered.set_result(ack)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,7 +43,8 @@ _COLUMNS = (
     *("remaining_quantity", "cancelled_quantity", "order_no", "seq"),
     *("received_at", "submitted_at", "at"),
 )
-_FORMULA = ("=", "+", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_NUMBER = re.compile(r"-\d+(\.\d+)?")
 
 
 def orders(
@@ -102,16 +105,12 @@ class _Wanted:
     state: State | None
 
     def order(self, order: Tracked) -> bool:
-        values = _values(order)
-        return self._has(values) and self.state in (None, order.progress.state)
+        return self.state in (None, order.progress.state) and self.entry(_values(order))
 
     def entry(self, entry: Mapping[str, str]) -> bool:
-        """Tell of an audit's entry; what concerns everybody concerns each of them."""
-        return self._has({**entry, "account": entry["account"] or self.account})
-
-    def _has(self, values: Mapping[str, object]) -> bool:
+        """Tell of an order, or an audit's entry; what names nobody concerns everybody."""
         return all(
-            not wanted or values[name] == wanted
+            not wanted or entry[name] in ("", wanted)
             for name, wanted in (
                 ("account", self.account),
                 ("client", self.client),
@@ -179,7 +178,9 @@ def _write(
 def _cell(value: object) -> str:
     """Return a text that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    # A wide = is one too, where Korean is written.
+    risky = unicodedata.normalize("NFKC", text[:1]).startswith(_FORMULA)
+    return f"'{text}" if risky and not _NUMBER.fullmatch(text) else text
 
 
 def _table(chosen: Sequence[Tracked], file: TextIO) -> None:

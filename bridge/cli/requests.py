@@ -33,6 +33,8 @@ Holder = Annotated[
 ]
 Reason = Annotated[str, typer.Option(help="Why; it goes into the event.")]
 Wait = Annotated[float, typer.Option("--wait", min=0.1, help="Seconds to wait for the answer.")]
+OneAccount = Annotated[str, typer.Option("--account", help="Only this account; default: all.")]
+OneClient = Annotated[str, typer.Option("--client", help="Only this client; default: all.")]
 
 
 def subscribe(
@@ -106,6 +108,14 @@ def query(
 
 def halt(
     reason: Reason = "",
+    account: OneAccount = "",
+    client: OneClient = "",
+    reduce_only: Annotated[
+        bool, typer.Option("--reduce-only", help="Orders that make a position smaller still go.")
+    ] = False,
+    cancel_all: Annotated[
+        bool, typer.Option("--cancel-all", help="Cancel what is open, too.")
+    ] = False,
     url: Url = LOCAL,
     user: User = "",
     password: Password = "",
@@ -116,12 +126,19 @@ def halt(
 ) -> None:
     """Refuse new orders from now on; cancellations still go out."""
     endpoint = broker.endpoint(url, user, password, ca_file)
-    data = _ask("halt", {"reason": reason}, endpoint, base, wait)
+    content: dict[str, Any] = {"reason": reason} | _circle(account, client)
+    if reduce_only:
+        content["mode"] = "reduce_only"
+    if cancel_all:
+        content["cancel_all"] = True
+    data = _ask("halt", content, endpoint, base, wait)
     _show(data, as_json, "orders halted")
 
 
 def resume(
     reason: Reason = "",
+    account: OneAccount = "",
+    client: OneClient = "",
     url: Url = LOCAL,
     user: User = "",
     password: Password = "",
@@ -132,8 +149,13 @@ def resume(
 ) -> None:
     """Take orders again."""
     endpoint = broker.endpoint(url, user, password, ca_file)
-    data = _ask("resume", {"reason": reason}, endpoint, base, wait)
+    content = {"reason": reason} | _circle(account, client)
+    data = _ask("resume", content, endpoint, base, wait)
     _show(data, as_json, "orders resumed")
+
+
+def _circle(account: str, client: str) -> dict[str, str]:
+    return {name: text for name, text in (("account", account), ("client", client)) if text}
 
 
 def _ask(verb: str, content: Mapping[str, Any], endpoint: Endpoint, base: str, wait: float) -> Any:

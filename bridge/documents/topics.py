@@ -132,6 +132,25 @@ def _bridge() -> Iterator[Topic]:
         parameters={"verb": "Verb of the request"},
         choices={"verb": list(REQUEST_MODELS)},
     )
+    client = {"client": "Who asks: the MQTT user, by the broker's ACL"}
+    yield Topic(
+        name="request_named",
+        address="kis/bridge/request/{verb}/{client}",
+        summary="Any of these requests, under a client's name",
+        payloads=tuple(f"request/{verb}" for verb in REQUEST_MODELS),
+        from_client=True,
+        parameters={"verb": "Verb of the request"} | client,
+        choices={"verb": list(REQUEST_MODELS)},
+        reply="response_named",
+    )
+    yield of(
+        "response_named",
+        "bridge/response/{verb}/{client}",
+        "The answer to a request under a client's name",
+        "bridge/response",
+        parameters={"verb": "Verb of the request"} | client,
+        choices={"verb": list(REQUEST_MODELS)},
+    )
     yield of(
         *("symbols", "symbols/{market}", "Symbols and names of a market", "symbols"),
         retained=True,

@@ -96,8 +96,8 @@ class Requests:
         transaction: str | int | None = None
         topic = self._topics.response("unknown")
         try:
-            verb = self._verb(message.topic)
-            topic = self._topics.response(verb)
+            verb, client = self._parse(message.topic)
+            topic = self._topics.response(verb, *filter(None, [client]))
             content = payloads.decode_object(message.payload)
             transaction = _transaction(content.pop("transaction", None))
             if message.response_topic:
@@ -135,7 +135,7 @@ class Requests:
         finally:
             self._waiting[verb] -= 1
 
-    def _verb(self, topic: str) -> str:
+    def _parse(self, topic: str) -> tuple[str, str]:
         try:
             return self._topics.parse_request(topic)
         except ValueError as error:
@@ -179,13 +179,16 @@ async def request(
 ) -> Any:
     """Send one request to a bridge and return the ``data`` of its answer.
 
+    With an MQTT user it is sent under that name, which the broker's ACL vouches for.
+
     Numbers with a point come as `Decimal`.
 
     :raises RequestError: the bridge refused it.
     :raises BrokerError: no broker, or no answer in time.
     """
     token = secrets.token_hex(8)
-    own = topics.response(verb, token)
+    user = endpoints[0].username or ""
+    own = topics.response(verb, *filter(None, [user]), token)
     answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
     async def received(message: Message) -> None:
@@ -202,7 +205,8 @@ async def request(
 
     client = ControlClient(endpoints, client_id=f"kis-bridge-{token}", clean=True)
     client.subscribe(own, 1, received)
-    client.subscribe(topics.response(verb), 1, received)  # MQTT 3.1.1 names no response topic
+    shared = topics.response(verb, *filter(None, [user]))
+    client.subscribe(shared, 1, received)  # MQTT 3.1.1 names no response topic
     failure: BrokerError | None = None
     said: dict[str, Any] = {}
     async with asyncio.TaskGroup() as group:
@@ -211,7 +215,7 @@ async def request(
             async with asyncio.timeout(deadline_s):
                 await client.wait_connected(fail_fast=True)
                 await client.publish(
-                    topics.request(verb),
+                    topics.request(verb, user),
                     payloads.encode({**content, "transaction": token}),
                     expiry_s=deadline_s,
                     correlation=token.encode(),

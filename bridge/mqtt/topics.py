@@ -98,18 +98,23 @@ class Topics:
         """Return where events of this kind go."""
         return _join(f"{self._bridge}/event", kind)
 
-    def request(self, verb: str) -> str:
-        """Return where a client asks the bridge for something."""
-        return _join(f"{self._bridge}/request", verb)
+    def request(self, verb: str, client: str = "") -> str:
+        """Return where a client asks the bridge for something; with its name, as that client."""
+        return _join(f"{self._bridge}/request", verb, *([client] if client else []))
 
     def request_filter(self) -> str:
         """Return the filter of all requests."""
-        return f"{self._bridge}/request/+"
+        return f"{self._bridge}/request/#"
 
-    def parse_request(self, topic: str) -> str:
-        """Return the verb of a request's topic; `ValueError` if it is none."""
-        (verb,) = self._levels(topic, f"{self._bridge}/request", 1)
-        return verb
+    def parse_request(self, topic: str) -> tuple[str, str]:
+        """Return verb and client of a request's topic; `ValueError` if it is none.
+
+        A blank client is nobody in particular: who may publish under a name is the broker's ACL.
+        """
+        prefix = f"{self._bridge}/request"
+        named = topic.count("/") - prefix.count("/") == 2
+        verb, *client = self._levels(topic, prefix, 2 if named else 1)
+        return verb, client[0] if client else ""
 
     def response(self, verb: str, *own: str) -> str:
         """Return where answers go; ``own`` is a further level that one client listens on."""

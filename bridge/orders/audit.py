@@ -18,10 +18,12 @@ __all__ = ["COLUMNS", "entries"]
 COLUMNS = (
     *("time", "at", "event", "account", "client", "client_order_id", "command_id", "verb"),
     *("state", "market", "venue", "symbol", "side", "order_type", "quantity", "price"),
-    *("condition_price", "order_no", "reason", "message", "rt_cd", "msg_cd", "msg1", "expires_at"),
+    *("condition_price", "value", "order_no", "reason", "message", "rt_cd", "msg_cd", "msg1"),
+    "expires_at",
 )
 """What an entry has, blank where it does not apply. ``at`` is µs since the epoch, ``time`` the same
-in Korea. ``event`` is ``received``, a step of the life cycle, or what a halt says."""
+in Korea. ``event`` is ``received``, a step of the life cycle, or what a halt says. ``value`` is the
+worth of all fills together, where the exchange's list has said it."""
 
 _SEOUL = ZoneInfo("Asia/Seoul")
 _ABOUT = ("market", "venue", "symbol", "side")
@@ -74,6 +76,7 @@ def _step(step: Step) -> dict[str, str]:
         "quantity": step.quantity or "",
         "price": _plain(step.price),
         "condition_price": _plain(step.condition_price),
+        "value": _plain(step.value),
         "order_no": step.order_no,
         "reason": step.reason,
         "message": step.message,

@@ -289,6 +289,8 @@ def _use(world: World) -> None:
     for verb, content in REQUESTS.items():
         publish(world.broker.port, f"kis/bridge/request/{verb}", content)
         world.ear.until(f"kis/bridge/response/{verb}")
+    publish(world.broker.port, "kis/bridge/request/channels/bob", {})
+    world.ear.until("kis/bridge/response/channels/bob")
     world.ear.until("kis/bridge/event/resumed")
     world.ear.until("kis/bridge/event/order_external")
     world.ear.until("kis/bridge/health")

@@ -89,6 +89,13 @@ async def test_an_order_from_the_command_line(mosquitto: Mosquitto, tmp_path: Pa
         assert code == 1
         assert "side" in out
 
+        # What the bridge cannot read is answered as well, at once.
+        code, out, _ = await order("modify", "a-1", "--price", "dear")
+        assert (code, out.split()[:3]) == (1, ["a-1", "refused", "invalid_payload"])
+        code, out, err = await order("cancel", "no such id")
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "client_order_id" in err
+
         placed = await order("place", "000660", "buy", "1", "--price", "900000", "--id", "a-2")
         assert placed[0] == 0, placed
         code, out, _ = await order("cancel-all", "--symbol", "000660", "--json")

@@ -38,7 +38,8 @@ async def test_what_a_running_bridge_has_written(tmp_path: Path) -> None:
         await b.place("a-1")
         await b.place("a-2", symbol="000660")
         await b.gateway.halt("reduce_only", client="alice", reason="lunch")
-        await b.gateway.halt("", client="alice")
+        await b.gateway.halt("", client="alice", reason="\uff1d1+1")
+        await b.gateway.halt("halted", reason="-1+1")
         (code, table, err), (_, lines, _), (_, text, _), (_, one, _) = await asyncio.gather(
             orders(journal),
             orders(journal, "--json", "--day", TODAY),
@@ -64,14 +65,17 @@ async def test_what_a_running_bridge_has_written(tmp_path: Path) -> None:
         events = [json.loads(line) for line in told.splitlines()]
         assert [event["event"] for event in events] == [
             *("received", "submit", "accept", "received", "submit", "reject"),
-            *("reduce_only", "resumed"),
+            *("reduce_only", "resumed", "halted"),
         ]
         assert events[5]["msg_cd"] == "APBK0952"
         assert not any("12345678" in line for line in told.splitlines())
         sheet_rows = list(csv.DictReader(io.StringIO(sheet)))
         assert [row["event"] for row in sheet_rows] == [event["event"] for event in events]
         assert sheet_rows[5]["msg1"] == "'=1+1"  # no formula in a spreadsheet
-        assert nobody == ""
+        assert [row["reason"] for row in sheet_rows[7:]] == ["'\uff1d1+1", "'-1+1"]
+        assert "\r\n" in sheet
+        # What stops everybody stops bob, too.
+        assert [json.loads(line)["event"] for line in nobody.splitlines()] == ["halted"]
 
 
 async def test_files_other_days_and_mistakes(tmp_path: Path) -> None:

@@ -129,11 +129,18 @@ class Heard:
 class Ear(Program):
     """mosquitto_sub on a filter; keeps every message."""
 
-    def __init__(self, port: int, topic_filter: str = "kis/#", version: str = "5") -> None:
+    def __init__(
+        self,
+        port: int,
+        topic_filter: str = "kis/#",
+        version: str = "5",
+        login: tuple[str, str] | None = None,
+    ) -> None:
         self.heard: list[Heard] = []
+        options = ("-u", login[0], "-P", login[1]) if login else ()
         super().__init__(
             *(_client("mosquitto_sub"), "-V", version, "-p", str(port), "-q", "1"),
-            *("-t", topic_filter, "-F", "%j"),
+            *("-t", topic_filter, "-F", "%j", *options),
         )
 
     def took(self, lines: list[str], line: str | None) -> None:

@@ -15,6 +15,8 @@ from bridge.catalog.compile import load
 from bridge.catalog.model import Api, Catalog, Field, Output
 from bridge.errors import RequestError
 from bridge.kis.replies import Reply
+from bridge.mqtt.message import Message
+from bridge.mqtt.topics import Topics
 from bridge.verbs import Verbs
 
 CATALOG = load()
@@ -299,7 +301,11 @@ async def ask(rest: Rest, **content: Any) -> Any:
     verbs._catalog = CATALOG
     verbs._rests = {"app1": rest}
     verbs._accounts = {"main": (ACCOUNT, "app1")}
-    return await verbs.query(content, None)
+    verbs._topics = Topics("kis")
+    verbs._permits = lambda client, api, account: True
+    topic = "kis/bridge/request/query"
+    message = Message(topic, b"", 1, False, "", b"", None, 0, lambda: None)
+    return await verbs.query(content, message)
 
 
 def balance(symbol: str, key: str, tr_cont: str) -> Reply:

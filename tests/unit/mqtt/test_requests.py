@@ -30,7 +30,7 @@ class FakeClient:
         *,
         ordered_by: Callable[[Message], str] | None = None,
     ) -> None:
-        assert (topic_filter, qos) == ("kis/bridge/request/+", 1)
+        assert (topic_filter, qos) == ("kis/bridge/request/#", 1)
         self.handler, self.ordered_by = handler, ordered_by
 
     async def publish(

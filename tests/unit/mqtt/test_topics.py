@@ -69,7 +69,7 @@ def test_the_topics_of_the_contract() -> None:
     assert topics.session("app1") == "kis/bridge/sessions/app1"
     assert topics.event("gap") == "kis/bridge/event/gap"
     assert topics.request("query") == "kis/bridge/request/query"
-    assert topics.request_filter() == "kis/bridge/request/+"
+    assert topics.request_filter() == "kis/bridge/request/#"
     assert topics.response("query") == "kis/bridge/response/query"
     assert topics.response("query", "ab/c") == "kis/bridge/response/query/ab%2Fc"
     assert topics.command_filter() == "kis/orders/+/+/command/+"
@@ -107,7 +107,10 @@ def test_no_command(topic: str) -> None:
 
 def test_a_request_topic_parses_back() -> None:
     topics = Topics("home/kis")
-    assert topics.parse_request(topics.request("a b")) == "a b"
+    assert topics.parse_request(topics.request("a b")) == ("a b", "")
+    assert topics.parse_request(topics.request("a b", "c/d")) == ("a b", "c/d")
+    with pytest.raises(ValueError, match="request"):
+        topics.parse_request(f"{topics.request('a', 'b')}/c")
     with pytest.raises(ValueError, match="is not"):
         topics.parse_request("home/kis/bridge/request")
 

@@ -57,6 +57,15 @@ def test_a_day_is_told_in_the_order_in_which_it_happened() -> None:
     assert told[5]["at"] == str(DAY + 9 * HOUR)
 
 
+def test_what_the_exchange_said_the_fills_were_worth_is_told() -> None:
+    kinds = (Event.SUBMIT, Event.ACCEPT)
+    steps = [Step(kind, DAY + n) for n, kind in enumerate(kinds, 1)]
+    filled = Step(Event.FILL_REST, DAY + 3, 10, Decimal("71.8"))
+    corrected = Step(Event.CORRECT, DAY + 4, value=Decimal("717.50"))
+    *_, told = audit.entries([record(DAY, *steps, filled, corrected)], [], DAY, DAY + HOUR)
+    assert (told["event"], told["state"], told["value"]) == ("correct", "filled", "717.50")
+
+
 def test_a_change_of_an_order_that_nobody_knows_has_no_symbol() -> None:
     told = list(audit.entries([record(DAY, verb="cancel", name="b")], [], DAY, DAY + 1))
     assert [(e["event"], e["symbol"], e["client_order_id"]) for e in told] == [

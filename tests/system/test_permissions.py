@@ -1,0 +1,155 @@
+"""Who may ask what: requests under a client's name and without one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.brokers import Mosquitto
+from tests.system.programs import (
+    KIS_BRIDGE,
+    Ear,
+    Program,
+    World,
+    ask,
+    bridge_toml,
+    publish,
+    simulator,
+)
+
+ROOT = Path(__file__).parents[2]
+
+CONFIG = """
+[requests]
+query = ["domestic_stock/inquire_price"]
+[requests.clients.alice]
+query = ["domestic_stock/*"]
+accounts = ["main"]
+[requests.clients.bob]
+query = ["*"]
+accounts = []
+"""
+PRICE = {"api": "inquire_price", "params": {"symbol": "005930"}}
+BALANCE = {"api": "domestic_stock/inquire_balance", "account": "main"}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with World.running(tmp_path_factory.mktemp("world"), CONFIG) as world:
+        yield world
+
+
+def _client(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"needs {name}: apt-get install mosquitto")
+    return found
+
+
+def answer(world: World, verb: str, content: object, client: str = "") -> Any:
+    own = f"/{client}" if client else ""
+    before = len(world.ear.heard)
+    publish(world.broker.port, f"kis/bridge/request/{verb}{own}", content, version="311")
+    return world.ear.until(f"kis/bridge/response/{verb}{own}", after=before).payload
+
+
+@pytest.mark.parametrize(
+    ("client", "content", "permitted"),
+    [
+        ("", PRICE, True),
+        ("", BALANCE, False),
+        ("stranger", PRICE, True),
+        ("stranger", BALANCE, False),
+        ("alice", BALANCE, True),
+        ("alice", {"api": "overseas_stock/price"}, False),
+        ("bob", PRICE, True),
+        ("bob", BALANCE, False),
+    ],
+)
+def test_a_query_needs_permission(
+    world: World, client: str, content: dict[str, Any], permitted: bool
+) -> None:
+    said = answer(world, "query", content, client)
+    assert (said["status"] == "ok") is permitted, said
+    if not permitted:
+        assert said["code"] == "not_permitted"
+        assert repr(content["api"]) in said["message"]
+
+
+def test_nobody_drops_the_subscriptions_of_another(world: World) -> None:
+    wanted = {"subscriptions": [{"channel": "H0STCNT0", "key": "035420"}]}
+    assert answer(world, "subscribe", wanted, "alice")["data"]["subscribed"] == 1
+    assert answer(world, "unsubscribe", wanted, "bob")["data"]["ended"] == 0
+    posing = answer(world, "unsubscribe", wanted | {"client": "alice"}, "bob")
+    assert posing["code"] == "not_permitted"
+    assert answer(world, "unsubscribe", wanted, "alice")["data"]["ended"] == 1
+
+
+def test_the_command_line_asks_under_the_name_of_its_user(world: World) -> None:
+    where = ("--url", world.broker.url, "--json")
+    query = ("query", "inquire_balance", "--account", "main", *where)
+    refused = ask(*query)
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "may not call 'domestic_stock/inquire_balance'" in refused.stderr
+    done = ask(*query, "--user", "alice")
+    assert done.returncode == 0, done.stderr
+
+
+def test_halts_of_one_client_from_the_command_line(world: World) -> None:
+    url = ("--url", world.broker.url)
+    done = ask("halt", "--client", "bob", "--reduce-only", "--json", *url)
+    assert done.returncode == 0, done.stderr
+    event = world.ear.until("kis/bridge/event/halted").payload
+    assert (event["client"], event["mode"]) == ("bob", "reduce_only")
+    assert ask("resume", "--client", "bob", *url).returncode == 0
+
+
+def test_an_account_that_is_not_configured_is_refused_at_once(world: World) -> None:
+    config = world.config.with_name("wrong.toml")
+    config.touch(mode=0o600)
+    config.write_text(world.config.read_text().replace("accounts = []", 'accounts = ["maim"]'))
+    done = ask("run", "--config", str(config))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done
+    assert "requests.clients.bob.accounts" in done.stderr
+    assert "maim" in done.stderr
+
+
+def test_the_brokers_acl_keeps_the_names_apart(tmp_path: Path) -> None:
+    """The lines of mosquitto/README.md, on a Mosquitto that knows its users."""
+    users, acl = tmp_path / "users", tmp_path / "acl"
+    for path in (users, acl):
+        path.touch(mode=0o600)
+    for name in ("bridge", "alice", "bob"):
+        program = [_client("mosquitto_passwd"), "-b", str(users), name, f"{name}-secret"]
+        subprocess.run(program, check=True, capture_output=True)
+    lines = (ROOT / "mosquitto/README.md").read_text().split("```")
+    acl.write_text(next(block for block in lines if "pattern write" in block).removeprefix("\n"))
+    extra = f"allow_anonymous false\npassword_file {users}\nacl_file {acl}\n"
+    login = '[mqtt]\nusername = "bridge"\npassword = "bridge-secret"\n'
+    with Mosquitto.running(tmp_path, extra) as broker, simulator() as (_, kis):
+        config = bridge_toml(tmp_path, kis, broker.url, CONFIG)
+        config.write_text(config.read_text().replace("[mqtt]\n", login))
+        with Program(*KIS_BRIDGE, "run", "--config", str(config), "--json") as bridge:
+            bridge.line()
+
+            def query(user: str, *args: str) -> subprocess.CompletedProcess[str]:
+                login = ("--user", user, "--password", f"{user}-secret", "--url", broker.url)
+                return ask("query", "inquire_balance", "--account", "main", *login, *args)
+
+            assert query("alice", "--json").returncode == 0
+            refused = query("bob")
+            assert (refused.returncode, "may not call" in refused.stderr) == (1, True)
+            topic = "kis/bridge/request/query/alice"
+            ear = Ear(broker.port, "kis/bridge/#", login=("alice", "alice-secret"))
+            with ear:
+                before = len(ear.heard)
+                publish(broker.port, topic, PRICE, "-u", "bob", "-P", "bob-secret")
+                publish(broker.port, topic, PRICE, "-u", "alice", "-P", "alice-secret")
+                answers = "kis/bridge/response/query/alice"
+                ear.until(answers, after=before)
+                assert sum(message.topic == answers for message in ear.heard) == 1
