@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -23,12 +22,8 @@ import httpx
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from bridge.filelock import try_lock
 from bridge.kis.replies import KisError, KisNotSentError, KisRefusedError
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 __all__ = ["ApprovalKeys", "Tokens"]
 
@@ -134,7 +129,7 @@ class _Credential:
         try:
             handle = self._open_lock()
             try:
-                while not _locked(handle):
+                while not try_lock(handle):
                     await self._wait(0.1, deadline)
                 yield
             finally:
@@ -343,18 +338,6 @@ def _korean_time(text: str, after: float) -> float:
     except ValueError:
         return float("inf")
     return moment if moment > after else float("inf")
-
-
-def _locked(handle: int) -> bool:
-    """Lock the file, until it is closed, unless another process has it."""
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # the latter on Windows
-        return False
-    return True
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:

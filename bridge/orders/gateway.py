@@ -61,6 +61,8 @@ log = structlog.get_logger()
 
 _LATE_JOURNAL = Refusal("expired", "the bridge could not write its journal in time")
 _LONGEST_CLIENT = 128
+_UNANSWERED = 1_000
+"""Characters of a name from which on the topic of an answer may be none."""
 _ACK_AGAIN = 60_000_000
 """After a restart acks go out again when they are at most this much (µs) older than the journal's
 last line: nobody knows whether the last ones left."""
@@ -300,6 +302,10 @@ class Gateway:
             log.warning("not a command topic", topic=message.topic)
             message.ack()
             return
+        if max(len(account), len(client)) > _UNANSWERED:
+            log.warning("command from a name that is too long", client=client[:32])
+            message.ack()
+            return
         source = _Source(account, client, verb, message)
         try:
             command = parse(verb, message.payload, self._order_types.get(account))
@@ -327,7 +333,7 @@ class Gateway:
             return Refusal("retained_command", "publish commands without the retain flag")
         if source.account not in self._accounts:
             return Refusal("unknown_account", "the configuration has no such account")
-        if len(source.client) > _LONGEST_CLIENT or len(source.account) > _LONGEST_CLIENT:
+        if len(source.client) > _LONGEST_CLIENT:
             return Refusal("not_permitted", "the client's name is too long")
         return None
 

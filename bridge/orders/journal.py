@@ -11,7 +11,6 @@ into the next commit together, so that many clients share one write to the disk.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import os
 import queue
@@ -47,6 +46,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from bridge.errors import JournalError
+from bridge.filelock import try_lock
 from bridge.orders.lifecycle import CLOSED, State, Step
 
 __all__ = [
@@ -535,11 +535,9 @@ def _claim(url: URL) -> int | None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     lock = os.open(f"{file}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    if not try_lock(lock):
         os.close(lock)
-        raise JournalError(_in_use(file)) from error
+        raise JournalError(_in_use(file))
     return lock
 
 

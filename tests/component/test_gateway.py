@@ -536,3 +536,29 @@ async def test_an_answer_is_told_even_when_it_cannot_be_written(tmp_path: Path) 
         await b.broker.wait(state_topic())
     async with bench(tmp_path) as b:
         assert (await b.place())["status"] == "accepted"
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        "nobody/alice",
+        f"main/{'x' * 60_000}",
+        f"{'%20' * 20_000}/alice",
+        "/alice",
+        "main/",
+        "main/%",
+        "main/%00",
+        "main/a%2Fb",
+        "main/a%2fb",
+        "main/\N{SNOWMAN}",
+    ],
+)
+@pytest.mark.parametrize("payload", [b"garbage", b'{"client_order_id":"' + b"x" * 64 + b'"}'])
+async def test_no_name_in_a_topic_ends_the_bridge(
+    tmp_path: Path, levels: str, payload: bytes
+) -> None:
+    async with bench(tmp_path) as b:
+        message = b.message("place", payload, topic=f"kis/orders/{levels}/command/place")
+        await b.gateway.command(message)
+        assert b.acked == [payload]
+        assert (await b.place())["status"] == "accepted"
