@@ -8,14 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     Strict,
@@ -27,12 +24,12 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bridge.config_errors import InvalidConfigError, Origins, at, explain
+from bridge.config_orders import Client, Limits, Orders
+from bridge.config_requests import Requests
 from bridge.config_sources import merge, override, read_file, references
 from bridge.config_values import (
     Alias,
-    Amount,
     BrokerUrl,
-    ClientName,
     Count,
     ExistingFile,
     Flag,
@@ -42,6 +39,7 @@ from bridge.config_values import (
     Reading,
     RestUrl,
     Secret,
+    Section,
     Several,
     Topic,
     TrId,
@@ -68,6 +66,7 @@ __all__ = [
     "Market",
     "Mqtt",
     "Orders",
+    "Requests",
     "Subscription",
     "load",
     "reference",
@@ -80,8 +79,6 @@ SIMULATOR_REST_PORT: Final = 8790
 SIMULATOR_WS_PORT: Final = 8791
 
 Environment = Literal["simulator", "paper", "real"]
-Currency = Literal["USD", "HKD", "JPY", "CNY", "VND"]
-TradedMarket = Literal["domestic_stock", "overseas_stock"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +103,7 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _CONFLATED: Final = frozenset({"quote", "expected"})
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True
-    )
-
-
-class App(_Section):
+class App(Section):
     """One app key of KIS; it gives one WebSocket session."""
 
     alias: Alias
@@ -127,7 +118,7 @@ class App(_Section):
     """Upper bound of subscriptions; learned downwards."""
 
 
-class Account(_Section):
+class Account(Section):
     """One account, traded and read through one app key."""
 
     alias: Alias
@@ -156,7 +147,7 @@ class Account(_Section):
         return self.number.get_secret_value()[-2:]
 
 
-class Kis(_Section):
+class Kis(Section):
     """How to reach KIS, and as whom."""
 
     environment: Environment
@@ -201,7 +192,7 @@ class Kis(_Section):
         return self
 
 
-class Mqtt(_Section):
+class Mqtt(Section):
     """The broker."""
 
     url: Annotated[tuple[BrokerUrl, ...], Several, Field(min_length=1)] = ("mqtt://127.0.0.1:1883",)
@@ -246,7 +237,7 @@ class Mqtt(_Section):
         return not self.embedded and (self.password is not None or self.cert_file is not None)
 
 
-class Subscription(_Section):
+class Subscription(Section):
     """What to subscribe at start: `market`, `venue`, `kinds`, `symbols`; or `channel`, `keys`."""
 
     market: (
@@ -282,7 +273,7 @@ class Subscription(_Section):
         return self
 
 
-class Kind(_Section):
+class Kind(Section):
     """How records of one kind are published."""
 
     qos: Annotated[int, Strict(), Field(ge=0, le=1)] = 0
@@ -295,7 +286,7 @@ class Kind(_Section):
     """Under pressure only the newest record of a topic is kept; `true` for quote and expected."""
 
 
-class Market(_Section):
+class Market(Section):
     """Market data."""
 
     subscriptions: tuple[Subscription, ...] = ()
@@ -322,99 +313,7 @@ class Market(_Section):
         return self.kinds.get(name) or Kind(conflate=name in _CONFLATED)
 
 
-class Limits(_Section):
-    """What one order, and one account a day, may come to; a missing key does not limit.
-
-    Money is in won; orders in other currencies count with `orders.rates`.
-    """
-
-    quantity: Count | None = None
-    """Largest quantity of an order."""
-    notional: Amount | None = None
-    """Largest price × quantity of an order."""
-    daily_notional: Amount | None = None
-    """Largest sum of price × quantity in a day."""
-    open_orders: Count | None = None
-    """Most orders that are or may be open at once."""
-    per_minute: Count | None = None
-    """Most commands in a minute."""
-    price_band: Annotated[Amount, Field(le=1)] | None = None
-    """Largest distance from the last price, as a fraction: `0.05`."""
-    price_limits: Flag = False
-    """Refuse prices outside of the day's limits."""
-    tick_size: Flag = False
-    """Refuse prices that are no multiple of the symbol's tick."""
-    check_funds: Flag = False
-    """Ask KIS for buying power or sellable quantity before each order."""
-    symbols: tuple[Key, ...] | None = None
-    """The only symbols that may be traded."""
-    denied_symbols: tuple[Key, ...] = ()
-    """Symbols that may not be traded."""
-
-
-class Client(_Section):
-    """Who may trade where; a second lock behind the broker's ACL."""
-
-    accounts: Annotated[tuple[Alias, ...], Field(min_length=1)]
-    """Aliases of the accounts that the client may trade."""
-    limits: Limits = Limits()
-    """Narrower limits for this client."""
-
-
-class Orders(_Section):
-    """Trading."""
-
-    allow_real: Flag = False
-    """Real orders go out only when this is `true`, and the broker knows the bridge."""
-    markets: Annotated[tuple[TradedMarket, ...], Field(min_length=1)] = ("domestic_stock",)
-    """Where stock accounts trade: `domestic_stock`, `overseas_stock`. Accounts of product 03 trade
-    futures and options."""
-    market_hours: Flag | None = None
-    """Refuse orders while their market is closed; by default not with the simulator."""
-    rates: dict[Currency, Amount] = Field(default_factory=dict)
-    """Won for one unit of a foreign currency, to hold its orders against the limits."""
-    reconcile_s: Annotated[int, Strict(), Field(ge=1, le=3600)] = 60
-    """Seconds between two comparisons of orders and positions with KIS."""
-    proof_s: Annotated[int, Strict(), Field(ge=5, le=3600)] = 30
-    """Seconds after a lost answer in which the order may still reach the exchange."""
-    limits: Limits = Limits()
-    """For each account."""
-    clients: dict[ClientName, Client] = Field(default_factory=dict)
-    """By MQTT user name; without any, whoever the broker lets in may trade."""
-
-    def permits(self, client: str, account: str) -> bool:
-        """Whether this client may trade this account."""
-        if not self.clients:
-            return True
-        found = self.clients.get(client)
-        return found is not None and account in found.accounts
-
-
-class RequestClient(_Section):
-    """What requests under one client's name may ask of KIS, instead of what `[requests]` says."""
-
-    query: tuple[str, ...] = ("*",)
-    """Calls it may make: workbook names, `*` for any part: `domestic_stock/*`."""
-    accounts: tuple[str, ...] | None = None
-    """Accounts that its calls may be about; by default all."""
-
-
-class Requests(_Section):
-    """Requests, `bridge/request/{verb}/{client}`; the broker's ACL says who may use which name."""
-
-    query: tuple[str, ...] = ("*",)
-    """Calls of KIS that a request may make without a client's name, or of one not named here."""
-    clients: dict[ClientName, RequestClient] = {}
-    """Clients with rights of their own."""
-
-    def permits(self, client: str, api: str, account: str) -> bool:
-        """Tell whether a client (blank: nobody in particular) may make a call about an account."""
-        own = self.clients.get(client, RequestClient(query=self.query))
-        allowed = own.accounts is None or not account or account in own.accounts
-        return allowed and any(fnmatchcase(api, pattern) for pattern in own.query)
-
-
-class Journal(_Section):
+class Journal(Section):
     """The order journal."""
 
     url: Secret = SecretStr("sqlite:///orders.db")
@@ -436,7 +335,7 @@ class Journal(_Section):
         return value
 
 
-class Dashboard(_Section):
+class Dashboard(Section):
     """The web page."""
 
     listen: str = "127.0.0.1:8780"
@@ -463,14 +362,14 @@ class Dashboard(_Section):
         return urlsplit(f"//{self.listen}").port or 0
 
 
-class HomeAssistant(_Section):
+class HomeAssistant(Section):
     """Home Assistant."""
 
     enabled: Flag = False
     """Publish discovery messages."""
 
 
-class Log(_Section):
+class Log(Section):
     """Logs, on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -479,7 +378,7 @@ class Log(_Section):
     """`auto`: console on a terminal, json otherwise."""
 
 
-class Config(_Section):
+class Config(Section):
     """The whole configuration."""
 
     kis: Kis
@@ -496,18 +395,19 @@ class Config(_Section):
     def _consistent(self) -> Self:
         aliases = [account.alias for account in self.kis.accounts]
         named = [
-            (("orders", "clients", name, "accounts"), client.accounts)
+            (("orders", "clients", name), client.accounts)
             for name, client in self.orders.clients.items()
         ]
+        named += [(("requests",), self.requests.accounts or ())]
         named += [
-            (("requests", "clients", name, "accounts"), asking.accounts or ())
-            for name, asking in self.requests.clients.items()
+            (("requests", "clients", name), client.accounts or ())
+            for name, client in self.requests.clients.items()
         ]
         for place, given in named:
             for index, alias in enumerate(given):
                 if alias not in aliases:
                     known = f"one of {', '.join(aliases)}" if aliases else "kis.accounts is empty"
-                    raise at(f"no account {alias!r} ({known})", *place, index)
+                    raise at(f"no account {alias!r} ({known})", *place, "accounts", index)
         if self.kis.environment == "real" and self.orders.allow_real:
             if self.mqtt.embedded:
                 raise at("real orders need a broker of your own, not 'embedded'", "mqtt", "url")

@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     Strict,
@@ -39,12 +41,21 @@ __all__ = [
     "Reading",
     "RestUrl",
     "Secret",
+    "Section",
     "Several",
     "Topic",
     "TrId",
     "WsUrl",
     "open_to_others",
 ]
+
+
+class Section(BaseModel):
+    """A table of the file."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True
+    )
 
 
 @dataclass(slots=True)
