@@ -47,6 +47,7 @@ from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Account, Gateway, Rules
 from bridge.orders.journal import Journal
 from bridge.orders.risk import Limits
+from bridge.permissions import Permissions
 from bridge.symbols import SymbolRequests
 from bridge.verbs import Verbs
 
@@ -239,6 +240,9 @@ class Bridge:
 
     def _serve_requests(self, rests: dict[str, RestClient]) -> None:
         accounts = self._config.kis.accounts
+        permissions = Permissions(self._config.requests, self._config.orders)
+        for place, wrong in permissions.idle(self._catalog):
+            self.events.tell("config_warning", message=f"{place}: {wrong}")
         verbs = Verbs(
             catalog=self._catalog,
             pool=self.pool,
@@ -249,10 +253,10 @@ class Bridge:
             accounts={account.alias: (account.number, account.app) for account in accounts},
             paper=self._paper,
             topics=self.topics,
-            permits=self._config.requests.permits,
+            permissions=permissions,
         )
         prefixes = self._config.mqtt.response_prefixes
-        requests = Requests(self.control, self.topics, response_prefixes=prefixes)
+        requests = Requests(self.control, self.topics, prefixes, permissions.verb)
         verbs.register(requests)
         requests.register("symbols", self._symbols.serve)
 

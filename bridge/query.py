@@ -15,7 +15,7 @@ from bridge.errors import DecodeError, RequestError
 from bridge.kis.replies import Reply
 from bridge.kis.values import down, number, scaled
 
-__all__ = ["join", "next_page", "prepare", "shape", "variant"]
+__all__ = ["join", "next_page", "prepare", "reads_only", "shape", "variant"]
 
 _ACCOUNT = ("CANO", "ACNT_PRDT_CD")
 """Parameters that the bridge fills in: no payload ever holds an account number."""
@@ -31,6 +31,11 @@ _FITS = {
 _TEXT = r"[^\x00-\x1f\x7f]{0,200}"
 
 
+def reads_only(api: Api) -> bool:
+    """Tell whether a call can do no harm, whatever a workbook of one's own says of it."""
+    return api.method == "GET" and not api.changes and api.category != "auth"
+
+
 def prepare(
     api: Api, catalog: Catalog, given: Mapping[str, str | int], account: SecretStr
 ) -> dict[str, str]:
@@ -39,7 +44,7 @@ def prepare(
     ``account`` is ``12345678-01``, blank when the request names none. Raises
     :class:`RequestError` that names the parameter and what it may be.
     """
-    if api.changes or api.category == "auth":
+    if not reads_only(api):
         raise RequestError("not_read_only", f"{api.name} cannot be called by query")
     wire: dict[str, str] = {}
     missing = ""

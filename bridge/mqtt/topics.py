@@ -11,9 +11,16 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Final
 from urllib.parse import quote, unquote
 
-__all__ = ["Topics", "decode_level", "encode_level", "is_topic"]
+__all__ = ["REQUEST_VERBS", "Topics", "decode_level", "encode_level", "is_topic"]
+
+REQUEST_VERBS: Final = (
+    *("subscribe", "unsubscribe", "subscriptions", "channels", "snapshot", "query", "symbols"),
+    *("halt", "resume", "resolve"),
+)
+"""What clients may ask the bridge for."""
 
 _LONGEST = 65_535
 """Bytes of UTF-8 that MQTT gives a topic."""
