@@ -394,11 +394,11 @@ class Config(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         aliases = [account.alias for account in self.kis.accounts]
-        named = [
+        named: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
             (("orders", "clients", name), client.accounts)
             for name, client in self.orders.clients.items()
         ]
-        named += [(("requests",), self.requests.accounts or ())]
+        named.append((("requests",), self.requests.accounts or ()))
         named += [
             (("requests", "clients", name), client.accounts or ())
             for name, client in self.requests.clients.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -52,7 +53,7 @@ def _section(name: str, field: FieldInfo) -> Iterator[str]:
     if model is None:
         raise TypeError(f"{name} is no table")
     heading = f"[[{name}]]" if get_origin(field.annotation) is tuple else f"[{name}]"
-    yield f"## `{heading}`\n\n{(model.__doc__ or '').strip()}\n"
+    yield f"## `{heading}`\n\n{cleandoc(model.__doc__ or '')}\n"
     inner = {key: f for key, f in model.model_fields.items() if model_in(f.annotation)}
     plain = {key: f for key, f in model.model_fields.items() if key not in inner}
     if plain:

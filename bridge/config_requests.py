@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from bridge.config_values import Alias, ClientName, Section
 from bridge.mqtt.topics import REQUEST_VERBS
 
-__all__ = ["Rights", "Requests"]
+__all__ = ["Requests", "Rights"]
 
 
 def _verb(value: str) -> str:

@@ -58,7 +58,7 @@ def prepare(
             continue
         value = left.pop(param.path, left.pop(param.name, None))
         if param.name.upper().startswith(_PAGING):
-            wire[param.name] = "" if value is None else str(value)
+            wire[param.name] = "" if value is None else _wire(api, param, str(value))
         elif value is not None:
             wire[param.name] = _checked(api, catalog, param, str(value))
         elif param.required and not param.default:

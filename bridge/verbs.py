@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from bridge.mqtt.requests import Requests
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway
 from bridge.orders.journal import Identity
+from bridge.permissions import Permissions
 
 __all__ = ["REQUESTS", "Verbs"]
 
@@ -142,7 +143,7 @@ class Verbs:
         accounts: Mapping[str, tuple[SecretStr, str]],
         paper: bool,
         topics: Topics,
-        permits: Callable[[str, str, str], bool] = lambda client, api, account: True,
+        permissions: Permissions,
     ) -> None:
         self._catalog = catalog
         self._pool = pool
@@ -153,7 +154,7 @@ class Verbs:
         self._accounts = accounts
         self._paper = paper
         self._topics = topics
-        self._permits = permits
+        self._permissions = permissions
 
     def register(self, requests: Requests) -> None:
         """Offer every verb."""
@@ -169,21 +170,19 @@ class Verbs:
 
     async def subscribe(self, payload: dict[str, Any], message: Message) -> object:
         """Want subscriptions until the lease ends or ``client`` unsubscribes them."""
-        asked = _Subscribe.model_validate(payload)
-        holder = self._holder(asked, message)
+        asked = _Subscribe.model_validate(self._named(payload, message))
         wanted = [self._wanted(item) for item in asked.subscriptions]  # all of them or none
         for tr_id in {one.tr_id for one in wanted}:
             self._pump.prepare(tr_id)
-        self._pool.hold(wanted, holder, asked.priority, asked.lease_s)
+        self._pool.hold(wanted, asked.client, asked.priority, asked.lease_s)
         waiting = {demand.wanted for demand in self._pool.waiting()}
         return {"subscribed": len(wanted), "waiting": len(waiting.intersection(wanted))}
 
     async def unsubscribe(self, payload: dict[str, Any], message: Message) -> object:
         """Drop the wishes of ``client``; others' and the configuration's stay."""
-        asked = _Unsubscribe.model_validate(payload)
-        holder = self._holder(asked, message)
+        asked = _Unsubscribe.model_validate(self._named(payload, message))
         wanted = [self._wanted(item) for item in asked.subscriptions]
-        return {"ended": self._pool.release(wanted, holder)}
+        return {"ended": self._pool.release(wanted, asked.client)}
 
     async def subscriptions(self, payload: dict[str, Any], _: Message) -> object:
         """List what is subscribed where."""
@@ -229,10 +228,7 @@ class Verbs:
         if api is None:
             raise RequestError("unknown_api", f"no call {asked.api!r} in the workbook")
         client = self._topics.parse_request(message.topic)[1]
-        if not self._permits(client, api.name, asked.account or ""):
-            who = f"client {client!r}" if client else "a request without a client's name"
-            what = f"{api.name!r}" + (f" on account {asked.account!r}" if asked.account else "")
-            raise RequestError("not_permitted", f"{who} may not call {what}: see [requests]")
+        self._permissions.query(client, api.name, asked.account or "")
         params = query.prepare(api, self._catalog, asked.params, number)
         variant = query.variant(api, asked.variant)
         answers: list[dict[str, Any]] = []
@@ -293,15 +289,15 @@ class Verbs:
             "order_no": asked.order_no or None,
         }
 
-    def _holder(self, asked: _Subscribe | _Unsubscribe, message: Message) -> str:
-        """Return in whose name subscriptions are; raises :class:`RequestError`."""
-        named = self._topics.parse_request(message.topic)[1]
-        if named and "client" in asked.model_fields_set and asked.client != named:
-            raise RequestError("not_permitted", f"client: {named!r} cannot ask as {asked.client!r}")
-        holder = named or asked.client
-        if holder in (CONFIGURATION, ORDERS):
-            raise RequestError("invalid_request", f"client {holder!r} is the bridge's own")
-        return holder
+    def _named(self, payload: dict[str, Any], message: Message) -> dict[str, Any]:
+        """Return a request with the ``client`` in whose name it is; raises `RequestError`."""
+        client = self._topics.parse_request(message.topic)[1]
+        asked = payload.get("client", client)
+        if isinstance(asked, str):  # else the model refuses it
+            self._permissions.holder(client, asked)
+            if asked in (CONFIGURATION, ORDERS):
+                raise RequestError("invalid_request", f"client {asked!r} is the bridge's own")
+        return payload | ({"client": asked} if client else {})
 
     def _wanted(self, item: _Item) -> Wanted:
         wish: Wish = ByTopic(item.market, item.venue, item.kind, item.symbol)

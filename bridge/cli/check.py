@@ -25,6 +25,7 @@ from bridge.config import Config, Subscription, load
 from bridge.config_errors import InvalidConfigError
 from bridge.errors import BridgeError, ConfigError
 from bridge.kis.rest import open_http
+from bridge.permissions import Permissions
 
 __all__ = ["check", "findings"]
 
@@ -134,6 +135,8 @@ def _workbook(config: Config) -> tuple[Catalog | None, list[Finding]]:
                         "take it out, or use a real app key",
                     )
                 )
+    for place, wrong in Permissions(config.requests, config.orders).idle(catalog):
+        rows.append(problem(place, wrong, "kis-bridge spec show"))
     return catalog, rows
 
 

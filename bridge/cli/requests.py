@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -51,13 +51,13 @@ def subscribe(
     as_json: AsJson = False,
 ) -> None:
     """Ask a running bridge for symbols; they stay until unsubscribed in the same name."""
-    endpoint = broker.endpoint(url, user, password, ca_file)
+    endpoints = broker.endpoints(url, user, password, ca_file)
     content = {
         "subscriptions": _subscriptions(what, channel),
         "priority": priority,
-        "client": client or endpoint.username or "cli",
+        "client": client or endpoints[0].username or "cli",
     }
-    data = _ask("subscribe", content, endpoint, base, wait)
+    data = _ask("subscribe", content, endpoints, base, wait, client)
     _show(data, as_json, f"{data['subscribed']} subscribed")
 
 
@@ -74,12 +74,12 @@ def unsubscribe(
     as_json: AsJson = False,
 ) -> None:
     """Let go of symbols; what the configuration or another client wants stays."""
-    endpoint = broker.endpoint(url, user, password, ca_file)
+    endpoints = broker.endpoints(url, user, password, ca_file)
     content = {
         "subscriptions": _subscriptions(what, channel),
-        "client": client or endpoint.username or "cli",
+        "client": client or endpoints[0].username or "cli",
     }
-    data = _ask("unsubscribe", content, endpoint, base, wait)
+    data = _ask("unsubscribe", content, endpoints, base, wait, client)
     _show(data, as_json, f"{data['ended']} ended")
 
 
@@ -102,7 +102,7 @@ def query(
     """Make a read-only REST call of KIS through the bridge; names are the workbook's."""
     content: dict[str, Any] = {"api": api, "params": _params(params or []), "pages": pages}
     content |= {k: v for k, v in (("account", account), ("variant", variant)) if v}
-    data = _ask("query", content, broker.endpoint(url, user, password, ca_file), base, wait)
+    data = _ask("query", content, broker.endpoints(url, user, password, ca_file), base, wait)
     _show(data, as_json, "\n".join(_lines(data)))
 
 
@@ -125,13 +125,13 @@ def halt(
     as_json: AsJson = False,
 ) -> None:
     """Refuse new orders from now on; cancellations still go out."""
-    endpoint = broker.endpoint(url, user, password, ca_file)
+    endpoints = broker.endpoints(url, user, password, ca_file)
     content: dict[str, Any] = {"reason": reason} | _circle(account, client)
     if reduce_only:
         content["mode"] = "reduce_only"
     if cancel_all:
         content["cancel_all"] = True
-    data = _ask("halt", content, endpoint, base, wait)
+    data = _ask("halt", content, endpoints, base, wait)
     _show(data, as_json, "orders halted")
 
 
@@ -148,9 +148,9 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Take orders again."""
-    endpoint = broker.endpoint(url, user, password, ca_file)
+    endpoints = broker.endpoints(url, user, password, ca_file)
     content = {"reason": reason} | _circle(account, client)
-    data = _ask("resume", content, endpoint, base, wait)
+    data = _ask("resume", content, endpoints, base, wait)
     _show(data, as_json, "orders resumed")
 
 
@@ -158,9 +158,18 @@ def _circle(account: str, client: str) -> dict[str, str]:
     return {name: text for name, text in (("account", account), ("client", client)) if text}
 
 
-def _ask(verb: str, content: Mapping[str, Any], endpoint: Endpoint, base: str, wait: float) -> Any:
+def _ask(
+    verb: str,
+    content: Mapping[str, Any],
+    endpoints: Sequence[Endpoint],
+    base: str,
+    wait: float,
+    client: str = "",
+) -> Any:
     topics = broker.topics(base)
-    return asyncio.run(request([endpoint], verb, content, topics=topics, deadline_s=wait))
+    return asyncio.run(
+        request(endpoints, verb, content, topics=topics, client=client, deadline_s=wait)
+    )
 
 
 def _show(data: object, as_json: bool, text: str) -> None:

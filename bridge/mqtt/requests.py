@@ -61,14 +61,21 @@ class Requests:
     """
 
     def __init__(
-        self, client: _Client, topics: Topics, response_prefixes: Iterable[str] = ()
+        self,
+        client: _Client,
+        topics: Topics,
+        response_prefixes: Iterable[str] = (),
+        permit: Callable[[str, str], None] = lambda client, verb: None,
     ) -> None:
         """Subscribe.
 
         :param response_prefixes: where clients may want their MQTT 5 answers, besides the base
             topic.
+        :param permit: gets the client's name, blank if the topic has none, and the verb; raises
+            `RequestError` to refuse.
         """
         self._client = client
+        self._permit = permit
         self._topics = topics
         self._prefixes = tuple(response_prefixes)
         self._handlers: dict[str, RequestHandler] = {}
@@ -101,7 +108,7 @@ class Requests:
             content = payloads.decode_object(message.payload)
             transaction = _transaction(content.pop("transaction", None))
             if message.response_topic:
-                if not self._topics.allows_response(message.response_topic, self._prefixes):
+                if not self._topics.allows_response(message.response_topic, self._prefixes, client):
                     raise RequestError(
                         "invalid_response_topic",
                         f"response topic {message.response_topic!r}: not under "
@@ -112,6 +119,7 @@ class Requests:
             if message.retain:
                 raise RequestError("retained_request", "a request must not be retained")
             handler = self._handler(verb)
+            self._permit(client, verb)
             async with self._turn(verb):
                 return topic, payloads.ok(await handler(content, message), transaction)
         except RequestError as error:
@@ -175,20 +183,21 @@ async def request(
     content: Mapping[str, object],
     *,
     topics: Topics,
+    client: str = "",
     deadline_s: float = 10.0,
 ) -> Any:
     """Send one request to a bridge and return the ``data`` of its answer.
 
-    With an MQTT user it is sent under that name, which the broker's ACL vouches for.
-
-    Numbers with a point come as `Decimal`.
+    It is sent under the name of ``client``, by default the MQTT user's, which the broker's ACL
+    vouches for; without either under no name. Numbers with a point come as `Decimal`.
 
     :raises RequestError: the bridge refused it.
     :raises BrokerError: no broker, or no answer in time.
     """
     token = secrets.token_hex(8)
-    user = endpoints[0].username or ""
-    own = topics.response(verb, *filter(None, [user]), token)
+    name = client or endpoints[0].username or ""
+    shared = topics.response(verb, *filter(None, [name]))
+    own = f"{shared}/{token}"
     answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
     async def received(message: Message) -> None:
@@ -203,19 +212,18 @@ async def request(
         if mine and isinstance(content, dict) and not answer.done():
             answer.set_result(content)
 
-    client = ControlClient(endpoints, client_id=f"kis-bridge-{token}", clean=True)
-    client.subscribe(own, 1, received)
-    shared = topics.response(verb, *filter(None, [user]))
-    client.subscribe(shared, 1, received)  # MQTT 3.1.1 names no response topic
+    connection = ControlClient(endpoints, client_id=f"kis-bridge-{token}", clean=True)
+    connection.subscribe(own, 1, received)
+    connection.subscribe(shared, 1, received)  # MQTT 3.1.1 names no response topic
     failure: BrokerError | None = None
     said: dict[str, Any] = {}
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(client.run())
+        running = group.create_task(connection.run())
         try:
             async with asyncio.timeout(deadline_s):
-                await client.wait_connected(fail_fast=True)
-                await client.publish(
-                    topics.request(verb, user),
+                await connection.wait_connected(fail_fast=True)
+                await connection.publish(
+                    topics.request(verb, name),
                     payloads.encode({**content, "transaction": token}),
                     expiry_s=deadline_s,
                     correlation=token.encode(),

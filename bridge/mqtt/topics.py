@@ -127,16 +127,20 @@ class Topics:
         """Return where answers go; ``own`` is a further level that one client listens on."""
         return _join(f"{self._bridge}/response", verb, *own)
 
-    def allows_response(self, topic: str, prefixes: Iterable[str] = ()) -> bool:
+    def allows_response(self, topic: str, prefixes: Iterable[str] = (), client: str = "") -> bool:
         """Tell whether the bridge may answer on a topic that a client chose.
 
         Under the base topic or one of ``prefixes``, but never where the bridge itself speaks or
-        listens: the broker trusts the bridge there, and a client must not borrow that trust.
+        listens: the broker trusts the bridge there, and a client must not borrow that trust. Nor
+        where the answers of others come, if the client has a name.
         """
         if not is_topic(topic):
             return False
-        if topic.startswith(f"{self._bridge}/response/"):
-            return True
+        answers = f"{self._bridge}/response/"
+        if topic.startswith(answers):
+            return not client or topic.removeprefix(answers).split("/")[1:2] == [
+                encode_level(client)
+            ]
         taken = (f"{self.base}/market", self._bridge, self._orders, self._accounts)
         if any(topic == own or topic.startswith(f"{own}/") for own in taken):
             return False
@@ -191,7 +195,12 @@ class Topics:
         levels = topic.removeprefix(f"{prefix}/").split("/")
         if not topic.startswith(f"{prefix}/") or len(levels) != count or "" in levels:
             raise ValueError(f"{topic!r} is not {count} levels under {prefix!r}")
-        return [decode_level(level) for level in levels]
+        decoded = [decode_level(level) for level in levels]
+        for level, text in zip(levels, decoded, strict=True):
+            # The broker's ACL compares levels as they are: "%61lice" must not become alice.
+            if "%" in level and encode_level(text) != level:
+                raise ValueError(f"{level!r} in {topic!r} is not how {text!r} is written")
+        return decoded
 
 
 def _join(prefix: str, *levels: str) -> str:

@@ -28,6 +28,7 @@ class Command:
     def __init__(self, url: str) -> None:
         self.environ = {**os.environ, "KIS_BRIDGE_MQTT__URL": url}
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.topics: list[str] = []
 
     async def __call__(self, *args: str) -> tuple[int, str, str]:
         process = await asyncio.create_subprocess_exec(
@@ -57,14 +58,17 @@ async def answering(url: str, version: Literal[5, 4] = 5) -> AsyncIterator[Comma
     for verb, data in answers.items():
 
         async def answer(
-            content: dict[str, Any], _: Message, verb: str = verb, data: object = data
+            content: dict[str, Any], message: Message, verb: str = verb, data: object = data
         ) -> object:
+            command.topics.append(message.topic.removeprefix("home/kis/bridge/request/"))
             command.asked.append((verb, content))
             return data
 
         requests.register(verb, answer)
 
-    async def no(_: dict[str, Any], __: Message) -> object:
+    async def no(content: dict[str, Any], message: Message) -> object:
+        command.topics.append(message.topic.removeprefix("home/kis/bridge/request/"))
+        command.asked.append(("halt", content))
         raise RequestError("busy", "not now")
 
     requests.register("halt", no)
@@ -91,6 +95,7 @@ async def test_requests_from_the_command_line(mosquitto: Mosquitto) -> None:
         done = await command("resume", "--reason", "done", "--json", *base)
         assert done == (0, '{"halted":false}\n', "")
         assert await command("halt", *base) == (1, "", "kis-bridge: not now\n")
+    assert command.topics == ["subscribe", "unsubscribe/me", "query", "query", "resume", "halt"]
     topic = {"market": "domestic_stock", "venue": "krx", "kind": "trade"}
     symbols = [{**topic, "symbol": "005930"}, {**topic, "symbol": "BRK/B"}]
     assert command.asked == [
@@ -102,13 +107,37 @@ async def test_requests_from_the_command_line(mosquitto: Mosquitto) -> None:
         ("query", {"api": "inquire_price", "params": {"symbol": "005930"}, "pages": 1}),
         ("query", {"api": "x", "params": {}, "pages": 2, "account": "main", "variant": "v"}),
         ("resume", {"reason": "done"}),
+        ("halt", {"reason": ""}),
     ]
 
 
-async def test_a_bridge_that_speaks_3_1_1(mosquitto: Mosquitto) -> None:
+@pytest.mark.parametrize("user", [(), ("--user", "me")])
+async def test_a_bridge_that_speaks_3_1_1(mosquitto: Mosquitto, user: tuple[str, ...]) -> None:
     async with answering(mosquitto.url, version=4) as command:
-        code, out, _ = await command("resume", "--base", "home/kis")
+        code, out, _ = await command("resume", "--base", "home/kis", *user)
         assert (code, out) == (0, "orders resumed\n")
+
+
+async def test_the_client_stands_in_the_topic(mosquitto: Mosquitto) -> None:
+    where = ("--channel", "H0STCNT0", "A", "--base", "home/kis")
+    async with answering(mosquitto.url) as command:
+        for options in (("--client", "a"), ("--user", "b"), ("--client", "a", "--user", "b")):
+            assert (await command("subscribe", *where, *options))[0] == 0
+    assert command.topics == ["subscribe/a", "subscribe/b", "subscribe/a"]
+    assert [content["client"] for _, content in command.asked] == ["a", "b", "a"]
+
+
+async def test_whom_a_halt_concerns(mosquitto: Mosquitto) -> None:
+    whom = ("--account", "main", "--client", "alice", "--base", "home/kis", "--user", "boss")
+    async with answering(mosquitto.url) as command:
+        assert (await command("halt", "--reduce-only", "--cancel-all", *whom))[0] == 1  # busy
+        assert (await command("resume", *whom))[0] == 0
+    assert command.topics == ["halt/boss", "resume/boss"]
+    scope = {"reason": "", "account": "main", "client": "alice"}
+    assert command.asked == [
+        ("halt", scope | {"mode": "reduce_only", "cancel_all": True}),
+        ("resume", scope),
+    ]
 
 
 async def test_failures_are_one_line(mosquitto: Mosquitto) -> None:

@@ -183,13 +183,15 @@ def _client(name: str) -> str:
     return found
 
 
-def publish(port: int, topic: str, payload: object, *options: str, version: str = "5") -> None:
-    """Publish with mosquitto_pub, QoS 1."""
+def publish(
+    port: int, topic: str, payload: object, *options: str, version: str = "5", check: bool = True
+) -> None:
+    """Publish with mosquitto_pub, QoS 1; ``check``: it must succeed."""
     text = payload if isinstance(payload, str) else json.dumps(payload)
     subprocess.run(
         [_client("mosquitto_pub"), "-V", version, "-p", str(port), "-q", "1", "-t", topic,
          "-m", text, *options],
-        check=True, timeout=DEADLINE_S, env=_environ(), capture_output=True,
+        check=check, timeout=DEADLINE_S, env=_environ(), capture_output=True,
     )  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,9 +30,10 @@ CONFIG = """
 [requests]
 query = ["domestic_stock/inquire_price"]
 [requests.clients.alice]
-query = ["domestic_stock/*"]
+query = ["domestic_stock/*", "inquire_prise"]
 accounts = ["main"]
 [requests.clients.bob]
+verbs = ["query", "subscribe", "unsubscribe"]
 query = ["*"]
 accounts = []
 """
@@ -81,13 +84,43 @@ def test_a_query_needs_permission(
         assert repr(content["api"]) in said["message"]
 
 
+def test_a_pattern_that_permits_nothing_is_told(world: World) -> None:
+    warning = world.ear.until("kis/bridge/event/config_warning").payload
+    assert warning["message"].startswith("requests.clients.alice.query[1]: 'inquire_prise': no")
+    done = ask("check", "--config", str(world.config), "--json")
+    rows = {row["what"]: row["status"] for row in json.loads(done.stdout)}
+    assert rows["requests.clients.alice.query[1]"] == "problem"
+    assert "requests.clients.alice.query[0]" not in rows
+
+
+def test_a_client_has_its_requests(world: World) -> None:
+    for verb in ("halt", "resume", "resolve", "symbols", "snapshot"):
+        said = answer(world, verb, {}, "bob")
+        assert said["code"] == "not_permitted"
+        assert said["message"] == (
+            f"client 'bob' may not {verb}; permitted: query, subscribe, unsubscribe"
+        )
+    assert answer(world, "channels", {}, "alice")["status"] == "ok"
+
+
 def test_nobody_drops_the_subscriptions_of_another(world: World) -> None:
     wanted = {"subscriptions": [{"channel": "H0STCNT0", "key": "035420"}]}
     assert answer(world, "subscribe", wanted, "alice")["data"]["subscribed"] == 1
     assert answer(world, "unsubscribe", wanted, "bob")["data"]["ended"] == 0
     posing = answer(world, "unsubscribe", wanted | {"client": "alice"}, "bob")
     assert posing["code"] == "not_permitted"
+    posing = answer(world, "unsubscribe", wanted | {"client": "alice"})
+    assert posing["code"] == "not_permitted"
     assert answer(world, "unsubscribe", wanted, "alice")["data"]["ended"] == 1
+
+
+def test_the_command_line_names_the_client_in_the_topic(world: World) -> None:
+    url = ("--url", world.broker.url)
+    what = ("domestic_stock/krx/trade", "035720")
+    assert ask("subscribe", *what, "--client", "alice", *url).returncode == 0
+    posing = ask("unsubscribe", *what, "--client", "alice", "--user", "bob", *url)
+    assert (posing.returncode, posing.stdout) == (0, "1 ended\n")  # no ACL here to stop it
+    assert ask("unsubscribe", *what, "--client", "alice", *url).stdout == "0 ended\n"
 
 
 def test_the_command_line_asks_under_the_name_of_its_user(world: World) -> None:
@@ -144,12 +177,35 @@ def test_the_brokers_acl_keeps_the_names_apart(tmp_path: Path) -> None:
             assert query("alice", "--json").returncode == 0
             refused = query("bob")
             assert (refused.returncode, "may not call" in refused.stderr) == (1, True)
-            topic = "kis/bridge/request/query/alice"
-            ear = Ear(broker.port, "kis/bridge/#", login=("alice", "alice-secret"))
-            with ear:
-                before = len(ear.heard)
-                publish(broker.port, topic, PRICE, "-u", "bob", "-P", "bob-secret")
-                publish(broker.port, topic, PRICE, "-u", "alice", "-P", "alice-secret")
-                answers = "kis/bridge/response/query/alice"
-                ear.until(answers, after=before)
-                assert sum(message.topic == answers for message in ear.heard) == 1
+            bob = ("-u", "bob", "-P", "bob-secret")
+            alice = ("-u", "alice", "-P", "alice-secret")
+            topic, plain = "kis/bridge/request/query/alice", "kis/bridge/request/query"
+            answers = "kis/bridge/response/query"
+            with (
+                Ear(broker.port, "kis/bridge/#", login=("bridge", "bridge-secret")) as ear,
+                Ear(broker.port, "kis/bridge/#", login=("bob", "bob-secret")) as spy,
+            ):
+                for hearer in (ear, spy):  # both are there
+                    publish(broker.port, f"{plain}/bob", PRICE, *bob)
+                    hearer.until(f"{answers}/bob")
+                publish(broker.port, topic, PRICE, *bob, check=False)
+                publish(broker.port, plain, PRICE, *bob, check=False)
+                publish(broker.port, topic, PRICE, *alice)
+                ear.until(f"{answers}/alice")
+                stolen = f"{answers}/alice/1"
+                reply = ("-D", "publish", "response-topic", stolen)
+                publish(broker.port, f"{plain}/bob", PRICE | {"transaction": "last"}, *bob, *reply)
+                said = ear.until(f"{answers}/bob", lambda answer: "transaction" in answer).payload
+                assert said["code"] == "invalid_response_topic"
+                spy.until(f"{answers}/bob", lambda answer: "transaction" in answer)
+            heard = Counter(message.topic for message in ear.heard)
+            assert (heard[topic], heard[plain], heard[f"{answers}/alice"]) == (1, 0, 1)
+            assert (heard[answers], heard[stolen]) == (0, 0)
+            assert {message.topic for message in spy.heard} == {f"{answers}/bob"}
+            what = ("domestic_stock/krx/trade", "005930")
+            options = ("--user", "bob", "--password", "bob-secret", "--url", broker.url)
+            done = ask("subscribe", *what, *options)
+            assert (done.returncode, done.stdout) == (0, "1 subscribed\n")
+            done = ask("unsubscribe", *what, *options, "--client", "alice")
+            assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+            assert "not authorised" in done.stderr

@@ -162,6 +162,34 @@ def test_models_are_frozen() -> None:
             ("orders.clients.bob.accounts[0]: no account 'main' (kis.accounts is empty)"),
         ),
         (
+            "[requests]\nverbs = ['query', 'hlat']",
+            "requests.verbs[1]: no request 'hlat' (did you mean 'halt'?)",
+        ),
+        (
+            "[requests.clients.bob]\nverbs = ['zzz']",
+            (
+                "requests.clients.bob.verbs[0]: no request 'zzz' (one of subscribe, unsubscribe, "
+                "subscriptions, channels, snapshot, query, symbols, halt, resume, resolve)"
+            ),
+        ),
+        ("[requests]\nverbs = 'query'", "requests.verbs: must be a list"),
+        (
+            "[requests]\nquery = ['a b']",
+            (
+                "requests.query[0]: must be a call of the workbook, with * for any part: "
+                "domestic_stock/*"
+            ),
+        ),
+        ("[requests]\nquerry = []", "requests.querry: unknown key (did you mean 'query'?)"),
+        (
+            "[requests]\naccounts = ['main']",
+            "requests.accounts[0]: no account 'main' (kis.accounts is empty)",
+        ),
+        (
+            "[requests.clients.bob]\naccounts = ['main']",
+            "requests.clients.bob.accounts[0]: no account 'main' (kis.accounts is empty)",
+        ),
+        (
             "[market.kinds.quote]\nqos = 2",
             "market.kinds.quote.qos: must be less than or equal to 1",
         ),
@@ -417,6 +445,33 @@ def test_who_may_trade_where() -> None:
     assert not orders.permits("alice", "other")
     assert not orders.permits("bob", "main")
     assert read(KIS).orders.permits("anyone", "main")
+
+
+def test_who_may_ask_for_what() -> None:
+    text = (
+        KIS
+        + ACCOUNT
+        + """
+[requests]
+verbs = ["query", "channels"]
+query = ["domestic_stock/*", "*/inquire_price", "*"]
+accounts = []
+[requests.clients."alice@desk"]
+accounts = ["main"]
+"""
+    )
+    requests = read(text).requests
+    assert requests.verbs == ("query", "channels")
+    assert requests.accounts == ()
+    assert requests.clients["alice@desk"].accounts == ("main",)
+    assert requests.clients["alice@desk"].verbs is None
+    assert read(KIS).requests.query is None
+    requests = read(
+        KIS,
+        KIS_BRIDGE_REQUESTS__QUERY='["domestic_stock/*"]',
+        KIS_BRIDGE_REQUESTS__CLIENTS__BOB__VERBS='["halt"]',
+    ).requests
+    assert (requests.query, requests.clients["bob"].verbs) == (("domestic_stock/*",), ("halt",))
 
 
 REAL = KIS.replace('"paper"', '"real"')

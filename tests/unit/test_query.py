@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -13,15 +15,22 @@ from pydantic import SecretStr
 from bridge import query
 from bridge.catalog.compile import load
 from bridge.catalog.model import Api, Catalog, Field, Output
+from bridge.config import Orders, Requests
 from bridge.errors import RequestError
 from bridge.kis.replies import Reply
+from bridge.kis.rest import RestClient
+from bridge.kis.throttle import Priority
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
+from bridge.permissions import Permissions
 from bridge.verbs import Verbs
 
 CATALOG = load()
 ACCOUNT = SecretStr("87654321-01")
 NONE = SecretStr("")
+RIGHTS = Requests.model_validate(
+    {"clients": {"alice": {"query": ["domestic_stock/inquire_*"], "accounts": []}}}
+)
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +158,7 @@ def test_days_may_have_separators() -> None:
     [
         ("inquire_price", {"symbol": "005930", "market": "X"}, "params.market 'X' is none of J (k"),
         ("inquire_price", {"symbol": "a\nb"}, "params.symbol must be a text"),
+        ("inquire_balance", {"CTX_AREA_NK100": "a\nb"}, "params.continuation_key must be a text"),
         ("inquire_price", {"symbol": "a" * 201}, "params.symbol must be a text"),
         ("inquire_daily_ccld", {"from_date": "1.11."}, "params.from_date must be a day: YYYYMMDD"),
         ("inquire_psbl_order", {"symbol": "1", "price": "1e5"}, "params.price must be a whole num"),
@@ -167,6 +177,12 @@ def test_no_call_that_changes_anything_can_be_prepared() -> None:
         for account in (ACCOUNT, NONE):
             with pytest.raises(RequestError, match="cannot be called by query"):
                 query.prepare(call, CATALOG, {}, account)
+
+
+def test_a_workbook_that_forgets_to_say_so_changes_nothing_either() -> None:
+    order = replace(api(CATALOG, "order_cash"), changes=False)
+    with pytest.raises(RequestError, match="cannot be called by query"):
+        query.prepare(order, CATALOG, {}, ACCOUNT)
 
 
 def test_every_other_call_can_be_prepared() -> None:
@@ -296,14 +312,14 @@ class Rest:
         return self.replies.pop(0)
 
 
-async def ask(rest: Rest, **content: Any) -> Any:
+async def ask(rest: Rest, client: str = "", **content: Any) -> Any:
     verbs: Any = Verbs.__new__(Verbs)
     verbs._catalog = CATALOG
     verbs._rests = {"app1": rest}
     verbs._accounts = {"main": (ACCOUNT, "app1")}
     verbs._topics = Topics("kis")
-    verbs._permits = lambda client, api, account: True
-    topic = "kis/bridge/request/query"
+    verbs._permissions = Permissions(RIGHTS, Orders())
+    topic = verbs._topics.request("query", client)
     message = Message(topic, b"", 1, False, "", b"", None, 0, lambda: None)
     return await verbs.query(content, message)
 
@@ -321,6 +337,8 @@ async def test_a_query_follows_the_pages_that_are_wanted() -> None:
     assert [call[2]["tr_cont"] for call in rest.calls] == ["", "N", "N"]
     # behind the orders: nothing but the priority of queries is ever asked for
     assert all("priority" not in call[2] and "deadline" not in call[2] for call in rest.calls)
+    assert signature(RestClient.call).parameters["priority"].default is Priority.QUERY
+    assert max(Priority) is Priority.QUERY
 
     rest = Rest(balance("1", "a", "F"), balance("2", "b", "M"))
     found = await ask(rest, api="inquire_balance", account="main", pages=2)
@@ -341,6 +359,24 @@ async def test_a_query_takes_the_first_variant() -> None:
         ({"api": "order_cash", "account": "main"}, "not_read_only"),
         ({"api": "auth_token"}, "not_read_only"),
         ({"api": "inquire_prize"}, "unknown_api"),
+        ({"api": "domestic_stock/order_cash", "account": "main"}, "not_read_only"),
+        ({"api": "order_cash", "account": "main", "variant": "buy"}, "not_read_only"),
+        ({"api": "order_resv_ccnl", "account": "main", "variant": "x"}, "invalid_request"),
+        ({"api": "overseas_stock/order_resv_ccnl", "account": "main"}, "not_read_only"),
+        ({"api": "overseas_stock/order", "account": "main"}, "not_read_only"),
+        ({"api": "daytime_order", "account": "main"}, "not_read_only"),
+        ({"api": "auth/revoke_token"}, "not_read_only"),
+        ({"api": "hashkey"}, "not_read_only"),
+        ({"api": "ORDER_CASH", "account": "main"}, "unknown_api"),
+        ({"api": "Domestic_Stock/order_cash", "account": "main"}, "unknown_api"),
+        ({"api": "domestic_stock/order_cash "}, "unknown_api"),
+        ({"api": "domestic_stock/../order_cash"}, "unknown_api"),
+        ({"api": "/order_cash"}, "unknown_api"),
+        ({"api": "TTTC0012U", "account": "main"}, "unknown_api"),
+        ({"api": "/uapi/domestic-stock/v1/trading/order-cash"}, "unknown_api"),
+        ({"api": "inquire_price", "client": "alice", "account": "main"}, "not_permitted"),
+        ({"api": "volume_rank", "client": "alice"}, "not_permitted"),
+        ({"api": "overseas_stock/price", "client": "alice"}, "not_permitted"),
         ({"api": "inquire_balance", "account": "other"}, "unknown_account"),
         ({"api": "inquire_balance"}, "invalid_request"),
         ({"api": "inquire_price", "params": {"symbol": "1"}, "variant": "x"}, "invalid_request"),
@@ -353,6 +389,19 @@ async def test_a_query_that_cannot_be_made_is_refused_before_kis_sees_it(
     with pytest.raises(RequestError) as caught:
         await ask(rest, **content)
     assert (caught.value.code, rest.calls) == (code, [])
+
+
+async def test_an_order_cannot_hide_in_the_parameters() -> None:
+    """TR id, path and account are the workbook's and the configuration's, never the request's."""
+    for name in ("CANO", "ACNT_PRDT_CD", "tr_id", "path", "account"):
+        with pytest.raises(RequestError, match=f"no params.{name}"):
+            await ask(Rest(), api="inquire_balance", account="main", params={name: "12345678"})
+
+
+async def test_a_short_name_is_held_against_the_whole_one() -> None:
+    rest = Rest(page({}))
+    await ask(rest, client="alice", api="inquire_price", params={"symbol": "005930"})
+    assert [call[0] for call in rest.calls] == ["domestic_stock/inquire_price"]
 
 
 async def test_a_refusal_of_kis_is_an_error() -> None:

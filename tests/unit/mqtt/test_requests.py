@@ -96,10 +96,15 @@ async def fail(content: dict[str, Any], message: Message) -> Any:
     raise BridgeError("KIS is away")
 
 
+def permit(client: str, verb: str) -> None:
+    if client == "bob":
+        raise RequestError("not_permitted", f"not {verb}")
+
+
 @pytest.fixture
 def client() -> FakeClient:
     client = FakeClient()
-    requests = Requests(client, Topics(), response_prefixes=["clients"])
+    requests = Requests(client, Topics(), ["clients"], permit)
     for verb, handler in (
         ("channels", echo),
         ("halt", halt),
@@ -124,6 +129,38 @@ async def test_a_response_topic_is_honoured(client: FakeClient) -> None:
             "channels", b"{}", response_topic=wanted, correlation=b"\xff\x00"
         )
         assert (topic, answer["status"]) == (wanted, "ok")
+
+
+async def test_a_client_with_a_name_is_answered_under_it(client: FakeClient) -> None:
+    topic, answer = await client.ask("channels/alice", b"{}")
+    assert (topic, answer["status"]) == ("kis/bridge/response/channels/alice", "ok")
+    topic, answer = await client.ask("channels/alice", b"not JSON")
+    assert (topic, answer["status"]) == ("kis/bridge/response/channels/alice", "error")
+    own = "kis/bridge/response/channels/alice/1"
+    assert (await client.ask("channels/alice", b"{}", response_topic=own))[0] == own
+    for others in ("kis/bridge/response/channels/bob", "kis/bridge/response/channels"):
+        topic, answer = await client.ask("channels/alice", b"{}", response_topic=others)
+        assert topic == "kis/bridge/response/channels/alice"
+        assert answer["code"] == "invalid_response_topic"
+
+
+async def test_a_client_that_may_not_is_refused(client: FakeClient) -> None:
+    topic, answer = await client.ask("channels/bob", b'{"transaction":3}')
+    assert topic == "kis/bridge/response/channels/bob"
+    assert answer == {
+        "status": "error",
+        "code": "not_permitted",
+        "message": "not channels",
+        "transaction": 3,
+    }
+    assert (await client.ask("halt/bob", b'{"reason":5}'))[1]["code"] == "not_permitted"
+    assert (await client.ask("qurey/bob", b"{}"))[1]["code"] == "unknown_request"
+
+
+async def test_a_topic_that_is_none(client: FakeClient) -> None:
+    for rest in ("channels/alice/1", "channels/", "channels/%61lice"):
+        topic, answer = await client.ask(rest, b"{}")
+        assert (topic, answer["code"]) == ("kis/bridge/response/unknown", "unknown_request")
 
 
 @pytest.mark.parametrize("wanted", ["kis/bridge/state", "other/me", "kis/market/x", "a/#"])

@@ -115,6 +115,18 @@ def test_a_request_topic_parses_back() -> None:
         topics.parse_request("home/kis/bridge/request")
 
 
+@pytest.mark.parametrize("level", ["%61lice", "%41lice", "al%69ce", "a%2fb", "a%20%62"])
+def test_a_name_has_one_way_to_be_written(level: str) -> None:
+    """The broker's ACL compares what is written; another way would be another user's."""
+    for topic, parse in (
+        (f"kis/bridge/request/query/{level}", Topics().parse_request),
+        (f"kis/orders/main/{level}/command/place", Topics().parse_command),
+    ):
+        with pytest.raises(ValueError, match="is not how"):
+            parse(topic)
+    assert Topics().parse_request("kis/bridge/request/query/a b") == ("query", "a b")
+
+
 def test_a_topic_of_more_than_mqtt_allows_is_refused() -> None:
     with pytest.raises(ValueError, match="longer"):
         Topics().event("한" * 30_000)
@@ -142,3 +154,20 @@ def test_a_topic_of_more_than_mqtt_allows_is_refused() -> None:
 )
 def test_where_a_client_may_want_its_answer(topic: str, allowed: bool) -> None:
     assert Topics().allows_response(topic, ["clients/", ""]) is allowed
+
+
+@pytest.mark.parametrize(
+    ("topic", "allowed"),
+    [
+        ("kis/bridge/response/query/a%2Fb", True),
+        ("kis/bridge/response/query/a%2Fb/1", True),
+        ("kis/bridge/response/query/a%2Fb1", False),
+        ("kis/bridge/response/query/bob", False),
+        ("kis/bridge/response/query", False),
+        ("kis/bridge/response/a%2Fb", False),
+        ("kis/mine/1", True),
+        ("kis/bridge/state", False),
+    ],
+)
+def test_a_client_with_a_name_wants_its_answer_under_it(topic: str, allowed: bool) -> None:
+    assert Topics().allows_response(topic, client="a/b") is allowed
