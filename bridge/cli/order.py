@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,7 +43,7 @@ OrderName = Annotated[str, typer.Argument(metavar="ID", help="The order's client
 class _Sender:
     """Where commands go, and in whose name."""
 
-    endpoint: Endpoint
+    endpoints: Sequence[Endpoint]
     topics: Topics
     account: str
     client: str
@@ -60,8 +60,9 @@ class _Sender:
         wait_s: float,
         as_json: bool,
     ) -> _Sender:
-        endpoint, topics = broker.endpoint(*where), broker.topics(base)
-        return cls(endpoint, topics, account, client or endpoint.username or "cli", wait_s, as_json)
+        endpoints, topics = broker.endpoints(*where), broker.topics(base)
+        name = client or endpoints[0].username or "cli"
+        return cls(endpoints, topics, account, name, wait_s, as_json)
 
     def send(self, verb: str, command: Mapping[str, Any]) -> None:
         """Send a command, show its ack, and leave with 1 unless it was accepted."""
@@ -97,7 +98,7 @@ class _Sender:
                 answered.set_result(ack)
 
         client = ControlClient(
-            [self.endpoint], client_id=f"kis-order-{secrets.token_hex(4)}", clean=True
+            self.endpoints, client_id=f"kis-order-{secrets.token_hex(4)}", clean=True
         )
         try:
             topic = self.topics.command(self.account, self.client, verb)

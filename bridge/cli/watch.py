@@ -7,7 +7,7 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -53,17 +53,17 @@ def watch(
         raise ConfigError(
             f"{topic_filter!r} is no topic filter: '+' and '#' stand for whole levels"
         )
-    endpoint = broker.endpoint(url, user, password, ca_file)
+    endpoints = broker.endpoints(url, user, password, ca_file)
     if as_json or not sys.stdout.isatty():
-        asyncio.run(_watch(endpoint, topic_filter, _print, seconds, count))
+        asyncio.run(_watch(endpoints, topic_filter, _print, seconds, count))
         return
     board = Board()
     with Live(get_renderable=board.table, refresh_per_second=1 / _REFRESH_S, console=Console()):
-        asyncio.run(_watch(endpoint, topic_filter, board.arrived, seconds, count))
+        asyncio.run(_watch(endpoints, topic_filter, board.arrived, seconds, count))
 
 
 async def _watch(
-    endpoint: Endpoint,
+    endpoints: Sequence[Endpoint],
     topic_filter: str,
     show: Callable[[Message], None],
     seconds: float | None,
@@ -87,7 +87,7 @@ async def _watch(
                 if not left:
                     enough.set()
 
-    client = ControlClient([endpoint], client_id=f"kis-watch-{secrets.token_hex(4)}", clean=True)
+    client = ControlClient(endpoints, client_id=f"kis-watch-{secrets.token_hex(4)}", clean=True)
     client.subscribe(topic_filter, 0, arrived)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(client.run())
