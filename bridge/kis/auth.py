@@ -3,6 +3,7 @@
 The access token opens REST, the approval key the WebSocket. KIS issues a token at most once a
 minute and tells the customer's phone each time; both live for a day. A file per app key holds the
 credential and the time of the last attempt; a lock beside it keeps two processes from both asking.
+Where nothing can be written, all that is kept in memory.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -23,7 +25,13 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from bridge.filelock import try_lock
-from bridge.kis.replies import KisError, KisNotSentError, KisRefusedError
+from bridge.kis.replies import (
+    NOT_PROCESSED,
+    UNSURE,
+    KisError,
+    KisNotSentError,
+    KisRefusedError,
+)
 
 __all__ = ["ApprovalKeys", "Tokens"]
 
@@ -32,6 +40,8 @@ log = structlog.get_logger()
 DAY_S = 86_400.0
 _KST = timezone(timedelta(hours=9))
 _TOO_OFTEN = "EGW00133"
+_SECOND = 1.0
+"""KIS's other rule for credentials, beside the minute: so many calls a second."""
 _WRONG = {
     "EGW00102": "app_key",
     "EGW00103": "app_key",
@@ -102,6 +112,9 @@ class _Credential:
         self._sleep = sleep
         self._lock = asyncio.Lock()
         self._record = _Record()
+        self._unsaved = False
+        """The newest record is in memory only."""
+        self._warned = False
         name = hashlib.sha256(f"{app_key.get_secret_value()}|{self._rest_url}".encode()).hexdigest()
         self._file = store / f"{self.kind.replace(' ', '-')}-{name[:24]}.json"
 
@@ -126,76 +139,79 @@ class _Credential:
                 await self._lock.acquire()
         except TimeoutError:
             raise self._too_late() from None
+        handle: int | None = None
         try:
-            handle = self._open_lock()
             try:
+                handle = self._open_lock()
                 while not try_lock(handle):
                     await self._wait(0.1, deadline)
-                yield
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise KisNotSentError(
-                f"cannot keep the {self.kind} in {self._file.parent}: {error.strerror}"
-            ) from error
+            except OSError as error:
+                self._warn(error)  # two processes that both ask are the smaller evil
+            yield
         finally:
+            if handle is not None:
+                os.close(handle)
             self._lock.release()
 
     async def _issue(self, deadline: float | None) -> None:
         """Ask KIS, after what is left of the interval since anybody's last attempt."""
         rest = min(self._record.attempted_at + self.interval_s - self._clock(), self.interval_s)
+        code = ""
         for _ in range(3):
             if rest > 0:
                 log.info("waiting before asking KIS again", what=self.kind, seconds=round(rest, 1))
                 await self._wait(rest, deadline)
             self._left(deadline)
-            if await self._ask():
+            code = await self._ask()
+            if not code:
                 return
-            rest = self.interval_s
+            rest = self.interval_s if code == _TOO_OFTEN else _SECOND
         raise KisNotSentError(
             f"KIS issues no {self.kind} for now, it has been asked too often; is another program "
             "using the same app key?",
-            msg_cd=_TOO_OFTEN,
+            msg_cd=code,
         )
 
-    async def _ask(self) -> bool:
-        """Ask once; False when KIS says that it was too early."""
+    async def _ask(self) -> str:
+        """Ask once; return KIS's code when it says that it was too early, else blank."""
         before = self._record
         now = self._clock()
         self._save(before.model_copy(update={"attempted_at": now}))
         try:
-            body = await self._post(self.path, self._request())
+            status, body = await self._post(self.path, self._request())
         except _NEVER_LEFT as error:
             self._save(before)
             raise KisNotSentError(f"no {self.kind}: cannot connect to {self._rest_url}") from error
         except httpx.HTTPError as error:
             raise KisNotSentError(f"no {self.kind}: {type(error).__name__}") from error
-        if body.get("error_code") == _TOO_OFTEN:
-            return False
+        code = _code(body)
+        if code == _TOO_OFTEN or code in NOT_PROCESSED:
+            return code
         try:
             secret, expires_at = self._read(body, now)
         except ValidationError:
             secret, expires_at = "", 0.0  # its text would show what KIS sent: not in a traceback
         if not secret:
-            self._refused(body)
+            self._refused(body, status)
         self._save(
             _Record(secret=secret, issued_at=now, expires_at=expires_at, attempted_at=now),
         )
         log.info("credential issued", what=self.kind, hours=round((expires_at - now) / 3600, 1))
-        return True
+        return ""
 
-    async def _post(self, path: str, body: Mapping[str, str]) -> dict[str, Any]:
+    async def _post(self, path: str, body: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         response = await self._http.post(self._rest_url + path, json=body, timeout=_TIMEOUT)
         try:
             answer = response.json()
         except (ValueError, RecursionError):
             answer = None
         if isinstance(answer, dict):
-            return answer
+            return response.status_code, answer
         raise KisNotSentError(f"no {self.kind}: HTTP {response.status_code} without JSON")
 
-    def _refused(self, body: Mapping[str, Any]) -> NoReturn:
-        code = _text(body, "error_code") or _text(body, "msg_cd")
+    def _refused(self, body: Mapping[str, Any], status: int) -> NoReturn:
+        """Tell a refusal, which stays one, from a fault that passes."""
+        code = _code(body)
         message = _text(body, "error_description") or _text(body, "msg1")
         for secret in (self._app_key, self._app_secret):
             message = message.replace(secret.get_secret_value(), "***")
@@ -206,7 +222,9 @@ class _Credential:
                 msg_cd=code,
                 msg1=message,
             )
-        fault: type[KisError] = KisRefusedError if code else KisNotSentError
+        # KIS's status tells nothing where its own code does: refusals come with 500, too.
+        passes = not code or code in UNSURE or (status >= 500 and not code.startswith("EGW"))
+        fault: type[KisError] = KisNotSentError if passes else KisRefusedError
         reason = f"{code} {message}".strip() or "KIS's answer holds none"
         raise fault(f"no {self.kind}: {reason}", msg_cd=code, msg1=message)
 
@@ -229,29 +247,52 @@ class _Credential:
 
     def _open_lock(self) -> int:
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file.parent.chmod(0o700)
+        _look_at(self._file.parent)
         return os.open(self._file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
 
     def _load(self) -> _Record:
         try:
-            return _Record.model_validate_json(self._file.read_bytes())
+            found = _Record.model_validate_json(self._file.read_bytes())
         except FileNotFoundError:
-            return _Record()
+            found = _Record()
         except ValidationError:
             log.warning("credential file ignored, it is damaged", file=str(self._file))
-            return _Record()
+            found = _Record()
+        except OSError as error:
+            self._warn(error)
+            return self._record
+        known = self._record
+        return known if self._unsaved and known.attempted_at >= found.attempted_at else found
 
     def _save(self, record: _Record) -> None:
         """Replace the file in one step; ``mkstemp`` makes it the owner's only."""
         self._record = record
-        handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=f"{self._file.name}.")
         try:
-            with os.fdopen(handle, "w") as file:
-                file.write(record.model_dump_json())
-            Path(name).replace(self._file)
-        except BaseException:
-            Path(name).unlink()
-            raise
+            handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=f"{self._file.name}.")
+            try:
+                with os.fdopen(handle, "w") as file:
+                    file.write(record.model_dump_json())
+                Path(name).replace(self._file)
+            except BaseException:
+                with suppress(OSError):
+                    Path(name).unlink()
+                raise
+        except OSError as error:
+            self._unsaved = True
+            self._warn(error)
+        else:
+            self._unsaved = self._warned = False
+
+    def _warn(self, error: OSError) -> None:
+        """Say once that the file is of no use; again when it was in between."""
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "credential kept in memory only; a restart asks KIS again",
+                what=self.kind,
+                folder=str(self._file.parent),
+                cause=error.strerror or str(error),
+            )
 
     def _request(self) -> dict[str, str]:
         raise NotImplementedError
@@ -338,6 +379,23 @@ def _korean_time(text: str, after: float) -> float:
     except ValueError:
         return float("inf")
     return moment if moment > after else float("inf")
+
+
+@cache
+def _look_at(folder: Path) -> None:
+    """Warn once of a folder that others can enter; whoever made it so may want it."""
+    mode = folder.stat().st_mode & 0o777
+    if os.name == "posix" and mode & 0o077:
+        log.warning(
+            "others on this machine can enter the folder of credentials",
+            folder=str(folder),
+            mode=f"{mode:o}",
+            mend=f"chmod 700 {folder}",
+        )
+
+
+def _code(body: Mapping[str, Any]) -> str:
+    return _text(body, "error_code") or _text(body, "msg_cd")
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:

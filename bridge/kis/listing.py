@@ -86,7 +86,9 @@ def rows(catalog: Catalog, call: Call, body: Mapping[str, Any]) -> list[Row]:
     """Read one page; raises :class:`DecodeError` for a row that cannot be read."""
     api = catalog.apis[call.api]
     output = next(output for output in api.outputs if output.array)
-    block = body.get(output.name, [])
+    if output.name not in body:  # an empty list would prove that nothing was placed
+        raise DecodeError(f"{call.api}: the answer has no {output.name}")
+    block = body[output.name]
     found = [block] if isinstance(block, dict) else block
     if not isinstance(found, list):
         raise DecodeError(f"{call.api}: {output.name} is no list")
@@ -101,6 +103,8 @@ def rows(catalog: Catalog, call: Call, body: Mapping[str, Any]) -> list[Row]:
             }
             if values.get("order_no", "").strip("0"):
                 read.append(_row(catalog, api, call.market, values))
+            elif values.get("order_quantity", "").strip("0."):
+                raise DecodeError(f"{call.api}: an order has no order_no")
     return read
 
 

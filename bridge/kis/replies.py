@@ -9,6 +9,8 @@ from typing import Any
 from bridge.errors import BridgeError
 
 __all__ = [
+    "NOT_PROCESSED",
+    "UNSURE",
     "KisError",
     "KisNotProcessedError",
     "KisNotSentError",
@@ -16,6 +18,22 @@ __all__ = [
     "KisUnknownError",
     "Reply",
 ]
+
+NOT_PROCESSED = frozenset({"EGW00201", "EGW00215"})
+"""Codes by which KIS says that it did nothing, since there were too many calls."""
+UNSURE = frozenset(
+    {
+        "EGW00001",
+        "EGW00002",
+        "EGW00202",
+        "EGW00203",
+        "EGW00204",  # 204 and 300 are gateway and routing faults of which KIS does not say more:
+        "EGW00300",  # whether the order went on is anybody's guess
+        "EGW00301",
+        "EGW00302",
+    }
+)
+"""Codes of faults that pass, and leave open what was done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from pydantic import SecretStr
 
 from bridge.catalog.model import Api, Catalog, Param, TrId
 from bridge.kis.replies import (
+    NOT_PROCESSED,
+    UNSURE,
     KisError,
     KisNotProcessedError,
     KisNotSentError,
@@ -41,19 +44,11 @@ ANSWER_S = 15.0
 
 _USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
 _TOKEN_OVER = frozenset({"EGW00121", "EGW00122", "EGW00123"})
-_NOT_PROCESSED = frozenset({"EGW00201", "EGW00215"})
-_UNKNOWN = frozenset(
-    {
-        "EGW00001",
-        "EGW00002",
-        "EGW00202",
-        "EGW00203",
-        "EGW00204",  # 204 and 300 are gateway and routing faults of which KIS does not say more:
-        "EGW00300",  # whether the order went on is anybody's guess
-        "EGW00301",
-        "EGW00302",
-    }
-)
+_REFUSAL = re.compile(r"EGW(001\d\d|0020[5-9]|0021[0-3]|0030[34]|00310|0200[46])")
+"""Refusals by the gateway that KIS describes; any other of a call that changes something may have
+been carried out."""
+_UNCLEAR = re.compile(r"|OPSQ(?!2|999[5-9]).*")
+"""No code, or one of a fault after the system has begun with it."""
 _NEVER_LEFT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -143,6 +138,7 @@ class RestClient:
         tr_cont: str = "",
         priority: Priority = Priority.QUERY,
         deadline: float | None = None,
+        still: Callable[[], bool] = lambda: True,
     ) -> Reply:
         """Make one call and return KIS's answer, success or business refusal.
 
@@ -150,11 +146,12 @@ class RestClient:
         of :mod:`bridge.kis.replies` only; :class:`KisRefusedError` also for a call that cannot be
         made as it is (no such call, a parameter missing), before anything is sent. Nothing is sent
         once ``deadline`` has passed; the answer to a call that changes something is waited for
-        beyond it. Cancelled while waiting for the answer, the outcome is unknown.
+        beyond it. Nor is anything sent once ``still`` says no: it is asked right before the first
+        byte leaves. Cancelled while waiting for the answer, the outcome is unknown.
         """
         try:
             request = _Request.build(self._catalog, api, variant, params, self._paper)
-            return await self._carry(request, tr_cont, priority, deadline)
+            return await self._carry(request, tr_cont, priority, _Until(deadline, still))
         except KisNotSentError:
             self.counts.not_sent += 1
             raise
@@ -204,34 +201,36 @@ class RestClient:
         return {name: value.rstrip() for name, value in values.items() if isinstance(value, str)}
 
     async def _carry(
-        self, request: _Request, tr_cont: str, priority: Priority, deadline: float | None
+        self, request: _Request, tr_cont: str, priority: Priority, until: _Until
     ) -> Reply:
-        token = await self._tokens.token(deadline=deadline)
+        token = await self._tokens.token(deadline=until.deadline)
         try:
-            return await self._attempt(request, tr_cont, priority, deadline, token)
+            return await self._attempt(request, tr_cont, priority, until, token)
         except _TokenOverError as over:
             log.info("token over, taking a new one", code=over.msg_cd)
-        token = await self._tokens.token(refresh_of=token, deadline=deadline)
-        return await self._attempt(request, tr_cont, priority, deadline, token)
+        token = await self._tokens.token(refresh_of=token, deadline=until.deadline)
+        return await self._attempt(request, tr_cont, priority, until, token)
 
     async def _attempt(
         self,
         request: _Request,
         tr_cont: str,
         priority: Priority,
-        deadline: float | None,
+        until: _Until,
         token: SecretStr,
     ) -> Reply:
-        await self._throttle.acquire(priority, deadline)
+        await self._throttle.acquire(priority, until.deadline)
         self.counts.calls += 1
-        response = await self._send(request, tr_cont, deadline, token)
+        response = await self._send(request, tr_cont, until, token)
         secrets = [self._app_key, self._app_secret, token]
         return _read(request, response, [secret.get_secret_value() for secret in secrets])
 
     async def _send(
-        self, request: _Request, tr_cont: str, deadline: float | None, token: SecretStr
+        self, request: _Request, tr_cont: str, until: _Until, token: SecretStr
     ) -> httpx.Response:
-        name = request.api.name
+        name, deadline = request.api.name, until.deadline
+        if not until.still():
+            raise KisNotSentError(f"{name}: called off")
         headers = {
             "content-type": "application/json; charset=utf-8",
             "authorization": f"Bearer {token.get_secret_value()}",
@@ -250,6 +249,8 @@ class RestClient:
 
         async def hold(event: str, _: Mapping[str, Any]) -> None:
             leaving = event == "http11.send_request_headers.started"
+            if leaving and not until.still():
+                raise KisNotSentError(f"{name}: called off while connecting")
             if leaving and deadline is not None and self._monotonic() >= deadline:
                 raise KisNotSentError(f"{name}: the deadline passed while connecting")
 
@@ -273,6 +274,14 @@ class RestClient:
             raise KisUnknownError(
                 f"{name}: sent, but no answer came ({type(error).__name__})"
             ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Until:
+    """How long a call may still be sent."""
+
+    deadline: float | None
+    still: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +354,8 @@ def _read(request: _Request, response: httpx.Response, secrets: list[str]) -> Re
     msg1 = _text(body, "msg1") or _text(body, "error_description")
     for secret in (*secrets, request.account):
         msg1 = msg1.replace(secret, "***") if secret else msg1
-    if response.status_code == httpx.codes.OK and rt_cd and not _fault(rt_cd, msg_cd):
+    answered = response.status_code == httpx.codes.OK and rt_cd and not _fault(rt_cd, msg_cd)
+    if answered and not (request.api.changes and rt_cd != "0" and _UNCLEAR.fullmatch(msg_cd)):
         return Reply(
             rt_cd=rt_cd,
             msg_cd=msg_cd,
@@ -355,12 +365,13 @@ def _read(request: _Request, response: httpx.Response, secrets: list[str]) -> Re
             tr_id=response.headers.get("tr_id", "").strip(),
         )
     kind: type[KisError] = KisUnknownError
-    if msg_cd in _NOT_PROCESSED:
+    if msg_cd in NOT_PROCESSED:
         kind = KisNotProcessedError
     elif msg_cd in _TOKEN_OVER:
         kind = _TokenOverError
-    elif msg_cd.startswith("EGW") and msg_cd not in _UNKNOWN:
-        kind = KisRefusedError
+    elif msg_cd.startswith("EGW") and msg_cd not in UNSURE:
+        described = _REFUSAL.fullmatch(msg_cd) is not None
+        kind = KisRefusedError if described or not request.api.changes else KisUnknownError
     detail = f"{msg_cd} {msg1}".strip() or f"HTTP {response.status_code}"
     raise kind(f"{name}: {detail}", msg_cd=msg_cd, msg1=msg1)
 

@@ -103,8 +103,7 @@ class Requests:
         transaction: str | int | None = None
         topic = self._topics.response("unknown")
         try:
-            verb, client = self._parse(message.topic)
-            topic = self._topics.response(verb, *filter(None, [client]))
+            verb, client, topic = self._parse(message.topic)
             content = payloads.decode_object(message.payload)
             transaction = _transaction(content.pop("transaction", None))
             if message.response_topic:
@@ -143,9 +142,11 @@ class Requests:
         finally:
             self._waiting[verb] -= 1
 
-    def _parse(self, topic: str) -> tuple[str, str]:
+    def _parse(self, topic: str) -> tuple[str, str, str]:
+        """Return verb, client and where the answer goes, which may be too long for a topic."""
         try:
-            return self._topics.parse_request(topic)
+            verb, client = self._topics.parse_request(topic)
+            return verb, client, self._topics.response(verb, *filter(None, [client]))
         except ValueError as error:
             raise RequestError("unknown_request", str(error)) from None
 

@@ -19,7 +19,7 @@ from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
 from bridge.orders.announce import Announcer
 from bridge.orders.answers import encode
-from bridge.orders.book import Book, Tracked
+from bridge.orders.book import Book, Tracked, number_key
 from bridge.orders.command import Place
 from bridge.orders.rules import Account, Rules
 
@@ -90,14 +90,14 @@ class Accounts:
     def listed(self, alias: str, rows: Sequence[Row]) -> None:
         """Publish the orders that work at the exchange, ours with their names."""
         owners = {
-            (market, number): order
+            (market, key): order
             for market in {row.market for row in rows}
-            for number, order in self._book.owners(alias, market).items()
+            for key, order in self._book.owners(alias, market).items()
         }
         working = [row for row in rows if row.remaining > 0 and row.action != "cancel"]
         orders = []
         for row in working[:_MOST]:
-            owner = owners.get((row.market, row.order_no.strip().lstrip("0")))
+            owner = owners.get((row.market, number_key(row.market, row.at, row.order_no)))
             orders.append(
                 {
                     "order_no": row.order_no,

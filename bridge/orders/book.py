@@ -17,7 +17,17 @@ from bridge.orders.journal import Identity, Line, NewRecord, Record
 from bridge.orders.lifecycle import CLOSED, Progress, State, Step
 from bridge.orders.risk import Ledger, Limits, Scope
 
-__all__ = ["OPEN", "Book", "Tracked", "day_end", "day_start", "plain", "restore", "trading_day"]
+__all__ = [
+    "OPEN",
+    "Book",
+    "Tracked",
+    "day_end",
+    "day_start",
+    "number_key",
+    "plain",
+    "restore",
+    "trading_day",
+]
 
 _SEOUL = timezone(timedelta(hours=9), "KST")  # without daylight saving, by law
 _MICROSECOND = 1_000_000
@@ -202,14 +212,26 @@ class Book:
             None,
         )
 
-    def claimed(self, account: str, *, changes: bool = False) -> set[str]:
-        """Return the order numbers that are explained; ``changes``: by a command to change."""
+    def claimed(self, about: Tracked, *, changes: bool = False) -> set[str]:
+        """Return the order numbers that are explained; ``changes``: by a command to change.
+
+        Those that may mean the same as in the list where ``about`` is looked for: numbers of
+        domestic stock start again each day.
+        """
+        wanted = self._place_and_day(about)
         return {
             plain(leg.order_no)
             for tracked in self
-            if tracked.identity.account == account and (not changes or tracked.verb != "place")
+            if tracked.identity.account == about.identity.account
+            and (not changes or tracked.verb != "place")
+            and self._place_and_day(tracked) == wanted
             for leg in tracked.progress.legs
         }
+
+    def _place_and_day(self, tracked: Tracked) -> tuple[str, date | None]:
+        order = self.order(tracked.identity) or tracked
+        market = order.command.market if isinstance(order.command, Place) else ""
+        return market, _number_day(market, order.progress.submitted_at or order.received_at)
 
     # as the exchange's list sees it
 
@@ -231,10 +253,10 @@ class Book:
             and tracked.command.market == market
         }
 
-    def owners(self, account: str, market: str) -> dict[str, Tracked]:
-        """Return the orders of an account in a market by each of their numbers."""
+    def owners(self, account: str, market: str) -> dict[tuple[date | None, str], Tracked]:
+        """Return the orders of an account in a market by each of their :func:`number_key`."""
         return {
-            plain(leg.order_no): tracked
+            number_key(market, tracked.progress.submitted_at, leg.order_no): tracked
             for tracked in self
             if tracked.verb == "place"
             and tracked.identity.account == account
@@ -256,12 +278,14 @@ class Book:
     def match(self, alias: str, notice: Notice, at: int) -> Tracked | None:
         """Return the order that a notice is about."""
         today = trading_day(at)
+        candidates = []
         for number in (notice.order_no, notice.original_order_no):
             for day in (today, today - timedelta(days=1)):
                 found = self._numbers.get((alias, notice.market, day, plain(number)))
                 if found is not None and (day == today or notice.market != "domestic_stock"):
-                    return found
-        return None
+                    candidates.append(found)
+        same = (one for one in candidates if self.symbol(one) == notice.symbol)
+        return next(same, candidates[0] if candidates else None)
 
     def hold(self, alias: str, notice: Notice, at: int) -> bool:
         """Keep an unmatched notice until what may explain it is answered.
@@ -366,6 +390,16 @@ class Book:
         day, market = trading_day(progress.submitted_at), tracked.command.market
         for leg in progress.legs:
             self._numbers[tracked.identity.account, market, day, plain(leg.order_no)] = tracked
+
+
+def number_key(market: str, at: int | None, order_no: str) -> tuple[date | None, str]:
+    """Return what tells an order number from the same one of another day, ordered ``at``."""
+    return _number_day(market, at), plain(order_no)
+
+
+def _number_day(market: str, at: int | None) -> date | None:
+    # Overseas and at night a session has two Korean dates.
+    return trading_day(at) if market == "domestic_stock" and at is not None else None
 
 
 def plain(order_no: str) -> str:

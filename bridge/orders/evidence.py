@@ -25,6 +25,9 @@ _ANSWER = 15_000_000
 _EARLY = 2_000_000
 """How much earlier than ours the exchange's clock may say it was."""
 
+_ASKEW = 600_000_000
+"""How far apart the clocks may be without an order just like it being taken for another."""
+
 Verdict: TypeAlias = Literal["open", "ambiguous", "absent"]
 """Nothing found yet; several that may be it; proof that the exchange never had it."""
 
@@ -139,6 +142,16 @@ def find_order(
         return near[0]
     if near:
         return "ambiguous"
+    sent = order.progress.submitted_at or order.received_at
+    if any(
+        row.action == "place"
+        and _fits(place, row)
+        and plain(row.order_no) not in claimed
+        and row.at is not None
+        and abs(row.at - sent) <= _ASKEW
+        for row in rows
+    ):
+        return "ambiguous"  # the clocks may differ more than they should
     unexplained = set(heard) - {plain(row.order_no) for row in rows}
     return "absent" if not unexplained and window.over(order) else "open"
 

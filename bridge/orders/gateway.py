@@ -42,7 +42,7 @@ from bridge.orders.accounts import Accounts
 from bridge.orders.announce import Announcer, Publisher
 from bridge.orders.book import Book, Tracked, day_start, restore
 from bridge.orders.chronicle import Chronicle
-from bridge.orders.command import CommandError, parse
+from bridge.orders.command import CancelAll, CommandError, parse
 from bridge.orders.executions import execution
 from bridge.orders.halts import Halts, Mode
 from bridge.orders.journal import Control, Identity, Journal
@@ -166,12 +166,14 @@ class Gateway:
         self._waiting: Counter[tuple[str, str]] = Counter()
         self._notices: asyncio.Queue[tuple[str, kis.Notice, int]] = asyncio.Queue()
         self._running: dict[asyncio.Task[None], Identity] = {}
+        self._admitting: list[Tracked] = []
         self._sweep = Sweep(
             self._book,
             journal,
             self._submitter,
             lambda tracked: self._start(tracked, None),
             self._running,
+            self._admitting,
         )
         self._tasks: asyncio.TaskGroup
         self._ready = asyncio.Event()
@@ -299,7 +301,7 @@ class Gateway:
         try:
             account, client, verb = self._topics.parse_command(message.topic)
         except ValueError:
-            log.warning("not a command topic", topic=message.topic)
+            log.warning("not a command topic", topic=message.topic[:200])
             message.ack()
             return
         if max(len(account), len(client)) > _UNANSWERED:
@@ -335,6 +337,9 @@ class Gateway:
             return Refusal("unknown_account", "the configuration has no such account")
         if len(source.client) > _LONGEST_CLIENT:
             return Refusal("not_permitted", "the client's name is too long")
+        if not source.client.isprintable() or source.client != source.client.strip():
+            # Databases differ in whether they take these names, and tell them from others.
+            return Refusal("not_permitted", "the client's name has blanks around it or controls")
         return None
 
     def _start(self, tracked: Tracked, source: _Source | None) -> asyncio.Task[None]:
@@ -355,13 +360,19 @@ class Gateway:
     async def _take(self, tracked: Tracked, source: _Source | None, turn: Turn) -> None:
         """Write a command down, acknowledge it to the broker, and execute it in its turn."""
         line = tracked.identity[:2]
-        full = source is not None and self._waiting[line] >= self._rules.waiting
+        # What cancels is let in long after what adds.
+        most = self._rules.waiting * (1 if tracked.verb in ("place", "modify") else 4)
+        full = source is not None and self._waiting[line] >= most
         self._waiting[line] += 1
         new = source is None  # what a restart found comes without a message
         digest = tracked.digest
         try:
             if source is not None:
-                found = await self._admit(tracked, full=full)
+                self._admitting.append(tracked)
+                try:
+                    found = await self._admit(tracked, full=full)
+                finally:
+                    self._admitting.remove(tracked)
                 if found is None:
                     refusal = Refusal("expired", "it expired before it could be written down")
                     await self._turn_away(source, tracked.identity[2:], refusal)
@@ -414,6 +425,7 @@ class Gateway:
             known = self._book.get(tracked.identity)
             if known is None:
                 known = restore(found)
+                known.overtaken = new and tracked.overtaken
                 self._book.add(known)
             return known, new
 
@@ -501,6 +513,8 @@ class Gateway:
                 self._announcer.post(self._chronicle.state(tracked))
             if progress.answer is not None and progress.answer.at >= newest - _ACK_AGAIN:
                 self._submitter.acknowledge(tracked, None, duplicate=True)
+        for every in (one for one in open_ends if isinstance(one.command, CancelAll)):
+            self._sweep.overtake(open_ends, every)
         for tracked in sorted(open_ends, key=lambda one: one.verb == "cancel_all"):
             if tracked.progress.submitted_at is None or tracked.verb == "cancel_all":
                 self._start(tracked, None)

@@ -27,7 +27,7 @@ from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
 from bridge.orders import hours
 from bridge.orders.announce import Announcer
-from bridge.orders.book import OPEN, Book, Tracked, plain, trading_day
+from bridge.orders.book import OPEN, Book, Tracked, number_key, plain, trading_day
 from bridge.orders.chronicle import Chronicle
 from bridge.orders.command import Modify, Place
 from bridge.orders.evidence import Window, find_change, find_order, listed_steps
@@ -103,7 +103,9 @@ class Reconciler:
 
     def wake(self, alias: str, market: str = "") -> None:
         """Ask for the list now."""
-        watch = self._watches[alias]
+        watch = self._watches.get(alias)
+        if watch is None:  # of an account that is configured no more
+            return
         if market:
             watch.markets.add(market)
         watch.wake.set()
@@ -150,7 +152,7 @@ class Reconciler:
         if tracked.progress.state is not State.UNKNOWN:
             text = f"it is {tracked.progress.state}, not unknown"
             raise RequestError("not_unknown", text)
-        if order_no and plain(order_no) in self._book.claimed(identity.account):
+        if order_no and plain(order_no) in self._book.claimed(tracked):
             raise RequestError("order_no_taken", f"{order_no} is another command's order_no")
         if order_no:
             self._accept(tracked, order_no, "", f"resolved by {by}")
@@ -229,7 +231,7 @@ class Reconciler:
             more = reply.more
         if more:
             raise KisUnknownError(f"{call.api}: more than {_PAGES} pages")
-        return list({plain(row.order_no): row for row in rows}.values())
+        return list({(row.day, plain(row.order_no)): row for row in rows}.values())
 
     # comparing
 
@@ -270,7 +272,7 @@ class Reconciler:
             place = order.command
             if not isinstance(place, Place) or place.market != market:
                 continue
-            claimed = self._book.claimed(alias)
+            claimed = self._book.claimed(order)
             heard = self._book.heard(alias, place.symbol)
             verdict = find_order(order, place, rows, claimed, heard, window)
             if isinstance(verdict, Row):
@@ -295,8 +297,7 @@ class Reconciler:
     def _settle_change(
         self, watch: _Watch, change: Tracked, order: Tracked, own: Sequence[Row], window: Window
     ) -> None:
-        account = change.identity.account
-        verdict = find_change(change, own, self._book.claimed(account, changes=True), window)
+        verdict = find_change(change, own, self._book.claimed(change, changes=True), window)
         if isinstance(verdict, Row):
             self._accept(change, verdict.order_no, verdict.org_no, "found in the exchange's list")
             command = change.command
@@ -339,11 +340,12 @@ class Reconciler:
         chains: dict[Tracked, list[Row]] = {order: [] for order in owners.values()}
         strangers = []
         for row in rows:  # oldest first: a change follows what it changes
-            owner = owners.get(plain(row.order_no)) or owners.get(plain(row.original_order_no))
+            key = number_key(market, row.at, row.order_no)
+            owner = owners.get(key) or owners.get(number_key(market, row.at, row.original_order_no))
             if owner is None:
                 strangers.append(row)
             else:
-                owners[plain(row.order_no)] = owner
+                owners[key] = owner
                 chains[owner].append(row)
         return {order: own for order, own in chains.items() if own}, strangers
 

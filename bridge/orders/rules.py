@@ -28,6 +28,7 @@ class Rest(Protocol):
         tr_cont: str = "",
         priority: Priority = Priority.QUERY,
         deadline: float | None = None,
+        still: Callable[[], bool] = ...,
     ) -> Reply: ...
 
     def pages(

@@ -76,20 +76,19 @@ class Submitter:
         if isinstance(planned, Refusal):
             await self.answer(tracked, self.refusing(planned), message)
             return
+        mode = self.halts.of(*tracked.identity[:2])[0]  # under which it has just passed
         self.chronicle.take(
             tracked, Step(Event.SUBMIT, self.clock(), notional=tracked.notional or None)
         )
         if not await self.chronicle.flush(until=tracked.expires_at):
             await self.answer(tracked, self.refusing(_LATE_JOURNAL), message)
             return
-        answer = await self._send(tracked, planned)
+        answer = await self._send(tracked, planned, mode)
         await self.answer(tracked, answer, message, planned)
 
     async def _admitted(self, tracked: Tracked) -> Plan | Refusal:
         """Say what to send for a command, counted against the limits, or why not."""
-        order = self.book.order(tracked.identity)
-        types = self.order_types.get(tracked.identity.account, {})
-        planned = plan(tracked, order, types, self.rules.rates)
+        planned = self._plan(tracked)
         if isinstance(planned, Refusal) or planned.request.verb == "cancel":
             return planned if isinstance(planned, Refusal) else self._check(tracked, planned)
         account, client = tracked.identity.account, tracked.identity.client
@@ -98,9 +97,16 @@ class Submitter:
         if not await self.reconciler.admitted(account, tracked.expires_at):
             text = "it expired while the exchange was asked what was missed"
             return Refusal("expired", text)
+        planned = self._plan(tracked)  # as it stands now: its order's day may have ended
+        if isinstance(planned, Refusal):
+            return planned
         context = await self._look_up(tracked, planned)
-        planned = plan(tracked, order, types, self.rules.rates)  # as it stands now
+        planned = self._plan(tracked)
         return planned if isinstance(planned, Refusal) else self._check(tracked, planned, context)
+
+    def _plan(self, tracked: Tracked) -> Plan | Refusal:
+        types = self.order_types.get(tracked.identity.account, {})
+        return plan(tracked, self.book.order(tracked.identity), types, self.rules.rates)
 
     async def _look_up(self, tracked: Tracked, planned: Plan) -> risk.Context:
         """Ask for what the limits have to be held against."""
@@ -138,11 +144,12 @@ class Submitter:
         if self.rules.market_hours:
             kind = planned.leg.order_type if planned.leg else place.order_type
             closed = hours.closed(place.place, kind, now, self.trades)
+        ours = identity.command_id.startswith("halt:")  # no client can name a command so
         context = replace(
             context or risk.Context(),
             account_known=identity.account in self.accounts,
-            permitted=self.rules.permits(identity.client, identity.account),
-            orders_allowed=self.rules.orders_allowed,
+            permitted=ours or self.rules.permits(identity.client, identity.account),
+            orders_allowed=ours or self.rules.orders_allowed,
             halt=mode,
             halted_by=halted_by,
             reducible=self._reducible(mode, tracked, place),
@@ -171,16 +178,26 @@ class Submitter:
         own = self.rules.client_limits.get(identity.client, Limits())
         return self.rules.limits, own
 
-    async def _send(self, tracked: Tracked, planned: Plan) -> Step:
-        """Hand it to KIS; again only while KIS certainly did nothing with it."""
+    async def _send(self, tracked: Tracked, planned: Plan, mode: Mode) -> Step:
+        """Hand it to KIS; again only while KIS certainly did nothing with it.
+
+        A halt or a ``cancel_all`` holds until the first byte leaves.
+        """
         account = self.accounts[tracked.identity.account]
         call = planned.call(self.catalog, account.number.get_secret_value())
         cancels = planned.request.verb == "cancel"
         loop = asyncio.get_running_loop()
+
+        def halted() -> bool:
+            return not cancels and self.halts.of(*tracked.identity[:2])[0] not in ("", mode)
+
         last = Step(Event.REFUSE, 0, reason="expired", message="it expired before it was sent")
         while (left := (tracked.expires_at - self.clock()) / 1_000_000) > 0:
             if tracked.overtaken:
                 last = replace(last, reason="cancelled", message="a cancel_all came before it")
+                break
+            if halted():
+                last = replace(last, reason="halted", message="a halt came before it was sent")
                 break
             try:
                 reply = await account.rest.call(
@@ -189,6 +206,7 @@ class Submitter:
                     variant=call.variant,
                     priority=Priority.CANCEL if cancels else Priority.ORDER,
                     deadline=loop.time() + left,
+                    still=lambda: not (tracked.overtaken or halted()),
                 )
             except (KisNotSentError, KisNotProcessedError) as error:
                 log.info("order not processed", cause=type(error).__name__, msg_cd=error.msg_cd)

@@ -27,7 +27,7 @@ log = structlog.get_logger()
 class Sweep:
     """Makes many cancellations of one word; ``start`` gives each its place in the line.
 
-    ``running`` are the commands that have one.
+    ``running`` are the commands that have one, ``admitting`` those that are not in the journal yet.
     """
 
     book: Book
@@ -35,6 +35,22 @@ class Sweep:
     submitter: Submitter
     start: Callable[[Tracked], asyncio.Task[None]]
     running: Mapping[asyncio.Task[None], Identity]
+    admitting: Sequence[Tracked]
+
+    def overtake(self, commands: Iterable[Tracked], every: Tracked) -> None:
+        """Stop the commands that came before a ``cancel_all`` and are not sent."""
+        command = every.command
+        assert isinstance(command, CancelAll)  # noqa: S101
+        for one in commands:
+            symbol = getattr(one.command, "symbol", None) or self.book.symbol(one)
+            if (
+                one.verb in ("place", "modify")
+                and one.progress.state is State.RECEIVED
+                and one.identity[:2] == every.identity[:2]
+                and one.received_at <= every.received_at
+                and command.symbol in (None, symbol)
+            ):
+                one.overtaken = True
 
     async def command(self, tracked: Tracked, message: Message | None) -> None:
         """Cancel what the client has open; answer when each of the cancellations is answered."""
@@ -54,6 +70,7 @@ class Sweep:
             if refusal is not None:
                 await self.submitter.answer(tracked, self.submitter.refusing(refusal), message)
                 return
+            self.overtake(self.admitting, tracked)
             orders = [
                 order
                 for order in self.book

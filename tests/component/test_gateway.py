@@ -562,3 +562,14 @@ async def test_no_name_in_a_topic_ends_the_bridge(
         await b.gateway.command(message)
         assert b.acked == [payload]
         assert (await b.place())["status"] == "accepted"
+
+
+@pytest.mark.parametrize("client", ["%00", "al%0Aice", "alice%20", "%C2%A0alice"])
+async def test_a_name_that_databases_do_not_agree_on_is_refused(
+    tmp_path: Path, client: str
+) -> None:
+    async with bench(tmp_path) as b:
+        await b.send("place", PLACE, client=client)
+        (ack,) = await b.broker.wait(ack_topic(client=client))
+        assert (ack["status"], ack["reason"]) == ("refused", "not_permitted")
+        assert (await b.place())["status"] == "accepted"

@@ -44,6 +44,14 @@ async def test_lines_for_a_pipe(mosquitto: Mosquitto) -> None:
         await client.close()
 
 
+async def test_brokers_of_a_list_are_tried_in_turn(mosquitto: Mosquitto) -> None:
+    urls = json.dumps([f"mqtt://127.0.0.1:{free_port()}", mosquitto.url])
+    assert await watch("other/#", "--url", urls, "--for", "0.1") == (0, "", "")
+    code, out, err = await watch("--url", "embedded")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "--url mqtt://127.0.0.1:1883" in err
+
+
 async def test_errors_are_one_line() -> None:
     code, out, err = await watch("--url", f"mqtt://127.0.0.1:{free_port()}")
     assert (code, out, err.count("\n")) == (1, "", 1)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 
 from bridge.catalog.compile import load
-from bridge.kis.replies import KisError, Reply
+from bridge.kis.replies import KisError, KisNotSentError, Reply
 from bridge.kis.throttle import Priority
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
@@ -29,6 +29,7 @@ __all__ = [
     "Bench",
     "Broker",
     "Kis",
+    "Queued",
     "ack_topic",
     "bench",
     "event_topic",
@@ -50,6 +51,10 @@ PLACE = {
     "price": 71900,
     "expires_at": "2999-01-01T00:00:00+09:00",
 }
+
+
+class Queued(asyncio.Event):
+    """A call that waits for its turn in the throttle until this is set."""
 
 
 @dataclass
@@ -80,6 +85,7 @@ class Kis:
         tr_cont: str = "",
         priority: Priority = Priority.QUERY,
         deadline: float | None = None,
+        still: Callable[[], bool] = lambda: True,
     ) -> Reply:
         self.calls.append((api, variant, dict(params), priority))
         self.called.set()
@@ -87,6 +93,8 @@ class Kis:
         answer = self.script.pop(0) if self.script else None
         if isinstance(answer, asyncio.Event):
             await answer.wait()
+            if isinstance(answer, Queued) and not still():
+                raise KisNotSentError("called off")
             answer = None
         if isinstance(answer, KisError):
             raise answer

@@ -103,6 +103,15 @@ def files(store: Path, pattern: str = "*") -> list[Path]:
     return sorted(store.glob(pattern))
 
 
+def open_to(folder: Path, mode: int) -> None:
+    folder.mkdir(parents=True)
+    folder.chmod(mode)
+
+
+def mode_of(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
 async def read(tokens: Tokens, **options: Any) -> str:
     return (await tokens.token(**options)).get_secret_value()
 
@@ -314,6 +323,33 @@ async def test_a_wrong_key_names_what_to_mend(kis: Kis, store: Path, code: str, 
     assert caught.value.msg1 == "유효하지 않은 *** ***"
 
 
+@pytest.mark.parametrize("code", ["EGW00201", "EGW00215"])
+async def test_too_many_calls_in_a_second_are_waited_out(kis: Kis, store: Path, code: str) -> None:
+    kis.answers = [httpx.Response(500, json={"rt_cd": "1", "msg_cd": code, "msg1": "초당"})]
+    assert await read(kis.tokens(store)) == "token-2"
+    assert kis.slept == [1]
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "code"),
+    [
+        *((500, "error_code", code) for code in ("EGW00001", "EGW00002", "EGW00202", "EGW00301")),
+        (503, "error_code", "SERVICE_UNAVAILABLE"),
+        (500, "msg_cd", "OPSQ0003"),
+    ],
+)
+async def test_a_fault_that_passes_is_no_refusal(
+    kis: Kis, store: Path, status: int, name: str, code: str
+) -> None:
+    kis.answers = [httpx.Response(status, json={name: code})]
+    tokens = kis.tokens(store)
+    with pytest.raises(KisNotSentError, match=f"no token: {code}") as caught:
+        await tokens.token()
+    assert caught.value.msg_cd == code
+    assert await read(tokens) == "token-2"
+    assert kis.slept == [60]
+
+
 async def test_another_refusal_is_told(kis: Kis, store: Path) -> None:
     kis.answers = [httpx.Response(500, json={"msg_cd": "EGW00303", "msg1": " IP  "})]
     with pytest.raises(KisRefusedError, match=r"no token: EGW00303 IP$"):
@@ -357,22 +393,95 @@ async def test_a_damaged_file_is_ignored_with_a_warning(kis: Kis, store: Path, d
     assert await read(kis.tokens(store)) == "token-2"
 
 
-async def test_a_store_that_cannot_be_written_is_told(kis: Kis, tmp_path: Path) -> None:
+async def test_a_store_that_cannot_be_made_does_not_stop_anybody(kis: Kis, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(KisNotSentError, match=r"cannot keep the token in .*file"):
-        await kis.tokens(tmp_path / "file" / "kis").token()
+    tokens = kis.tokens(tmp_path / "file" / "kis")
+    with capture_logs() as logs:
+        old = await tokens.token()
+        assert await read(tokens) == "token-1"
+        assert await read(tokens, refresh_of=old) == "token-2"
+    assert [at - START for at, _, _ in kis.asked] == [0, 60]
+    warnings = [line for line in logs if line["log_level"] == "warning"]
+    assert [line["folder"] for line in warnings] == [str(tmp_path / "file" / "kis")]
+    assert "memory" in warnings[0]["event"]
 
 
-async def test_a_failed_write_leaves_no_litter(
+class Disk:
+    """Where files cannot take their final name while it is full."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = True
+        self._replace = Path.replace
+        monkeypatch.setattr(Path, "replace", lambda path, target: self.replace(path, target))
+
+    def replace(self, path: Path, target: Path) -> None:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        self._replace(path, target)
+
+
+async def test_a_full_disk_is_told_once_and_leaves_no_litter(
     kis: Kis, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Path, target: Path) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(KisNotSentError, match="No space left"):
-        await kis.tokens(store).token()
+    disk = Disk(monkeypatch)
+    tokens = kis.tokens(store)
+    with capture_logs() as logs:
+        old = await tokens.token()
+        assert await read(tokens, refresh_of=old) == "token-2"
+    assert kis.slept == [60]
+    assert [line["cause"] for line in logs if line["log_level"] == "warning"] == [
+        "No space left on device"
+    ]
     assert [path.suffix for path in files(store)] == [".lock"]
+    disk.full = False
+    kis.now += 86400
+    await tokens.token()
+    assert await read(kis.tokens(store)) == "token-3"
+
+
+async def test_what_is_in_memory_only_is_newer_than_the_file(
+    kis: Kis, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = kis.tokens(store)
+    old = await tokens.token()
+    kis.now += 3600
+    disk = Disk(monkeypatch)
+    kis.answers = [httpx.ReadTimeout("slow"), token("memory")]
+    with pytest.raises(KisNotSentError):
+        await tokens.token(refresh_of=old)
+    new = await tokens.token(refresh_of=old)
+    assert new.get_secret_value() == "memory"
+    assert kis.slept == [60]
+    assert await read(tokens) == "memory"
+    disk.full = False
+    assert await read(tokens, refresh_of=new) == "token-4"
+    assert kis.slept == [60, 60]
+
+
+async def test_another_process_that_can_write_is_believed_again(
+    kis: Kis, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
+    here, there = kis.tokens(store), kis.tokens(store)
+    old = await here.token()
+    disk.full = False
+    kis.now += 3600
+    await there.token()
+    assert await read(here, refresh_of=old) == "token-2"
+    assert len(kis.asked) == 2
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o700, False), (0o750, True), (0o701, True)])
+async def test_a_folder_that_exists_keeps_its_mode(
+    kis: Kis, store: Path, mode: int, warned: bool
+) -> None:
+    open_to(store, mode)
+    with capture_logs() as logs:
+        await kis.tokens(store).token()
+        await kis.approvals(store).key()
+    assert mode_of(store) == mode
+    warnings = [line for line in logs if line["log_level"] == "warning"]
+    assert [line["mode"] for line in warnings] == ([f"{mode:o}"] if warned else [])
 
 
 async def test_a_token_can_be_given_back(kis: Kis, store: Path) -> None:

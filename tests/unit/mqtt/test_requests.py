@@ -258,3 +258,12 @@ async def test_slow_requests_hold_up_nothing_else() -> None:
         assert client.said.pop()[1]["data"] == "at once"
         release.set()
     assert [said[1]["transaction"] for said in client.said] == list(range(16))
+
+
+@pytest.mark.parametrize("name", ["a" * 65_511, "\N{NO-BREAK SPACE}" * 30_000])
+async def test_a_name_too_long_to_answer_under_is_answered_all_the_same(
+    client: FakeClient, name: str
+) -> None:
+    topic, answer = await client.ask(f"halt/{name}", b'{"reason":"x"}')
+    assert topic == "kis/bridge/response/unknown"
+    assert answer["code"] == "unknown_request"

@@ -1,0 +1,168 @@
+"""What is not sent yet is not sent after a halt or a ``cancel_all``, and lists that mislead."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bridge.kis.replies import KisUnknownError, Reply
+from bridge.orders.command import CancelAll, Place, parse
+from bridge.orders.gateway import Rules
+from bridge.orders.journal import Identity, Journal, NewRecord
+from tests.component.trading import (
+    PLACE,
+    Bench,
+    Kis,
+    Queued,
+    ack_topic,
+    bench,
+    event_topic,
+    row,
+)
+
+RULES: dict[str, Any] = {
+    "paper": False,
+    "pause_s": 0.001,
+    "grace_s": 0.05,
+    "unknown_s": 0.005,
+    "proof_s": 0.3,
+    "settle_s": 0.001,
+}
+ALL = {"client_order_id": "all", "expires_at": PLACE["expires_at"]}
+LOST = KisUnknownError("timed out")
+UNKNOWN = "kis/bridge/event/order_unknown"
+
+
+async def queue(b: Bench) -> Queued:
+    """Have an order wait for its turn at KIS."""
+    queued = Queued()
+    b.kis.script.append(queued)
+    b.kis.called.clear()
+    await b.send("place", PLACE)
+    async with asyncio.timeout(5):
+        await b.kis.called.wait()
+    return queued
+
+
+async def test_a_halt_stops_what_waits_to_be_sent(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        queued = await queue(b)
+        await b.gateway.halt("halted", client="alice")
+        queued.set()
+        ack = (await b.broker.wait(ack_topic()))[0]
+        assert (ack["status"], ack["reason"], b.kis.number) == ("refused", "halted", 0)
+
+
+async def test_a_cancel_all_stops_what_waits_to_be_sent(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        queued = await queue(b)
+        await b.send("cancel_all", ALL)
+        while not any(one.overtaken for one in b.gateway._book):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        queued.set()
+        ack = (await b.broker.wait(ack_topic()))[0]
+        assert (ack["status"], ack["reason"], b.kis.number) == ("refused", "cancelled", 0)
+        assert (await b.broker.wait(ack_topic("all")))[0]["status"] == "accepted"
+
+
+async def test_after_a_restart_what_came_before_a_cancel_all_is_not_sent(tmp_path: Path) -> None:
+    journal = Journal(f"sqlite:///{tmp_path}/orders.db")
+    await journal.open()
+    for at, verb, content in ((1, "place", PLACE), (2, "cancel_all", ALL)):
+        command = parse(verb, json.dumps(content).encode())
+        assert isinstance(command, Place | CancelAll)
+        at += b_clock()
+        identity = Identity("main", "alice", command.client_order_id, command.name())
+        if verb == "place":
+            identity = identity._replace(command_id="")
+        until = at + 3_600_000_000
+        await journal.admit(
+            NewRecord(identity, verb, command.digest(), command.canonical(), at, until)
+        )
+    await journal.close()
+    async with bench(tmp_path) as b:
+        ack = (await b.broker.wait(ack_topic()))[0]
+        assert (ack["status"], ack["reason"]) == ("refused", "cancelled")
+        assert (await b.broker.wait(ack_topic("all")))[0]["status"] == "accepted"
+        assert not b.kis.calls
+
+
+def b_clock() -> int:
+    return int(datetime.now().astimezone().timestamp() * 1_000_000)
+
+
+@pytest.mark.parametrize("seconds", [-60, -5, 60])
+async def test_clocks_that_differ_prove_nothing(tmp_path: Path, seconds: int) -> None:
+    async with bench(tmp_path, rules=Rules(**RULES)) as b:
+        b.kis.script.append(LOST)
+        await b.place()
+        at = datetime.now(ZoneInfo("Asia/Seoul")) + timedelta(seconds=seconds)
+        b.kis.listed = [row("77", ord_dt=f"{at:%Y%m%d}", ord_tmd=f"{at:%H%M%S}")]
+        told = (await b.broker.wait(UNKNOWN, 2))[-1]
+        assert "may be it" in told["message"]
+        assert not b.broker.on(event_topic())
+        await b.gateway.resolve(
+            Identity("main", "alice", "a-1", ""), order_no="0000000077", by="test"
+        )
+        assert (await b.broker.wait(event_topic()))[-1]["state"] == "accepted"
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"output1": [{"odno": "", "ord_qty": "10", "pdno": "005930"}]}]
+)
+async def test_a_list_without_its_orders_proves_nothing(
+    tmp_path: Path, body: dict[str, Any]
+) -> None:
+    class Broken(Kis):
+        async def pages(self, api: str, *args: Any, **more: Any) -> Any:
+            self.asked.append(api)
+            self.moved.set()
+            yield Reply("0", "", "", {"rt_cd": "0", **(body if broken else {"output1": []})}, "D")
+
+    broken, kis = False, Broken()
+    async with bench(tmp_path, kis=kis, rules=Rules(**RULES)) as b:
+        kis.script.append(LOST)
+        assert (await b.place())["status"] == "unknown"
+        broken = True
+        await kis.until(lambda kis: len(kis.asked) >= 10)
+        assert not b.broker.on(event_topic())
+
+
+async def test_numbers_of_yesterday_are_other_numbers(tmp_path: Path) -> None:
+    day = 24 * 3_600_000_000
+    now = 1_800_000_000_000_000 // day * day  # 09:00 in Seoul, 2027-01-15
+    async with bench(tmp_path, rules=Rules(**RULES), clock=lambda: now) as b:
+        b.kis.script.append(LOST)
+        old = row("77", ord_dt="20270115", ord_tmd="090000", tot_ccld_qty="10", rmn_qty="0")
+        b.kis.listed = [
+            old | {"tot_ccld_amt": "719000"},
+            row("77", ord_dt="20270116", ord_tmd="090000", pdno="000660", ord_qty="1"),
+        ]
+        await b.place()
+        assert (await b.broker.wait(event_topic(), 2))[-1]["state"] == "filled"
+
+
+async def test_cancels_are_taken_long_after_orders_are_too_many(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules=Rules(paper=False, pause_s=0.001, waiting=2)) as b:
+        assert (await b.place("open"))["status"] == "accepted"
+        queued = await queue(b)
+        await b.send("place", PLACE | {"client_order_id": "b"})
+        assert (await b.place("c"))["reason"] == "overloaded"
+        assert (await b.ask("cancel", "open"))["status"] == "accepted"
+        queued.set()
+
+
+async def test_a_halt_cancels_whatever_its_client_may(tmp_path: Path) -> None:
+    allowed = True
+    rules = Rules(paper=False, pause_s=0.001, permits=lambda client, account: allowed)
+    async with bench(tmp_path, rules=rules) as b:
+        await b.place()
+        allowed = False
+        assert await b.gateway.halt("halted", cancel_all=True) == 1
+        assert (await b.broker.wait(ack_topic(), 2))[-1]["status"] == "accepted"
