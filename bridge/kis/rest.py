@@ -93,7 +93,7 @@ def open_http() -> httpx.AsyncClient:
     """
     return httpx.AsyncClient(
         headers={"user-agent": _USER_AGENT, "accept": "application/json, text/plain"},
-        limits=httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=10),
+        limits=httpx.Limits(max_connections=64, max_keepalive_connections=8, keepalive_expiry=10),
         trust_env=False,
     )
 

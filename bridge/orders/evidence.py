@@ -67,9 +67,12 @@ def _given_up(progress: Progress) -> int:
     return progress.answer.at if progress.answer is not None else progress.at
 
 
-def listed_steps(progress: Progress, chain: Sequence[Row], at: int) -> Iterator[Step]:
+def listed_steps(
+    progress: Progress, chain: Sequence[Row], at: int, *, changing: bool = False
+) -> Iterator[Step]:
     """Yield, one after the other, what the list knows more about an accepted order.
 
+    ``changing``: a change of it has no answer, and what is gone may stand under a new number soon.
     ``chain`` are the rows of its numbers and of what changed it, oldest first.
     """
     for row in chain:
@@ -96,7 +99,7 @@ def listed_steps(progress: Progress, chain: Sequence[Row], at: int) -> Iterator[
             if cancelled is not None:
                 progress = progress.apply(cancelled)
                 yield cancelled
-    end = _end(progress, orders, at)
+    end = None if changing else _end(progress, orders, at)
     if end is not None:
         yield end
 

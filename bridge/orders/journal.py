@@ -482,9 +482,9 @@ def _replay(connection: Connection, since: int) -> list[Record]:
         .join(_commands, _commands.c.id == _steps.c.command)
         .where(_steps.c.id.in_(last), or_(state.in_(sorted(CLOSED)), answered))
     )
-    return _records(
-        connection, or_(_commands.c.received_at >= since, _commands.c.id.not_in(closed))
-    )
+    touched = select(_steps.c.command).where(_steps.c.at >= since)  # sent after midnight, say
+    recent = or_(_commands.c.received_at >= since, _commands.c.id.in_(touched))
+    return _records(connection, or_(recent, _commands.c.id.not_in(closed)))
 
 
 def _records(connection: Connection, condition: Any) -> list[Record]:

@@ -250,13 +250,19 @@ class Reconciler:
             about = self._book.order(tracked.identity)
             if tracked.verb != "place" and about is not None and about not in chains:
                 self._settle_change(watch, tracked, about, (), window)
+            elif about is None and window.over(tracked):  # its order's day is over
+                self._tell_unknown(watch, tracked, "open")
         self._differ(alias, watch, market, chains, window)
         self._tell_strangers(alias, strangers)
         self._end_day(alias, market, asked)
 
     def _follow(self, order: Tracked, own: Sequence[Row]) -> None:
+        changing = any(
+            tracked is not order and self._book.order(tracked.identity) is order
+            for tracked in self._book.unsettled(order.identity.account)
+        )
         try:
-            for step in listed_steps(order.progress, own, self._clock()):
+            for step in listed_steps(order.progress, own, self._clock(), changing=changing):
                 if not self._chronicle.happen(order, step):
                     return
         except LifecycleError as error:

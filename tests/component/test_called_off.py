@@ -15,6 +15,7 @@ from bridge.kis.replies import KisUnknownError, Reply
 from bridge.orders.command import CancelAll, Place, parse
 from bridge.orders.gateway import Rules
 from bridge.orders.journal import Identity, Journal, NewRecord
+from bridge.orders.risk import Limits
 from tests.component.trading import (
     PLACE,
     Bench,
@@ -166,3 +167,22 @@ async def test_a_halt_cancels_whatever_its_client_may(tmp_path: Path) -> None:
         allowed = False
         assert await b.gateway.halt("halted", cancel_all=True) == 1
         assert (await b.broker.wait(ack_topic(), 2))[-1]["status"] == "accepted"
+
+
+async def test_what_was_sent_after_midnight_counts_after_a_restart(tmp_path: Path) -> None:
+    midnight = 1_799_938_800_000_000  # 2027-01-15 in Seoul
+    now = midnight - 60_000_000
+    limits = Limits(daily_notional=1_000_000)  # type: ignore[arg-type]
+    rules = Rules(paper=False, pause_s=0.001, limits=limits)
+    kis = Kis(listed=KisUnknownError("closed"))
+    async with bench(tmp_path, kis=kis, rules=rules, clock=lambda: now) as b:
+        await b.send("place", PLACE)  # waits for the list
+        now = midnight + 1_000_000
+        kis.listed = []
+        b.gateway.gap("main")
+        assert (await b.broker.wait(ack_topic()))[0]["status"] == "accepted"
+        b.fill("0000000001", 10, 71900)
+        await b.broker.wait(event_topic())
+        assert (await b.place("a-2"))["reason"] == "risk_daily"
+    async with bench(tmp_path, kis=kis, rules=rules, clock=lambda: now) as b:
+        assert (await b.place("a-3"))["reason"] == "risk_daily"
