@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -61,6 +62,8 @@ _CALENDAR_S = 6 * 3600.0
 _BROKER_S = 30.0
 """What the broker may take to be there at start."""
 _LEAVE_S = 9.0
+_FRESH = 30_000_000
+"""How old (µs) a trade may be that limits are held against."""
 _NOTICES = {
     "domestic_stock": "H0STCNI0",
     "overseas_stock": "H0GSCNI0",
@@ -232,7 +235,10 @@ class Bridge:
                 response_prefixes=self._config.mqtt.response_prefixes,
                 grace_s=5.0,
             ),
-            reference_price=self.pump.last_price,
+            # An older one says little, above all of a session that was lost: then KIS is asked.
+            reference_price=lambda market, venue, symbol: self.pump.last_price(
+                market, venue, symbol, time.time_ns() // 1_000 - _FRESH
+            ),
             trades=lambda calendar, day: self.upkeep.calendar.trades(calendar, day),
         )
         self.control.subscribe(self.topics.command_filter(), 1, gateway.command)

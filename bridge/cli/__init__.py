@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import errno
 import gc
 import importlib
+import io
 import os
 import sys
 from typing import Annotated, Any, Final
@@ -107,25 +111,52 @@ for _name, (_, _text) in COMMANDS.items():
 
 def main() -> None:
     """Run the command line and end the process with the contract's exit code."""
+    codecs.register_error("json-escape", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="json-escape")
+    sys.exit(_finish(_run()))
+
+
+def _run() -> int:
     try:
         # standalone_mode=False: a command's Exit comes back as its code, errors come as they are.
         result = app(standalone_mode=False, prog_name="kis-bridge")
-        sys.stdout.flush()
-        code = result if isinstance(result, int) else 0
     except (KeyboardInterrupt, typer.Abort):
-        code = 130
-    except BrokenPipeError:
-        # The reader has left, as `| head` does; nothing may be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+        return 130
     except Exception as error:
         leaves = _leaves(error)
         culprit = next((leaf for leaf in leaves if not isinstance(leaf, BridgeError)), leaves[0])
+        if isinstance(culprit, BrokenPipeError):
+            return 1  # the reader has left, as `| head` does
         expected = isinstance(culprit, BridgeError | typer.TyperException)
         if not expected and os.environ.get("KIS_BRIDGE_DEBUG"):
             raise
-        code = _report(culprit)
-    sys.exit(code)
+        return _report(culprit)
+    return result if isinstance(result, int) else 0
+
+
+def _finish(code: int) -> int:
+    """Write out what is left; return the exit code, not 0 when something could not be written."""
+    if sys.stdout is None:  # the process was started with none
+        return code
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # The interpreter would complain of the same once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not code and not isinstance(error, BrokenPipeError):
+            _report(error)
+        return code or 1
+    return code
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Write what the terminal's or pipe's encoding lacks as JSON does: lines of it stay JSON."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4)), error.end
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
@@ -146,13 +177,21 @@ def _report(error: BaseException) -> int:
             text, code = error.format_message().rstrip("."), error.exit_code
             if "\n" in text:
                 # A help text: the command was called without what it needs.
-                sys.stderr.write(f"{text}\n")
+                _tell(text)
                 return code
             if (context := getattr(error, "ctx", None)) is not None:
                 text += f" (see {context.command_path} --help)"
+        case OSError(errno=errno.ENOSPC):
+            text, code = str(error.strerror), 1
         case _:
             what = " ".join(f"{type(error).__name__}: {error}".split())
             text = f"internal error: {what} (run with KIS_BRIDGE_DEBUG=1 for the traceback)"
             code = 1
-    sys.stderr.write(f"kis-bridge: {text}\n")
+    _tell(f"kis-bridge: {text}")
     return code
+
+
+def _tell(text: str) -> None:
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{text}\n")

@@ -81,6 +81,7 @@ class FrameReader:
         self._topics = topics
         self._plain_notices = plain_notices
         self._decoders: dict[str, ChannelDecoder] = {}
+        self._routes: dict[str, Route] = {}
 
     def read(self, line: bytes, received_at: int) -> Iterator[_Output]:
         """Yield a JSON line for each record, or errors; any bytes will do for a line."""
@@ -138,7 +139,7 @@ class FrameReader:
 
     def _route(self, channel: Channel, venue: str, symbol: str, zone: Zone) -> Route:
         topic = self._topics.market(channel.market, venue, channel.kind, symbol)
-        return Route(channel, venue, symbol, topic, zone)
+        return self._routes.setdefault(topic, Route(channel, venue, symbol, topic, zone))
 
 
 def _raw(text: str) -> str:

@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from heapq import nsmallest
+
+import structlog
 
 from bridge.catalog.model import Catalog, Channel
 from bridge.feed.lane import Lane
@@ -16,6 +19,11 @@ from bridge.kis.values import Zone
 from bridge.mqtt.topics import Topics
 
 __all__ = ["Counters", "Pump"]
+
+log = structlog.get_logger()
+
+_MOST_TOPICS = 16_384
+"""More than all slots of all app keys have in a day; a faulty line can invent any number."""
 
 
 @dataclass(slots=True)
@@ -82,24 +90,36 @@ class Pump:
         """Return every topic that had a record, with its newest one."""
         return self._routes.values()
 
-    def last_price(self, market: str, venue: str, symbol: str) -> Decimal | None:
-        """Return the price of the last trade seen on this venue, or None."""
+    def last_price(self, market: str, venue: str, symbol: str, since: int = 0) -> Decimal | None:
+        """Return the price of the last trade seen on this venue since then (µs), or None."""
         topic = self._topics.market(market, venue, "trade", symbol)
         route = self._routes.get(topic)
         if route is None or not route.last:
             return None
-        price = json.loads(route.last, parse_float=Decimal, parse_int=Decimal).get("price")
-        return price if isinstance(price, Decimal) else None
+        record = json.loads(route.last, parse_float=Decimal, parse_int=Decimal)
+        price = record.get("price")
+        return price if isinstance(price, Decimal) and record["received_at"] >= since else None
 
     def _route(self, channel: Channel, venue: str, symbol: str, zone: Zone) -> Route:
         topic = self._topics.market(channel.market, venue, channel.kind, symbol)
         route = self._routes.get(topic)
         if route is None:
+            if len(self._routes) >= _MOST_TOPICS:
+                self._forget()
             route = self._routes[topic] = Route(channel, venue, symbol, topic, zone)
             named = any(field.path == "name" for field in channel.layouts[0].fields)
             if not named and (name := self._name_of(channel.market, symbol)):
                 route.tail = f',"name":{json.dumps(name, ensure_ascii=False)}}}'
         return route
+
+    def _forget(self) -> None:
+        """Let go of the half of the topics that had the fewest records."""
+        rare = nsmallest(_MOST_TOPICS // 2, self._routes.values(), key=lambda route: route.seq)
+        for route in rare:
+            del self._routes[route.topic]
+        for decoder in self._decoders.values():
+            decoder.forget()
+        log.warning("too many symbols: the rarest are forgotten", topics=len(rare))
 
     def _problem(self, problem: Problem) -> None:
         match problem:

@@ -85,12 +85,14 @@ class Drift:
 
 Problem: TypeAlias = Quarantined | Drift
 RouteOf: TypeAlias = Callable[[Channel, str, str, Zone], Route]
-"""``(channel, venue, symbol, zone)`` → the route of its topic."""
+"""``(channel, venue, symbol, zone)`` → the route of its topic, again and again the same."""
 Publish: TypeAlias = Callable[[Route, bytes], None]
 
 _NONE: tuple[Problem, ...] = ()
 _MAX_EXTRA = 64
 """More unknown values than this in a record are not appended fields but garbage."""
+_MOST_KEYS = 4_096
+"""Keys whose route a decoder remembers; a faulty line can invent any number of them."""
 
 
 class ChannelDecoder:
@@ -102,6 +104,7 @@ class ChannelDecoder:
         self.channel = channel
         self._route_of = route_of
         self._routes: dict[str, Route] = {}
+        """By key; only to save the question, which has the same answer every time."""
         self._zone = Zone(channel.timezone)
         zones = {name: Zone(name) for name in {venue.timezone for venue in channel.venues}}
         self._zones = {venue.prefix[1:]: zones[venue.timezone] for venue in channel.venues}
@@ -169,6 +172,10 @@ class ChannelDecoder:
             publish(route, (text[:-1] + route.tail if route.tail else text).encode())
         return problems or _NONE
 
+    def forget(self) -> None:
+        """Ask anew where each key's records go."""
+        self._routes.clear()
+
     def _arrived(self, received_at: int) -> None:
         for zone in self._clocks:
             zone.arrived(received_at)
@@ -177,6 +184,8 @@ class ChannelDecoder:
         """Find out where the records of a new key go."""
         if not symbol.strip() or symbol == "(null)":
             raise DecodeError("the record names no symbol")
+        if len(self._routes) >= _MOST_KEYS:
+            self.forget()
         venue = self.channel.venue or self._venue(key)
         zone = self._zones.get(key[1:4], self._zone)
         try:

@@ -403,3 +403,78 @@ async def test_check_problems_and_their_mends(tmp_path: Path) -> None:
 
 def row_of(rows: list[Finding], what: str) -> Finding:
     return next(row for row in rows if row.what == what)
+
+
+# what comes of standard output
+
+
+def closed_pipe() -> int:
+    """Return the writing end of a pipe that nobody reads any more."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+FULL = Path("/dev/full")
+DEMO = ("demo", "--json", "--for", "5", *(f"--{of}-port=0" for of in ("mqtt", "mqtt-ws")))
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--help",),
+        ("spec", "show", "H0STCNT0"),
+        (*DEMO, "--kis-rest-port=0", "--kis-ws-port=0"),  # writes inside a task group
+    ],
+)
+def test_a_reader_that_has_left_is_no_fault_of_ours(args: tuple[str, ...]) -> None:
+    writer = closed_pipe()
+    done = subprocess.run(
+        [*KIS_BRIDGE, *args], stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False
+    )
+    os.close(writer)
+    assert done.returncode == 1
+    assert b"kis-bridge:" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp949"])
+def test_an_output_that_lacks_letters_loses_none(encoding: str) -> None:
+    usual = json.loads(run("spec", "show", "H0STCNT0", "--json").stdout)
+    assert usual["korean"]
+    done = subprocess.run(
+        [*KIS_BRIDGE, "spec", "show", "H0STCNT0", "--json"],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout.decode(encoding)) == usual
+    plain = run("spec", "show", "\N{GRINNING FACE}é")
+    assert "\N{GRINNING FACE}" in plain.stderr
+    escaped = run("spec", "show", "\N{GRINNING FACE}é", PYTHONIOENCODING="ascii")
+    assert (escaped.returncode, escaped.stderr.count("\n")) == (2, 1)
+    assert r"'\ud83d\ude00\u00e9'" in escaped.stderr
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
+def test_a_full_disk_behind_standard_output_is_told() -> None:
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [*KIS_BRIDGE, "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=30,
+            check=False,
+        )
+        again = subprocess.run([*KIS_BRIDGE, "spec", "show", "none"], stderr=full, check=False)
+    assert (done.returncode, again.returncode) == (1, 2)
+    assert done.stderr == b"kis-bridge: No space left on device\n"
+
+
+def test_no_standard_output_at_all() -> None:
+    done = subprocess.run(
+        [*KIS_BRIDGE, "--version"], preexec_fn=lambda: os.close(1), timeout=30, check=False
+    )
+    assert done.returncode == 0

@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.catalog.compile import load
 from bridge.catalog.model import Catalog
@@ -100,6 +101,10 @@ def test_the_last_price(catalog: Catalog) -> None:
     assert line.pump.last_price(*place) is None
     line.feed("H0STCNT0", record("71900"))
     assert line.pump.last_price(*place) == Decimal(71900)
+    at = line.last()["received_at"]
+    assert isinstance(at, int)
+    assert line.pump.last_price(*place, at) == Decimal(71900)
+    assert line.pump.last_price(*place, at + 1) is None, "that one is too old"
     assert line.pump.last_price("domestic_stock", "nxt", "005930") is None
     line.feed("H0STCNT0", record(""))
     assert line.last()["price"] is None
@@ -126,3 +131,21 @@ def test_a_name_is_put_into_each_record_when_there_is_one() -> None:
         assert (record["seq"], record["name"]) == (number + 1, 'KOSPI "종합"')
     pump.frame(DataFrame("H0UPCNT0", False, 1, body.replace("0001", "1001")), 1)
     assert not [r for r in pump.routes() if r.symbol == "1001" and b'"name"' in r.last]
+
+
+def test_a_faulty_line_cannot_fill_the_memory_with_topics(catalog: Catalog) -> None:
+    line = Line(catalog)
+    for _ in range(3):
+        line.feed("H0STCNT0", record("71900"))
+    with capture_logs() as logs:
+        for first in range(0, 17_000, 500):
+            line.feed("H0STCNT0", *(record("1", f"X{first + n}") for n in range(500)))
+    assert len(list(line.pump.routes())) <= 16_384
+    assert {entry["event"] for entry in logs} == {"too many symbols: the rarest are forgotten"}
+    line.feed("H0STCNT0", record("71800"), record("2", "X16999"))
+    assert line.last()["seq"] == 4
+    assert line.pump.last_price("domestic_stock", "krx", "005930") == 71800
+    assert line.pump.last_price("domestic_stock", "krx", "X16999") == 2
+    line.feed("H0STCNT0", record("3", "X0"))  # forgotten: it begins anew
+    assert line.last(TRADE.replace("005930", "X0"))["seq"] == 1
+    assert line.pump.last_price("domestic_stock", "krx", "X0") == 3

@@ -46,6 +46,11 @@ def width_of(row: dict[str, Any]) -> int:
     return 46 if width == 138 else width
 
 
+def trade(symbol: str) -> str:
+    """Return a record of H0STCNT0."""
+    return "^".join([symbol, "131509", "71900", "2", "395", "15.64", *["1"] * 40])
+
+
 class Decoded:
     """Decodes frames of one channel and keeps what came out."""
 
@@ -363,3 +368,29 @@ def test_a_notice_of_a_width_that_shifts_its_fields_is_refused() -> None:
     [values] = notice_values(channel, 1, "^".join(str(i) for i in range(30)))
     assert values["quantity"] == "9"
     assert values["order_quantity"] == "16"
+
+
+def test_a_faulty_line_cannot_fill_the_memory_with_symbols() -> None:
+    asked: list[str] = []
+    routes: dict[str, Route] = {}
+
+    def route_of(channel: Channel, venue: str, symbol: str, zone: Zone) -> Route:
+        asked.append(symbol)
+        return routes.setdefault(symbol, Route(channel, venue, symbol, symbol, zone))
+
+    channel = catalog().channels["H0STCNT0"]
+    decoder = ChannelDecoder(channel, route_of)
+    published: list[bytes] = []
+
+    def feed(symbol: str) -> None:
+        assert not decoder.decode(trade(symbol), 1, ARRIVAL, lambda _, p: published.append(p))
+
+    feed("005930")
+    feed("005930")
+    assert asked == ["005930"]
+    for number in range(10_000):
+        feed(f"X{number}")
+        assert len(decoder._routes) <= 4_096
+    feed("005930")
+    assert json.loads(published[-1])["seq"] == 3
+    assert asked.count("005930") == 2
