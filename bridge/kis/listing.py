@@ -13,7 +13,7 @@ from bridge.errors import DecodeError
 from bridge.kis.orders import Call, account_values, wire
 from bridge.kis.values import number
 
-__all__ = ["Row", "ask", "rows"]
+__all__ = ["Row", "ask", "plain", "rows"]
 
 _KST = timezone(timedelta(hours=9), "KST")
 _CANCEL = "취소"
@@ -46,10 +46,20 @@ class Row:
     """When it was ordered, µs since the epoch, whole seconds; None: KIS does not say."""
 
     @property
+    def key(self) -> tuple[date | None, str]:
+        """What tells it from the other rows: numbers start again each day."""
+        return self.day, plain(self.order_no)
+
+    @property
     def day(self) -> date | None:
         return (
             None if self.at is None else datetime.fromtimestamp(self.at // 1_000_000, _KST).date()
         )
+
+
+def plain(order_no: str) -> str:
+    """Return an order number without its padding."""
+    return order_no.strip().lstrip("0")
 
 
 def ask(

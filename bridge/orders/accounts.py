@@ -19,7 +19,7 @@ from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
 from bridge.orders.announce import Announcer
 from bridge.orders.answers import encode
-from bridge.orders.book import Book, Tracked, number_key
+from bridge.orders.book import Book, Tracked
 from bridge.orders.command import Place
 from bridge.orders.rules import Account, Rules
 
@@ -43,6 +43,8 @@ class _Holding:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     asked: int = 0
     """µs since the epoch; 0: never answered."""
+    calls: Sequence[object] = ()
+    """What was asked: of other markets nothing is known."""
     quantities: dict[tuple[str, str], int] = field(default_factory=dict)
     """By market and symbol; short positions are negative."""
     fills: list[tuple[int, tuple[str, str], int]] = field(default_factory=list)
@@ -89,15 +91,18 @@ class Accounts:
 
     def listed(self, alias: str, rows: Sequence[Row]) -> None:
         """Publish the orders that work at the exchange, ours with their names."""
-        owners = {
-            (market, key): order
-            for market in {row.market for row in rows}
-            for key, order in self._book.owners(alias, market).items()
-        }
         working = [row for row in rows if row.remaining > 0 and row.action != "cancel"]
+        markets = {row.market for row in rows}
+        own = {
+            (market, key): order
+            for market in markets
+            for key, order in self._book.owned(
+                alias, market, [row for row in rows if row.market == market]
+            ).items()
+        }
         orders = []
         for row in working[:_MOST]:
-            owner = owners.get((row.market, number_key(row.market, row.at, row.order_no)))
+            owner = own.get((row.market, row.key))
             orders.append(
                 {
                     "order_no": row.order_no,
@@ -159,7 +164,8 @@ class Accounts:
         account, asked = self._accounts[alias], self._clock()
         balance: list[dict[str, Any]] = []
         positions: list[dict[str, Any]] = []
-        for market, api, given in self._calls(alias, account):
+        calls = self._calls(alias, account)
+        for market, api, given in calls:
             rows, totals = await self._read(account, api, given)
             balance += [{"market": market, **row} for row in totals]
             positions += [{"market": market, **row} for row in rows if _quantity(row)]
@@ -167,7 +173,7 @@ class Accounts:
         for row in positions:
             key = (row["market"], str(row.get("symbol") or row.get("short_symbol")))
             quantities[key] = quantities.get(key, 0) + _quantity(row)
-        self._compare(alias, held, asked, quantities)
+        self._compare(alias, held, calls, asked, quantities)
         now = self._clock()
         self._say(alias, "balance", {"at": now, "balance": balance})
         self._say(alias, "positions", {"at": now, "positions": positions})
@@ -218,14 +224,19 @@ class Accounts:
         ]
 
     def _compare(
-        self, alias: str, held: _Holding, asked: int, quantities: dict[tuple[str, str], int]
+        self,
+        alias: str,
+        held: _Holding,
+        calls: Sequence[object],
+        asked: int,
+        quantities: dict[tuple[str, str], int],
     ) -> None:
         """Tell what changed without a fill of ours, when no fill is too young to tell."""
         if any(at > asked - _UNSURE for at, _, _ in held.fills) and held.asked:
             if held.asked < asked - 10 * _UNSURE:
                 log.info("positions not compared, fills keep coming", account=alias)
             return
-        if held.asked:
+        if held.asked and held.calls == calls:
             expected = dict(held.quantities)
             for _, key, more in held.fills:
                 expected[key] = expected.get(key, 0) + more
@@ -233,7 +244,7 @@ class Accounts:
                 before, now = expected.get(key, 0), quantities.get(key, 0)
                 if before != now:
                     self._differ(alias, key, before, now)
-        held.asked, held.quantities, held.fills = asked, quantities, []
+        held.asked, held.calls, held.quantities, held.fills = asked, calls, quantities, []
 
     def _differ(self, alias: str, key: tuple[str, str], expected: int, found: int) -> None:
         at = self._clock()

@@ -6,12 +6,14 @@ Everything in it follows from the journal; :class:`Book` is filled from there at
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
+from bridge.kis.listing import Row, plain
 from bridge.kis.orders import Notice
+from bridge.orders import hours
 from bridge.orders.command import Command, Place, parse
 from bridge.orders.journal import Identity, Line, NewRecord, Record
 from bridge.orders.lifecycle import CLOSED, Progress, State, Step
@@ -23,14 +25,18 @@ __all__ = [
     "Tracked",
     "day_end",
     "day_start",
-    "number_key",
-    "plain",
+    "lives",
     "restore",
     "trading_day",
 ]
 
 _SEOUL = timezone(timedelta(hours=9), "KST")  # without daylight saving, by law
 _MICROSECOND = 1_000_000
+
+_EARLY = 2_000_000
+"""How much earlier (µs) than ours the exchange's clock may say it was."""
+_ASKEW = 3_600_000_000
+"""The same when nothing else fits; no number comes again within an hour."""
 
 OPEN = frozenset({State.ACCEPTED, State.PARTIALLY_FILLED})
 """States of an order that can be changed or cancelled."""
@@ -69,6 +75,11 @@ class Tracked:
     """What it took of the daily limits."""
     overtaken: bool = False
     """A ``cancel_all`` came after it and before it was sent."""
+
+    @property
+    def since(self) -> int:
+        """When it was sent; until then, when it came."""
+        return self.progress.submitted_at or self.received_at
 
     @classmethod
     def received(
@@ -122,7 +133,9 @@ class Book:
 
     def __init__(self) -> None:
         self._commands: dict[Identity, Tracked] = {}
-        self._numbers: dict[tuple[str, str, date, str], Tracked] = {}
+        self._numbers: dict[tuple[str, str, str], dict[int, Tracked]] = {}
+        """By account, market and number: since when it means which order, as its own number or as
+        that of what changed it."""
         self._unsettled: dict[int, Tracked] = {}
         self._open: dict[int, Tracked] = {}
         self._held: list[_Held] = []
@@ -160,7 +173,10 @@ class Book:
             if gone:
                 ids.add(tracked.id)
         self._commands = {k: v for k, v in self._commands.items() if v.id not in ids}
-        self._numbers = {k: v for k, v in self._numbers.items() if v.id not in ids}
+        for key, meant in list(self._numbers.items()):
+            self._numbers[key] = {at: one for at, one in meant.items() if one.id not in ids}
+            if not self._numbers[key]:
+                del self._numbers[key]
         for number in ids:
             self._open.pop(number, None)
             self._unsettled.pop(number, None)
@@ -212,26 +228,50 @@ class Book:
             None,
         )
 
-    def claimed(self, about: Tracked, *, changes: bool = False) -> set[str]:
-        """Return the order numbers that are explained; ``changes``: by a command to change.
+    def meant(self, account: str, market: str, order_no: str, at: int) -> Tracked | None:
+        """Return the order that was meant by a number of KIS's at a moment.
 
-        Those that may mean the same as in the list where ``about`` is looked for: numbers of
-        domestic stock start again each day.
+        KIS starts its numbers again, and where a session has two Korean dates it does not say when.
+        So a number means an order until that one's day is over; of several the newest.
         """
-        wanted = self._place_and_day(about)
+        found = self._numbers.get((account, market, plain(order_no)), {})
+        living = [(since, one) for since, one in found.items() if lives(one, at)]
+        before = [(since, one) for since, one in living if since - _EARLY <= at]
+        pick = max(before, key=_since) if before else min(living, key=_since, default=None)
+        return pick[1] if pick else None
+
+    def owned(
+        self, account: str, market: str, rows: Iterable[Row]
+    ) -> dict[tuple[date | None, str], Tracked]:
+        """Return the orders whose numbers stand in the exchange's list, by the rows' ``key``.
+
+        Of two rows with one number an order has the one of its own time.
+        """
+        same: dict[str, list[Row]] = {}
+        for row in rows:
+            same.setdefault(plain(row.order_no), []).append(row)
+        found: dict[tuple[date | None, str], tuple[int, Tracked]] = {}
+        for number, group in same.items():
+            for since, order in self._numbers.get((account, market, number), {}).items():
+                near = [
+                    (0 if row.at is None else abs(row.at - since), row)
+                    for row in group
+                    if row.at is None or lives(order, row.at)
+                ]
+                if near:
+                    apart, row = min(near, key=_since)
+                    if row.key not in found or apart < found[row.key][0]:
+                        found[row.key] = apart, order
+        return {key: order for key, (_, order) in found.items()}
+
+    def changed(self, order: Tracked) -> set[str]:
+        """Return the numbers that KIS gave to the modifications and cancellations of an order."""
         return {
             plain(leg.order_no)
             for tracked in self
-            if tracked.identity.account == about.identity.account
-            and (not changes or tracked.verb != "place")
-            and self._place_and_day(tracked) == wanted
+            if tracked is not order and self.order(tracked.identity) is order
             for leg in tracked.progress.legs
         }
-
-    def _place_and_day(self, tracked: Tracked) -> tuple[str, date | None]:
-        order = self.order(tracked.identity) or tracked
-        market = order.command.market if isinstance(order.command, Place) else ""
-        return market, _number_day(market, order.progress.submitted_at or order.received_at)
 
     # as the exchange's list sees it
 
@@ -253,18 +293,6 @@ class Book:
             and tracked.command.market == market
         }
 
-    def owners(self, account: str, market: str) -> dict[tuple[date | None, str], Tracked]:
-        """Return the orders of an account in a market by each of their :func:`number_key`."""
-        return {
-            number_key(market, tracked.progress.submitted_at, leg.order_no): tracked
-            for tracked in self
-            if tracked.verb == "place"
-            and tracked.identity.account == account
-            and isinstance(tracked.command, Place)
-            and tracked.command.market == market
-            for leg in tracked.progress.legs
-        }
-
     def changes(self, order: Tracked) -> list[Tracked]:
         """Return the modifications and cancellations of an order that have no answer."""
         return [
@@ -277,13 +305,9 @@ class Book:
 
     def match(self, alias: str, notice: Notice, at: int) -> Tracked | None:
         """Return the order that a notice is about."""
-        today = trading_day(at)
-        candidates = []
-        for number in (notice.order_no, notice.original_order_no):
-            for day in (today, today - timedelta(days=1)):
-                found = self._numbers.get((alias, notice.market, day, plain(number)))
-                if found is not None and (day == today or notice.market != "domestic_stock"):
-                    candidates.append(found)
+        numbers = (notice.order_no, notice.original_order_no)
+        found = [self.meant(alias, notice.market, number, at) for number in numbers]
+        candidates = [order for order in found if order is not None]
         same = (one for one in candidates if self.symbol(one) == notice.symbol)
         return next(same, candidates[0] if candidates else None)
 
@@ -380,28 +404,26 @@ class Book:
             self._unsettled[tracked.id] = tracked
         else:
             self._unsettled.pop(tracked.id, None)
-        if tracked.verb != "place" or progress.submitted_at is None:
+        order = self.order(tracked.identity)
+        if order is None or not isinstance(order.command, Place):
+            return
+        for leg in progress.legs:
+            key = (order.identity.account, order.command.market, plain(leg.order_no))
+            self._numbers.setdefault(key, {}).setdefault(leg.at, order)
+        if tracked is not order or progress.submitted_at is None:
             return
         if progress.state in CLOSED:
             self._open.pop(tracked.id, None)
         else:
             self._open[tracked.id] = tracked
-        assert isinstance(tracked.command, Place)  # noqa: S101
-        day, market = trading_day(progress.submitted_at), tracked.command.market
-        for leg in progress.legs:
-            self._numbers[tracked.identity.account, market, day, plain(leg.order_no)] = tracked
 
 
-def number_key(market: str, at: int | None, order_no: str) -> tuple[date | None, str]:
-    """Return what tells an order number from the same one of another day, ordered ``at``."""
-    return _number_day(market, at), plain(order_no)
+def _since(pair: tuple[int, object]) -> int:
+    return pair[0]
 
 
-def _number_day(market: str, at: int | None) -> date | None:
-    # Overseas and at night a session has two Korean dates.
-    return trading_day(at) if market == "domestic_stock" and at is not None else None
-
-
-def plain(order_no: str) -> str:
-    """Return an order number without its padding."""
-    return order_no.strip().lstrip("0")
+def lives(order: Tracked, at: int) -> bool:
+    """Tell whether something ordered ``at`` can be about an order: from its day and session."""
+    place = order.command
+    assert isinstance(place, Place)  # noqa: S101
+    return order.since - _ASKEW <= at < hours.over(place.place, order.since)

@@ -7,13 +7,14 @@ Times are µs since the epoch; KIS writes whole seconds, and its clock may be a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
-from bridge.kis.listing import Row
-from bridge.orders.book import Tracked, plain
+from bridge.kis.listing import Row, plain
+from bridge.orders.book import Tracked
 from bridge.orders.command import Cancel, Modify, Place
 from bridge.orders.executions import cancel_key
 from bridge.orders.lifecycle import Event, Progress, State, Step
@@ -47,16 +48,15 @@ class Window:
         """Tell whether something ordered ``at`` may be this command."""
         if at is None:
             return True
-        sent = tracked.progress.submitted_at or tracked.received_at
-        return sent - _EARLY <= at <= _given_up(tracked.progress) + self.proof
+        return tracked.since - _EARLY <= at <= _given_up(tracked.progress) + self.proof
 
     def tight(self, tracked: Tracked, at: int | None) -> bool:
         """Tell whether it was ordered so soon after this command was sent that it is this one.
 
         After a crash nobody knows when the bridge gave up; then ``covers`` reaches much further.
         """
-        sent = tracked.progress.submitted_at or tracked.received_at
-        return at is not None and at <= sent + _ANSWER + self.proof and self.covers(tracked, at)
+        latest = tracked.since + _ANSWER + self.proof
+        return at is not None and at <= latest and self.covers(tracked, at)
 
     def over(self, tracked: Tracked) -> bool:
         """Tell whether what is not in the list by now never gets there."""
@@ -84,6 +84,7 @@ def listed_steps(
                 order_no=row.order_no,
                 org_no=row.org_no,
                 order_type=row.order_type,
+                since=row.at or 0,
             )
             progress = progress.apply(step)
             yield step
@@ -121,16 +122,16 @@ def find_order(
     order: Tracked,
     place: Place,
     rows: Sequence[Row],
-    claimed: Collection[str],
+    owned: Container[tuple[date | None, str]],
     heard: Collection[str],
     window: Window,
 ) -> Row | Verdict:
-    """Look for an order whose answer was lost.
+    """Look for an order whose answer was lost; ``owned`` are the keys of other orders' rows.
 
-    It is the only row, claimed by no other order, with its symbol, side, quantity, price and type
-    from the moments after it was sent. ``absent`` takes more than that no row fits: none may even
-    be near, after everything that was under way has arrived, and no notice may have been heard
-    under a number that the list does not have.
+    It is the only other row with its symbol, side, quantity, price and type from the moments after
+    it was sent. ``absent`` takes more than that no row fits: none may even be near, after
+    everything that was under way has arrived, and no notice may have been heard under a number
+    that the list does not have.
     """
     near = [
         row
@@ -138,20 +139,19 @@ def find_order(
         if row.action == "place"
         and row.symbol in ("", place.symbol)
         and row.side in ("", place.side)
-        and plain(row.order_no) not in claimed
+        and row.key not in owned
         and window.covers(order, row.at)
     ]
     if len(near) == 1 and window.tight(order, near[0].at) and _fits(place, near[0]):
         return near[0]
     if near:
         return "ambiguous"
-    sent = order.progress.submitted_at or order.received_at
     if any(
         row.action == "place"
         and _fits(place, row)
-        and plain(row.order_no) not in claimed
+        and row.key not in owned
         and row.at is not None
-        and abs(row.at - sent) <= _ASKEW
+        and abs(row.at - order.since) <= _ASKEW
         for row in rows
     ):
         return "ambiguous"  # the clocks may differ more than they should

@@ -178,7 +178,8 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
 )
 
 
-_PLAIN = ("quantity", "order_no", "org_no", "order_type", "reason", "message", "told", "key")
+_TEXTS = ("order_no", "org_no", "order_type", "reason", "message", "key")
+_NUMBERS = ("quantity", "since", "told")
 _DECIMAL = ("price", "condition_price", "value", "notional")
 
 
@@ -199,6 +200,8 @@ class Step:
     reason: str = ""
     message: str = ""
     kis: Mapping[str, str] = field(default_factory=dict)
+    since: int = 0
+    """When the exchange's list says that a modification was ordered; 0: just now."""
     told: int = 0
     """What the notice said was filled; more than ``quantity`` when the list had told a part."""
     key: str = ""
@@ -211,7 +214,7 @@ class Step:
     def dumps(self) -> str:
         """Return everything but ``event`` and ``at`` as ASCII JSON, blanks left out."""
         data: dict[str, object] = {}
-        for name in _PLAIN:
+        for name in (*_TEXTS, *_NUMBERS):
             if value := getattr(self, name):
                 data[name] = value
         for name in _DECIMAL:
@@ -240,6 +243,8 @@ class Leg:
     price: Decimal | None = None
     order_type: str = ""
     condition_price: Decimal | None = None
+    at: int = 0
+    """Since when it has the number (µs since the epoch), as far as known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,10 +369,7 @@ class Progress:
                 notional = step.notional or Decimal(0)
                 return replace(after, submitted_at=step.at, notional=notional)
             case Event.ACCEPT if step.order_no and not after.has_number(step.order_no):
-                first = Leg(
-                    step.order_no, step.org_no, self.price, self.order_type, self.condition_price
-                )
-                return replace(after, legs=(first, *after.legs))
+                return replace(after, legs=(self._first(step), *after.legs))
             case Event.NOTE | Event.CORRECT:
                 return _told(after, step)
             case Event.FILL_PART | Event.FILL_REST | Event.FILL_LAST:
@@ -386,6 +388,10 @@ class Progress:
                 kept = tuple(x for x in self.legs if not same_number(x.order_no, step.order_no))
                 return _on_leg(after, kept)
         return after
+
+    def _first(self, step: Step) -> Leg:
+        terms = (self.price, self.order_type, self.condition_price)
+        return Leg(step.order_no, step.org_no, *terms, self.submitted_at or step.at)
 
     def apply_all(self, steps: Iterable[Step]) -> Progress:
         after = self
@@ -418,13 +424,16 @@ def _modified(progress: Progress, step: Step) -> tuple[Leg, ...]:
         step.price,
         step.order_type or progress.order_type,
         step.condition_price,
+        step.since or step.at,
     )
     if not progress.has_number(step.order_no):
         return (*progress.legs, new)
     if not step.order_type:
         return progress.legs
     # Told twice: the notice came first, and only the answer knows all of it.
-    return tuple(new if same_number(x.order_no, new.order_no) else x for x in progress.legs)
+    return tuple(
+        replace(new, at=x.at) if same_number(x.order_no, new.order_no) else x for x in progress.legs
+    )
 
 
 def _on_leg(progress: Progress, legs: tuple[Leg, ...]) -> Progress:

@@ -21,13 +21,13 @@ import structlog
 from bridge.catalog.model import Catalog
 from bridge.errors import BridgeError, RequestError
 from bridge.kis import listing
-from bridge.kis.listing import Row
+from bridge.kis.listing import Row, plain
 from bridge.kis.orders import Notice
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
 from bridge.orders import hours
 from bridge.orders.announce import Announcer
-from bridge.orders.book import OPEN, Book, Tracked, number_key, plain, trading_day
+from bridge.orders.book import OPEN, Book, Tracked, lives, trading_day
 from bridge.orders.chronicle import Chronicle
 from bridge.orders.command import Modify, Place
 from bridge.orders.evidence import Window, find_change, find_order, listed_steps
@@ -152,7 +152,7 @@ class Reconciler:
         if tracked.progress.state is not State.UNKNOWN:
             text = f"it is {tracked.progress.state}, not unknown"
             raise RequestError("not_unknown", text)
-        if order_no and plain(order_no) in self._book.claimed(tracked):
+        if order_no and self._taken(tracked, order_no):
             raise RequestError("order_no_taken", f"{order_no} is another command's order_no")
         if order_no:
             self._accept(tracked, order_no, "", f"resolved by {by}")
@@ -162,6 +162,15 @@ class Reconciler:
         self._on_round()
         self.wake(identity.account)
         return tracked
+
+    def _taken(self, tracked: Tracked, order_no: str) -> bool:
+        about, account = self._book.order(tracked.identity), tracked.identity.account
+        if about is None or not isinstance(about.command, Place):
+            return False
+        owner = self._book.meant(account, about.command.market, order_no, tracked.since)
+        if owner is about and tracked is not about:  # the list may have told it
+            return plain(order_no) in self._book.changed(about)
+        return owner is not None
 
     # asking
 
@@ -272,15 +281,15 @@ class Reconciler:
     def _settle_orders(
         self, alias: str, watch: _Watch, market: str, rows: Sequence[Row], window: Window
     ) -> None:
+        owned = self._book.owned(alias, market, rows)
         lost = [t for t in self._book.unsettled(alias, State.UNKNOWN) if t.verb == "place"]
         found: dict[str, list[tuple[Tracked, Row]]] = {}
         for order in lost:
             place = order.command
             if not isinstance(place, Place) or place.market != market:
                 continue
-            claimed = self._book.claimed(order)
             heard = self._book.heard(alias, place.symbol)
-            verdict = find_order(order, place, rows, claimed, heard, window)
+            verdict = find_order(order, place, rows, owned, heard, window)
             if isinstance(verdict, Row):
                 found.setdefault(verdict.order_no, []).append((order, verdict))
             elif verdict == "absent":
@@ -303,7 +312,7 @@ class Reconciler:
     def _settle_change(
         self, watch: _Watch, change: Tracked, order: Tracked, own: Sequence[Row], window: Window
     ) -> None:
-        verdict = find_change(change, own, self._book.claimed(change, changes=True), window)
+        verdict = find_change(change, own, self._book.changed(order), window)
         if isinstance(verdict, Row):
             self._accept(change, verdict.order_no, verdict.org_no, "found in the exchange's list")
             command = change.command
@@ -316,6 +325,7 @@ class Reconciler:
                     org_no=verdict.org_no,
                     order_type=command.order_type or order.progress.order_type,
                     condition_price=command.condition_price,
+                    since=verdict.at or 0,
                 )
                 self._chronicle.happen(order, step)
         elif verdict == "absent":
@@ -342,18 +352,24 @@ class Reconciler:
         self, alias: str, market: str, rows: Sequence[Row]
     ) -> tuple[dict[Tracked, list[Row]], list[Row]]:
         """Return the rows of each of our orders, and the rows of nobody's."""
-        owners = self._book.owners(alias, market)
-        chains: dict[Tracked, list[Row]] = {order: [] for order in owners.values()}
+        chains: dict[Tracked, list[Row]] = {}
+        owned, now = self._book.owned(alias, market, rows), self._clock()
+        changed: dict[str, Tracked] = {}
+        """Our orders by the numbers of changes that were asked for elsewhere."""
         strangers = []
         for row in rows:  # oldest first: a change follows what it changes
-            key = number_key(market, row.at, row.order_no)
-            owner = owners.get(key) or owners.get(number_key(market, row.at, row.original_order_no))
+            owner = owned.get(row.key)
+            if owner is None and row.original_order_no:
+                owner = self._book.meant(alias, market, row.original_order_no, row.at or now)
+                other = changed.get(plain(row.original_order_no))
+                if owner is None and other is not None and lives(other, row.at or now):
+                    owner = other
             if owner is None:
                 strangers.append(row)
             else:
-                owners[key] = owner
-                chains[owner].append(row)
-        return {order: own for order, own in chains.items() if own}, strangers
+                changed[plain(row.order_no)] = owner
+                chains.setdefault(owner, []).append(row)
+        return chains, strangers
 
     # telling
 

@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from pydantic import SecretStr
 
+from bridge.kis.listing import plain
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.orders import journal as journals
-from bridge.orders.book import plain, restore
+from bridge.orders.book import restore
 from bridge.orders.gateway import Account, Gateway, Rules
 from bridge.orders.lifecycle import State
 from bridge.orders.risk import Limits

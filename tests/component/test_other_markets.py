@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import wraps
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Account, Gateway, Rules
 from bridge.orders.risk import Limits
+from bridge.simulator.branch import Branch
 from tests.component.street import ACCOUNT, CATALOG, FUTURES, InlineJournal, Street, VirtualLoop
 from tests.component.trading import Bench, Broker, Kis
 
@@ -53,13 +56,14 @@ class Market(Bench):
 
 
 def in_virtual_time(
-    test: Callable[[Path, Street], Coroutine[Any, Any, None]],
-) -> Callable[[Path], None]:
+    test: Callable[..., Coroutine[Any, Any, None]],
+) -> Callable[[Path, pytest.MonkeyPatch], None]:
     @wraps(test)
-    def run(tmp_path: Path) -> None:
+    def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         loop = VirtualLoop()
+        more = {"monkeypatch": monkeypatch} if "monkeypatch" in test.__annotations__ else {}
         try:
-            loop.run_until_complete(test(tmp_path, Street(loop)))
+            loop.run_until_complete(test(tmp_path, Street(loop), **more))
         finally:
             loop.close()
 
@@ -194,3 +198,54 @@ async def test_foreign_money_counts_with_its_rate(tmp_path: Path, street: Street
     async with market(tmp_path / "second", street, limits=limits, rates=rates) as m:
         assert (await m.order("place", "a", **APPLE, price="178.58"))["reason"] == "risk_daily"
         assert (await m.order("place", "b", **APPLE, price="178.57"))["status"] == "accepted"
+
+
+async def past_midnight(m: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a session go on over midnight in Korea, where KIS's numbers start again."""
+    await asyncio.sleep(3_900)
+    papers = m.street.branch.papers
+    old = {f"of yesterday {number}": paper for number, paper in papers.items()}
+    papers.clear()
+    papers.update(old)
+    new = count(30_000_001)
+    monkeypatch.setattr(Branch, "_number", lambda self: f"{next(new):010d}")
+
+
+@in_virtual_time
+async def test_a_number_that_comes_again_in_one_session_is_another_order(
+    tmp_path: Path, street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with market(tmp_path, street) as m:
+        await asyncio.sleep(13 * 3600)  # 23:00, in New York in the morning
+        last = street.branch.price("AAPL")
+        low = f"{last - 50}"
+        first = await m.order("place", "a", **APPLE, price=f"{last - 1}")
+        street.branch.move("AAPL", last - 1, street.loop.now())
+        m.tell()
+        assert (await m.event("a", 1))["state"] == "filled"
+        await past_midnight(m, monkeypatch)
+        second = await m.order("place", "b", **APPLE, price=low)
+        assert first["order_no"] == second["order_no"]
+        m.gateway.gap("main")
+        third = await m.order("place", "c", **APPLE, price=low)  # waits for the list
+        assert third["status"] == "accepted"
+        assert not m.broker.on("kis/bridge/event/position_difference")
+        orders = m.broker.on("kis/accounts/main/orders")[-1]["orders"]
+        assert [order["client_order_id"] for order in orders] == ["b"]
+        assert not m.broker.on("kis/orders/main/alice/event/b")
+        assert (await m.order("cancel", "b"))["status"] == "accepted"
+
+
+@in_virtual_time
+async def test_a_lost_order_is_found_under_a_number_that_was_used_before(
+    tmp_path: Path, street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with market(tmp_path, street) as m:
+        await asyncio.sleep(13 * 3600)
+        low = f"{street.branch.price('AAPL') - 50}"
+        first = await m.order("place", "a", **APPLE, price=low)
+        await past_midnight(m, monkeypatch)
+        street.faults.append("lost")
+        assert (await m.order("place", "b", **APPLE, price=low))["status"] == "unknown"
+        found = await m.event("b", 1)
+        assert (found["state"], found["order_no"]) == ("accepted", first["order_no"])

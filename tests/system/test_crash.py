@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from bridge.catalog.compile import load
+from bridge.kis.listing import plain
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
-from bridge.orders.book import plain, restore
+from bridge.orders.book import restore
 from bridge.orders.journal import read
 from bridge.orders.lifecycle import State
 from bridge.simulator.server import Simulator, SimulatorSettings
