@@ -156,18 +156,18 @@ class Book:
         self._commands[tracked.identity] = tracked
         self._index(tracked)
 
-    def drop(self, over: Collection[Tracked]) -> None:
-        """Forget orders of a day that is over, and what was asked about them or about nothing.
+    def drop(self, over: Collection[Tracked], before: int) -> None:
+        """Forget orders of a day that is over, and what was asked about them.
 
-        The journal knows them.
+        And about nothing, ``before``. The journal knows them.
         """
-        ids, latest = {tracked.id for tracked in over}, max(one.received_at for one in over)
+        ids = {tracked.id for tracked in over}
         for tracked in self:
             if tracked.progress.answer is None or tracked.progress.state is State.UNKNOWN:
                 continue
             order = self.order(tracked.identity)
             if order is None or order.verb != "place":
-                gone = tracked.received_at <= latest
+                gone = tracked.received_at < before
             else:
                 gone = order.id in ids
             if gone:

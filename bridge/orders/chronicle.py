@@ -14,6 +14,7 @@ from bridge.orders.announce import Announcer, Saying
 from bridge.orders.book import Book, Tracked
 from bridge.orders.journal import Journal, Line
 from bridge.orders.lifecycle import Event, LifecycleError, Step
+from bridge.orders.turns import News
 
 __all__ = ["Chronicle"]
 
@@ -55,7 +56,7 @@ class Chronicle:
         self._taken = 0
         self._written = 0
         self._wake = asyncio.Event()
-        self._turn = asyncio.Event()
+        self._attempts = News()
 
     async def run(self) -> None:
         """Write what is taken, until cancelled."""
@@ -68,14 +69,14 @@ class Chronicle:
             except JournalError as error:
                 log.warning("journal not written, trying again", cause=str(error))
                 self._tell([entry for entry in batch if entry.urgent])
-                self._turned()
+                self._attempts.tell()
                 await asyncio.sleep(self._pause_s)
                 self._wake.set()
             else:
                 del self._entries[: len(batch)]
                 self._written += len(batch)
                 self._tell(batch)
-                self._turned()
+                self._attempts.tell()
 
     def take(self, tracked: Tracked, step: Step, *sayings: Saying, urgent: bool = False) -> None:
         """Apply a step, and have it written and then told.
@@ -125,7 +126,7 @@ class Chronicle:
         """
         wanted = self._taken
         while self._written < wanted:
-            await self._turn.wait()
+            await self._attempts.wait()
             late = until is not None and self._clock() >= until
             if self._written < wanted and late:
                 return False
@@ -135,7 +136,3 @@ class Chronicle:
         for entry in entries:
             self._announcer.post(*entry.sayings)
             entry.sayings = ()
-
-    def _turned(self) -> None:
-        turn, self._turn = self._turn, asyncio.Event()
-        turn.set()

@@ -6,7 +6,8 @@ is handed to the REST client after the journal says ``submitting``; what has no 
 
 Order is kept for each client: a ``place`` or ``modify`` waits for the client's one before it, a
 ``cancel`` only for what is under way about the same order. Clients do not wait for each other. A
-``cancel_all`` waits for nothing: what was not sent before it is not sent at all.
+``cancel_all`` waits until the commands before it are in the journal, and for nothing else: what was
+not sent before it is not sent at all.
 
 Refusals that depend on the moment (limits, halted, too much at once) are in the journal and final
 under their name. Those that the same bytes get every time (no command, retained, expired when it
@@ -52,8 +53,8 @@ from bridge.orders.references import References
 from bridge.orders.risk import Refusal
 from bridge.orders.rules import Account, Rest, Rules
 from bridge.orders.submit import Submitter
-from bridge.orders.sweep import Sweep
-from bridge.orders.turns import Turn, Turns
+from bridge.orders.sweep import Sweep, overtakes
+from bridge.orders.turns import News, Turn, Turns
 
 __all__ = ["Account", "Gateway", "Publisher", "Rest", "Rules"]
 
@@ -66,8 +67,6 @@ _UNANSWERED = 1_000
 _ACK_AGAIN = 60_000_000
 """After a restart acks go out again when they are at most this much (µs) older than the journal's
 last line: nobody knows whether the last ones left."""
-_HALT_CANCELS = 60_000_000
-"""How long (µs) the cancellations of a halt may take."""
 _DRAIN_S = 2.0
 
 
@@ -166,14 +165,18 @@ class Gateway:
         self._waiting: Counter[tuple[str, str]] = Counter()
         self._notices: asyncio.Queue[tuple[str, kis.Notice, int]] = asyncio.Queue()
         self._running: dict[asyncio.Task[None], Identity] = {}
-        self._admitting: list[Tracked] = []
+        self._admitting: dict[Tracked, asyncio.Event] = {}
+        """What is not in the journal yet, and what happens when that is decided."""
+        self._settled = News()
+        self._latest = 0
         self._sweep = Sweep(
             self._book,
             journal,
+            self._chronicle,
+            self._announcer,
             self._submitter,
             lambda tracked: self._start(tracked, None),
-            self._running,
-            self._admitting,
+            self._settled,
         )
         self._tasks: asyncio.TaskGroup
         self._ready = asyncio.Event()
@@ -281,15 +284,14 @@ class Gateway:
                 reason=reason,
             )
         )
-        await self._journal.control(Control(now, account, client, mode, reason))
+        control = Control(now, account, client, mode, reason)
         if not cancel_all:
+            await self._journal.control(control)
             return 0
-        orders = [
-            order
-            for order in self._book
-            if account in ("", order.identity.account) and client in ("", order.identity.client)
-        ]
-        return len(await self._sweep.cancel(orders, f"halt:{now}", now + _HALT_CANCELS, None))
+        cancellations = await self._sweep.halt(control)
+        if cancellations:
+            self._tasks.create_task(self._sweep.tell_halted(control))
+        return len(cancellations)
 
     # commands
 
@@ -325,8 +327,10 @@ class Gateway:
         if problem is not None or expires_at is None:
             await self._turn_away(source, name, problem or _LATE_JOURNAL)
             return
+        # Later than what came before it, whatever the clock says.
+        self._latest = max(self._latest + 1, message.received_at)
         tracked = Tracked.received(
-            Identity(account, client, *name), verb, command, message.received_at, expires_at
+            Identity(account, client, *name), verb, command, self._latest, expires_at
         )
         self._start(tracked, source)
 
@@ -344,13 +348,7 @@ class Gateway:
 
     def _start(self, tracked: Tracked, source: _Source | None) -> asyncio.Task[None]:
         """Give a command its place in the line."""
-        account, client, client_order_id, _ = tracked.identity
-        keys: list[tuple[str, ...]] = [(account, client, client_order_id)]
-        if tracked.verb in ("place", "modify"):
-            keys.append((account, client))
-        elif tracked.verb == "cancel_all":
-            keys = [tracked.identity]
-        turn = self._turns.take(keys)
+        turn = self._turns.take(_keys(tracked))
         name = f"{tracked.verb} {'/'.join(tracked.identity)}"
         task = self._tasks.create_task(self._take(tracked, source, turn), name=name)
         self._running[task] = tracked.identity
@@ -363,16 +361,12 @@ class Gateway:
         # What cancels is let in long after what adds.
         most = self._rules.waiting * (1 if tracked.verb in ("place", "modify") else 4)
         full = source is not None and self._waiting[line] >= most
-        self._waiting[line] += 1
+        self._waiting[line] += source is not None
         new = source is None  # what a restart found comes without a message
         digest = tracked.digest
         try:
             if source is not None:
-                self._admitting.append(tracked)
-                try:
-                    found = await self._admit(tracked, full=full)
-                finally:
-                    self._admitting.remove(tracked)
+                found = await self._admit_in_turn(tracked, full=full)
                 if found is None:
                     refusal = Refusal("expired", "it expired before it could be written down")
                     await self._turn_away(source, tracked.identity[2:], refusal)
@@ -387,18 +381,34 @@ class Gateway:
                 if full:
                     return  # a duplicate of one that waits: that one's ack answers both
                 await turn.come()
+                while self._sweep.waits(tracked):
+                    turn.leave()
+                    await self._settled.wait((tracked.expires_at - self._clock()) / 1_000_000)
+                    turn = self._turns.take(_keys(tracked))
+                    await turn.come()
             message = source.message if source else None
             if tracked.progress.answer is not None:
-                self._submitter.acknowledge(tracked, message, duplicate=not new)
+                await self._submitter.repeat(tracked, message, duplicate=not new)
             elif tracked.verb == "cancel_all":
                 await self._sweep.command(tracked, message)
             elif tracked.progress.state is State.RECEIVED:
                 await self._submitter.execute(tracked, message)
         finally:
             turn.leave()
-            self._waiting[line] -= 1
+            self._waiting[line] -= source is not None
             if not self._waiting[line]:
                 del self._waiting[line]
+
+    async def _admit_in_turn(self, tracked: Tracked, *, full: bool) -> tuple[Tracked, bool] | None:
+        if tracked.verb == "cancel_all":
+            for one, decided in list(self._admitting.items()):
+                if one.identity[:2] == tracked.identity[:2]:
+                    await decided.wait()
+        self._admitting[tracked] = asyncio.Event()
+        try:
+            return await self._admit(tracked, full=full)
+        finally:
+            self._admitting.pop(tracked).set()
 
     async def _admit(self, tracked: Tracked, *, full: bool) -> tuple[Tracked, bool] | None:
         """Return the command of that name in the journal, and whether it is this one.
@@ -425,7 +435,6 @@ class Gateway:
             known = self._book.get(tracked.identity)
             if known is None:
                 known = restore(found)
-                known.overtaken = new and tracked.overtaken
                 self._book.add(known)
             return known, new
 
@@ -486,6 +495,7 @@ class Gateway:
         self._chronicle.afterwards(lambda: self._announcer.external(alias, notice, at))
 
     def _release(self) -> None:
+        self._settled.tell()
         for item in self._book.release():
             self._notices.put_nowait(item)
 
@@ -497,7 +507,8 @@ class Gateway:
     async def _recover(self) -> None:
         """Take up what the journal left open; raises :class:`JournalError`."""
         now = self._clock()
-        for control in await self._journal.controls():
+        controls = await self._journal.controls()
+        for control in controls:
             self._halts.take(control)
         open_ends: list[Tracked] = []
         for record in await self._journal.replay(day_start(now)):
@@ -506,6 +517,7 @@ class Gateway:
             if tracked.progress.answer is None:
                 open_ends.append(tracked)
         self._book.recount(now)
+        self._latest = max((tracked.received_at for tracked in self._book), default=0)
         newest = max((tracked.progress.at for tracked in self._book), default=0)
         for tracked in self._book:
             progress = tracked.progress
@@ -514,13 +526,17 @@ class Gateway:
             if progress.answer is not None and progress.answer.at >= newest - _ACK_AGAIN:
                 self._submitter.acknowledge(tracked, None, duplicate=True)
         for every in (one for one in open_ends if isinstance(one.command, CancelAll)):
-            self._sweep.overtake(open_ends, every)
+            for one in open_ends:
+                one.overtaken = one.overtaken or overtakes(self._book, every, one)
         for tracked in sorted(open_ends, key=lambda one: one.verb == "cancel_all"):
             if tracked.progress.submitted_at is None or tracked.verb == "cancel_all":
                 self._start(tracked, None)
             else:
                 text = "the bridge stopped before KIS's answer was written down"
                 await self._submitter.answer(tracked, Step(Event.LOSE, now, message=text), None)
+        for control in controls:
+            if any(one.identity.command_id == f"halt:{control.at}" for one in open_ends):
+                self._tasks.create_task(self._sweep.tell_halted(control))
 
 
 @dataclass(frozen=True, slots=True)
@@ -531,6 +547,15 @@ class _Source:
     client: str
     verb: str
     message: Message
+
+
+def _keys(tracked: Tracked) -> list[tuple[str, ...]]:
+    """Return what a command shares with those that it waits for."""
+    account, client, client_order_id, _ = tracked.identity
+    if tracked.verb == "cancel_all":
+        return [tracked.identity]
+    keys: list[tuple[str, ...]] = [(account, client, client_order_id)]
+    return keys if tracked.verb == "cancel" else [*keys, (account, client)]
 
 
 def _offered(catalog: Catalog, account: Account, rules: Rules) -> markets.OrderTypes:

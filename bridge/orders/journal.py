@@ -231,16 +231,18 @@ class Journal:
         """Write steps down, all of them or none."""
         await self._run(lambda connection: _append(connection, lines, careful=self._doubtful))
 
-    async def expand(self, line: Line | None, new: Sequence[NewRecord]) -> list[Record]:
-        """Write down that a command is under way and the commands it consists of, or nothing.
+    async def expand(self, cause: Line | Control, new: Sequence[NewRecord]) -> list[Record]:
+        """Write down a step of a command, or a halt, and the commands that come of it, or nothing.
 
         Returns what the journal has of them now; those that were there already stay as they were.
         """
 
         def work(connection: Connection) -> list[Record]:
             careful = self._doubtful
-            if line is not None:
-                _append(connection, [line], careful=careful)
+            if isinstance(cause, Line):
+                _append(connection, [cause], careful=careful)
+            else:
+                _control(connection, cause)
             return [_admit(connection, one, (), careful=careful)[0] for one in new]
 
         return await self._run(work)

@@ -27,7 +27,7 @@ from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
 from bridge.orders import hours
 from bridge.orders.announce import Announcer
-from bridge.orders.book import OPEN, Book, Tracked, lives, trading_day
+from bridge.orders.book import OPEN, Book, Tracked, day_start, lives, trading_day
 from bridge.orders.chronicle import Chronicle
 from bridge.orders.command import Modify, Place
 from bridge.orders.evidence import Window, find_change, find_order, listed_steps
@@ -463,7 +463,7 @@ class Reconciler:
             if order.progress.submitted_at is not None:
                 self._clear(order)
         if over:
-            self._book.drop(over)
+            self._book.drop(over, day_start(asked))
 
     def _clear(self, order: Tracked) -> None:
         self._chronicle.afterwards(lambda: self._announcer.clear_state(order))

@@ -29,7 +29,7 @@ from bridge.orders.chronicle import Chronicle
 from bridge.orders.command import Place
 from bridge.orders.halts import Halts, Mode
 from bridge.orders.journal import Identity
-from bridge.orders.lifecycle import Event, Step
+from bridge.orders.lifecycle import Event, State, Step
 from bridge.orders.plan import Plan, plan
 from bridge.orders.reconcile import Reconciler
 from bridge.orders.references import References
@@ -70,9 +70,20 @@ class Submitter:
             lambda: self.announcer.acknowledge(tracked, message, duplicate=duplicate)
         )
 
+    async def repeat(
+        self, tracked: Tracked, message: Message | None, *, duplicate: bool = False
+    ) -> None:
+        """Say again what became of a command."""
+        if tracked.progress.state is State.REFUSED:  # what calls it off may not be on disk yet
+            await self.chronicle.flush()
+        self.acknowledge(tracked, message, duplicate=duplicate)
+
     async def execute(self, tracked: Tracked, message: Message | None) -> None:
         """Bring a command that is in the journal to its answer."""
         planned = await self._admitted(tracked)
+        if tracked.progress.answer is not None:  # called off meanwhile
+            await self.repeat(tracked, message)
+            return
         if isinstance(planned, Refusal):
             await self.answer(tracked, self.refusing(planned), message)
             return

@@ -1,156 +1,232 @@
-"""Everything that is open, cancelled at once: by a ``cancel_all`` or a halt."""
+"""Everything that is open, cancelled at once: by a ``cancel_all`` or a halt.
+
+What is not sent yet is refused, and that is on disk before the cancellations are. Those are
+commands of their own, in the journal together with what asked for them: a restart takes up each
+of them. One of an order whose outcome is unknown waits for that outcome.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from bridge.errors import JournalError
 from bridge.mqtt.message import Message
-from bridge.orders import risk
+from bridge.orders import hours, risk
+from bridge.orders.announce import Announcer
 from bridge.orders.book import OPEN, Book, Tracked, restore
-from bridge.orders.command import Cancel, CancelAll
-from bridge.orders.journal import Identity, Journal
+from bridge.orders.chronicle import Chronicle
+from bridge.orders.command import Cancel, CancelAll, Place
+from bridge.orders.journal import Control, Journal, NewRecord, Record
 from bridge.orders.lifecycle import Event, State, Step
 from bridge.orders.risk import Refusal
 from bridge.orders.submit import Submitter
+from bridge.orders.turns import News
 
-__all__ = ["Sweep"]
+__all__ = ["Sweep", "overtakes"]
 
 log = structlog.get_logger()
+
+_OF_COMMAND, _OF_HALT = "all:", "halt:"
+"""How the ``command_id`` of a cancellation begins; no client can name one so."""
+_MAY_BE_OPEN = frozenset({State.SUBMITTING, State.UNKNOWN, *OPEN})
+_LISTED = 20
+"""Orders named in one message."""
+_CALLED_OFF = Refusal("cancelled", "a cancel_all came before it was sent")
+
+_Write = Callable[[list[NewRecord]], Awaitable[list[Record]]]
+"""Writes commands down, with what they come of, after what is called off."""
 
 
 @dataclass(slots=True)
 class Sweep:
     """Makes many cancellations of one word; ``start`` gives each its place in the line.
 
-    ``running`` are the commands that have one, ``admitting`` those that are not in the journal yet.
+    There is ``news`` whenever a command is answered or settled.
     """
 
     book: Book
     journal: Journal
+    chronicle: Chronicle
+    announcer: Announcer
     submitter: Submitter
     start: Callable[[Tracked], asyncio.Task[None]]
-    running: Mapping[asyncio.Task[None], Identity]
-    admitting: Sequence[Tracked]
+    news: News
 
-    def overtake(self, commands: Iterable[Tracked], every: Tracked) -> None:
-        """Stop the commands that came before a ``cancel_all`` and are not sent."""
-        command = every.command
-        assert isinstance(command, CancelAll)  # noqa: S101
-        for one in commands:
-            symbol = getattr(one.command, "symbol", None) or self.book.symbol(one)
-            if (
-                one.verb in ("place", "modify")
-                and one.progress.state is State.RECEIVED
-                and one.identity[:2] == every.identity[:2]
-                and one.received_at <= every.received_at
-                and command.symbol in (None, symbol)
-            ):
-                one.overtaken = True
+    # cancel_all
 
     async def command(self, tracked: Tracked, message: Message | None) -> None:
-        """Cancel what the client has open; answer when each of the cancellations is answered."""
+        """Cancel what the client has open; answer when the cancellations are answered."""
         account, client, _, _ = tracked.identity
-        command = tracked.command
-        assert isinstance(command, CancelAll)  # noqa: S101
-        children = f"all:{tracked.digest[:24]}"
+        name = f"{_OF_COMMAND}{tracked.digest[:24]}"
         if tracked.progress.state is State.RECEIVED:
-            context = risk.Context(
-                account_known=account in self.submitter.accounts,
-                permitted=self.submitter.rules.permits(client, account),
-                orders_allowed=self.submitter.rules.orders_allowed,
-            )
-            refusal = risk.check(risk.Request("cancel"), context)
-            if self.submitter.clock() >= tracked.expires_at:
-                refusal = Refusal("expired", "it expired before it was taken")
+            refusal = self._refusal(tracked)
             if refusal is not None:
                 await self.submitter.answer(tracked, self.submitter.refusing(refusal), message)
                 return
-            self.overtake(self.admitting, tracked)
-            orders = [
-                order
-                for order in self.book
-                if order.identity[:2] == (account, client)
-                and command.symbol in (None, self.book.symbol(order))
-            ]
-            mine = await self.cancel(orders, children, tracked.expires_at, tracked)
+            line = None
+
+            async def write(new: list[NewRecord]) -> list[Record]:
+                nonlocal line
+                if line is None:
+                    line = self.book.step(tracked, Step(Event.SUBMIT, self.submitter.clock()))
+                await self.chronicle.flush()
+                while True:
+                    try:
+                        return await self.journal.expand(line, new)
+                    except JournalError as error:
+                        log.warning("cancellations not written, trying again", cause=str(error))
+                        await asyncio.sleep(self.submitter.rules.pause_s)
+
+            about = [one for one in self.book if overtakes(self.book, tracked, one)]
+            mine = await self._cancel(about, name, lambda order: tracked.expires_at, write)
         else:  # a restart came in between
             mine = [
                 one
                 for one in self.book
-                if (*one.identity[:2], one.identity.command_id) == (account, client, children)
+                if (*one.identity[:2], one.identity.command_id) == (account, client, name)
             ]
-            names = {one.identity for one in mine}
-            if running := [task for task, name in self.running.items() if name in names]:
-                await asyncio.wait(running)
-        await self.submitter.answer(tracked, self._summary(mine, account, client, command), message)
+        await self._answered(mine)
+        await self.submitter.answer(tracked, self._summary(mine), message)
 
-    async def cancel(
-        self, orders: Iterable[Tracked], name: str, until: int, under: Tracked | None
-    ) -> list[Tracked]:
-        """Cancel what is open or on its way of some orders, and stop what is not sent yet.
+    def _refusal(self, tracked: Tracked) -> Refusal | None:
+        account, client, _, _ = tracked.identity
+        if self.submitter.clock() >= tracked.expires_at:
+            return Refusal("expired", "it expired before it was taken")
+        context = risk.Context(
+            account_known=account in self.submitter.accounts,
+            permitted=self.submitter.rules.permits(client, account),
+            orders_allowed=self.submitter.rules.orders_allowed,
+        )
+        return risk.check(risk.Request("cancel"), context)
 
-        The cancellations are in the journal, all of them with ``under``, before one is sent.
+    # halts
+
+    async def halt(self, control: Control) -> list[Tracked]:
+        """Write a halt down with the cancellations of everything it is about.
+
+        They may take until each order's day is over. Raises :class:`JournalError`.
         """
+
+        async def write(new: list[NewRecord]) -> list[Record]:
+            if not await self.chronicle.flush(until=0):
+                raise JournalError("what the halt calls off is not written down")
+            return await self.journal.expand(control, new)
+
+        about = [
+            one
+            for one in self.book
+            if control.account in ("", one.identity.account)
+            and control.client in ("", one.identity.client)
+        ]
+        return await self._cancel(about, f"{_OF_HALT}{control.at}", _day_over, write)
+
+    async def tell_halted(self, control: Control) -> None:
+        """Tell what the cancellations of a halt left, when they are answered."""
+        name = f"{_OF_HALT}{control.at}"
+        mine = [one for one in self.book if one.identity.command_id == name]
+        await self._answered(mine)
+        left = [one for one in mine if not self._nothing_left(one)]
+        names = ["/".join(one.identity[1:3]) for one in left[:_LISTED]]
+        now = self.submitter.clock()
+        self.announcer.post(
+            lambda: self.announcer.halted(
+                "halted",
+                now,
+                account=control.account or None,
+                client=control.client or None,
+                mode=control.mode,
+                cancelled=len(mine) - len(left),
+                not_cancelled=len(left),
+                orders=names,
+            )
+        )
+
+    # what both do
+
+    def waits(self, tracked: Tracked) -> bool:
+        """Tell whether a cancellation has to wait for what is not known about its order."""
+        if not tracked.identity.command_id.startswith((_OF_COMMAND, _OF_HALT)):
+            return False
+        order = self.book.order(tracked.identity)
+        if order is None or self.submitter.clock() >= tracked.expires_at:
+            return False
+        changing = any(one.verb == "modify" for one in self.book.changes(order))
+        return order.progress.state is State.UNKNOWN or changing
+
+    async def _cancel(
+        self,
+        about: Iterable[Tracked],
+        name: str,
+        until: Callable[[Tracked], int],
+        write: _Write,
+    ) -> list[Tracked]:
+        """Call off what is not sent yet of some commands, and cancel what is or may be open."""
         now, new = self.submitter.clock(), []
-        for one in list(orders):
-            if one.progress.state is State.RECEIVED and one.verb in ("place", "modify"):
-                one.overtaken = True
-            elif one.verb == "place" and one.progress.state in (State.SUBMITTING, *OPEN):
-                one.overtaken = True
+        for one in about:
+            if one.verb not in ("place", "modify"):
+                continue
+            one.overtaken = True
+            if one.progress.state is State.RECEIVED:
+                self.chronicle.take(one, self.submitter.refusing(_CALLED_OFF))
+            elif one.verb == "place" and one.progress.state in _MAY_BE_OPEN:
                 identity = one.identity._replace(command_id=name)
                 command = Cancel(client_order_id=one.identity.client_order_id)
-                new.append(Tracked.received(identity, "cancel", command, now, until))
-        line = None
-        if under is not None:
-            line = self.book.step(under, Step(Event.SUBMIT, now))
-        while True:
-            try:
-                records = await self.journal.expand(line, [one.record() for one in new])
-                break
-            except JournalError as error:
-                log.warning("cancellations not written down, trying again", cause=str(error))
-                await asyncio.sleep(self.submitter.rules.pause_s)
+                new.append(Tracked.received(identity, "cancel", command, now, until(one)).record())
         children = []
-        for record in records:
+        for record in await write(new):
             child = self.book.get(record.identity)
             if child is None:
                 child = restore(record)
                 self.book.add(child)
             children.append(child)
-        tasks = [self.start(child) for child in children if not child.progress.answer]
-        if tasks and under is not None:
-            await asyncio.wait(tasks)
+        for child in children:
+            if child.progress.answer is None:
+                self.start(child)
         return children
 
-    def _summary(
-        self, children: Sequence[Tracked], account: str, client: str, command: CancelAll
-    ) -> Step:
-        left = [
-            f"{child.identity.client_order_id} {child.progress.state}"
-            for child in children
-            if not _nothing_left(child)
-        ]
-        left += [
-            f"{order.identity.client_order_id} unknown"
-            for order in self.book.unsettled(account, State.UNKNOWN)
-            if order.verb == "place"
-            and order.identity.client == client
-            and command.symbol in (None, self.book.symbol(order))
-        ]
-        done = sum(_nothing_left(child) for child in children)
-        text = f"{done} of {len(children)} orders"
+    async def _answered(self, children: Sequence[Tracked]) -> None:
+        """Return when each is answered, or waits for what may never be known."""
+        while any(one.progress.answer is None and not self.waits(one) for one in children):
+            await self.news.wait()
+
+    def _summary(self, children: Sequence[Tracked]) -> Step:
+        left = [child for child in children if not self._nothing_left(child)]
+        text = f"{len(children) - len(left)} of {len(children)} orders"
         if left:
-            text = f"{text}; not cancelled: {', '.join(left)}"
+            names = [f"{one.identity.client_order_id} {self._standing(one)}" for one in left]
+            more = [f"and {len(left) - _LISTED} more"] if len(left) > _LISTED else []
+            text = f"{text}; not cancelled: {', '.join([*names[:_LISTED], *more])}"
         event = Event.REJECT if left else Event.ACCEPT
         return Step(event, self.submitter.clock(), message=text)
 
+    def _standing(self, child: Tracked) -> State:
+        order = self.book.order(child.identity)
+        unknown = order is not None and order.progress.state is State.UNKNOWN
+        return State.UNKNOWN if unknown else child.progress.state
 
-def _nothing_left(child: Tracked) -> bool:
-    answer = child.progress.answer
-    over = answer is not None and answer.reason == "not_cancellable"
-    return over or child.progress.state is State.ACCEPTED
+    def _nothing_left(self, child: Tracked) -> bool:
+        if self._standing(child) is State.UNKNOWN:
+            return False
+        answer = child.progress.answer
+        over = answer is not None and answer.reason == "not_cancellable"
+        return over or child.progress.state is State.ACCEPTED
+
+
+def overtakes(book: Book, every: Tracked, one: Tracked) -> bool:
+    """Tell whether a ``cancel_all`` is about a command: that came before it, of its client."""
+    command = every.command
+    return (
+        isinstance(command, CancelAll)
+        and one.identity[:2] == every.identity[:2]
+        and one.received_at <= every.received_at
+        and command.symbol in (None, getattr(one.command, "symbol", None) or book.symbol(one))
+    )
+
+
+def _day_over(order: Tracked) -> int:
+    assert isinstance(order.command, Place)  # noqa: S101
+    return hours.over(order.command.place, order.since)

@@ -1,11 +1,15 @@
-"""Who waits for whom: tasks that share a key go one after the other, in the order they came."""
+"""Who waits for whom: tasks that share a key go one after the other, in the order they came.
+
+:class:`News` is for those that wait for something to happen.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 
-__all__ = ["Turn", "Turns"]
+__all__ = ["News", "Turn", "Turns"]
 
 
 class Turns:
@@ -61,3 +65,21 @@ class Turn:
             for turn in behind:
                 turn._before.discard(self)  # noqa: SLF001 - one of its own kind
                 turn._move()  # noqa: SLF001
+
+
+class News:
+    """Wakes everybody who waits, each time there is some."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def tell(self) -> None:
+        """Wake everybody who waits now."""
+        event, self._event = self._event, asyncio.Event()
+        event.set()
+
+    async def wait(self, seconds: float | None = None) -> None:
+        """Return at the next news, or after ``seconds``."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._event.wait()

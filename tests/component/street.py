@@ -160,7 +160,7 @@ class Street:
         self.desk = Desk(self.exchange, CATALOG, settings, self.branch)
         self._layout = CATALOG.channels["H0STCNI0"].layouts[0]
 
-    def rest(self) -> RestClient:
+    def rest(self, per_second: float = 100) -> RestClient:
         """Return a client of the bridge's own at this exchange."""
         return RestClient(
             CATALOG,
@@ -169,7 +169,7 @@ class Street:
             SecretStr("key"),
             SecretStr("secret"),
             _Tokens(),
-            Throttle(100, clock=self.loop.time, call_at=self.loop.call_at),
+            Throttle(per_second, clock=self.loop.time, call_at=self.loop.call_at),
             paper=False,
             monotonic=self.loop.time,
         )

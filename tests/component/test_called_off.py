@@ -11,11 +11,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bridge.errors import JournalError
 from bridge.kis.replies import KisUnknownError, Reply
 from bridge.orders.command import CancelAll, Place, parse
 from bridge.orders.gateway import Rules
 from bridge.orders.journal import Identity, Journal, NewRecord
 from bridge.orders.risk import Limits
+from tests.component.markets import in_virtual_time, market
+from tests.component.street import Street
 from tests.component.trading import (
     PLACE,
     Bench,
@@ -38,6 +41,7 @@ RULES: dict[str, Any] = {
 ALL = {"client_order_id": "all", "expires_at": PLACE["expires_at"]}
 LOST = KisUnknownError("timed out")
 UNKNOWN = "kis/bridge/event/order_unknown"
+HALTED = "kis/bridge/event/halted"
 
 
 async def queue(b: Bench) -> Queued:
@@ -92,6 +96,142 @@ async def test_after_a_restart_what_came_before_a_cancel_all_is_not_sent(tmp_pat
         assert (ack["status"], ack["reason"]) == ("refused", "cancelled")
         assert (await b.broker.wait(ack_topic("all")))[0]["status"] == "accepted"
         assert not b.kis.calls
+
+
+async def test_what_a_cancel_all_refused_is_not_sent_after_a_restart(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        stuck = asyncio.Event()
+        b.kis.script.append(stuck)
+        await b.send("place", PLACE)
+        await b.kis.until(lambda kis: bool(kis.calls))
+        await b.send("place", PLACE | {"client_order_id": "b", "symbol": "000660"})
+        await b.send("cancel_all", ALL | {"symbol": "000660"})
+        assert (await b.broker.wait(ack_topic("all")))[0]["status"] == "accepted"
+        assert not b.broker.on(ack_topic("b"))  # its turn has not come
+    async with bench(tmp_path, kis=b.kis) as b:
+        ack = (await b.broker.wait(ack_topic("b")))[0]
+        assert (ack["status"], ack["reason"]) == ("refused", "cancelled")
+        assert [call[2]["PDNO"] for call in b.kis.calls] == ["005930"]
+
+
+async def test_a_cancel_all_waits_until_what_came_before_is_in_the_journal(
+    tmp_path: Path,
+) -> None:
+    class Late(Journal):
+        works = asyncio.Event()
+        tries = asyncio.Semaphore(0)
+
+        async def admit(self, new: NewRecord, *lines: Any) -> Any:
+            if new.verb == "place" and not self.works.is_set():
+                self.tries.release()
+                raise JournalError("not now")
+            return await super().admit(new, *lines)
+
+    journal = Late(f"sqlite:///{tmp_path}/orders.db")
+    async with bench(tmp_path, journal=journal) as b:
+        await b.send("place", PLACE)
+        await b.send("cancel_all", ALL)
+        await b.send("place", PLACE | {"client_order_id": "after", "symbol": "000660"})
+        async with asyncio.timeout(5):
+            for _ in range(60):  # long enough for a cancel_all that does not wait
+                await journal.tries.acquire()
+        assert not b.acked
+        journal.works.set()
+        assert (await b.broker.wait(ack_topic()))[0]["reason"] == "cancelled"
+        assert (await b.broker.wait(ack_topic("all")))[0]["status"] == "accepted"
+        assert (await b.broker.wait(ack_topic("after")))[0]["status"] == "accepted"
+        assert [call[2]["PDNO"] for call in b.kis.calls] == ["000660"]
+
+
+@pytest.mark.parametrize("by", ["halt", "cancel_all"])
+async def test_what_is_unknown_is_cancelled_when_it_is_found(tmp_path: Path, by: str) -> None:
+    rules = Rules(**RULES | {"proof_s": 60})
+    async with bench(tmp_path, rules=rules) as b:
+        b.kis.script.append(LOST)
+        assert (await b.place())["status"] == "unknown"
+        if by == "halt":
+            assert await b.gateway.halt("halted", cancel_all=True) == 1
+            told = (await b.broker.wait(HALTED, 2))[-1]
+            left = ("cancelled", "not_cancelled", "orders")
+            assert [told[name] for name in left] == [0, 1, ["alice/a-1"]]
+        else:
+            await b.send("cancel_all", ALL)
+            ack = (await b.broker.wait(ack_topic("all")))[0]
+            assert (ack["status"], "a-1 unknown" in ack["message"]) == ("rejected", True)
+        assert len(b.kis.calls) == 1
+        b.kis.listed = [row("77")]
+        ack = (await b.broker.wait(ack_topic(), 2))[-1]
+        assert (ack["verb"], ack["status"]) == ("cancel", "accepted")
+        assert b.kis.calls[-1][2]["ORGN_ODNO"] == "0000000077"
+
+
+async def test_what_is_unknown_holds_up_no_other_command(tmp_path: Path) -> None:
+    rules = Rules(**RULES | {"proof_s": 60})
+    async with bench(tmp_path, rules=rules) as b:
+        b.kis.script.append(LOST)
+        await b.place()
+        await b.gateway.halt("halted", client="alice", cancel_all=True)
+        ack = await b.ask("cancel")
+        assert (ack["status"], ack["reason"]) == ("refused", "not_cancellable")
+
+
+async def test_a_crash_does_not_forget_what_a_halt_cancels(tmp_path: Path) -> None:
+    class Dies(Journal):
+        written = asyncio.Event()
+
+        async def expand(self, cause: Any, new: Any) -> Any:
+            await super().expand(cause, new)
+            self.written.set()
+            await asyncio.Event().wait()
+
+    journal = Dies(f"sqlite:///{tmp_path}/orders.db")
+    async with bench(tmp_path, journal=journal) as b:
+        await b.place()
+        halt = asyncio.create_task(b.gateway.halt("halted", cancel_all=True))
+        async with asyncio.timeout(5):
+            await journal.written.wait()
+        assert len(b.kis.calls) == 1
+    halt.cancel()
+    b.kis.listed = [row("1")]
+    async with bench(tmp_path, kis=b.kis) as b:
+        assert (await b.broker.wait(ack_topic(), 2))[-1]["status"] == "accepted"
+        assert b.gateway.halted
+        told = (await b.broker.wait(HALTED))[-1]
+        assert (told["cancelled"], told["not_cancelled"]) == (1, 0)
+
+
+@in_virtual_time
+async def test_a_halt_cancels_however_many_are_open(tmp_path: Path, street: Street) -> None:
+    async with market(tmp_path, street, per_second=1) as m:
+        for number in range(90):
+            name = f"a-{number}"
+            await m.send("place", PLACE | {"client_order_id": name, "price": 250000})
+            await m.broker.wait(ack_topic(name))
+        asked_at = street.loop.time()
+        assert await m.gateway.halt("halted", cancel_all=True) == 90
+        for number in range(90):
+            acks = await m.broker.wait(ack_topic(f"a-{number}"), 2, deadline_s=1_000)
+            assert acks[-1]["status"] == "accepted"
+        assert street.loop.time() - asked_at > 90
+        told = (await m.broker.wait(HALTED, 2))[-1]
+        assert (told["cancelled"], told["not_cancelled"]) == (90, 0)
+        assert not sum(ticket.remaining for ticket in street.exchange.tickets.values())
+
+
+async def test_the_cancellations_of_a_cancel_all_leave_room_for_others(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules=Rules(paper=False, pause_s=0.001, waiting=3)) as b:
+        for number in range(12):
+            assert (await b.place(f"a-{number}"))["status"] == "accepted"
+        stuck = asyncio.Event()
+        b.kis.script += [stuck] * 12
+        await b.send("cancel_all", ALL)
+        await b.kis.until(lambda kis: len(kis.calls) == 24)
+        waits = {"client_order_id": "a-0", "expires_at": PLACE["expires_at"]}
+        await b.send("cancel", waits)
+        assert (await b.place("more", symbol="000660"))["status"] == "accepted"
+        stuck.set()
+        acks = await b.broker.wait(ack_topic("a-0"), 3)
+        assert [ack["status"] for ack in acks] == ["accepted"] * 3
 
 
 def b_clock() -> int:

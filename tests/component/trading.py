@@ -154,8 +154,10 @@ class Broker:
     def on(self, topic: str) -> list[dict[str, Any]]:
         return [payload for name, payload, _ in self.published if name == topic]
 
-    async def wait(self, topic: str, count: int = 1) -> list[dict[str, Any]]:
-        async with asyncio.timeout(10):
+    async def wait(
+        self, topic: str, count: int = 1, deadline_s: float = 10
+    ) -> list[dict[str, Any]]:
+        async with asyncio.timeout(deadline_s):
             while len(self.on(topic)) < count:
                 self._changed.clear()
                 await self._changed.wait()

@@ -1,0 +1,92 @@
+"""A gateway and an exchange of all markets in one virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bridge.mqtt.topics import Topics
+from bridge.orders.gateway import Account, Gateway, Rules
+from tests.component.street import ACCOUNT, CATALOG, FUTURES, InlineJournal, Street, VirtualLoop
+from tests.component.trading import Bench, Broker, Kis
+
+__all__ = ["EXPIRES", "Market", "in_virtual_time", "market"]
+
+EXPIRES = "2026-11-24T12:00:00+09:00"
+
+
+class Market(Bench):
+    """Commands for two accounts, and the notices that come of them."""
+
+    street: Street
+
+    async def order(self, verb: str, name: str, account: str = "main", **fields: object) -> Any:
+        content = {"client_order_id": name, "expires_at": EXPIRES} | fields
+        topic = f"kis/orders/{account}/alice/ack/{name}"
+        acks = len(self.broker.on(topic))
+        await self.send(verb, content, account=account)
+        return (await self.broker.wait(topic, acks + 1))[-1]
+
+    def tell(self) -> None:
+        for market, values in self.street.told():
+            self.gateway.notice(values, self.gateway._clock(), market)
+
+    async def event(self, name: str, count: int, account: str = "main") -> Any:
+        topic = f"kis/orders/{account}/alice/event/{name}"
+        return (await self.broker.wait(topic, count))[-1]
+
+
+def in_virtual_time(
+    test: Callable[..., Coroutine[Any, Any, None]],
+) -> Callable[[Path, pytest.MonkeyPatch], None]:
+    @wraps(test)
+    def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop = VirtualLoop()
+        more = {"monkeypatch": monkeypatch} if "monkeypatch" in test.__annotations__ else {}
+        try:
+            loop.run_until_complete(test(tmp_path, Street(loop), **more))
+        finally:
+            loop.close()
+
+    del run.__wrapped__  # pytest would ask for its arguments
+    return run
+
+
+@asynccontextmanager
+async def market(
+    path: Path, street: Street, *, per_second: float = 100, **rules: Any
+) -> AsyncIterator[Market]:
+    journal = InlineJournal(f"sqlite:///{path}/orders.db")
+    await journal.open()
+    rest, broker = street.rest(per_second), Broker()
+    gateway = Gateway(
+        catalog=CATALOG,
+        journal=journal,
+        publisher=broker,
+        topics=Topics("kis"),
+        accounts={
+            "main": Account(SecretStr(ACCOUNT), rest),
+            "futures": Account(SecretStr(FUTURES), rest),
+        },
+        rules=Rules(
+            paper=False, markets=("domestic_stock", "overseas_stock"), proof_s=3.0, **rules
+        ),
+        clock=street.loop.micros,
+    )
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(gateway.run())
+            await gateway.ready()
+            bench = Market(gateway, Kis(), broker, journal)
+            bench.street = street
+            yield bench
+            await gateway.stop()
+    finally:
+        await journal.close()
