@@ -174,14 +174,18 @@ class RestClient:
         variant: str = "",
         priority: Priority = Priority.QUERY,
         deadline: float | None = None,
+        page_s: float | None = None,
         limit: int = 20,
     ) -> AsyncIterator[Reply]:
         """Yield an answer and the pages that follow it, ``limit`` at most.
 
-        Ends after a refusal too. When the last page yielded has ``more``, the limit cut it.
+        ``deadline`` is for all of them; ``page_s`` is how many seconds each may take instead. Ends
+        after a refusal too. When the last page yielded has ``more``, the limit cut it.
         """
         tr_cont = ""
         for _ in range(limit):
+            if page_s is not None:
+                deadline = self._monotonic() + page_s
             reply = await self.call(
                 api, params, variant=variant, tr_cont=tr_cont, priority=priority, deadline=deadline
             )

@@ -1,7 +1,8 @@
 """How many REST calls a second an app may make, and who goes first when they wait.
 
 A call takes one of N tokens, which comes back a second later: bursts start at once, and no second
-ever sees more than N. KIS's refusal (``EGW00201``) halves N for a while.
+ever sees more than N. KIS's refusal (``EGW00201``) halves N for a while. A reconciliation that has
+waited for long goes with the orders, oldest first.
 """
 
 from __future__ import annotations
@@ -9,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from bisect import insort
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
@@ -27,6 +27,8 @@ _JITTER_S = 0.02
 """What the network may press calls together on their way."""
 _RECOVERY = 0.05
 """Part of the full rate that comes back each second after a refusal."""
+_PATIENCE_S = 5.0
+"""How long a reconciliation lets orders go first: what is unknown must not stay so under load."""
 _FLOOR = 1 / 8
 """Part of the full rate that refusals never go below."""
 
@@ -46,13 +48,19 @@ class CallAt(Protocol):
     def __call__(self, when: float, callback: Callable[[], None], /) -> asyncio.TimerHandle: ...
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiter:
     priority: Priority
     serial: int
-    deadline: float = field(compare=False)
-    granted: asyncio.Future[float] = field(compare=False)
+    since: float
+    deadline: float
+    granted: asyncio.Future[float]
     """When the token was taken."""
+
+    def rank(self, now: float) -> tuple[Priority, int]:
+        """Return the smaller the earlier it goes."""
+        waited = self.priority is Priority.RECONCILE and now - self.since >= _PATIENCE_S
+        return Priority.ORDER if waited else self.priority, self.serial
 
 
 class Throttle:
@@ -103,10 +111,11 @@ class Throttle:
         waiter = _Waiter(
             priority,
             self._serial,
+            self._clock(),
             math.inf if deadline is None else deadline,
             asyncio.get_running_loop().create_future(),
         )
-        insort(self._waiting, waiter)
+        self._waiting.append(waiter)
         self._serve()
         try:
             await waiter.granted
@@ -138,8 +147,10 @@ class Throttle:
                 KisNotSentError("the deadline passed while waiting for KIS's call rate")
             )
         while self._waiting and self._free_at() <= now:
+            first = min(self._waiting, key=lambda waiter: waiter.rank(now))
+            self._waiting.remove(first)
             self._taken.append(now)
-            self._waiting.pop(0).granted.set_result(now)
+            first.granted.set_result(now)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

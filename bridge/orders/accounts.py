@@ -27,7 +27,8 @@ __all__ = ["Accounts"]
 
 log = structlog.get_logger()
 
-_ASK_S = 30.0
+_PAGE_S = 30.0
+"""How long a page may take: on paper KIS answers one call a second, and orders go first."""
 _PAGES = 100
 _UNSURE = 3_000_000
 """How long (µs) after a fill the balance may not have it yet."""
@@ -209,7 +210,7 @@ class Accounts:
             params,
             variant=api.tr_ids[0].variant,
             priority=Priority.RECONCILE,
-            deadline=asyncio.get_running_loop().time() + _ASK_S,
+            page_s=_PAGE_S,
             limit=_PAGES,
         ):
             if not reply.ok:

@@ -39,6 +39,7 @@ class Rest(Protocol):
         variant: str = "",
         priority: Priority = Priority.QUERY,
         deadline: float | None = None,
+        page_s: float | None = None,
         limit: int = 20,
     ) -> AsyncIterator[Reply]: ...
 

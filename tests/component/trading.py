@@ -111,6 +111,7 @@ class Kis:
         variant: str = "",
         priority: Priority = Priority.QUERY,
         deadline: float | None = None,
+        page_s: float | None = None,
         limit: int = 20,
     ) -> AsyncIterator[Reply]:
         """Answer inquiries: by what ``listed`` makes of their number, else with nothing."""

@@ -116,6 +116,25 @@ async def test_the_more_urgent_goes_first_then_the_first_come() -> None:
     assert calls.names == "0cCorqQ"
 
 
+async def test_steady_orders_do_not_keep_a_reconciliation_waiting() -> None:
+    gate, time = throttle(1)
+    async with asyncio.TaskGroup() as group:
+        calls = Calls(gate, time, group)
+        calls.add("o", Priority.ORDER)
+        await settle()
+        calls.add("r", Priority.RECONCILE)
+        calls.add("q", Priority.QUERY)
+        for name in "oooooooo":
+            calls.add(name, Priority.ORDER)
+            calls.add("c", Priority.CANCEL)
+            await time.pass_by(2.04)
+        await time.pass_by(10)
+    assert "r" in calls.names[:9]
+    assert calls.names.endswith("q")
+    taken = dict(calls.done)["r"] - 100
+    assert taken >= 5
+
+
 async def test_the_deadline_passes_before_the_turn_comes() -> None:
     gate, time = throttle(1)
     async with asyncio.TaskGroup() as group:

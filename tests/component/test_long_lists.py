@@ -1,0 +1,28 @@
+"""Lists of orders that take KIS long to tell: an account trades again when they are complete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bridge.simulator.book import Side
+from bridge.simulator.tickets import Request
+from tests.component.markets import EXPIRES, in_virtual_time, market
+from tests.component.street import ACCOUNT, Street
+from tests.component.trading import PLACE, ack_topic
+
+
+@in_virtual_time
+async def test_a_list_of_many_pages_may_take_minutes(tmp_path: Path, street: Street) -> None:
+    base = street.exchange.market("000660", street.loop.now()).listing.base
+    for _ in range(700):
+        street.exchange.place(
+            Request(ACCOUNT, "000660", Side.BUY, 1, base - 5000), street.loop.now()
+        )
+    async with market(tmp_path, street, per_second=0.1) as m:
+        price = street.exchange.market("005930", street.loop.now()).listing.base
+        await m.send("place", PLACE | {"price": price, "expires_at": EXPIRES})
+        ack = (await m.broker.wait(ack_topic(), deadline_s=1_000))[0]
+        assert ack["status"] == "accepted"
+        assert street.loop.time() > 60
+        external = m.broker.on("kis/accounts/main/event/external")
+        assert len(external) == 700
