@@ -168,8 +168,19 @@ REPORTS: Mapping[str, Schema] = {
             "event": {"type": "string", "enum": [str(event) for event in Event]},
             **_STANDING,
         },
-        {"quantity": _COUNT, "price": _NUMBER_OR_NULL, "reason": _TEXT},
-    ),
+        {
+            "quantity": _COUNT,
+            "price": _NUMBER_OR_NULL,
+            "reason": _TEXT,
+            "verb": {"type": "string", "enum": ["modify", "cancel"]},
+            "command_id": _TEXT,
+            "status": {"type": "string", "enum": ["accepted", "not_placed"]},
+        },
+    )
+    | {
+        "description": "What happened to an order. A `settle` says what became of a `verb` that"
+        " had no answer: its `command_id` and `status`."
+    },
     "order/state": _object(
         {
             "client_order_id": _TEXT,

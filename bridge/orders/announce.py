@@ -117,12 +117,6 @@ class Announcer:
             expiry_s=max(1, (day_end(now) - now) // 1_000_000 + _DAY_S),
         )
 
-    async def settled(self, command: Tracked, step: Step) -> None:
-        """Publish what became of a modification or cancellation that had no answer."""
-        account, client, client_order_id, _ = command.identity
-        topic = self._topics.order_event(account, client, client_order_id)
-        await self._publish(topic, answers.settled(command, step))
-
     async def clear_state(self, order: Tracked) -> None:
         account, client, client_order_id, _ = order.identity
         topic = self._topics.order_state(account, client, client_order_id)

@@ -19,7 +19,6 @@ __all__ = [
     "external",
     "external_row",
     "refusal",
-    "settled",
     "state",
 ]
 
@@ -59,8 +58,8 @@ def refusal(
     )
 
 
-def event(tracked: Tracked, step: Step) -> bytes:
-    """Return what just happened to an order."""
+def event(tracked: Tracked, step: Step, change: Tracked | None = None) -> bytes:
+    """Return what just happened to an order; ``change`` is the command that is settled."""
     fields: dict[str, object] = {
         "client_order_id": tracked.identity.client_order_id,
         "event": str(step.event),
@@ -72,6 +71,10 @@ def event(tracked: Tracked, step: Step) -> bytes:
         fields["price"] = step.price
     if step.reason:
         fields["reason"] = step.reason
+    if change is not None:
+        fields["verb"] = change.verb
+        fields["command_id"] = change.identity.command_id
+        fields["status"] = str(change.progress.state)
     return encode(fields)
 
 
@@ -134,22 +137,6 @@ def external_row(row: Row, received_at: int) -> bytes:
             "cancelled_quantity": row.cancelled,
             "ordered_at": row.at,
             "received_at": received_at,
-        }
-    )
-
-
-def settled(command: Tracked, step: Step) -> bytes:
-    """Return what became of a modification or cancellation that had no answer."""
-    return encode(
-        {
-            "client_order_id": command.identity.client_order_id,
-            "event": "settled",
-            "verb": command.verb,
-            "command_id": command.identity.command_id,
-            "seq": None,
-            "state": str(command.progress.state),
-            "order_no": step.order_no or None,
-            "at": step.at,
         }
     )
 

@@ -88,8 +88,11 @@ class Chronicle:
         self._taken += 1
         self._wake.set()
 
-    def happen(self, order: Tracked, step: Step | None) -> bool:
-        """Apply what happened to an order and have it told; False: it does not fit the order."""
+    def happen(self, order: Tracked, step: Step | None, change: Tracked | None = None) -> bool:
+        """Apply what happened to an order and have it told; False: it does not fit the order.
+
+        ``change`` is the command that a ``SETTLE`` is about.
+        """
         if step is None:
             return False
         try:
@@ -100,7 +103,7 @@ class Chronicle:
         if step.event in _FILLS:
             self.on_fill(order, step.quantity)
         if step.event is not Event.NOTE:
-            event = answers.event(order, step)
+            event = answers.event(order, step, change)
             self._entries[-1].sayings = (
                 lambda: self._announcer.event(order, event),
                 self.state(order),

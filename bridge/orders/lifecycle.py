@@ -70,6 +70,8 @@ class Event(StrEnum):
     """The rest lives on under another order number, price or type."""
     DECLINE = "decline"
     """The exchange refuses a modification or cancellation that KIS had taken."""
+    SETTLE = "settle"
+    """A modification or cancellation without an answer is settled; it does nothing by itself."""
     EXPIRE = "expire"
     NOTE = "note"
     """A notice of a fill that the exchange's list had told before; changes nothing."""
@@ -164,7 +166,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (State.FILLED, Event.DECLINE): State.FILLED,
         **{
             (state, event): state
-            for event in (Event.NOTE, Event.CORRECT)
+            for event in (Event.NOTE, Event.CORRECT, Event.SETTLE)
             for state in (
                 State.SUBMITTING,
                 State.ACCEPTED,

@@ -346,8 +346,13 @@ class Reconciler:
         log.info("settled", identity=tracked.identity, what=step.event, why=step.message)
         if tracked.verb == "place":
             self._chronicle.happen(tracked, step)
-        else:
-            self._chronicle.take(tracked, step, lambda: self._announcer.settled(tracked, step))
+            return
+        self._chronicle.take(tracked, step)
+        order = self._book.order(tracked.identity)
+        if order is not None:
+            said = f"{tracked.verb} {tracked.identity.command_id}: {step.message}"
+            settle = Step(Event.SETTLE, step.at, order_no=step.order_no, message=said)
+            self._chronicle.happen(order, settle, tracked)
 
     def _chains(
         self, alias: str, market: str, rows: Sequence[Row]
@@ -458,7 +463,8 @@ class Reconciler:
                 continue
             if order.progress.state in OPEN:
                 self._chronicle.happen(order, Step(Event.EXPIRE, self._clock()))
-            if order.progress.state is not State.UNKNOWN and order.progress.answer is not None:
+            open_end = order.progress.state is State.UNKNOWN or order.progress.answer is None
+            if not open_end and not self._book.changes(order):
                 over.append(order)
         for order in over:
             if order.progress.submitted_at is not None:

@@ -228,13 +228,16 @@ async def test_lost_changes_are_found_or_proved_absent(tmp_path: Path) -> None:
         modified = row("2", orgn_odno="1", sll_buy_dvsn_cd_name="매수정정*", ord_unpr="72000")
         b.kis.listed = [row("1", rmn_qty="0"), modified]
         events = await b.broker.wait(event_topic(), 2)
-        settled = next(event for event in events if event["event"] == "settled")
-        assert (settled["verb"], settled["state"]) == ("modify", "accepted")
+        settled = next(event for event in events if event["event"] == "settle")
+        assert (settled["verb"], settled["status"]) == ("modify", "accepted")
+        assert (settled["state"], settled["filled_quantity"]) == ("accepted", 0)
+        assert [event["seq"] for event in events] == [1, 2]
         assert b.broker.on("kis/orders/main/alice/state/a-1")[-1]["price"] == 72000
         b.kis.script.append(LOST)
         assert (await b.ask("cancel"))["status"] == "unknown"
         settled = (await b.broker.wait(event_topic(), 3))[-1]
-        assert (settled["verb"], settled["state"]) == ("cancel", "not_placed")
+        assert (settled["verb"], settled["status"]) == ("cancel", "not_placed")
+        assert (settled["state"], settled["seq"]) == ("accepted", 3)
         assert b.kis.calls[-1][2]["ORGN_ODNO"] == "0000000002"
         assert (await b.ask("cancel", command_id="again"))["status"] == "accepted"
 
@@ -341,7 +344,7 @@ async def test_a_restart_finishes_a_cancel_all(tmp_path: Path) -> None:
         assert ack["status"] == "rejected"
         assert "a-1 unknown" in ack["message"]
         for name in ("a-1", "a-2"):
-            assert (await b.broker.wait(event_topic(name)))[-1]["state"] == "not_placed"
+            assert (await b.broker.wait(event_topic(name)))[-1]["status"] == "not_placed"
         assert len(b.kis.calls) == 4
 
 
