@@ -22,6 +22,7 @@ _PATTERNS = {
     r"^[A-Za-z0-9._@-]{1,64}$": "must be 1 to 64 of A-Z a-z 0-9 . _ @ -",
     r"^[a-z0-9_]{1,32}$": "must be 1 to 32 of a-z 0-9 _",
     r"^[^\x00-\x1f\x7f^|]{1,32}$": "must be 1 to 32 characters without '^' and '|'",
+    r"^[0-9A-Z]([0-9A-Z./ -]{0,14}[0-9A-Z])?$": "must be a symbol such as 005930, AAPL or BRK/B",
     r"^[A-Z0-9]{8}$": "must be a TR id such as H0STCNT0",
 }
 _TYPES = {

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict
 
-from bridge.config_values import Alias, Amount, ClientName, Count, Flag, Key, Section
+from bridge.config_values import Alias, Amount, ClientName, Count, Flag, Section, Symbol
 
 __all__ = ["Client", "Limits", "Orders"]
 
@@ -23,9 +23,10 @@ class Limits(Section):
     quantity: Count | None = None
     """Largest quantity of an order."""
     notional: Amount | None = None
-    """Largest price × quantity of an order."""
+    """Largest price × quantity of an order. A sale counts with the last price where that is known
+    and higher, what may trade at any price with the highest of the day."""
     daily_notional: Amount | None = None
-    """Largest sum of price × quantity in a day."""
+    """Largest sum of that in a day."""
     open_orders: Count | None = None
     """Most orders that are or may be open at once."""
     per_minute: Count | None = None
@@ -38,9 +39,9 @@ class Limits(Section):
     """Refuse prices that are no multiple of the symbol's tick."""
     check_funds: Flag = False
     """Ask KIS for buying power or sellable quantity before each order."""
-    symbols: tuple[Key, ...] | None = None
+    symbols: tuple[Symbol, ...] | None = None
     """The only symbols that may be traded."""
-    denied_symbols: tuple[Key, ...] = ()
+    denied_symbols: tuple[Symbol, ...] = ()
     """Symbols that may not be traded."""
 
 

@@ -191,6 +191,7 @@ Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 ClientName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
 Level = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,32}$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f^|]{1,32}$")]
+Symbol = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]([0-9A-Z./ -]{0,14}[0-9A-Z])?$")]
 RestUrl = Annotated[str, AfterValidator(_url(("https", "http")))]
 WsUrl = Annotated[str, AfterValidator(_url(("wss", "ws")))]
 BrokerUrl = Annotated[

@@ -33,7 +33,9 @@ app = typer.Typer(
 
 AccountName = Annotated[str, typer.Option("--account", help="Alias of the account.")]
 Client = Annotated[str, typer.Option("--client", help="Client name; default: the MQTT user.")]
-Wait = Annotated[float, typer.Option("--wait", min=0.1, help="Seconds the command is good for.")]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0.1, max=86_400, help="Seconds the command is good for.")
+]
 Price = Annotated[str | None, typer.Option(help="Limit price.")]
 ConditionPrice = Annotated[str | None, typer.Option(help="Trigger of a stop_limit.")]
 OrderName = Annotated[str, typer.Argument(metavar="ID", help="The order's client_order_id.")]

@@ -29,8 +29,10 @@ class Calendar:
 
 @functools.lru_cache(maxsize=64)
 def _holidays(calendar: str, year: int) -> Container[date]:
-    if calendar not in _LIBRARY:
+    if calendar not in {*_LIBRARY, "VN"}:
         return ()
     import holidays  # takes a while to import, and only a long-running process needs it
 
+    if calendar == "VN":
+        return frozenset(holidays.country_holidays("VN", years=year))
     return frozenset(holidays.financial_holidays(_LIBRARY[calendar], years=year))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from math import ceil
 from typing import Any, Literal
 
 from bridge.catalog.model import Api, Catalog
@@ -16,6 +17,8 @@ from bridge.kis.values import number
 __all__ = ["Row", "ask", "plain", "rows"]
 
 _KST = timezone(timedelta(hours=9), "KST")
+_ASKEW = 3_600_000_000
+_DAY = 86_400_000_000
 _CANCEL = "취소"
 """In the name of a row that is a cancellation, where KIS has no code for it."""
 
@@ -63,9 +66,19 @@ def plain(order_no: str) -> str:
 
 
 def ask(
-    catalog: Catalog, *, market: str, account: str, first: date, last: date, paper: bool
+    catalog: Catalog,
+    *,
+    market: str,
+    account: str,
+    first: date,
+    last: date,
+    paper: bool,
+    night: bool = False,
 ) -> Call:
-    """Write the query of all orders of those Korean days, oldest first."""
+    """Write the query of all orders of those Korean days, oldest first.
+
+    ``night``: of the session that runs over midnight, which has a list of its own.
+    """
     values = account_values(account) | {"sort": "oldest_first"}
     days = {"from_date": f"{first:%Y%m%d}", "to_date": f"{last:%Y%m%d}"}
     variant, raw = "", {}
@@ -81,6 +94,13 @@ def ask(
             values |= {"org_no": "", "order_no": "", "order_date": ""}
             everything = "" if paper else "%"
             raw = {"symbol": everything, "exchange": everything}
+        case _ if night:
+            # A night may be listed under the trading day after it, which may be after a weekend.
+            api = "domestic_futureoption/inquire_ngt_ccnl"
+            values |= days | {"to_date": f"{last + timedelta(days=4):%Y%m%d}"}
+            values |= {"side": "all", "fill_state": "all", "start_order_no": "", "symbol": ""}
+            del values["sort"]
+            raw = {"sort": "AS"}
         case _:
             api = "domestic_futureoption/inquire_ccnl"
             values |= days | {
@@ -92,8 +112,8 @@ def ask(
     return Call(api, variant, wire(catalog, api, values, raw), market)
 
 
-def rows(catalog: Catalog, call: Call, body: Mapping[str, Any]) -> list[Row]:
-    """Read one page; raises :class:`DecodeError` for a row that cannot be read."""
+def rows(catalog: Catalog, call: Call, body: Mapping[str, Any], now: int) -> list[Row]:
+    """Read one page, answered ``now``; raises :class:`DecodeError` for a row that it cannot."""
     api = catalog.apis[call.api]
     output = next(output for output in api.outputs if output.array)
     if output.name not in body:  # an empty list would prove that nothing was placed
@@ -112,13 +132,13 @@ def rows(catalog: Catalog, call: Call, body: Mapping[str, Any]) -> list[Row]:
                 if isinstance(value, str) and name.lower() in names
             }
             if values.get("order_no", "").strip("0"):
-                read.append(_row(catalog, api, call.market, values))
+                read.append(_row(catalog, api, call.market, values, now))
             elif values.get("order_quantity", "").strip("0."):
                 raise DecodeError(f"{call.api}: an order has no order_no")
     return read
 
 
-def _row(catalog: Catalog, api: Api, market: str, values: Mapping[str, str]) -> Row:
+def _row(catalog: Catalog, api: Api, market: str, values: Mapping[str, str], now: int) -> Row:
     def amount(path: str) -> Decimal:
         try:
             text = number(values.get(path, ""))
@@ -149,6 +169,8 @@ def _row(catalog: Catalog, api: Api, market: str, values: Mapping[str, str]) -> 
             cancelled = _gone(action, quantity, filled, remaining, rejected)
             value = Decimal(0)  # in won, with the multiplier
             at = _moment(values.get("order_date", ""), values.get("order_time", ""))
+            if at is not None and at > now + _ASKEW:  # of a night, under the day that follows
+                at -= ceil((at - now - _ASKEW) / _DAY) * _DAY
     if filled and not value:
         value = (amount("average_price") or amount("fill_price")) * filled
     return Row(

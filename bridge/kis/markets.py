@@ -14,6 +14,7 @@ from bridge.catalog.model import Catalog
 from bridge.errors import WorkbookError
 
 __all__ = [
+    "NIGHT",
     "OrderType",
     "OrderTypes",
     "Place",
@@ -26,6 +27,9 @@ __all__ = [
 
 Place: TypeAlias = tuple[str, str]
 """Market and venue, as in the topics."""
+
+NIGHT: Place = ("domestic_derivative", "krx_night")
+"""The session that runs over midnight: KIS has price, list and funds of it apart from the day's."""
 
 _BOTH = frozenset({"buy", "sell"})
 
@@ -94,7 +98,7 @@ _VENUES = (
     _asia("hnx", "hanoi", "vietnam", "VND", 0),
     _asia("hsx", "ho_chi_minh", "vietnam", "VND", 0),
     Venue("domestic_derivative", "krx", "", "day", "KRW", 2, 2),
-    Venue("domestic_derivative", "krx_night", "", "night", "KRW", 2, 2, paper=False, parts=False),
+    Venue(*NIGHT, "", "night", "KRW", 2, 2, paper=False, parts=False),
 )
 _BY_PLACE = {(one.market, one.venue): one for one in _VENUES}
 

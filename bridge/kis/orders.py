@@ -36,8 +36,14 @@ __all__ = [
 _DIGITS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _CONDITION = re.compile(r"(?P<kind>\w+?)_(?P<condition>ioc|fok)")
 _SYMBOL_CLASS = {"1": "future", "A": "future", "2": "call", "B": "call", "3": "put", "C": "put"}
-_OVERSEAS_DECIMALS = {**dict.fromkeys("6789", 4), **dict.fromkeys("45ABC", 3), "D": 1}
-"""By the class of an overseas symbol in a notice: US, Hong Kong and China, Japan; none: Vietnam."""
+_OVERSEAS_DECIMALS = {
+    **dict.fromkeys("6789", 4),
+    **dict.fromkeys("45ABC", 3),
+    "D": 1,
+    "E": 0,
+    "F": 0,
+}
+"""By the class of an overseas symbol in a notice: US, Hong Kong and China, Japan, Vietnam."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,10 +257,14 @@ def notice(values: Mapping[str, str], market: str = "domestic_stock") -> Notice:
     quantity = number("quantity")
     if quantity != quantity.to_integral_value():
         raise DecodeError("the execution notice's 'quantity' is no whole number")
-    decimals = 0
-    if "." not in values.get("price", ""):
-        overseas = _OVERSEAS_DECIMALS.get(values.get("overseas_class", ""), 0)
-        decimals = {"overseas_stock": overseas, "domestic_derivative": 2}.get(market, 0)
+    decimals = 2 if market == "domestic_derivative" else 0
+    if market == "overseas_stock":
+        known = _OVERSEAS_DECIMALS.get(text("overseas_class"))
+        if known is None:
+            raise DecodeError("the execution notice's 'overseas_class' is not known")
+        decimals = known
+    if "." in values.get("price", ""):
+        decimals = 0
     return Notice(
         kind=_kind(
             text("filled"), text("rejected"), text("modify_cancel"), text("acceptance"), original
@@ -326,7 +336,8 @@ def wire(
             value = param.default
         elif param.codes and value:
             value = _code(catalog, param.codes, value)
-        if value or param.required:
+        # KIS answers a query in which a parameter is missing with an error, and takes blank ones.
+        if value or param.required or param.where == "query":
             written[param.name] = value
     return written
 

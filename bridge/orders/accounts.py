@@ -169,10 +169,10 @@ class Accounts:
         for market, api, given in calls:
             rows, totals = await self._read(account, api, given)
             balance += [{"market": market, **row} for row in totals]
-            positions += [{"market": market, **row} for row in rows if _quantity(row)]
+            positions += [{"market": market, **_traded(row)} for row in rows if _quantity(row)]
         quantities: dict[tuple[str, str], int] = {}
         for row in positions:
-            key = (row["market"], str(row.get("symbol") or row.get("short_symbol")))
+            key = (row["market"], str(row.get("symbol")))
             quantities[key] = quantities.get(key, 0) + _quantity(row)
         self._compare(alias, held, calls, asked, quantities)
         now = self._clock()
@@ -193,7 +193,10 @@ class Accounts:
             and isinstance(order.command, Place)
             and order.command.market == "overseas_stock"
         }
-        for exchange, currency in sorted((venue(p).exchange, venue(p).currency) for p in places):
+        exchanges = {(venue(place).exchange, venue(place).currency) for place in places}
+        if not self._rules.paper:  # the real servers take Nasdaq for all of the United States
+            exchanges = {("nasdaq" if c == "USD" else e, c) for e, c in exchanges}
+        for exchange, currency in sorted(exchanges):
             where = {"exchange": exchange, "currency": currency}
             calls.append(("overseas_stock", "overseas_stock/inquire_balance", where))
         return calls
@@ -273,6 +276,12 @@ def _rows(block: object) -> list[dict[str, Any]]:
 
 def _public(row: Mapping[str, Any]) -> dict[str, Any]:
     return {path: value for path, value in row.items() if not path.startswith("account")}
+
+
+def _traded(row: dict[str, Any]) -> dict[str, Any]:
+    """Call a future or option what orders call it, not by its standard code."""
+    short = row.get("short_symbol")
+    return {**row, "symbol": short, "standard_symbol": row.get("symbol")} if short else row
 
 
 def _quantity(row: Mapping[str, Any]) -> int:

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
 from bridge.kis.listing import Row, plain
+from bridge.kis.markets import NIGHT
 from bridge.kis.orders import Notice
 from bridge.orders import hours
 from bridge.orders.command import Command, Place, parse
@@ -282,6 +283,14 @@ class Book:
             for tracked in self
             if tracked.identity.account == account and isinstance(tracked.command, Place)
         }
+
+    def at_night(self, account: str, market: str) -> bool:
+        """Tell whether an account has orders in a session with a list of its own."""
+        return any(
+            tracked.command.place == NIGHT and tracked.identity.account == account
+            for tracked in self
+            if isinstance(tracked.command, Place) and tracked.command.market == market
+        )
 
     def days(self, account: str, market: str) -> set[date]:
         """Return the Korean dates of the orders that are or may be open."""

@@ -54,7 +54,10 @@ _MICROSECOND = 1_000_000
 
 _SYMBOLS = {
     "domestic_stock": (re.compile(r"[0-9A-Z]{6,9}"), "6 to 9 letters and digits, e.g. 005930"),
-    "overseas_stock": (re.compile(r"[0-9A-Z][0-9A-Z./ -]{0,15}"), "e.g. AAPL, BRK/B, 00700"),
+    "overseas_stock": (
+        re.compile(r"[0-9A-Z]([0-9A-Z./ -]{0,14}[0-9A-Z])?"),
+        "e.g. AAPL, BRK/B, 00700",
+    ),
     "domestic_derivative": (re.compile(r"[0-9A-Z]{6,9}"), "e.g. A01603, B01603955"),
 }
 
@@ -107,7 +110,7 @@ def _instant(value: object) -> object:
 Id = Annotated[str, Field(pattern=_ID)]
 Price = Annotated[Decimal, BeforeValidator(_decimal)]
 Quantity = Annotated[int, BeforeValidator(_whole), Field(gt=0, le=999_999_999)]
-Symbol = Annotated[str, Field(pattern=r"^[0-9A-Z][0-9A-Z./ -]{0,15}$")]
+Symbol = Annotated[str, Field(pattern=r"^[0-9A-Z]([0-9A-Z./ -]{0,14}[0-9A-Z])?$")]
 Venue = Annotated[str, Field(pattern=r"^[a-z_]{1,16}$")]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 

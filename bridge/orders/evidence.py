@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from bridge.kis.listing import Row, plain
+from bridge.kis.markets import NIGHT
 from bridge.orders.book import Tracked
 from bridge.orders.command import Cancel, Modify, Place
 from bridge.orders.executions import cancel_key
@@ -155,6 +156,8 @@ def find_order(
         for row in rows
     ):
         return "ambiguous"  # the clocks may differ more than they should
+    if place.place == NIGHT:  # KIS does not say under which day its list has a night
+        return "open"
     unexplained = set(heard) - {plain(row.order_no) for row in rows}
     return "absent" if not unexplained and window.over(order) else "open"
 

@@ -17,6 +17,10 @@ from bridge.orders.risk import Refusal, Request
 __all__ = ["Plan", "plan"]
 
 
+_CONDITIONAL = "conditional_limit"
+"""At the limit until the closing auction, at the market in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a command comes to."""
@@ -84,6 +88,7 @@ def _place(command: Place, order_types: OrderTypes, rates: Mapping[str, Decimal]
             command.quantity,
             command.price,
             side=command.side,
+            becomes_market=command.order_type == _CONDITIONAL,
             unit=won_per_point(command.place, command.symbol, rates),
         ),
         lambda catalog, account: kis.place(
@@ -159,11 +164,12 @@ def _modify(
         return Refusal("invalid_payload", "order_type: overseas only the price can be modified")
     kind = order_types[place.place][name]
     unit = won_per_point(place.place, place.symbol, rates)
-    already = (leg.price or Decimal(0)) * remaining * (unit or Decimal(0))
     return Plan(
         Request(
-            *("modify", place.symbol, remaining, wanted.price, already),
+            *("modify", place.symbol, remaining, wanted.price),
+            replaces=leg.price,
             side=place.side,
+            becomes_market=name == _CONDITIONAL,
             unit=unit,
         ),
         lambda catalog, account: kis.change(

@@ -215,6 +215,12 @@ class Reconciler:
 
     async def _list(self, alias: str, market: str) -> list[Row]:
         """Return all pages; raises :class:`BridgeError` unless the list is complete."""
+        nights = [False, True] if self._book.at_night(alias, market) else [False]
+        rows = [row for night in nights for row in await self._pages(alias, market, night=night)]
+        rows.sort(key=lambda row: row.at or 0)
+        return list({row.key: row for row in rows}.values())
+
+    async def _pages(self, alias: str, market: str, *, night: bool) -> list[Row]:
         account, today = self._accounts[alias], trading_day(self._clock())
         first = min([today, *self._book.days(alias, market)])
         call = listing.ask(
@@ -224,6 +230,7 @@ class Reconciler:
             first=first,
             last=today,
             paper=self._rules.paper,
+            night=night,
         )
         rows: list[Row] = []
         more = False
@@ -237,11 +244,11 @@ class Reconciler:
         ):
             if not reply.ok:
                 raise KisUnknownError(f"{call.api}: {reply.msg_cd} {reply.msg1}".strip())
-            rows += listing.rows(self._catalog, call, reply.body)
+            rows += listing.rows(self._catalog, call, reply.body, self._clock())
             more = reply.more
         if more:
             raise KisUnknownError(f"{call.api}: more than {_PAGES} pages")
-        return list({(row.day, plain(row.order_no)): row for row in rows}.values())
+        return rows
 
     # comparing
 
@@ -386,7 +393,7 @@ class Reconciler:
         watch.told.add((tracked.id, "unknown"))
         now, why = self._clock(), "several orders of the exchange's list may be it"
         if verdict == "open":
-            why = "the exchange's list does not have it, but notices were heard"
+            why = "the exchange's list does not have it, which proves nothing here"
         self._announcer.post(lambda: self._announcer.unknown(tracked, now, f"{why}: resolve it"))
 
     def _differ(

@@ -15,7 +15,7 @@ import structlog
 from bridge import query
 from bridge.catalog.model import Catalog
 from bridge.errors import RequestError
-from bridge.kis.markets import Place, grid, venue
+from bridge.kis.markets import NIGHT, Place, grid, venue
 from bridge.kis.replies import KisError
 from bridge.kis.throttle import Priority
 from bridge.orders.risk import Reference
@@ -29,10 +29,8 @@ _SEOUL = ZoneInfo("Asia/Seoul")
 _FRESH = 10_000_000
 """How old (µs) a price that KIS was asked for may be."""
 _ASK_S = 5.0
-_DERIVATIVE_BOARDS = {
-    **dict.fromkeys("1A", "index_future"),
-    **dict.fromkeys("23BC", "index_option"),
-}
+_QUOTED = {"krx": "krx", "nxt": "nxt", "sor": "unified"}
+"""Where domestic stock of a venue has its price; smart orders go to either exchange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +61,17 @@ class References:
         self._quotes: dict[tuple[Place, str], _Quote] = {}
         self._asking: dict[tuple[Place, str], asyncio.Lock] = {}
 
+    def last(self, place: Place, symbol: str) -> Decimal | None:
+        """Return the last price as far as the market data has it."""
+        market, where = place
+        quoted = _QUOTED.get(where, where) if market == "domestic_stock" else where
+        return self._last_price(market, quoted, symbol)
+
     async def reference(
         self, account: Account, place: Place, symbol: str, price: Decimal | None, *, limits: bool
     ) -> Reference:
         """Return what is known of a symbol; ``limits``: with the day's limits and the tick."""
-        last = self._last_price(*place, symbol)
+        last = self.last(place, symbol)
         if last is not None and not limits:
             return Reference(last)
         quote = await self._quote(account, place, symbol, fresh=last is None)
@@ -111,7 +115,8 @@ class References:
                 own = {"exchange": at.exchange, "currency": at.currency}
                 return await self._held(account, "overseas_stock/inquire_balance", own, symbol)
             case _:
-                api, path = "domestic_futureoption/inquire_psbl_order", "orderable_quantity"
+                name = "inquire_psbl_ngt_order" if place == NIGHT else "inquire_psbl_order"
+                api, path = f"domestic_futureoption/{name}", "orderable_quantity"
                 given |= {"order_price": text, "side": side, "order_type": order_type}
         for row in await self._ask(account, api, given):
             if isinstance(row.get(path), Decimal):
@@ -144,10 +149,14 @@ class References:
     def _price_call(self, place: Place, symbol: str) -> tuple[str, dict[str, str]]:
         match place[0]:
             case "domestic_stock":
-                return "domestic_stock/inquire_price", {"symbol": symbol, "market": "krx"}
+                return "domestic_stock/inquire_price", {
+                    "symbol": symbol,
+                    "market": _QUOTED[place[1]],
+                }
             case "overseas_stock":
                 return "overseas_stock/price", {"symbol": symbol, "exchange": place[1].upper()}
-        board = _DERIVATIVE_BOARDS.get(symbol[:1], "index_future")
+        kind = "option" if symbol[:1] in tuple("23BC") else "future"
+        board = f"night_{kind}" if place == NIGHT else f"index_{kind}"
         return "domestic_futureoption/inquire_price", {"symbol": symbol, "market": board}
 
     async def _held(

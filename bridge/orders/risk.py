@@ -61,8 +61,7 @@ class Refusal:
 class Request:
     """What is about to be sent.
 
-    ``quantity`` is what could trade because of it; ``already`` is the part of its notional that
-    the day's sum holds already (a modification).
+    ``quantity`` is what could trade because of it.
     """
 
     verb: Literal["place", "modify", "cancel"]
@@ -70,8 +69,11 @@ class Request:
     quantity: int = 0
     price: Decimal | None = None
     """None: a market type."""
-    already: Decimal = Decimal(0)
+    replaces: Decimal | None = None
+    """What a modification changes: the price of that quantity, which the day's sum holds."""
     side: str = ""
+    becomes_market: bool = False
+    """It may trade at any price later, whatever its limit is."""
     unit: Decimal | None = Decimal(1)
     """What one, at a price of 1, is worth in won; None: not known."""
 
@@ -170,15 +172,18 @@ class Ledger:
 def needs_reference(request: Request, limits: Limits) -> bool:
     """Tell whether a limit can only be checked with what is known of the symbol."""
     money = limits.notional is not None or limits.daily_notional is not None
+    at_market = request.price is None or request.becomes_market
+    if money and at_market:
+        return True
     if request.price is None:
-        return money
+        return False
     return limits.price_band is not None or limits.price_limits or limits.tick_size
 
 
 def added(request: Request, reference: Reference) -> Decimal:
     """Return what the request adds to the day's notional, as far as its price is known."""
     worth = _worth(request, reference)
-    return Decimal(0) if worth is None else max(Decimal(0), worth - request.already)
+    return Decimal(0) if worth is None else max(Decimal(0), worth - _already(request, reference))
 
 
 def check(request: Request, context: Context) -> Refusal | None:
@@ -207,7 +212,7 @@ def _refusals(request: Request, context: Context) -> Iterator[Refusal]:
     for scope in context.scopes:
         yield from _limit(request, scope, context.reference)
         if scope.limits.check_funds:
-            yield from _funds(request, scope, context.orderable)
+            yield from _funds(request, scope, context)
 
 
 def _reduces(request: Request, context: Context) -> bool:
@@ -236,7 +241,7 @@ def _money(request: Request, scope: Scope, reference: Reference) -> Iterator[Ref
     worth = _worth(request, reference)
     for reason, limit, used in (
         ("risk_notional", scope.limits.notional, Decimal(0)),
-        ("risk_daily", scope.limits.daily_notional, scope.day - request.already),
+        ("risk_daily", scope.limits.daily_notional, scope.day - _already(request, reference)),
     ):
         if limit is None:
             continue
@@ -273,17 +278,47 @@ def _price(
         yield Refusal("risk_tick", f"{scope.name}: {price:f} is no multiple of {reference.tick:f}")
 
 
-def _funds(request: Request, scope: Scope, orderable: int | None) -> Iterator[Refusal]:
+def _funds(request: Request, scope: Scope, context: Context) -> Iterator[Refusal]:
+    orderable = context.orderable
     if orderable is None:
         text = f"{scope.name}: KIS did not say what {request.symbol} can be ordered"
         yield Refusal("risk_funds", text)
-    elif request.quantity > orderable:
+    elif request.quantity > orderable and not _covered(request, orderable, context.reference):
         yield Refusal("risk_funds", f"{scope.name}: {request.quantity} is above {orderable}")
+
+
+def _covered(request: Request, orderable: int, reference: Reference) -> bool:
+    """Tell whether a modification is covered: what its order holds is not orderable any more."""
+    if request.verb != "modify":
+        return False
+    if request.side == "sell":
+        return True
+    if request.price is None or request.unit is None:
+        return False
+    one = request.price * request.unit
+    return one * request.quantity - _already(request, reference) <= one * orderable
+
+
+def _already(request: Request, reference: Reference) -> Decimal:
+    """Return the part of a modification's worth that the day's sum holds."""
+    if request.replaces is None or request.unit is None:
+        return Decimal(0)
+    return _most(request, request.replaces, reference) * request.quantity * request.unit
 
 
 def _worth(request: Request, reference: Reference) -> Decimal | None:
     """Return the most it can be worth in won; None: not known."""
-    price = request.price if request.price is not None else reference.worst
+    price, worst = request.price, reference.worst
+    if price is None or request.becomes_market:
+        price = None if worst is None else max(worst, price or worst)
+    else:
+        price = _most(request, price, reference)
     if price is None or request.unit is None:
         return None
     return price * request.quantity * request.unit
+
+
+def _most(request: Request, price: Decimal, reference: Reference) -> Decimal:
+    """Return what it may trade at: a sale at the market, when its limit is below that."""
+    sells = request.side == "sell" and reference.last is not None
+    return max(price, reference.last or price) if sells else price

@@ -124,9 +124,11 @@ class Submitter:
         identity, request = tracked.identity, planned.request
         account, place = self.accounts[identity.account], self._place(tracked)
         limits = self._limits(identity)
-        reference, orderable = Reference(), None
+        reference = Reference(self.references.last(place.place, request.symbol))
+        orderable = None
         if any(risk.needs_reference(request, each) for each in limits):
-            deep = request.price is None or any(x.price_limits or x.tick_size for x in limits)
+            at_market = request.price is None or request.becomes_market
+            deep = at_market or any(x.price_limits or x.tick_size for x in limits)
             reference = await self.references.reference(
                 account, place.place, request.symbol, request.price, limits=deep
             )

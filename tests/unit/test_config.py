@@ -150,6 +150,14 @@ def test_models_are_frozen() -> None:
         ("[orders.limits]\nnotional = inf", "orders.limits.notional: must be a finite number"),
         ("[orders.limits]\nquantity = 0", "orders.limits.quantity: must be greater than 0"),
         (
+            "[orders.limits]\nsymbols = ['005930 ']",
+            "orders.limits.symbols[0]: must be a symbol such as",
+        ),
+        (
+            "[orders.limits]\ndenied_symbols = ['aapl']",
+            "orders.limits.denied_symbols[0]: must be a symbol such as",
+        ),
+        (
             "[orders.limits]\nprice_band = 1.5",
             "orders.limits.price_band: must be less than or equal to 1",
         ),

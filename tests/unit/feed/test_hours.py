@@ -57,6 +57,16 @@ def test_phases(channel: tuple[str, str, str], at: str, expected: Phase) -> None
     assert phase(*channel, seoul(at).astimezone(UTC), CALENDAR.trades) == expected
 
 
+@pytest.mark.parametrize("calendar", ["KRX", "NYSE", "HKEX", "JPX", "SSE", "VN"])
+def test_every_calendar_knows_a_new_year(calendar: str) -> None:
+    assert not CALENDAR.trades(calendar, date(2026, 1, 1))
+    assert CALENDAR.trades(calendar, date(2026, 3, 18))
+
+
+def test_vietnam_closes_for_tet() -> None:
+    assert not CALENDAR.trades("VN", date(2026, 2, 17))
+
+
 def test_what_kis_says_about_a_day_goes_before_the_library() -> None:
     calendar = Calendar()
     calendar.known = {date(2026, 11, 20): False, date(2026, 11, 21): True}

@@ -330,6 +330,9 @@ def test_prices_of_other_markets_have_implied_decimals() -> None:
     assert notice(overseas, "overseas_stock").price == Decimal("148.01")
     assert notice(overseas | {"overseas_class": "D"}, "overseas_stock").price == Decimal(148010)
     assert notice(overseas | {"overseas_class": "F"}, "overseas_stock").price == Decimal(1480100)
+    for unknown in ("", "G", "06"):
+        with pytest.raises(DecodeError, match="'overseas_class'"):
+            notice(overseas | {"overseas_class": unknown}, "overseas_stock")
     assert notice(RAW | {"price": "007840000"}, "domestic_derivative").price == Decimal(78400)
     for tr_id in ("H0GSCNI0", "H0IFCNI0"):
         channel = CATALOG.channel(tr_id)

@@ -178,11 +178,41 @@ def test_what_is_asked_for_only_when_a_limit_needs_it() -> None:
 
 
 def test_a_modification_counts_with_what_it_adds() -> None:
-    change = Request("modify", "005930", 10, D(1100), already=D(10000))
+    change = Request("modify", "005930", 10, D(1100), replaces=D(1000))
     assert added(change, REFERENCE) == D(1000)
     assert added(replace(change, price=D(900)), REFERENCE) == 0
     assert reason(change, under(Limits(daily_notional=D(11000)), day=10000)) is None
     assert reason(change, under(Limits(daily_notional=D(10999)), day=10000)) == "risk_daily"
+
+
+def test_a_sale_below_the_market_counts_at_the_market() -> None:
+    sale = replace(BUY, side="sell", price=D(800))
+    assert reason(sale, under(Limits(notional=D(9_999)))) == "risk_notional"
+    assert check(sale, under(Limits(notional=D(10_000)))) is None
+    assert check(sale, under(Limits(notional=D(8_000)), price=None)) is None
+    change = replace(sale, verb="modify", replaces=D(800), price=D(801))
+    assert added(change, REFERENCE) == 0
+    assert added(replace(change, price=D(1_200)), REFERENCE) == 2_000
+
+
+def test_what_becomes_a_market_order_counts_as_one() -> None:
+    later = replace(BUY, price=D(700), becomes_market=True)
+    assert needs_reference(later, Limits(notional=D(5)))
+    assert reason(later, under(Limits(notional=D(12_999)))) == "risk_notional"
+    assert check(later, under(Limits(notional=D(13_000)))) is None
+    assert reason(later, under(Limits(notional=D(10**9)), price=None)) == "risk_notional"
+
+
+def test_a_modification_needs_funds_for_what_it_adds() -> None:
+    limits = Limits(check_funds=True)
+    change = replace(BUY, verb="modify", replaces=D(1_000), price=D(1_200))
+    assert check(change, under(limits, orderable=2)) is None  # 2,000 more, and 2,400 are left
+    assert reason(change, under(limits, orderable=1)) == "risk_funds"
+    assert check(replace(change, price=D(900)), under(limits, orderable=0)) is None
+    assert check(replace(change, side="sell"), under(limits, orderable=0)) is None
+    assert reason(replace(change, side="sell", verb="place"), under(limits, orderable=9))
+    assert reason(replace(change, price=None), under(limits, orderable=0)) == "risk_funds"
+    assert reason(replace(change, side="sell"), under(limits)) == "risk_funds"  # nobody said
 
 
 def test_the_ledger_forgets_minutes_and_days() -> None:
