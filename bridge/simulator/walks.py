@@ -108,7 +108,7 @@ class Index:
 
 
 class Overseas:
-    """An overseas stock (``HDFSCNT0``, ``HDFSASP0``), named by its subscription key."""
+    """An overseas stock (``HDFSCNT0``, ``HDFSASP0``, ``HDFSASP1``), named by its key."""
 
     def __init__(self, key: str, seed: int) -> None:
         match = _OVERSEAS_KEY.fullmatch(key)
