@@ -290,7 +290,11 @@ def _use(world: World) -> None:
     world.ear.until("kis/accounts/main/event/external")
     for account in ("main", "futures"):
         world.ear.until(f"kis/accounts/{account}/positions", lambda said: said["positions"])
-        world.ear.until(f"kis/accounts/{account}/balance")
+        world.ear.until(f"kis/accounts/{account}/balance", lambda said: said["balance"])
+    world.ear.until(
+        "kis/accounts/main/balance",
+        lambda said: {row["market"] for row in said["balance"]} >= {"overseas_stock"},
+    )
     for level in ("", "/bob"):
         for verb, content in {**REQUESTS, "dance": {}}.items():
             publish(world.broker.port, f"kis/bridge/request/{verb}{level}", content)
