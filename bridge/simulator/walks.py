@@ -101,8 +101,9 @@ class Index:
         ):
             value = round(value, 2)
             values[point] = f"{value:.2f}"
-            values[f"{prefix}_VRSS_NMIX_PRPR"] = f"{price - value:.2f}"
-            values[f"{prefix}_VRSS_NMIX_SIGN"] = sign(price, value)
+            # In spite of its name KIS sends its distance from the previous close.
+            values[f"{prefix}_VRSS_NMIX_PRPR"] = f"{value - base:.2f}"
+            values[f"{prefix}_VRSS_NMIX_SIGN"] = sign(value, base)
             values[f"PRDY_CLPR_VRSS_{prefix}_RATE"] = rate(value - base, base)
         return values
 

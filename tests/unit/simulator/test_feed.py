@@ -134,6 +134,13 @@ def test_an_after_hours_quote_is_a_book_and_a_trade_has_a_symbol_from_the_start(
     assert record.split("^")[encoder.place("MKSC_SHRN_ISCD") or 0] == "005930"
 
 
+def test_an_index_tells_its_range_since_the_previous_close() -> None:
+    row = {name: value for name, value in values("H0UPCNT0", "0001").items() if value}
+    base = Decimal(row["PRPR_NMIX"]) - Decimal(row["BSTP_NMIX_PRDY_VRSS"])
+    for value, distance in (("OPRC_NMIX", "OPRC"), ("NMIX_HGPR", "HGPR"), ("NMIX_LWPR", "LWPR")):
+        assert Decimal(row[f"{distance}_VRSS_NMIX_PRPR"]) == Decimal(row[value]) - base
+
+
 def test_overseas_values_are_signed_as_observed() -> None:
     for _ in range(5):
         row = values("HDFSCNT0", "DNASAAPL")
