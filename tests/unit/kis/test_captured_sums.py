@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bridge.catalog.compile import load
+from bridge.catalog.model import Channel
 from bridge.kis.decode import ChannelDecoder, Route
 
 CATALOG = load()
@@ -27,11 +28,15 @@ def records() -> Iterator[tuple[str, Any]]:
         channel = CATALOG.channel(tr_id)
         if kind == "1" or channel is None or channel.encrypted:
             continue
-        found: list[bytes] = []
-        decoder = ChannelDecoder(channel, lambda c, v, s, z: Route(c, v, s, f"kis/{s}", z))
-        decoder.decode(body, int(count), MOMENT, lambda _, data, to=found: to.append(data))
-        for data in found:
+        for data in decoded(channel, int(count), body):
             yield tr_id, json.loads(data, parse_float=Decimal, parse_int=Decimal)
+
+
+def decoded(channel: Channel, count: int, body: str) -> list[bytes]:
+    found: list[bytes] = []
+    decoder = ChannelDecoder(channel, lambda c, v, s, z: Route(c, v, s, f"kis/{s}", z))
+    decoder.decode(body, count, MOMENT, lambda _, data: found.append(data))
+    return found
 
 
 RECORDS = list(records())
