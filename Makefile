@@ -28,8 +28,14 @@ cover: $(VENV)/.dev
 bench: $(VENV)/.installed system-packages
 	$(BIN)/kis-bridge bench
 
+# After a change of spec/kis.xlsx: everything that is made of it.
 spec: $(VENV)/.installed
+	$(BIN)/kis-bridge spec check
 	$(BIN)/kis-bridge spec compile
+	$(BIN)/kis-bridge spec asyncapi
+	$(BIN)/kis-bridge spec openapi
+	$(BIN)/kis-bridge spec schema
+	$(BIN)/kis-bridge spec docs
 
 # Mosquitto is the broker that the tests and the benchmark use. PostgreSQL and MariaDB, on which
 # the journal is tried too, are installed only where CI=true: they start services of their own.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -169,11 +170,20 @@ def _wire(api: Api, param: Param, value: str) -> str:
     elif param.type == "time" and re.fullmatch(r"\d\d:\d\d:\d\d", value):
         value = value.replace(":", "")
     fits, what = _FITS.get(param.type, (_TEXT, "a text of at most 200 characters"))
-    if value and not re.fullmatch(fits, value, re.ASCII):
+    fitting = re.fullmatch(fits, value, re.ASCII) is not None
+    if value and not (fitting and (param.type != "date" or _is_day(value))):
         raise RequestError(
             "invalid_request", f"{api.name}: params.{param.path} must be {what}, not {value[:40]!r}"
         )
     return value
+
+
+def _is_day(digits: str) -> bool:
+    """Tell whether there is such a day; zeros are how KIS is told of none."""
+    try:
+        return not digits.strip("0") or bool(datetime.strptime(digits, "%Y%m%d"))  # noqa: DTZ007
+    except ValueError:
+        return False
 
 
 def _answered(body: Mapping[str, Any], name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping
 from decimal import Decimal
@@ -226,7 +227,10 @@ class Verbs:
                 raise RequestError("unknown_account", f"no account {asked.account!r} ({known})")
             number, app = self._accounts[asked.account]
         if api is None:
-            raise RequestError("unknown_api", f"no call {asked.api!r} in the workbook")
+            known = [name for api in self._catalog.apis.values() for name in (api.name, api.id)]
+            near = difflib.get_close_matches(asked.api, known, 1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise RequestError("unknown_api", f"no call {asked.api!r} in the workbook{hint}")
         client = self._topics.parse_request(message.topic)[1]
         self._permissions.query(client, api.name, asked.account or "")
         params = query.prepare(api, self._catalog, asked.params, number)

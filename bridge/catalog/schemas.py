@@ -5,10 +5,11 @@ Only keywords that the older drafts have as well are used, so that AsyncAPI tool
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from bridge.catalog.model import Catalog, Channel, Field, Layout
+from bridge.catalog.model import Catalog, Channel, Field
 
 __all__ = ["DIALECT", "Schema", "codes_text", "family", "record"]
 
@@ -21,6 +22,7 @@ _TYPES: Mapping[str, list[str]] = {
     "decimal": ["number", "null"],
 }
 _TEXT = ["string", "null"]
+_INDEX = re.compile(r"\[\d+\]")
 _LISTED = 12
 """Codes of a list that are named in a description; of longer lists only the name."""
 
@@ -59,7 +61,14 @@ def record(channel: Channel, catalog: Catalog) -> Schema:
         "items": {"type": _TEXT},
         "description": "Values beyond those the workbook knows",
     }
-    root["required"] = ["symbol", "channel", "seq", "received_at", *_always(channel)]
+    for place, names in _always(channel).items():
+        node = root
+        for part in filter(None, place.split(".")):
+            name, listed, _ = part.partition("[")
+            node = node["properties"][name]
+            node = node["items"] if listed else node
+        node["required"] = names
+    root["required"] = ["symbol", "channel", "seq", "received_at", *root["required"]]
     return root
 
 
@@ -76,19 +85,23 @@ def codes_text(name: str, catalog: Catalog) -> str:
     return ", ".join(f"{code.code} {code.name}" for code in codes)
 
 
-def _always(channel: Channel) -> Iterable[str]:
-    """Return the values that every record has; of nested ones their parent."""
-    kept = [_kept(layout) for layout in channel.layouts]
-    symbol = {
-        f.path for layout in channel.layouts for f in layout.fields if f.name == channel.symbol
-    }
-    common = [path for path in kept[0] if all(path in other for other in kept[1:])]
-    parents = [path.replace("[", ".").split(".", 1)[0] for path in common if path not in symbol]
-    return dict.fromkeys(parents)
-
-
-def _kept(layout: Layout) -> list[str]:
-    return [field.path for field in layout.fields if not field.optional]
+def _always(channel: Channel) -> dict[str, list[str]]:
+    """Return, by group (``asks[]``; blank: the record), the members that it has in every record."""
+    always: dict[str, list[str]] = {}
+    for layout in channel.layouts:
+        groups: dict[str, dict[str, None]] = {}
+        for field in layout.fields:
+            if field.name != channel.symbol:
+                parts = field.path.split(".")
+                for depth, part in enumerate(parts):
+                    members = groups.setdefault(".".join(parts[:depth]), {})
+                    if not field.optional:
+                        members[part.partition("[")[0]] = None
+        for group, members in groups.items():
+            place = _INDEX.sub("[]", group)
+            known = always.setdefault(place, list(members))
+            always[place] = [name for name in known if name in members]
+    return {place: names for place, names in always.items() if names or not place}
 
 
 def _value(field: Field, catalog: Catalog) -> Schema:

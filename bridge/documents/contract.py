@@ -1,7 +1,7 @@
 """JSON Schema of the payloads that are not market data: what the contract promises about them.
 
-Requests and commands come from the models that read them. What the bridge itself sends may get
-further members, so these schemas leave room for them; the ones of clients do not.
+Requests and commands come from the models that read them. What the bridge sends has the members
+that are listed here and no others; only rows in KIS's words have what the workbook names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,24 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from bridge.catalog.schemas import Schema
-from bridge.mqtt.payloads import EventKind, Info
+from bridge.documents.responses import HELD
+from bridge.documents.shapes import (
+    BOOLEAN,
+    COUNT,
+    MICROSECONDS,
+    MICROSECONDS_OR_NULL,
+    NUMBER,
+    NUMBER_OR_NULL,
+    TEXT,
+    TEXT_OR_NULL,
+    WHOLE_OR_NULL,
+    choice,
+    closed,
+    listed,
+    opened,
+)
+from bridge.kis.orders import NoticeKind
+from bridge.mqtt.payloads import Info
 from bridge.orders.command import Cancel, CancelAll, Modify, Place
 from bridge.orders.lifecycle import Event, State
 from bridge.symbols import SymbolsRequest
@@ -30,14 +47,6 @@ REQUEST_MODELS: Mapping[str, type[BaseModel]] = {**REQUESTS, "symbols": SymbolsR
 
 _LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 """What pydantic calls the limits of a number that a validator of our own reads first."""
-_US = {"type": "integer", "description": "µs since the epoch"}
-_US_OR_NULL = {"type": ["integer", "null"], "description": "µs since the epoch"}
-_TEXT = {"type": "string"}
-_TEXT_OR_NULL = {"type": ["string", "null"]}
-_COUNT = {"type": "integer", "minimum": 0}
-_NUMBER = {"type": "number"}
-_NUMBER_OR_NULL = {"type": ["number", "null"]}
-_WHOLE_OR_NULL = {"type": ["integer", "null"]}
 
 
 def of_model(model: type[BaseModel]) -> Schema:
@@ -60,181 +69,199 @@ def _resolved(value: Any, definitions: Mapping[str, Any]) -> Any:
     return {_LIMITS.get(name, name): _resolved(item, definitions) for name, item in kept.items()}
 
 
-def _object(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> Schema:
-    return {
-        "type": "object",
-        "properties": {**required, **(optional or {})},
-        "required": list(required),
-    }
-
-
-def _rows(required: Mapping[str, Any]) -> Schema:
-    return {"type": "array", "items": _object(required)}
-
-
-def _states() -> Schema:
-    return {"type": "string", "enum": [str(state) for state in State]}
-
-
 _STANDING = {
-    "seq": _COUNT | {"description": "Counts up by one a step of this order"},
-    "state": _states(),
-    "order_no": _TEXT_OR_NULL | {"description": "Number KIS gave the order"},
-    "filled_quantity": _COUNT,
-    "average_price": _NUMBER_OR_NULL,
-    "at": _US,
+    "seq": COUNT | {"description": "Counts up by one a step of this order"},
+    "state": choice(*map(str, State)),
+    "order_no": TEXT_OR_NULL | {"description": "Number KIS gave the order"},
+    "filled_quantity": COUNT,
+    "average_price": NUMBER_OR_NULL,
+    "at": MICROSECONDS,
 }
+_COUNTS = {"type": "object", "additionalProperties": COUNT}
 _SESSION = {
-    "state": _TEXT,
-    "slots_used": _COUNT,
-    "slots_limit": _COUNT,
+    "state": choice("stopped", "connecting", "connected", "waiting"),
+    "slots_used": COUNT,
+    "slots_limit": COUNT,
 }
-_NOTICE = {
-    "kind": _TEXT,
-    "order_no": _TEXT,
-    "symbol": _TEXT,
-    "side": {"type": "string", "enum": ["buy", "sell", ""]},
-    "quantity": _COUNT,
-    "price": _NUMBER_OR_NULL,
-    "received_at": _US,
+_ELSEWHERE = {
+    "order_no": TEXT,
+    "original_order_no": TEXT_OR_NULL,
+    "symbol": TEXT,
+    "side": choice("buy", "sell", ""),
+    "quantity": COUNT,
+    "price": NUMBER_OR_NULL,
+    "received_at": MICROSECONDS,
 }
 
 REPORTS: Mapping[str, Schema] = {
-    "bridge/state": _object({"state": {"type": "string", "enum": ["online", "offline"]}})
-    | {"additionalProperties": False},
-    "bridge/info": of_model(Info) | {"additionalProperties": True},
-    "bridge/health": _object(
+    "bridge/state": closed({"state": choice("online", "offline")}),
+    "bridge/info": of_model(Info),
+    "bridge/health": closed(
         {
-            "at": _US,
+            "at": MICROSECONDS,
             "sessions": {
                 "type": "object",
-                "additionalProperties": _object(
+                "additionalProperties": closed(
                     _SESSION
                     | {
-                        "frames": _COUNT,
-                        "records": _COUNT,
-                        "last_frame_age_s": _NUMBER_OR_NULL,
-                        "reconnects": _COUNT,
+                        "live": COUNT | {"description": "Subscriptions that KIS delivers"},
+                        "frames": COUNT,
+                        "records": COUNT,
+                        "last_frame_age_s": NUMBER_OR_NULL,
+                        "last_message_age_s": NUMBER_OR_NULL,
+                        "reconnects": COUNT,
+                        "invalid_utf8": COUNT,
                     }
                 ),
+                "description": "By alias of the app",
             },
-            "decode_errors": _COUNT,
-            "schema_drift": _COUNT,
-            "publish": _object({"backlog": _COUNT, "dropped": _COUNT, "conflated": _COUNT}),
-            "lag_us": _object(
-                {"p50": _WHOLE_OR_NULL, "p99": _WHOLE_OR_NULL, "max": _WHOLE_OR_NULL}
+            "subscriptions": closed(dict.fromkeys(("wanted", "live", "waiting", "refused"), COUNT)),
+            "frames_dropped": COUNT | {"description": "What sessions threw away as garbage"},
+            "decode_errors": COUNT,
+            "schema_drift": COUNT,
+            "by_channel": closed(dict.fromkeys(("decode_errors", "schema_drift"), _COUNTS)),
+            "publish": closed(
+                dict.fromkeys(
+                    (
+                        *("published", "backlog", "backlog_bytes", "dropped", "conflated"),
+                        *("possibly_lost", "control_backlog", "events_dropped"),
+                    ),
+                    COUNT,
+                )
             ),
-            "rest": _object({"calls": _COUNT, "throttled": _COUNT, "errors": _COUNT}),
-            "orders": {"type": "object", "additionalProperties": _COUNT},
-            "halted": {"type": "boolean"},
+            "lag_us": closed(dict.fromkeys(("p50", "p99", "max"), WHOLE_OR_NULL))
+            | {"description": "From the KIS frame to MQTT, of the latest records"},
+            "rest": closed(dict.fromkeys(("calls", "throttled", "errors"), COUNT)),
+            "orders": _COUNTS | {"description": "Orders of today by state"},
+            "halted": BOOLEAN,
         }
     ),
-    "bridge/session": _object(_SESSION | {"subscriptions": {"type": "array"}}),
-    "bridge/event": _object(
-        {
-            "kind": {"type": "string", "enum": list(get_args(EventKind))},
-            "at": {"type": "string", "format": "date-time"},
-        },
-        {"suppressed": _COUNT | {"description": "Events like this left out before this one"}},
+    "bridge/session": closed(
+        _SESSION
+        | {
+            "subscriptions": listed(HELD),
+            "waiting": COUNT | {"description": "Subscriptions without a slot, of all sessions"},
+        }
     ),
-    "bridge/response": {
-        "oneOf": [
-            _object({"status": {"const": "ok"}, "data": {}}),
-            _object({"status": {"const": "error"}, "code": _TEXT, "message": _TEXT}),
-        ],
-        "properties": {"transaction": {"type": ["string", "integer"]}},
-    },
-    "order/ack": _object(
+    "order/ack": closed(
         {
-            "client_order_id": _TEXT_OR_NULL,
+            "client_order_id": TEXT_OR_NULL,
             "status": {"type": "string", "enum": ["accepted", "rejected", "refused", "unknown"]},
-            "reason": _TEXT_OR_NULL,
-            "order_no": _TEXT_OR_NULL,
-            "kis": {"type": ["object", "null"], "additionalProperties": _TEXT},
-            "received_at": _US,
-            "submitted_at": _US_OR_NULL,
-            "answered_at": _US_OR_NULL,
+            "reason": TEXT_OR_NULL,
+            "order_no": TEXT_OR_NULL,
+            "kis": {"type": ["object", "null"], "additionalProperties": TEXT},
+            "received_at": MICROSECONDS,
+            "submitted_at": MICROSECONDS_OR_NULL,
+            "answered_at": MICROSECONDS_OR_NULL,
         },
         {
             "verb": {"type": "string", "enum": ["modify", "cancel", "cancel_all"]},
-            "command_id": _TEXT_OR_NULL,
-            "message": _TEXT,
+            "command_id": TEXT_OR_NULL,
+            "message": TEXT,
             "duplicate": {"const": True},
         },
     ),
-    "order/event": _object(
+    "order/event": closed(
         {
-            "client_order_id": _TEXT,
+            "client_order_id": TEXT,
             "event": {"type": "string", "enum": [str(event) for event in Event]},
             **_STANDING,
         },
         {
-            "quantity": _COUNT,
-            "price": _NUMBER_OR_NULL,
-            "reason": _TEXT,
-            "verb": {"type": "string", "enum": ["modify", "cancel"]},
-            "command_id": _TEXT,
-            "status": {"type": "string", "enum": ["accepted", "not_placed"]},
+            "quantity": COUNT,
+            "price": NUMBER_OR_NULL,
+            "reason": TEXT,
+            "verb": choice("modify", "cancel"),
+            "command_id": TEXT,
+            "status": choice("accepted", "not_placed"),
         },
     )
     | {
         "description": "What happened to an order. A `settle` says what became of a `verb` that"
         " had no answer: its `command_id` and `status`."
     },
-    "order/state": _object(
+    "order/state": closed(
         {
-            "client_order_id": _TEXT,
-            "market": _TEXT,
-            "venue": _TEXT,
-            "symbol": _TEXT,
-            "side": {"type": "string", "enum": ["buy", "sell"]},
-            "order_type": _TEXT,
-            "quantity": _COUNT,
-            "price": _NUMBER_OR_NULL,
-            "condition_price": _NUMBER_OR_NULL,
-            "remaining_quantity": _COUNT,
-            "cancelled_quantity": _COUNT,
+            "client_order_id": TEXT,
+            "market": TEXT,
+            "venue": TEXT,
+            "symbol": TEXT,
+            "side": choice("buy", "sell"),
+            "order_type": TEXT,
+            "quantity": COUNT,
+            "price": NUMBER_OR_NULL,
+            "condition_price": NUMBER_OR_NULL,
+            "remaining_quantity": COUNT,
+            "cancelled_quantity": COUNT,
             **_STANDING,
-            "received_at": _US,
-            "submitted_at": _US_OR_NULL,
+            "received_at": MICROSECONDS,
+            "submitted_at": MICROSECONDS_OR_NULL,
         }
     ),
-    "account/external": _object(_NOTICE),
-    "account/balance": _object({"at": _US, "balance": _rows({"market": _TEXT})})
-    | {"description": "Cash and worth of the account, a row for each market, in KIS's words"},
-    "account/positions": _object(
-        {"at": _US, "positions": _rows({"market": _TEXT, "symbol": _TEXT, "quantity": _NUMBER})}
-    )
-    | {"description": "What the account holds, in KIS's words"},
-    "account/orders": _object(
-        {
-            "at": _US,
-            "orders": _rows(
+    "account/external": {
+        "oneOf": [
+            closed({"kind": choice(*get_args(NoticeKind)), **_ELSEWHERE, "time": TEXT})
+            | {"description": "An execution notice"},
+            closed(
                 {
-                    "order_no": _TEXT,
-                    "market": _TEXT,
-                    "symbol": _TEXT,
-                    "side": {"type": "string", "enum": ["buy", "sell", ""]},
-                    "order_type": _TEXT_OR_NULL,
-                    "quantity": _COUNT,
-                    "price": _NUMBER_OR_NULL,
-                    "filled_quantity": _COUNT,
-                    "remaining_quantity": _COUNT,
-                    "ordered_at": _US_OR_NULL,
-                    "client": _TEXT_OR_NULL,
-                    "client_order_id": _TEXT_OR_NULL,
+                    "kind": {"const": "listed"},
+                    **_ELSEWHERE,
+                    "action": choice("place", "modify", "cancel"),
+                    "filled_quantity": COUNT,
+                    "remaining_quantity": COUNT,
+                    "cancelled_quantity": COUNT,
+                    "ordered_at": MICROSECONDS_OR_NULL,
                 }
+            )
+            | {"description": "A row of the exchange's list of orders"},
+        ]
+    },
+    "account/balance": closed({"at": MICROSECONDS, "balance": listed(opened({"market": TEXT}))})
+    | {
+        "description": "Cash and worth of the account, a row for each market; beside the market the"
+        " members of KIS's balance call, as the workbook names them"
+    },
+    "account/positions": closed(
+        {
+            "at": MICROSECONDS,
+            "positions": listed(opened({"market": TEXT, "symbol": TEXT, "quantity": NUMBER})),
+        }
+    )
+    | {
+        "description": "What the account holds; beside these the members of KIS's balance call,"
+        " as the workbook names them"
+    },
+    "account/orders": closed(
+        {
+            "at": MICROSECONDS,
+            "orders": listed(
+                closed(
+                    {
+                        "order_no": TEXT,
+                        "market": TEXT,
+                        "symbol": TEXT,
+                        "side": choice("buy", "sell", ""),
+                        "order_type": TEXT_OR_NULL,
+                        "quantity": COUNT,
+                        "price": NUMBER_OR_NULL,
+                        "filled_quantity": COUNT,
+                        "remaining_quantity": COUNT,
+                        "ordered_at": MICROSECONDS_OR_NULL,
+                        "client": TEXT_OR_NULL,
+                        "client_order_id": TEXT_OR_NULL,
+                    }
+                )
             ),
         }
     )
     | {"description": "Orders that work at the exchange; ours with client and client_order_id"},
-    "symbols": _object(
+    "symbols": closed(
         {
-            "market": _TEXT,
-            "updated_at": _US_OR_NULL,
+            "market": TEXT,
+            "updated_at": MICROSECONDS_OR_NULL,
             "symbols": {
                 "type": "array",
-                "items": {"type": "array", "items": _TEXT, "minItems": 2, "maxItems": 2},
+                "items": {"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2},
                 "description": "Symbol and name",
             },
         }

@@ -10,6 +10,8 @@ from typing import Any
 from bridge.catalog.model import Catalog
 from bridge.catalog.schemas import DIALECT, Schema, record
 from bridge.documents.contract import COMMANDS, REPORTS, REQUEST_MODELS, of_model
+from bridge.documents.events import EVENTS, SUMMARIES
+from bridge.documents.responses import REFUSED, response
 
 __all__ = ["Topic", "payloads", "topics"]
 
@@ -64,6 +66,9 @@ def payloads(catalog: Catalog) -> dict[str, Schema]:
         if not channel.encrypted
     }
     found |= REPORTS
+    found |= {f"event/{kind}": schema for kind, schema in EVENTS.items()}
+    found |= {f"response/{verb}": response(verb) for verb in REQUEST_MODELS}
+    found["response/unknown"] = REFUSED
     for verb, model in REQUEST_MODELS.items():
         schema = of_model(model)
         transaction = {"type": ["string", "integer"], "description": "Echoed by the response"}
@@ -115,47 +120,49 @@ def _bridge() -> Iterator[Topic]:
         retained=True,
         parameters=app,
     )
-    yield of(
-        *("event", "bridge/event/{kind}", "Something that an operator wants to know"),
-        parameters={"kind": "Kind of the event"},
-        choices={"kind": REPORTS["bridge/event"]["properties"]["kind"]["enum"]},
-    )
-    for verb, model in REQUEST_MODELS.items():
-        text = (model.__doc__ or "").strip().split("\n")[0] or f"Ask the bridge to {verb}"
-        yield of(
-            *(f"request_{verb}", f"bridge/request/{verb}", text, f"request/{verb}"),
-            from_client=True,
-            reply="response",
-        )
-    yield of(
-        *("response", "bridge/response/{verb}", "The answer to a request"),
-        parameters={"verb": "Verb of the request"},
-        choices={"verb": list(REQUEST_MODELS)},
-    )
-    client = {"client": "Who asks: the MQTT user, by the broker's ACL"}
-    yield Topic(
-        name="request_named",
-        address="kis/bridge/request/{verb}/{client}",
-        summary="Any of these requests, under a client's name",
-        payloads=tuple(f"request/{verb}" for verb in REQUEST_MODELS),
-        from_client=True,
-        parameters={"verb": "Verb of the request"} | client,
-        choices={"verb": list(REQUEST_MODELS)},
-        reply="response_named",
-    )
-    yield of(
-        "response_named",
-        "bridge/response/{verb}/{client}",
-        "The answer to a request under a client's name",
-        "bridge/response",
-        parameters={"verb": "Verb of the request"} | client,
-        choices={"verb": list(REQUEST_MODELS)},
-    )
+    for kind, text in SUMMARIES.items():
+        yield of(f"event_{kind}", f"bridge/event/{kind}", text, f"event/{kind}")
+    yield from _requests()
     yield of(
         *("symbols", "symbols/{market}", "Symbols and names of a market", "symbols"),
         retained=True,
         parameters={"market": "Id of a symbol master, e.g. kospi"},
     )
+
+
+def _requests() -> Iterator[Topic]:
+    client = {"client": "Who asks: the MQTT user, by the broker's ACL"}
+    for verb, model in REQUEST_MODELS.items():
+        text = (model.__doc__ or "").strip().split("\n")[0] or f"Ask the bridge to {verb}"
+        for end, level, whose, parameters in (
+            ("", "", "", {}),
+            ("_named", "/{client}", ", under a client's name", client),
+        ):
+            yield Topic(
+                name=f"request_{verb}{end}",
+                address=f"kis/bridge/request/{verb}{level}",
+                summary=text + whose,
+                payloads=(f"request/{verb}",),
+                from_client=True,
+                parameters=parameters,
+                reply=f"response_{verb}{end}",
+            )
+            yield Topic(
+                name=f"response_{verb}{end}",
+                address=f"kis/bridge/response/{verb}{level}",
+                summary=f"The answer to {verb}{whose}",
+                payloads=(f"response/{verb}",),
+                parameters=parameters,
+            )
+    said = {"verb": "What was asked; unknown where it is no verb at all"}
+    for end, level, parameters in (("", "", {}), ("_named", "/{client}", client)):
+        yield Topic(
+            name=f"response_unknown{end}",
+            address=f"kis/bridge/response/{{verb}}{level}",
+            summary="The answer to a request of a verb that there is not",
+            payloads=("response/unknown",),
+            parameters=said | parameters,
+        )
 
 
 def _orders() -> Iterator[Topic]:

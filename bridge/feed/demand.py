@@ -56,9 +56,12 @@ def resolve(catalog: Catalog, wish: Wish, *, paper: bool) -> Wanted:
 
 
 def split_key(channel: Channel, key: str) -> tuple[str, str]:
-    """Return venue and symbol of a registration: ``DNASAAPL`` → ``nas``, ``AAPL``."""
+    """Return venue and symbol of a registration: ``DNASAAPL`` → ``nas``, ``AAPL``.
+
+    The first letter only tells what is paid for (``RNASAAPL``); the records go to the same topic.
+    """
     for venue in channel.venues:
-        if key.startswith(venue.prefix) and len(key) > len(venue.prefix):
+        if key[1:].startswith(venue.prefix[1:]) and len(key) > len(venue.prefix):
             return venue.venue, key[len(venue.prefix) :]
     return channel.venue or "all", key
 

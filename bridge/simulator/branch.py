@@ -15,6 +15,14 @@ from typing import Any, Literal
 
 from bridge.catalog.model import Api, Catalog
 from bridge.simulator.answers import Answer, done, padded
+from bridge.simulator.holdings import (
+    Position,
+    future_row,
+    future_totals,
+    position,
+    stock_row,
+    stock_totals,
+)
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.tickets import Refused
 
@@ -94,6 +102,8 @@ class Branch:
     papers: dict[str, Paper] = field(default_factory=dict)
     """By number, oldest first."""
     prices: dict[str, Decimal] = field(default_factory=dict)
+    bases: dict[str, Decimal] = field(default_factory=dict)
+    """The first price of each symbol."""
     random: Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,6 +130,7 @@ class Branch:
         if symbol not in self.prices:
             draw = Random(f"branch {self.settings.seed} {symbol}")  # noqa: S311
             self.prices[symbol] = Decimal(draw.randrange(2_000, 60_000)) / 100
+            self.bases[symbol] = self.prices[symbol]
         return self.prices[symbol]
 
     def live(self, now: datetime) -> None:
@@ -172,7 +183,8 @@ class Branch:
         symbol, quantity = params.get("PDNO", ""), _whole(params, "ORD_QTY")
         if not symbol:
             raise Refused("symbol")
-        if side == "01" and quantity > self._held(self._account(params), symbol):
+        held = self._stocks(self._account(params), symbol)
+        if side == "01" and quantity > held.quantity - held.reserved:
             raise Refused("holdings")
         price = _amount(params, "OVRS_ORD_UNPR")
         kind = params.get("ORD_DVSN", "00")
@@ -207,18 +219,15 @@ class Branch:
 
     def _hold_stocks(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
         account, exchange = self._account(params), params.get("OVRS_EXCG_CD", "")
-        symbols = {
-            paper.symbol: None
+        symbols = dict.fromkeys(
+            paper.symbol
             for paper in self.papers.values()
             if paper.market == "overseas_stock" and paper.exchange == exchange
-        }
-        rows = []
-        for symbol in symbols:
-            held = self._held(account, symbol)
-            row = {"ovrs_pdno": symbol, "ovrs_cblc_qty": str(held), "ord_psbl_qty": str(held)}
-            row |= {"now_pric2": f"{self.price(symbol):.4f}", "ovrs_excg_cd": exchange}
-            rows.append(row)
-        return self._page("overseas_stock/inquire_balance", "output1", rows, params, cont)
+        )
+        held = [self._stocks(account, symbol) for symbol in symbols]
+        rows = [stock_row(one, exchange) for one in held if one.quantity]
+        totals = {"output2": stock_totals(held, _SHARES)}
+        return self._page("overseas_stock/inquire_balance", "output1", rows, params, cont, totals)
 
     def _price_stock(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
         row = {"last": f"{self.price(params.get('SYMB', '')):.4f}", "zdiv": "4"}
@@ -258,18 +267,18 @@ class Branch:
         return self._page("domestic_futureoption/inquire_ccnl", "output1", rows, params, cont)
 
     def _hold_futures(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
-        account, rows = self._account(params), []
-        net: dict[str, int] = {}
-        for paper in self.papers.values():
-            if paper.market == "domestic_derivative" and paper.account == account:
-                sign = 1 if paper.side == "02" else -1
-                net[paper.symbol] = net.get(paper.symbol, 0) + sign * paper.filled
-        for symbol, quantity in net.items():
-            if quantity:
-                name = _NAMES["02" if quantity > 0 else "01"]
-                row = {"pdno": symbol, "shtn_pdno": symbol, "sll_buy_dvsn_name": name}
-                rows.append(row | {"cblc_qty": str(abs(quantity))})
-        return self._page("domestic_futureoption/inquire_balance", "output1", rows, params, cont)
+        account = self._account(params)
+        own = [
+            paper
+            for paper in self.papers.values()
+            if (paper.market, paper.account) == ("domestic_derivative", account)
+        ]
+        symbols = dict.fromkeys(paper.symbol for paper in own)
+        held = [position(symbol, own, self.price(symbol)) for symbol in symbols]
+        rows = [future_row(one) for one in held if one.quantity]
+        totals = {"output2": future_totals(held, self.settings.cash)}
+        name = "domestic_futureoption/inquire_balance"
+        return self._page(name, "output1", rows, params, cont, totals)
 
     def _price_future(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
         price = self.price(params.get("FID_INPUT_ISCD", ""))
@@ -352,9 +361,14 @@ class Branch:
             raise Refused("order")
         return paper
 
-    def _held(self, account: str, symbol: str) -> int:
-        own = [p for p in self.papers.values() if (p.account, p.symbol) == (account, symbol)]
-        return _SHARES + sum(p.filled if p.side == "02" else -p.filled - p.remaining for p in own)
+    def _stocks(self, account: str, symbol: str) -> Position:
+        own = [
+            paper
+            for paper in self.papers.values()
+            if (paper.market, paper.account) == ("overseas_stock", account)
+        ]
+        price = self.price(symbol)
+        return position(symbol, own, price, _SHARES, self.bases.get(symbol, price))
 
     def _chosen(self, market: str, params: Params, first: str, last: str) -> Iterator[Paper]:
         account = self._account(params)
@@ -383,17 +397,27 @@ class Branch:
         row = _blank(self.catalog.apis[api], block) | values
         return Answer("0", "MCA00000", padded("정상처리 되었습니다.", 80), {block: row})
 
-    def _page(self, api: str, block: str, rows: list[Row], params: Params, cont: str) -> Answer:
+    def _page(
+        self,
+        api: str,
+        block: str,
+        rows: list[Row],
+        params: Params,
+        cont: str,
+        totals: Mapping[str, Row] | None = None,
+    ) -> Answer:
         """Cut a page; the key of the next one is how far this one came."""
         size = _PAGE[self.settings.environment]
         start = int(params.get("CTX_AREA_NK200", "").strip() or 0) if cont == "N" else 0
         more = start + size < len(rows)
         blank = _blank(self.catalog.apis[api], block)
-        outputs = {
+        outputs: Row = {
             "ctx_area_fk200": "".ljust(200),
             "ctx_area_nk200": (str(start + size) if more else "").ljust(200),
             block: [blank | row for row in rows[start : start + size]],
         }
+        for name, values in (totals or {}).items():
+            outputs[name] = _blank(self.catalog.apis[api], name) | values
         mark = ("M" if start else "F") if more else ("E" if start else "D")
         return done(self.settings.environment, outputs, mark)
 

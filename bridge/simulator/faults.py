@@ -59,7 +59,7 @@ class Fault:
     code: str = "OPSP0007"
     status: int = 500
     tr_id: str = ""
-    """Only for this TR id; blank: for all."""
+    """Only for this channel or call; blank: for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,8 @@ def _fault(where: str, row: Any) -> Fault:
     if len(triggers) != bool(KINDS[kind]) or not set(triggers) <= set(KINDS[kind]):
         wants = f"one of {', '.join(KINDS[kind])}" if KINDS[kind] else "no trigger: it always holds"
         raise ConfigError(f"{where}: {kind} needs {wants}")
+    if "tr_id" in row and kind not in (*_REST, *_ANSWERS, *_FRAMES):
+        raise ConfigError(f"{where}: {kind} is not about one tr_id")
     return Fault(**row | {"at_s": tuple(row.get("at_s", ()))})
 
 
@@ -169,12 +171,14 @@ class Faults:
                 return line.fault
         return None
 
-    def rest(self, now: float) -> Fault | None:
-        """Return what goes wrong with this REST call."""
+    def rest(self, tr_id: str, now: float) -> Fault | None:
+        """Return what goes wrong with this REST call; those for tokens have no TR id."""
         for line in self._lines:
-            if line.fault.kind in _REST and (now < line.until or line.drawn()):
-                self._note(now, line.fault.kind)
-                return line.fault
+            fault = line.fault
+            meant = fault.kind in _REST and fault.tr_id in ("", tr_id)
+            if meant and (now < line.until or line.drawn()):
+                self._note(now, fault.kind)
+                return fault
         return None
 
     def answer(self, tr_id: str, now: float) -> Fault | None:

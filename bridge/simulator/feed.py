@@ -58,7 +58,7 @@ class _Stock(Feed):
 
     def _record(self, market: Market, now: datetime) -> str:
         match self._kind:
-            case "quote":
+            case "quote" | "after_hours_quote":
                 values = records.quote(market, now)
             case "program":
                 values = records.program(market, now)
@@ -70,7 +70,8 @@ class _Stock(Feed):
                 values = records.nav(market)
             case _:
                 latest = market.latest
-                values = records.trade(market, latest) if latest else {}
+                values = {"MKSC_SHRN_ISCD": market.symbol}  # before the first trade, all there is
+                values |= records.trade(market, latest) if latest else {}
                 values |= {"HOUR_CLS_CODE": "B", "NEW_MKOP_CLS_CODE": "00"}
         return self._encoder.record(values)
 
@@ -109,8 +110,10 @@ class Source:
             if not _INDEX.fullmatch(key):
                 raise ValueError(f"no such key: {key!r}")
             return Index(key, self._seed).values
-        if channel.tr_id in ("HDFSCNT0", "HDFSASP0"):
+        if channel.venues:
             stock = Overseas(key, self._seed)
+            if all(venue.prefix[1:] != key[1:4] for venue in channel.venues):
+                raise ValueError(f"no such key: {key!r}")
             return stock.trade if channel.kind == "trade" else stock.quote
         if not _KEY.fullmatch(key):
             raise ValueError(f"no such key: {key!r}")

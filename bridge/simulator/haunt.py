@@ -53,12 +53,12 @@ class Haunt:
         fewer = self._faults.active("slots", 0.0)
         return fewer.count if fewer else usual
 
-    def rest(self) -> Fault | None:
+    def rest(self, tr_id: str) -> Fault | None:
         """Return what goes wrong with a REST call."""
         now = self.elapsed()
         if self._faults.active("maintenance", now):
             return Fault("http", status=503)
-        return self._faults.rest(now)
+        return self._faults.rest(tr_id, now)
 
     # answers
 

@@ -43,7 +43,7 @@ class Rest:
         clock: Callable[[], datetime],
         early: Callable[[], bool],
         publish: Callable[[], None],
-        fault: Callable[[], Fault | None] = lambda: None,
+        fault: Callable[[str], Fault | None] = lambda tr_id: None,
     ) -> None:
         self._fault = fault
         self._desk, self._keys, self._settings = desk, keys, settings
@@ -69,7 +69,7 @@ class Rest:
         self, handler: Callable[[Request, dict[str, Any]], Response]
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            if (fault := self._fault()) is not None and fault.kind == "http":
+            if (fault := self._fault("")) is not None and fault.kind == "http":
                 return _broken(fault.status)
             try:
                 return handler(request, await _json(request))
@@ -122,7 +122,7 @@ class Rest:
         now = self._clock()
         tr_id = request.headers.get("tr_id", "")
         call = self._desk.calls[request.url.path]
-        fault = self._fault()
+        fault = self._fault(tr_id)
         if fault is not None and fault.kind == "http":
             return _broken(fault.status)
         try:

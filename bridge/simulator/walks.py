@@ -101,14 +101,15 @@ class Index:
         ):
             value = round(value, 2)
             values[point] = f"{value:.2f}"
-            values[f"{prefix}_VRSS_NMIX_PRPR"] = f"{price - value:.2f}"
-            values[f"{prefix}_VRSS_NMIX_SIGN"] = sign(price, value)
+            # In spite of its name KIS sends its distance from the previous close.
+            values[f"{prefix}_VRSS_NMIX_PRPR"] = f"{value - base:.2f}"
+            values[f"{prefix}_VRSS_NMIX_SIGN"] = sign(value, base)
             values[f"PRDY_CLPR_VRSS_{prefix}_RATE"] = rate(value - base, base)
         return values
 
 
 class Overseas:
-    """An overseas stock (``HDFSCNT0``, ``HDFSASP0``), named by its subscription key."""
+    """An overseas stock (``HDFSCNT0``, ``HDFSASP0``, ``HDFSASP1``), named by its key."""
 
     def __init__(self, key: str, seed: int) -> None:
         match = _OVERSEAS_KEY.fullmatch(key)

@@ -151,11 +151,11 @@ def test_models_are_frozen() -> None:
         ("[orders.limits]\nquantity = 0", "orders.limits.quantity: must be greater than 0"),
         (
             "[orders.limits]\nsymbols = ['005930 ']",
-            "orders.limits.symbols[0]: must be a symbol such as",
+            "orders.limits.symbols[0]: must be a symbol such as 005930, AAPL or BRK/B",
         ),
         (
             "[orders.limits]\ndenied_symbols = ['aapl']",
-            "orders.limits.denied_symbols[0]: must be a symbol such as",
+            "orders.limits.denied_symbols[0]: must be a symbol such as 005930, AAPL or BRK/B",
         ),
         (
             "[orders.limits]\nprice_band = 1.5",

@@ -161,6 +161,8 @@ def test_days_may_have_separators() -> None:
         ("inquire_balance", {"CTX_AREA_NK100": "a\nb"}, "params.continuation_key must be a text"),
         ("inquire_price", {"symbol": "a" * 201}, "params.symbol must be a text"),
         ("inquire_daily_ccld", {"from_date": "1.11."}, "params.from_date must be a day: YYYYMMDD"),
+        ("inquire_daily_ccld", {"from_date": "2026-02-30"}, "from_date must be a day: YYYYMMDD"),
+        ("inquire_daily_ccld", {"to_date": "20261301"}, "params.to_date must be a day: YYYYMMDD"),
         ("inquire_psbl_order", {"symbol": "1", "price": "1e5"}, "params.price must be a whole num"),
     ],
 )
@@ -389,6 +391,11 @@ async def test_a_query_that_cannot_be_made_is_refused_before_kis_sees_it(
     with pytest.raises(RequestError) as caught:
         await ask(rest, **content)
     assert (caught.value.code, rest.calls) == (code, [])
+
+
+async def test_a_call_that_is_almost_right_is_suggested() -> None:
+    with pytest.raises(RequestError, match=r"did you mean inquire_price\?"):
+        await ask(Rest(), api="inquire_prise")
 
 
 async def test_an_order_cannot_hide_in_the_parameters() -> None:

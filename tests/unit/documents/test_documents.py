@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -17,9 +18,12 @@ from bridge.catalog.model import Channel
 from bridge.catalog.openapi import openapi
 from bridge.cli.spec import yaml_text
 from bridge.documents.asyncapi import asyncapi
+from bridge.documents.events import EVENTS, SUMMARIES
 from bridge.documents.reference import reference
+from bridge.documents.responses import ERRORS
 from bridge.documents.topics import payloads, topics
 from bridge.kis.decode import ChannelDecoder, Route
+from bridge.mqtt.payloads import EventKind
 from bridge.simulator.encode import Encoder
 from bridge.simulator.walks import Typed
 from bridge.symbols import SymbolRequests
@@ -31,6 +35,9 @@ FRAMES = [
     json.loads(line)["raw"].split("|", 3)
     for line in (ROOT / "tests/data/frames.jsonl").read_text(encoding="utf-8").splitlines()
 ]
+
+
+EVENT = {"at": "2026-11-22T09:00:00+09:00"}
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,19 @@ def test_every_request_that_is_served_is_described() -> None:
     assert callable(SymbolRequests.serve)
 
 
+def test_every_event_and_every_code_of_a_refusal_has_its_schema() -> None:
+    assert list(EVENTS) == list(SUMMARIES)
+    assert set(EVENTS) == set(get_args(EventKind))
+    raised = set()
+    for path in (ROOT / "bridge").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "RequestError":
+                code = node.args[0]
+                # The command line only says again what a bridge has said.
+                raised |= {code.value} if isinstance(code, ast.Constant) else set()
+    assert set(ERRORS) == raised | {"failed"}
+
+
 def decoded(channel: Channel, count: str, body: str) -> list[Any]:
     found: list[Any] = []
     decoder = ChannelDecoder(channel, lambda c, v, s, z: Route(c, v, s, f"kis/{s}", z))
@@ -136,8 +156,13 @@ def test_drawn_records_of_every_channel_fulfil_their_schema(schemas: Mapping[str
         ("request/query", {"apo": "inquire_price"}),
         ("command/place", {"client_order_id": "a b"}),
         ("order/ack", {"status": "maybe"}),
-        ("bridge/response", {"status": "error"}),
-        ("bridge/event", {"kind": "party", "at": "2026-11-22T09:00:00+09:00"}),
+        ("response/unsubscribe", {"status": "error"}),
+        ("response/unsubscribe", {"status": "error", "code": "bored", "message": "no"}),
+        ("response/unsubscribe", {"status": "ok", "data": {"ended": 1, "begun": 1}}),
+        ("response/unknown", {"status": "ok", "data": {}}),
+        ("event/gap", {"kind": "halted", "at": "2026-11-22T09:00:00+09:00"}),
+        ("event/session_restored", EVENT | {"kind": "session_restored"}),
+        ("event/session_restored", EVENT | {"kind": "session_restored", "app": "a", "b": 1}),
     ],
 )
 def test_what_is_wrong_fails_its_schema(
@@ -153,7 +178,9 @@ def test_what_is_wrong_fails_its_schema(
         ("request/halt", {}),
         ("request/symbols", {"search": "삼성", "market": "kospi"}),
         ("command/cancel", {"client_order_id": "a-1", "expires_at": "2026-11-22T09:00:00+09:00"}),
-        ("bridge/response", {"status": "ok", "data": [1], "transaction": "t"}),
+        ("response/unsubscribe", {"status": "ok", "data": {"ended": 1}, "transaction": "t"}),
+        ("response/query", {"status": "ok", "data": {"pages": 1, "more": False, "output": {}}}),
+        ("event/session_restored", EVENT | {"kind": "session_restored", "app": "a"}),
         ("symbols", {"market": "kospi", "updated_at": 1, "symbols": [["005930", "삼성전자"]]}),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from bridge.catalog.compile import load
 from bridge.catalog.model import Catalog
 from bridge.errors import RequestError
-from bridge.feed.demand import ByChannel, ByTopic, Wanted, Wish, resolve
+from bridge.feed.demand import ByChannel, ByTopic, Wanted, Wish, resolve, split_key
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +78,19 @@ def test_two_channels_on_one_topic_are_not_guessed(catalog: Catalog) -> None:
         resolve(both, trade(), paper=False)
     assert caught.value.code == "ambiguous_channel"
     assert resolve(both, ByChannel("H0STCNT9", "A"), paper=False).tr_id == "H0STCNT9"
+
+
+@pytest.mark.parametrize(
+    ("channel", "key", "found"),
+    [
+        ("HDFSCNT0", "DNASAAPL", ("nas", "AAPL")),
+        ("HDFSCNT0", "RNASAAPL", ("nas", "AAPL")),  # paid for, and published on the same topic
+        ("HDFSCNT0", "RHKS00700", ("hks", "00700")),
+        ("HDFSCNT0", "DNAS", ("all", "DNAS")),
+        ("H0STCNT0", "005930", ("krx", "005930")),
+    ],
+)
+def test_a_key_names_its_venue_and_symbol(
+    catalog: Catalog, channel: str, key: str, found: tuple[str, str]
+) -> None:
+    assert split_key(catalog.channels[channel], key) == found

@@ -110,6 +110,60 @@ def test_futures_lapse_when_they_must_fill_at_once() -> None:
     assert Decimal(price.outputs["output1"]["futs_prpr"]) == desk.branch.price("A01603")
 
 
+def test_an_overseas_balance_adds_up() -> None:
+    desk = Desk()
+    base = desk.branch.price("AAPL")
+    desk.buy(ORD_QTY="100", OVRS_ORD_UNPR=f"{base}")
+    desk.branch.move("AAPL", base + 10, NOW)
+    sell = BUY | {"ORD_QTY": "50", "OVRS_ORD_UNPR": f"{base + 10}"}
+    desk.ask("overseas_stock/order", "us_sell", **sell)
+    desk.ask("overseas_stock/order", "us_sell", **(sell | {"OVRS_ORD_UNPR": f"{base + 99}"}))
+    answer = desk.ask("overseas_stock/inquire_balance", OVRS_EXCG_CD="NASD").outputs
+    [row], totals = answer["output1"], answer["output2"]
+    # What waits to be sold is still held; the simulated account began with 100.
+    assert (row["ovrs_cblc_qty"], row["ord_psbl_qty"], row["tr_crcy_cd"]) == ("150", "100", "USD")
+    assert Decimal(row["pchs_avg_pric"]) == base
+    assert Decimal(row["frcr_pchs_amt1"]) == Decimal(totals["frcr_pchs_amt1"]) == 150 * base
+    assert Decimal(totals["tot_evlu_pfls_amt"]) == 1500
+    assert Decimal(totals["ovrs_rlzt_pfls_amt"]) == 500
+    assert Decimal(totals["ovrs_tot_pfls"]) == 2000
+    assert Decimal(totals["frcr_buy_amt_smtl1"]) == 100 * base
+    other = desk.ask("overseas_stock/inquire_balance", OVRS_EXCG_CD="TKSE").outputs
+    assert not other["output1"]
+    assert Decimal(other["output2"]["frcr_pchs_amt1"]) == 0
+
+
+def test_a_balance_of_futures_adds_up() -> None:
+    desk = Desk()
+    order = {"SHTN_PDNO": "A01603", "ORD_DVSN_CD": "02"}
+    base = desk.branch.price("A01603")
+    desk.ask("domestic_futureoption/order", "day", **order, SLL_BUY_DVSN_CD="01", ORD_QTY="3")
+    desk.branch.move("A01603", base - 2, NOW)
+    desk.ask("domestic_futureoption/order", "day", **order, SLL_BUY_DVSN_CD="02", ORD_QTY="1")
+    answer = desk.ask("domestic_futureoption/inquire_balance").outputs
+    [row], totals = answer["output1"], answer["output2"]
+    assert (row["cblc_qty"], row["sll_buy_dvsn_name"]) == ("2", "매도")
+    assert Decimal(row["ccld_avg_unpr1"]) == base
+    point = 250_000
+    assert int(totals["evlu_pfls_amt_smtl"]) == int(row["evlu_pfls_amt"]) == 4 * point
+    assert int(totals["trad_pfls_amt_smtl"]) == 2 * point
+    cash, margin = int(totals["dnca_cash"]), int(totals["mgna_tota"])
+    assert cash == 500_000_000 + 2 * point
+    assert margin == int(row["evlu_amt"]) // 10
+    assert int(totals["ord_psbl_cash"]) == cash - margin
+    assert int(totals["prsm_dpast_amt"]) == cash + 4 * point
+
+
+@pytest.mark.parametrize(
+    "name", ["overseas_stock/inquire_balance", "domestic_futureoption/inquire_balance"]
+)
+def test_a_balance_has_every_member_of_the_workbook(name: str) -> None:
+    answer = Desk().ask(name, OVRS_EXCG_CD="NASD").outputs
+    for output in CATALOG.apis[name].outputs:
+        if output.name == "output2":
+            assert set(answer["output2"]) == {field.name for field in output.fields}
+
+
 def test_notices_fill_the_layouts_of_their_channels() -> None:
     desk = Desk()
     desk.buy(OVRS_ORD_UNPR="9999")

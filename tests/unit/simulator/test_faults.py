@@ -57,6 +57,7 @@ def test_a_plan_is_read(tmp_path: Path) -> None:
         ("[[fault]]\nkind = 'drop'", "drop needs one of at_s, every_s"),
         ("[[fault]]\nkind = 'drop'\nchance = 0.5", "drop needs one of at_s, every_s"),
         ("[[fault]]\nkind = 'drop'\nevery_s = -1", "every_s cannot be -1"),
+        ("[[fault]]\nkind = 'drop'\nevery_s = 1\ntr_id = 'A'", "drop is not about one tr_id"),
         ("[[fault]]\nkind = 'drop'\nat_s = ['x']", "at_s cannot be"),
         ("[[fault]]\nkind = 'drop'\nevery_s = 1\nwhat = 1", "unknown key 'what'"),
         ("[[fault]]\nkind = 'slots'\nevery_s = 1", "it always holds"),
@@ -146,8 +147,15 @@ def test_answers_and_calls() -> None:
     )
     assert faults.answer("B", 0) is None
     assert faults.answer("A", 0) == Fault("no_answer", chance=1, tr_id="A")
-    assert faults.rest(0) == Fault("rate", chance=1)
+    assert faults.rest("", 0) == Fault("rate", chance=1)
     faults.calm()
     assert faults.answer("A", 0) is None
-    assert faults.rest(0) is None
+    assert faults.rest("", 0) is None
     assert faults.active("slots", 99) == Fault("slots", count=3)
+
+
+def test_a_call_fails_only_under_the_tr_id_of_the_plan() -> None:
+    faults = Faults(Plan((Fault("hang", chance=1, tr_id="VTTC0012U"),)))
+    assert faults.rest("", 0) is None  # a token
+    assert faults.rest("VTTC0011U", 0) is None
+    assert faults.rest("VTTC0012U", 0) is not None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -52,7 +53,7 @@ def prints_of(exchange: Exchange, symbol: str) -> list[Print]:
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.tr_id)
 def test_every_channel_has_plausible_records(channel: Channel) -> None:
     exchange = Exchange(seed=1)
-    key = KEYS.get(channel.market, "A01603")
+    key = "DHKS00700" if channel.tr_id == "HDFSASP1" else KEYS.get(channel.market, "A01603")
     feed, encoder = feed_of(channel, key, exchange)
     prints = prints_of(exchange, key) if feed.symbol else []
     made = feed.records(3, prints, NOW)
@@ -75,6 +76,7 @@ def test_every_channel_has_plausible_records(channel: Channel) -> None:
         ("H0UPCNT0", "001"),
         ("HDFSCNT0", "AAPL"),
         ("HDFSCNT0", "DXXXAAPL"),
+        ("HDFSASP1", "DNASAAPL"),
         ("H0IFCNT0", "A\n"),
     ],
 )
@@ -114,6 +116,29 @@ def test_a_quote_is_a_book() -> None:
     sizes = sum(int(row[f"ASKP_RSQN{level}"]) for level in range(1, 11))
     assert sizes <= int(row["TOTAL_ASKP_RSQN"])
     assert (row["ANTC_CNTG_VRSS"], row["ANTC_CNTG_PRDY_CTRT"]) == ("-274000", "-100.00")
+
+
+@pytest.mark.parametrize("tr_id", ["HDFSASP0", "HDFSASP1"])
+def test_an_overseas_quote_names_its_symbol(tr_id: str) -> None:
+    row = values(tr_id, "DHKS00700")
+    assert (row["RSYM"], row["SYMB"], row["ZDIV"]) == ("DHKS00700", "00700", "3")
+    assert Decimal(row["PBID1"]) < Decimal(row["PASK1"])
+    assert (row["XYMD"], row["XHMS"]) == ("20260922", "090005")
+
+
+def test_an_after_hours_quote_is_a_book_and_a_trade_has_a_symbol_from_the_start() -> None:
+    quote = values("H0STOAA0", "005930")
+    assert 0 < int(quote["BIDP1"]) < int(quote["ASKP1"])
+    feed, encoder = feed_of(CATALOG.channels["H0STOUP0"], "005930")
+    [record] = feed.records(1, [], NOW)
+    assert record.split("^")[encoder.place("MKSC_SHRN_ISCD") or 0] == "005930"
+
+
+def test_an_index_tells_its_range_since_the_previous_close() -> None:
+    row = {name: value for name, value in values("H0UPCNT0", "0001").items() if value}
+    base = Decimal(row["PRPR_NMIX"]) - Decimal(row["BSTP_NMIX_PRDY_VRSS"])
+    for value, distance in (("OPRC_NMIX", "OPRC"), ("NMIX_HGPR", "HGPR"), ("NMIX_LWPR", "LWPR")):
+        assert Decimal(row[f"{distance}_VRSS_NMIX_PRPR"]) == Decimal(row[value]) - base
 
 
 def test_overseas_values_are_signed_as_observed() -> None:
