@@ -227,8 +227,8 @@ class Verbs:
                 raise RequestError("unknown_account", f"no account {asked.account!r} ({known})")
             number, app = self._accounts[asked.account]
         if api is None:
-            known = [name for api in self._catalog.apis.values() for name in (api.name, api.id)]
-            near = difflib.get_close_matches(asked.api, known, 1)
+            names = [name for one in self._catalog.apis.values() for name in (one.name, one.id)]
+            near = difflib.get_close_matches(asked.api, names, 1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             raise RequestError("unknown_api", f"no call {asked.api!r} in the workbook{hint}")
         client = self._topics.parse_request(message.topic)[1]
