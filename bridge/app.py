@@ -65,9 +65,9 @@ _LEAVE_S = 9.0
 _FRESH = 30_000_000
 """How old (µs) a trade may be that limits are held against."""
 _NOTICES = {
-    "domestic_stock": "H0STCNI0",
-    "overseas_stock": "H0GSCNI0",
-    "domestic_derivative": "H0IFCNI0",
+    "domestic_stock": ("H0STCNI0",),
+    "overseas_stock": ("H0GSCNI0",),
+    "domestic_derivative": ("H0IFCNI0", "H0MFCNI0", "H0EUCNI0"),
 }
 """Channels of execution notices."""
 _NOTICES_FIRST = -2
@@ -302,11 +302,12 @@ class Bridge:
             accounts = [Account(one.number, rests[app.alias]) for one in own]
             traded = self._config.orders.markets
             for market in sorted({each for one in accounts for each in one.markets(traded)}):
-                channel = self._catalog.channels[_NOTICES[market]]
-                tr_id = channel.tr_id_paper if self._paper else channel.tr_id
-                if app.hts_id is not None and tr_id:
-                    hts_id = app.hts_id.get_secret_value()
-                    self.pool.pin(tr_id, hts_id, app.alias, _NOTICES_FIRST)
+                for name in _NOTICES[market]:
+                    channel = self._catalog.channels[name]
+                    tr_id = channel.tr_id_paper if self._paper else channel.tr_id
+                    if app.hts_id is not None and tr_id:
+                        hts_id = app.hts_id.get_secret_value()
+                        self.pool.pin(tr_id, hts_id, app.alias, _NOTICES_FIRST)
         found = []
         for subscription in self._config.market.subscriptions:
             for wish in _each(subscription):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from random import Random
 from typing import Any, Literal
@@ -49,6 +49,8 @@ _CLASSES = {
     "VNSE": ("F", 0),
 }
 """Class and implied decimals of a price in a notice, by exchange."""
+_NIGHT = "NIGHT"
+"""In place of an exchange: futures and options of the session that runs over midnight."""
 _CODES = {"place": "00", "modify": "01", "cancel": "02"}
 
 
@@ -121,6 +123,7 @@ class Branch:
             f"{future}/order": self._future,
             f"{future}/order_rvsecncl": self._change_future,
             f"{future}/inquire_ccnl": self._list_futures,
+            f"{future}/inquire_ngt_ccnl": self._list_nights,
             f"{future}/inquire_balance": self._hold_futures,
             f"{future}/inquire_price": self._price_future,
         }
@@ -174,7 +177,10 @@ class Branch:
             "CNTG_ISNM": paper.symbol,
             "ODER_COND": overseas,
         }
-        return ("H0GSCNI0" if stock else "H0IFCNI0"), values
+        tr_id = "H0GSCNI0" if stock else "H0IFCNI0"
+        if paper.exchange == _NIGHT:
+            tr_id = "H0EUCNI0" if paper.symbol[:1] in tuple("23BC") else "H0MFCNI0"
+        return tr_id, values
 
     # overseas stocks
 
@@ -244,6 +250,8 @@ class Branch:
         if (kind in ("01", "03", "10", "11")) is not bool(price):
             raise Refused("no_price")
         market = "domestic_derivative"
+        if variant == "night":
+            params = {**params, "OVRS_EXCG_CD": _NIGHT}
         return self._place(market, params, symbol, side, quantity, price, kind, now)
 
     def _change_future(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
@@ -251,20 +259,19 @@ class Branch:
 
     def _list_futures(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
         rows = [
-            _listed(paper)
-            | {
-                "trad_dvsn_name": f"{_NAMES[paper.side]}{_ACTIONS[paper.action]}",
-                "ord_qty": str(paper.quantity),
-                "ord_idx": f"{paper.price:.2f}",
-                "qty": str(paper.remaining),
-                "tot_ccld_qty": str(paper.filled),
-                "avg_idx": f"{paper.value / paper.filled:.6f}" if paper.filled else "0",
-                "tot_ccld_amt": str(int(paper.value * 250_000)),
-                "rjct_qty": "0",
-            }
+            _listed(paper) | _future_row(paper, "ord_idx")
             for paper in self._chosen("domestic_derivative", params, "STRT_ORD_DT", "END_ORD_DT")
+            if paper.exchange != _NIGHT
         ]
         return self._page("domestic_futureoption/inquire_ccnl", "output1", rows, params, cont)
+
+    def _list_nights(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
+        rows = []
+        for paper in self._chosen("domestic_derivative", params, "STRT_ORD_DT", "END_ORD_DT"):
+            if paper.exchange == _NIGHT:
+                day = f"{_session_day(paper.at):%Y%m%d}"
+                rows.append(_listed(paper) | _future_row(paper, "ord_idx4") | {"ord_dt": day})
+        return self._page("domestic_futureoption/inquire_ngt_ccnl", "output1", rows, params, cont)
 
     def _hold_futures(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
         account = self._account(params)
@@ -373,7 +380,8 @@ class Branch:
     def _chosen(self, market: str, params: Params, first: str, last: str) -> Iterator[Paper]:
         account = self._account(params)
         for paper in self.papers.values():
-            day = f"{paper.at:%Y%m%d}"
+            at = _session_day(paper.at) if paper.exchange == _NIGHT else paper.at
+            day = f"{at:%Y%m%d}"
             mine = (paper.market, paper.account) == (market, account)
             if mine and params.get(first, "") <= day <= params.get(last, ""):
                 yield paper
@@ -424,6 +432,27 @@ class Branch:
 
 def _crosses(paper: Paper, price: Decimal) -> bool:
     return price <= paper.price if paper.side == "02" else price >= paper.price
+
+
+def _session_day(at: datetime) -> datetime:
+    """Return the trading day that a night belongs to: the one after it."""
+    day = at + timedelta(days=at.hour >= 12)
+    while day.weekday() > 4:
+        day += timedelta(days=1)
+    return day
+
+
+def _future_row(paper: Paper, price: str) -> Row:
+    return {
+        "trad_dvsn_name": f"{_NAMES[paper.side]}{_ACTIONS[paper.action]}",
+        "ord_qty": str(paper.quantity),
+        price: f"{paper.price:.2f}",
+        "qty": str(paper.remaining),
+        "tot_ccld_qty": str(paper.filled),
+        "avg_idx": f"{paper.value / paper.filled:.6f}" if paper.filled else "0",
+        "tot_ccld_amt": str(int(paper.value * 250_000)),
+        "rjct_qty": "0",
+    }
 
 
 def _listed(paper: Paper) -> Row:

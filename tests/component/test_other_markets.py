@@ -98,6 +98,44 @@ async def test_futures_fill_and_lost_answers_are_found(tmp_path: Path, street: S
 
 
 @in_virtual_time
+async def test_the_night_session_has_a_list_of_its_own(tmp_path: Path, street: Street) -> None:
+    night = FUTURE | {"venue": "krx_night"}
+    async with market(tmp_path, street, unknown_s=1.0) as m:
+        await asyncio.sleep(9 * 3_600)  # Monday, 19:00
+        last = street.branch.price("A01603")
+        street.faults.append("lost")
+        ack = await m.order("place", "a", "futures", **night, price=f"{last - 1}")
+        assert ack["status"] == "unknown"
+        found = await m.event("a", 1, "futures")
+        assert (found["event"], found["state"]) == ("accept", "accepted")
+        await asyncio.sleep(6 * 3_600)  # Tuesday, 01:00
+        street.branch.move("A01603", last - 1, street.loop.now())
+        street.told()  # nobody listened
+        m.gateway.gap("futures")
+        filled = await m.event("a", 2, "futures")
+        assert (filled["state"], Decimal(str(filled["average_price"]))) == ("filled", last - 1)
+        assert (await m.order("place", "b", "futures", **night, price="1"))["status"] == "accepted"
+        street.branch.move("A01603", Decimal(1), street.loop.now())
+        m.tell()
+        assert (await m.event("b", 1, "futures"))["state"] == "filled"
+
+
+@in_virtual_time
+async def test_a_lost_order_of_a_night_is_never_proved_absent(
+    tmp_path: Path, street: Street
+) -> None:
+    night = FUTURE | {"venue": "krx_night", "price": "100"}
+    async with market(tmp_path, street) as m:
+        street.faults.append("never")
+        assert (await m.order("place", "a", "futures", **night))["status"] == "unknown"
+        told = await m.broker.wait("kis/bridge/event/order_unknown", 2, deadline_s=60)
+        assert "proves nothing" in told[-1]["message"]
+        await asyncio.sleep(600)
+        assert not m.broker.on("kis/orders/futures/alice/event/a")
+        assert (await m.order("place", "b", "futures", **night))["reason"] == "symbol_fenced"
+
+
+@in_virtual_time
 async def test_missed_overseas_fills_are_made_up_for(tmp_path: Path, street: Street) -> None:
     async with market(tmp_path, street) as m:
         last = street.branch.price("BRK/B")
