@@ -149,6 +149,8 @@ class Street:
     """How long an order is missing from the list at first."""
     sent: dict[str, list[str]] = field(default_factory=dict)
     """The exchange's order numbers by what the bridge called its task: one command each."""
+    at: dict[str, float] = field(default_factory=dict)
+    """When the exchange took each number."""
     notices: deque[dict[str, str]] = field(default_factory=deque)
     """On their way, oldest first."""
 
@@ -214,6 +216,7 @@ class Street:
         before = set(self.exchange.tickets)
         answer = self.desk.answer(call, call.real[tr_id], params, cont, self.loop.now())
         new = [number for number in self.exchange.tickets if number not in before]
+        self.at |= dict.fromkeys(new, self.loop.time())
         if new:
             self.sent.setdefault(by, []).extend(new)
         self.collect()

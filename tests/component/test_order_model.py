@@ -26,6 +26,7 @@ from bridge.mqtt.topics import Topics
 from bridge.orders import journal as journals
 from bridge.orders.book import restore
 from bridge.orders.gateway import Account, Gateway, Rules
+from bridge.orders.halts import Mode
 from bridge.orders.lifecycle import State
 from bridge.orders.risk import Limits
 from bridge.simulator.book import Side
@@ -53,7 +54,10 @@ class Wire:
     It delivers again what was not acknowledged.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.loop = loop
+        self.swept: dict[str, float] = {}
+        """When each ``cancel_all`` was answered that left nothing open, by its topic."""
         self.away = False
         self.waiting: list[tuple[str, dict[str, Any]]] = []
         self.kept: list[tuple[str, bytes]] = []
@@ -70,6 +74,8 @@ class Wire:
         correlation: bytes = b"",
     ) -> None:
         said = (topic, json.loads(payload) if payload else {})
+        if said[1].get("verb") == "cancel_all" and said[1]["status"] == "accepted":
+            self.swept.setdefault(topic, self.loop.time())
         (self.waiting if self.away else self.published).append(said)
 
     def back(self) -> None:
@@ -88,7 +94,8 @@ class Orders(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.url = f"sqlite:///{Path(self.folder.name)}/orders.db"
         self.street = Street(self.loop)
-        self.wire = Wire()
+        self.wire = Wire(self.loop)
+        self.halting: list[asyncio.Task[int]] = []
         self.number = 0
         self.commands: list[tuple[str, bytes]] = []
         self.up()
@@ -130,6 +137,10 @@ class Orders(RuleBasedStateMachine):
         self.running.cancel()
         with suppress(asyncio.CancelledError):
             self.loop.run_until_complete(self.running)
+        for halt in self.halting:
+            halt.cancel()
+        if self.halting:
+            self.loop.run_until_complete(asyncio.wait(self.halting))
         self.loop.run_until_complete(self.journal.close())
         self.street.notices.clear()  # nobody listened
         self.wire.waiting.clear()
@@ -219,6 +230,15 @@ class Orders(RuleBasedStateMachine):
         self.send(client, "cancel_all", client_order_id=f"all-{self.number}")
         self.let(0.05)
 
+    @rule(client=st.sampled_from(CLIENTS), sweeps=st.booleans(), wait=WAITS)
+    def halt(self, client: str, sweeps: bool, wait: float) -> None:
+        """Halt a client, and let it go again."""
+        modes: tuple[Mode, Mode] = ("halted", "")
+        for mode in modes:
+            halting = self.gateway.halt(mode, client=client, cancel_all=sweeps and bool(mode))
+            self.halting.append(self.loop.create_task(halting))
+            self.let(wait)
+
     @rule(which=st.integers(0, 30))
     def deliver_again(self, which: int) -> None:
         if self.commands:
@@ -305,6 +325,7 @@ class Orders(RuleBasedStateMachine):
             self.settle()
             self.compare()
             self.nothing_is_placed_twice()
+            self.nothing_is_left_of_what_was_cancelled()
         finally:
             self.down()
             self.loop.close()
@@ -333,11 +354,15 @@ class Orders(RuleBasedStateMachine):
             if topic == "kis/bridge/event/order_unknown"
         }
         spent = Decimal(0)
-        for record in journals.read(self.url):
-            tracked = restore(record)
-            _, client, name, _ = tracked.identity
+        journal = {one.identity: one for one in map(restore, journals.read(self.url))}
+        for tracked in journal.values():
+            _, client, name, command_id = tracked.identity
             state = tracked.progress.state
-            assert tracked.progress.answer is not None, (tracked.identity, state)
+            order = journal.get(tracked.identity._replace(command_id=""))
+            swept = command_id.startswith(("all:", "halt:"))
+            unknown = order is not None and order.progress.state is State.UNKNOWN
+            if not (swept and unknown):  # that waits for its order
+                assert tracked.progress.answer is not None, (tracked.identity, state)
             if tracked.verb != "place":
                 continue
             numbers = self.street.sent.get(f"place main/{client}/{name}/", [])
@@ -352,6 +377,23 @@ class Orders(RuleBasedStateMachine):
             self.same(tracked, chain)
         assert spent <= DAILY
         assert not self.wire.kept
+
+    def nothing_is_left_of_what_was_cancelled(self) -> None:
+        """What came before a ``cancel_all`` is not sent after its ack, nor open any more."""
+        for number, (topic, payload) in enumerate(self.commands):
+            _, _, _, client, _, verb = topic.split("/")
+            name = json.loads(payload)["client_order_id"]
+            swept = self.wire.swept.get(f"kis/orders/main/{client}/ack/{name}")
+            if verb != "cancel_all" or swept is None:
+                continue
+            for earlier, content in self.commands[:number]:
+                order = json.loads(content)["client_order_id"]
+                if earlier != topic.replace("cancel_all", "place"):
+                    continue
+                for first in self.street.sent.get(f"place main/{client}/{order}/", []):
+                    assert self.street.at[first] <= swept, (name, order)
+                    left = sum(ticket.remaining for ticket in self.street.chain(first))
+                    assert not left, (name, order)
 
     def same(self, tracked: Any, chain: list[Any]) -> None:
         progress = tracked.progress
