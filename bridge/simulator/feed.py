@@ -22,6 +22,13 @@ WEIGHTS = {"trade": 1.0, "quote": 1.0, "index": 0.5, "expected": 0.2, "program":
 _RARE = 0.05
 
 _STOCK_MARKETS = ("domestic_stock", "domestic_etf")
+_STOCK_KINDS = frozenset(
+    [
+        *("trade", "quote", "expected", "program", "member", "status", "nav"),
+        *("after_hours_trade", "after_hours_quote", "after_hours_expected"),
+    ]
+)
+"""What the market of a stock can tell; a workbook of one's own may have more."""
 _INDEX = re.compile(r"[0-9]{4}")
 _KEY = re.compile(r"[A-Za-z0-9/. _-]{1,20}")
 
@@ -99,7 +106,8 @@ class Source:
 
     def feed(self, channel: Channel, encoder: Encoder, key: str) -> Feed:
         """Return the feed of a subscription; raise ValueError when the key cannot exist."""
-        if channel.market in _STOCK_MARKETS and channel.timezone == "Asia/Seoul":
+        modelled = channel.market in _STOCK_MARKETS and channel.kind in _STOCK_KINDS
+        if modelled and channel.timezone == "Asia/Seoul":
             if not listings.plausible(key):
                 raise ValueError(f"no such key: {key!r}")
             return _Stock(channel, encoder, key, self._exchange)
