@@ -67,7 +67,11 @@ def update(
     as_json: _Json = False,
 ) -> None:
     """Download the masters; KIS makes new ones on business days. Exit code 1 if any was missed."""
-    masters = [master for master in _masters(catalog_of(spec), market) if master.file]
+    chosen = _masters(catalog_of(spec), market)
+    masters = [master for master in chosen if master.file]
+    if market and len(masters) < len(chosen):
+        without = next(master.id for master in chosen if not master.file)
+        raise ConfigError(f"--market {without}: KIS offers no file of it")
     counts = asyncio.run(_update(masters, url, store_of(state_dir)))
     failed = [name for name, count in counts.items() if isinstance(count, str)]
     if as_json:
