@@ -152,9 +152,10 @@ def join(pages: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 def _checked(api: Api, catalog: Catalog, param: Param, value: str) -> str:
     codes = catalog.codes.get(param.codes, ())
-    for code in codes:
-        if value in (code.code, code.name):
-            return code.code
+    for same in (str, str.casefold):  # NAS is nas in the topics
+        for code in codes:
+            if same(value) in (same(code.code), same(code.name)):
+                return code.code
     if codes and value:  # blank is KIS's word for all of them
         allowed = ", ".join(f"{code.code} ({code.name})" for code in codes)
         raise RequestError(

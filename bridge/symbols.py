@@ -19,7 +19,11 @@ __all__ = ["SymbolRequests", "SymbolsRequest"]
 class SymbolsRequest(BaseModel):
     """Find symbols by their beginning or by a part of their name, or look some up."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"oneOf": [{"required": ["search"]}, {"required": ["symbols"]}]},
+    )
 
     market: str = ""
     """Id of a master (``kospi``) or market of the topics (``domestic_stock``); blank: all."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, model_validator
 
 from bridge import query
 from bridge.catalog.model import Catalog
@@ -33,11 +33,30 @@ _MOST = 500
 """Subscriptions of one request."""
 
 
+_FORMS: JsonValue = [
+    {
+        "required": ["market", "venue", "kind", "symbol"],
+        "properties": {"channel": False, "key": False},
+    },
+    {
+        "required": ["channel", "key"],
+        "properties": dict.fromkeys(("market", "venue", "kind", "symbol"), False),
+    },
+]
+_OUTCOMES: JsonValue = [
+    {"properties": {"outcome": {"const": "placed"}}, "required": ["order_no"]},
+    {"properties": {"outcome": {"const": "not_placed"}, "order_no": {"maxLength": 0}}},
+]
+"""What the validators below ask for, as JSON Schema says it."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class _Item(_Strict):
+    model_config = ConfigDict(json_schema_extra={"oneOf": _FORMS})
+
     market: str = ""
     venue: str = ""
     kind: str = ""
@@ -96,6 +115,8 @@ class _Resume(_Strict):
 
 
 class _Resolve(_Strict):
+    model_config = ConfigDict(json_schema_extra={"oneOf": _OUTCOMES})
+
     account: str = Field(min_length=1)
     client: str = Field(min_length=1)
     client_order_id: str = Field(min_length=1)

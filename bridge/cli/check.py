@@ -18,9 +18,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from bridge import logs
-from bridge.catalog.compile import load as load_catalog
 from bridge.catalog.model import Catalog
 from bridge.cli.probes import Finding, app, bounded, broker, clock, ok, problem, running
+from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.config import Config, Subscription, load
 from bridge.config_errors import InvalidConfigError
 from bridge.errors import BridgeError, ConfigError
@@ -34,6 +34,7 @@ def check(
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="Configuration file.", dir_okay=False)
     ] = None,
+    spec: OwnSpec = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Test the configuration and everything it names; exit 0 only if all is well."""
@@ -48,16 +49,16 @@ def check(
     logs.configure("error", "auto", settings.secrets())
     found = [
         ok("configuration", f"{config or 'environment'}: {settings.kis.environment}"),
-        *asyncio.run(findings(settings)),
+        *asyncio.run(findings(settings, spec)),
     ]
     _show(found, as_json)
     if any(finding.status == "problem" for finding in found):
         raise typer.Exit(1)
 
 
-async def findings(config: Config) -> list[Finding]:
+async def findings(config: Config, spec: Path | None = None) -> list[Finding]:
     """Try everything at once, nothing longer than five seconds; rows in a fixed order."""
-    catalog, workbook = _workbook(config)
+    catalog, workbook = _workbook(config, spec)
     # Before the tokens, which would tighten a folder that is open to others.
     here = [_secrets(config), _state_dir(config.kis.state_dir)]
     async with open_http() as http, asyncio.TaskGroup() as group:
@@ -110,9 +111,9 @@ def _state_dir(path: Path) -> Finding:
     return ok("state directory", str(path))
 
 
-def _workbook(config: Config) -> tuple[Catalog | None, list[Finding]]:
+def _workbook(config: Config, spec: Path | None) -> tuple[Catalog | None, list[Finding]]:
     try:
-        catalog = load_catalog()
+        catalog = catalog_of(spec)
     except (BridgeError, OSError) as error:
         return None, [problem("workbook", str(error), "kis-bridge spec compile")]
     rows = [
@@ -127,7 +128,7 @@ def _workbook(config: Config) -> tuple[Catalog | None, list[Finding]]:
             channel = catalog.channel(tr_id) if tr_id else None
             if channel is None:
                 rows.append(problem(what, f"no channel {wanted}", "kis-bridge spec show"))
-            elif config.kis.environment == "paper" and not channel.tr_id_paper:
+            elif config.kis.environment != "real" and not channel.tr_id_paper:
                 rows.append(
                     problem(
                         what,

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from bridge.catalog.compile import load
 from bridge.catalog.model import Catalog, Channel
+from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.errors import ConfigError, FrameError
 from bridge.kis.decode import ChannelDecoder, Drift, Quarantined, Route, notice_values
 from bridge.kis.frames import DataFrame, parse
@@ -39,6 +39,7 @@ def decode(
         ),
     ] = False,
     base_topic: Annotated[str, typer.Option(help="First level of the topics.")] = "kis",
+    spec: OwnSpec = None,
 ) -> None:
     """Decode raw KIS frames from standard input, one a line, to JSON lines on standard output.
 
@@ -49,7 +50,7 @@ def decode(
         topics = Topics(base_topic)
     except ValueError as error:
         raise ConfigError(f"--base-topic: {error}") from None
-    reader = FrameReader(load(), topics, plain_notices=plain_notices)
+    reader = FrameReader(catalog_of(spec), topics, plain_notices=plain_notices)
     arrival = _arrival(date)
     bad = False
     for number, line in enumerate(sys.stdin.buffer, 1):

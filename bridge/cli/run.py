@@ -13,9 +13,9 @@ import typer
 
 from bridge import logs
 from bridge.app import Bridge
-from bridge.catalog.compile import load as load_catalog
 from bridge.catalog.model import Catalog
 from bridge.cli.process import free_port, print_ready, run_until_stopped
+from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.config import Config, load
 from bridge.dashboard.listen import Listen
 from bridge.errors import ConfigError
@@ -34,7 +34,7 @@ def run(
     config: Annotated[
         Path | None, typer.Option(help="bridge.toml; without it the environment alone.")
     ] = None,
-    spec: Annotated[Path | None, typer.Option(help="Run from this workbook (xlsx).")] = None,
+    spec: OwnSpec = None,
     http_port: Annotated[
         int | None, typer.Option(help="Dashboard port instead of the configured; 0: a free one.")
     ] = None,
@@ -43,7 +43,7 @@ def run(
     """Carry market data from KIS to MQTT and orders from MQTT to KIS, until stopped."""
     loaded = load(config, os.environ)
     logs.configure(loaded.log.level, loaded.log.format, loaded.secrets())
-    catalog = _catalog(spec)
+    catalog = catalog_of(spec)
     listen = _listen(loaded, http_port)
     run_until_stopped(lambda stop: serve(loaded, catalog, stop, listen=listen, as_json=as_json))
 
@@ -105,11 +105,3 @@ def _endpoints(config: Config) -> list[Endpoint]:
         )
         for url in mqtt.url
     ]
-
-
-def _catalog(spec: Path | None) -> Catalog:
-    if spec is None:
-        return load_catalog()
-    from bridge.catalog.workbook import read  # Excel is slow to import
-
-    return read(spec)

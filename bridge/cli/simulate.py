@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 import typer
 
 from bridge import logs
-from bridge.catalog.compile import load
+from bridge.catalog.model import Catalog
+from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.config import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT
 from bridge.errors import ConfigError
 from bridge.runtime import new_event_loop
@@ -60,11 +61,13 @@ def simulate(
         Path | None, typer.Option(help="TOML file of what is to go wrong; see the README.")
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    spec: OwnSpec = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One line of JSON when ready, nothing else.")
     ] = False,
 ) -> None:
     """Run the KIS simulator alone. All its data is invented."""
+    catalog = catalog_of(spec)
     settings = SimulatorSettings(
         host=host,
         rest_port=rest_port,
@@ -77,11 +80,11 @@ def simulate(
         play=play,
         any_key=any_key,
         faults=read_faults(faults) if faults else Plan(),
-        widths=_widths(width or []),
+        widths=_widths(width or [], catalog),
     )
     logs.configure("warning")
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        code = runner.run(_run(settings, as_json=as_json))
+        code = runner.run(_run(catalog, settings, as_json=as_json))
     raise typer.Exit(code)
 
 
@@ -92,7 +95,7 @@ class _Ended:
     by: int = 0
 
 
-async def _run(settings: SimulatorSettings, *, as_json: bool) -> int:
+async def _run(catalog: Catalog, settings: SimulatorSettings, *, as_json: bool) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     ended = _Ended()
@@ -104,7 +107,7 @@ async def _run(settings: SimulatorSettings, *, as_json: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows has no loop signals
             loop.add_signal_handler(number, end, number)
-    async with Simulator(load(), settings) as simulator:
+    async with Simulator(catalog, settings) as simulator:
         kis = description(simulator)
         if as_json:
             print(json.dumps({"kis": kis}), flush=True)
@@ -140,9 +143,8 @@ def _show(kis: dict[str, str], settings: SimulatorSettings) -> None:
     print("\n".join(lines), flush=True)
 
 
-def _widths(given: list[str]) -> dict[str, int]:
+def _widths(given: list[str], catalog: Catalog) -> dict[str, int]:
     widths: dict[str, int] = {}
-    catalog = load()
     for item in given:
         tr_id, _, number = item.partition("=")
         channel = catalog.channel(tr_id)

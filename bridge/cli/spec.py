@@ -15,18 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge import __version__
-from bridge.catalog.compile import dumps, load, loads
+from bridge.catalog.compile import dumps
 from bridge.catalog.model import Api, Catalog, Channel, Field, Layout
+from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.errors import FrameError, WorkbookError
 from bridge.kis.frames import DataFrame, parse
 
 __all__ = ["app", "misfits", "yaml_text"]
 
 _Spec = Annotated[Path, typer.Option("--spec", help="The workbook.")]
-_OwnSpec = Annotated[
-    Path | None,
-    typer.Option("--spec", help="A workbook (.xlsx) or compiled catalog.", show_default="built in"),
-]
 _Output = Annotated[Path, typer.Option("--output", help="Where it goes; - for standard output.")]
 _AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of YAML.")]
 _SPEC = Path("spec/kis.xlsx")
@@ -112,27 +109,27 @@ def misfits(catalog: Catalog, frames: Path) -> Iterator[str]:
 
 @app.command("asyncapi")
 def asyncapi_(
-    spec: _OwnSpec = None, output: _Output = Path("spec/asyncapi.yaml"), as_json: _AsJson = False
+    spec: OwnSpec = None, output: _Output = Path("spec/asyncapi.yaml"), as_json: _AsJson = False
 ) -> None:
     """Write the AsyncAPI document of all topics."""
     from bridge.documents.asyncapi import asyncapi
 
-    _document(asyncapi(_read(spec), __version__), output, as_json=as_json)
+    _document(asyncapi(catalog_of(spec), __version__), output, as_json=as_json)
 
 
 @app.command("openapi")
 def openapi_(
-    spec: _OwnSpec = None, output: _Output = Path("spec/openapi.yaml"), as_json: _AsJson = False
+    spec: OwnSpec = None, output: _Output = Path("spec/openapi.yaml"), as_json: _AsJson = False
 ) -> None:
     """Write the OpenAPI document of KIS's REST calls."""
     from bridge.catalog.openapi import openapi
 
-    _document(openapi(_read(spec)), output, as_json=as_json)
+    _document(openapi(catalog_of(spec)), output, as_json=as_json)
 
 
 @app.command()
 def schema(
-    spec: _OwnSpec = None,
+    spec: OwnSpec = None,
     output: Annotated[Path, typer.Option("--output", help="Directory of the files.")] = Path(
         "spec/schema"
     ),
@@ -140,13 +137,15 @@ def schema(
     """Write a JSON Schema for each payload."""
     from bridge.documents.topics import payloads
 
-    files = {f"{name}.json": _pretty(content) for name, content in payloads(_read(spec)).items()}
+    files = {
+        f"{name}.json": _pretty(content) for name, content in payloads(catalog_of(spec)).items()
+    }
     _write_all(output, files)
 
 
 @app.command()
 def docs(
-    spec: _OwnSpec = None,
+    spec: OwnSpec = None,
     output: Annotated[Path, typer.Option("--output", help="Directory of the pages.")] = Path(
         "docs/channels"
     ),
@@ -154,7 +153,7 @@ def docs(
     """Write a Markdown page for each channel."""
     from bridge.documents.reference import reference
 
-    _write_all(output, reference(_read(spec)))
+    _write_all(output, reference(catalog_of(spec)))
 
 
 def yaml_text(document: object) -> str:
@@ -202,11 +201,11 @@ def _write(path: Path, text: str) -> None:
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="A channel (H0STCNT0) or a call (order_cash).")],
-    spec: _OwnSpec = None,
+    spec: OwnSpec = None,
     as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
 ) -> None:
     """Show the fields of a channel, or the parameters and answer of a REST call."""
-    catalog = _read(spec)
+    catalog = catalog_of(spec)
     found = catalog.channel(name.upper()) or catalog.api(name)
     if found is None:
         raise WorkbookError(_unknown(catalog, name))
@@ -216,21 +215,6 @@ def show(
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     for part in _channel(found) if isinstance(found, Channel) else _api(found):
         console.print(part)
-
-
-def _read(spec: Path | None) -> Catalog:
-    if spec is None:
-        return load()
-    if spec.suffix == ".json":
-        try:
-            return loads(spec.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise WorkbookError(f"{spec}: {error.strerror or error}") from error
-        except UnicodeDecodeError as error:
-            raise WorkbookError(f"{spec}: no compiled catalog") from error
-    from bridge.catalog.workbook import read
-
-    return read(spec)
 
 
 def _unknown(catalog: Catalog, name: str) -> str:

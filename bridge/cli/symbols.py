@@ -18,8 +18,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bridge.catalog.compile import load
 from bridge.catalog.model import Catalog, Master
+from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.errors import ConfigError
 from bridge.kis.masters import MastersError, SymbolStore
 from bridge.kis.rest import open_http
@@ -63,10 +63,15 @@ def update(
         str, typer.Option("--url", envvar="KIS_BRIDGE_MASTERS_URL", help="Where the files are.")
     ] = MASTERS_URL,
     state_dir: _StateDir = _STATE_DIR,
+    spec: OwnSpec = None,
     as_json: _Json = False,
 ) -> None:
     """Download the masters; KIS makes new ones on business days. Exit code 1 if any was missed."""
-    masters = [master for master in _masters(load(), market) if master.file]
+    chosen = _masters(catalog_of(spec), market)
+    masters = [master for master in chosen if master.file]
+    if market and len(masters) < len(chosen):
+        without = next(master.id for master in chosen if not master.file)
+        raise ConfigError(f"--market {without}: KIS offers no file of it")
     counts = asyncio.run(_update(masters, url, store_of(state_dir)))
     failed = [name for name, count in counts.items() if isinstance(count, str)]
     if as_json:
@@ -84,10 +89,11 @@ def search(
     market: _Markets = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     state_dir: _StateDir = _STATE_DIR,
+    spec: OwnSpec = None,
     as_json: _Json = False,
 ) -> None:
     """Find symbols; exit code 1 if there is none."""
-    catalog = load()
+    catalog = catalog_of(spec)
     store = store_of(state_dir)
     updated = store.updated()
     if not updated:

@@ -12,6 +12,7 @@ from bridge.catalog.schemas import DIALECT, Schema, record
 from bridge.documents.contract import COMMANDS, REPORTS, REQUEST_MODELS, of_model
 from bridge.documents.events import EVENTS, SUMMARIES
 from bridge.documents.responses import REFUSED, response
+from bridge.documents.words import REQUEST_SUMMARIES, described
 
 __all__ = ["Topic", "payloads", "topics"]
 
@@ -71,10 +72,14 @@ def payloads(catalog: Catalog) -> dict[str, Schema]:
     found["response/unknown"] = REFUSED
     for verb, model in REQUEST_MODELS.items():
         schema = of_model(model)
-        transaction = {"type": ["string", "integer"], "description": "Echoed by the response"}
+        transaction = {"type": ["string", "integer"]}
         schema["properties"] = {**schema.get("properties", {}), "transaction": transaction}
+        schema["description"] = REQUEST_SUMMARIES[verb]
         found[f"request/{verb}"] = schema
     found |= {f"command/{verb}": of_model(model) for verb, model in COMMANDS.items()}
+    for name in found:
+        if name.startswith(("request/", "command/")):
+            found[name] = described(name, found[name])
     return {
         name: {"$schema": DIALECT, "$id": f"{name}.json", **schema}
         for name, schema in found.items()
@@ -132,8 +137,7 @@ def _bridge() -> Iterator[Topic]:
 
 def _requests() -> Iterator[Topic]:
     client = {"client": "Who asks: the MQTT user, by the broker's ACL"}
-    for verb, model in REQUEST_MODELS.items():
-        text = (model.__doc__ or "").strip().split("\n")[0] or f"Ask the bridge to {verb}"
+    for verb, text in REQUEST_SUMMARIES.items():
         for end, level, whose, parameters in (
             ("", "", "", {}),
             ("_named", "/{client}", ", under a client's name", client),

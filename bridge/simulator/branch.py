@@ -25,6 +25,7 @@ from bridge.simulator.holdings import (
 )
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.tickets import Refused
+from bridge.simulator.walks import OVERSEAS_BASE
 
 __all__ = ["Branch", "Filled", "Paper", "Side"]
 
@@ -132,7 +133,9 @@ class Branch:
         """Return the last price of a symbol, listing it when it is new."""
         if symbol not in self.prices:
             draw = Random(f"branch {self.settings.seed} {symbol}")  # noqa: S311
-            self.prices[symbol] = Decimal(draw.randrange(2_000, 60_000)) / 100
+            known = OVERSEAS_BASE.get(symbol)
+            drawn = Decimal(draw.randrange(2_000, 60_000)) / 100
+            self.prices[symbol] = Decimal(f"{known:.2f}") if known else drawn
             self.bases[symbol] = self.prices[symbol]
         return self.prices[symbol]
 
@@ -236,7 +239,17 @@ class Branch:
         return self._page("overseas_stock/inquire_balance", "output1", rows, params, cont, totals)
 
     def _price_stock(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
-        row = {"last": f"{self.price(params.get('SYMB', '')):.4f}", "zdiv": "4"}
+        symbol = params.get("SYMB", "")
+        price, base = self.price(symbol), self.bases.get(symbol, self.price(symbol))
+        row = {
+            "rsym": f"D{params.get('EXCD', '')}{symbol}",
+            "zdiv": "4",
+            "base": f"{base:.4f}",
+            "last": f"{price:.4f}",
+            "sign": "3" if price == base else "2" if price > base else "5",
+            "diff": f"{abs(price - base):.4f}",
+            "rate": f"{(price - base) / base * 100:+.2f}",
+        }
         return self._row("overseas_stock/price", "output", row)
 
     # futures and options
@@ -288,8 +301,19 @@ class Branch:
         return self._page(name, "output1", rows, params, cont, totals)
 
     def _price_future(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
-        price = self.price(params.get("FID_INPUT_ISCD", ""))
-        row = {"futs_prpr": f"{price:.2f}", "futs_mxpr": f"{price * 2:.2f}", "futs_llam": "0.01"}
+        symbol = params.get("FID_INPUT_ISCD", "")
+        price, base = self.price(symbol), self.bases.get(symbol, self.price(symbol))
+        row = {
+            "hts_kor_isnm": symbol,
+            "futs_prpr": f"{price:.2f}",
+            "futs_prdy_vrss": f"{price - base:.2f}",
+            "prdy_vrss_sign": "3" if price == base else "2" if price > base else "5",
+            "futs_prdy_clpr": f"{base:.2f}",
+            "futs_prdy_ctrt": f"{(price - base) / base * 100:.2f}",
+            "futs_sdpr": f"{base:.2f}",
+            "futs_mxpr": f"{price * 2:.2f}",
+            "futs_llam": "0.01",
+        }
         return self._row("domestic_futureoption/inquire_price", "output1", row)
 
     # what both have in common

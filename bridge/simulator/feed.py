@@ -11,7 +11,7 @@ from bridge.simulator import listings, records
 from bridge.simulator.encode import Encoder, Value
 from bridge.simulator.exchange import Exchange
 from bridge.simulator.market import Market, Print
-from bridge.simulator.walks import Index, Overseas, Typed
+from bridge.simulator.walks import Index, Overseas, Tape, Typed
 
 __all__ = ["WEIGHTS", "Feed", "Source"]
 
@@ -22,6 +22,13 @@ WEIGHTS = {"trade": 1.0, "quote": 1.0, "index": 0.5, "expected": 0.2, "program":
 _RARE = 0.05
 
 _STOCK_MARKETS = ("domestic_stock", "domestic_etf")
+_STOCK_KINDS = frozenset(
+    [
+        *("trade", "quote", "expected", "program", "member", "status", "nav"),
+        *("after_hours_trade", "after_hours_quote", "after_hours_expected"),
+    ]
+)
+"""What the market of a stock can tell; a workbook of one's own may have more."""
 _INDEX = re.compile(r"[0-9]{4}")
 _KEY = re.compile(r"[A-Za-z0-9/. _-]{1,20}")
 
@@ -93,13 +100,14 @@ class Source:
     """Makes feeds; refuses keys that KIS would refuse."""
 
     def __init__(
-        self, exchange: Exchange, seed: int, codes: Mapping[str, tuple[Code, ...]]
+        self, exchange: Exchange, seed: int, codes: Mapping[str, tuple[Code, ...]], tape: Tape
     ) -> None:
-        self._exchange, self._seed, self._codes = exchange, seed, codes
+        self._exchange, self._seed, self._codes, self._tape = exchange, seed, codes, tape
 
     def feed(self, channel: Channel, encoder: Encoder, key: str) -> Feed:
         """Return the feed of a subscription; raise ValueError when the key cannot exist."""
-        if channel.market in _STOCK_MARKETS and channel.timezone == "Asia/Seoul":
+        modelled = channel.market in _STOCK_MARKETS and channel.kind in _STOCK_KINDS
+        if modelled and channel.timezone == "Asia/Seoul":
             if not listings.plausible(key):
                 raise ValueError(f"no such key: {key!r}")
             return _Stock(channel, encoder, key, self._exchange)
@@ -111,12 +119,13 @@ class Source:
                 raise ValueError(f"no such key: {key!r}")
             return Index(key, self._seed).values
         if channel.venues:
-            stock = Overseas(key, self._seed)
+            stock = Overseas(key, self._seed, self._tape)
             if all(venue.prefix[1:] != key[1:4] for venue in channel.venues):
                 raise ValueError(f"no such key: {key!r}")
             return stock.trade if channel.kind == "trade" else stock.quote
         if not _KEY.fullmatch(key):
             raise ValueError(f"no such key: {key!r}")
         name = channel.key or channel.symbol or encoder.layout.fields[0].name
-        typed = Typed(encoder.layout, key, self._seed, self._codes)
+        tape = self._tape if channel.market == "domestic_derivative" else None
+        typed = Typed(encoder.layout, key, self._seed, self._codes, tape)
         return lambda now: typed.values(now, name)

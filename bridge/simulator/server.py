@@ -81,7 +81,7 @@ class Simulator:
         self.stream = Stream(
             catalog,
             self.keys,
-            Source(self.exchange, settings.seed, catalog.codes),
+            Source(self.exchange, settings.seed, catalog.codes, self.branch),
             Pump(self.exchange, settings.rate),
             settings,
             player=player,

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from random import Random
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from bridge.catalog.model import Code, Field, Layout
 from bridge.simulator.encode import Value
 from bridge.simulator.records import rate, sign
 
-__all__ = ["Index", "Overseas", "Typed"]
+__all__ = ["OVERSEAS_BASE", "Index", "Overseas", "Tape", "Typed"]
 
 Values = dict[str, Value]
 
 _KST = ZoneInfo("Asia/Seoul")
 _INDEX_BASE = {"0001": 3_900.0, "1001": 880.0, "2001": 530.0}
-_OVERSEAS_BASE = {
+OVERSEAS_BASE = {
     "AAPL": 258.0,
     "MSFT": 512.0,
     "NVDA": 186.0,
@@ -37,6 +38,13 @@ _ZONES = {
     "Asia/Ho_Chi_Minh": ("HSX", "HNX"),
 }
 _ZONE = {market: ZoneInfo(zone) for zone, markets in _ZONES.items() for market in markets}
+
+
+class Tape(Protocol):
+    """The last price of each symbol, where orders and records meet."""
+
+    def price(self, symbol: str) -> Decimal: ...
+    def move(self, symbol: str, price: Decimal, now: datetime) -> None: ...
 
 
 class _Walk:
@@ -111,15 +119,15 @@ class Index:
 class Overseas:
     """An overseas stock (``HDFSCNT0``, ``HDFSASP0``, ``HDFSASP1``), named by its key."""
 
-    def __init__(self, key: str, seed: int) -> None:
+    def __init__(self, key: str, seed: int, tape: Tape) -> None:
         match = _OVERSEAS_KEY.fullmatch(key)
         if match is None or match[2] not in _ZONE:
             raise ValueError(f"no such key: {key!r}")
         self._key, self._symbol = key, match[3]
         self._zone = _ZONE[match[2]]
         self._dollars = match[2] in _ZONES["America/New_York"]
-        draw = Random(f"overseas base {match[3]}")  # noqa: S311 - a market, not a secret
-        base = _OVERSEAS_BASE.get(match[3]) or round(math.exp(draw.uniform(2.0, 6.5)), 2)
+        self._tape = tape
+        base = float(tape.price(self._symbol))
         self._walk = _Walk(f"overseas {seed} {key}", base, 0.0002)
 
     def _moment(self, now: datetime) -> Values:
@@ -145,8 +153,10 @@ class Overseas:
 
     def trade(self, now: datetime) -> Values:
         walk = self._walk
+        walk.price = float(self._tape.price(self._symbol))
         walk.step(walk.random.randrange(1, 400))
         price, base = round(walk.price, 2), walk.base
+        self._tape.move(self._symbol, Decimal(f"{price:.2f}"), now)
         percent = rate(price - base, base)
         signed = percent if percent.startswith("-") or percent == "0.00" else f"+{percent}"
         return self._moment(now) | {
@@ -174,7 +184,7 @@ class Overseas:
     def quote(self, now: datetime) -> Values:
         walk = self._walk
         values = self._moment(now)
-        price = round(walk.price, 2)
+        price = float(self._tape.price(self._symbol))
         totals = [0, 0]
         for level in range(1, 11):
             bid, ask = walk.random.randrange(1, 900), walk.random.randrange(1, 900)
@@ -194,14 +204,25 @@ class Typed:
     """Plausible values for a layout nobody has modelled: what its types and paths allow."""
 
     def __init__(
-        self, layout: Layout, key: str, seed: int, codes: Mapping[str, tuple[Code, ...]]
+        self,
+        layout: Layout,
+        key: str,
+        seed: int,
+        codes: Mapping[str, tuple[Code, ...]],
+        tape: Tape | None = None,
     ) -> None:
-        self._layout, self._key, self._codes = layout, key, codes
-        self._walk = _Walk(f"typed {seed} {layout.id} {key}", 1_000.0, 0.0003)
+        self._layout, self._key, self._codes, self._tape = layout, key, codes, tape
+        base = 1_000.0 if tape is None else float(tape.price(key))
+        self._walk = _Walk(f"typed {seed} {layout.id} {key}", base, 0.0003)
 
     def values(self, now: datetime, key_name: str) -> Values:
         """Return a record whose field ``key_name`` holds the subscription key."""
+        if self._tape is not None:
+            self._walk.price = float(self._tape.price(self._key))
         self._walk.step(self._walk.random.randrange(1, 500))
+        if self._tape is not None:
+            self._walk.price = round(self._walk.price, 2)
+            self._tape.move(self._key, Decimal(f"{self._walk.price:.2f}"), now)
         down = self._walk.price < self._walk.base
         values = {field.name: self._value(field, now, down=down) for field in self._layout.fields}
         values[key_name] = self._key

@@ -9,6 +9,8 @@ from jsonschema import Draft202012Validator
 
 __all__ = ["Checks", "error", "misses", "wrong_ones"]
 
+_EITHER = ("oneOf", "anyOf")
+
 Checks = Mapping[str, Draft202012Validator]
 
 
@@ -50,15 +52,20 @@ def wrong_ones(schemas: Sequence[Any], right: Any) -> Iterator[tuple[str, Any]]:
         if parts and all(parts):  # {} takes anything
             wrong = 7 if isinstance(value, list | dict) else ["no"]
             yield f"{name} = {wrong}", right | {name: wrong}
-        for what, below in wrong_ones(parts, value):
+        for what, below in wrong_ones([one for one in parts if isinstance(one, dict)], value):
             yield f"{name}: {what}", right | {name: below}
     if whole and all(part.get("additionalProperties") is False for part in whole):
         yield "one too many", right | {"nobody_knows": 1}
 
 
 def _alternatives(schema: Any) -> Iterator[Any]:
-    for key in ("oneOf", "anyOf"):
-        for part in schema.get(key, ()):
-            yield from _alternatives(part)
-    if not schema.keys() & {"oneOf", "anyOf"}:
-        yield schema
+    """Yield what a payload may fulfil, each with what all of them have in common."""
+    parts = [part for key in _EITHER for part in schema.get(key, ())]
+    common = {key: value for key, value in schema.items() if key not in _EITHER}
+    if not parts:
+        yield common
+    for part in parts:
+        for one in _alternatives(part):
+            properties = {**common.get("properties", {}), **one.get("properties", {})}
+            required = [*common.get("required", ()), *one.get("required", ())]
+            yield {**common, **one, "properties": properties, "required": required}

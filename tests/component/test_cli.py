@@ -99,7 +99,7 @@ def test_without_a_command_it_helps() -> None:
     [
         (["chek"], "No such command 'chek'. Did you mean 'check'? (see kis-bridge --help)"),
         (["--nope"], "No such option: --nope (see kis-bridge --help)"),
-        (["check", "--nope"], "No such option: --nope (see kis-bridge check --help)"),
+        (["check", "--xyz"], "No such option: --xyz (see kis-bridge check --help)"),
     ],
 )
 def test_wrong_usage(args: list[str], line: str) -> None:

@@ -50,6 +50,8 @@ async def test_every_master_comes_in_its_format_and_is_found(url: str, tmp_path:
     assert counts["kospi"] == counts["nxt_kospi"] == 10
     assert all(isinstance(count, int) and count >= 1 for count in counts.values())
 
+    with pytest.raises(ConfigError, match="--market overseas_option: KIS offers no file of it"):
+        run("update", "--market", "overseas_option", "--url", url, *state)
     code, output = run("search", "삼성", "--market", "kospi", *state)
     assert code == 0
     assert "005930" in output

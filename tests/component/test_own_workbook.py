@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from typer.testing import CliRunner
 from bridge.catalog.workbook import read
 from bridge.cli.spec import app
 from bridge.kis.decode import ChannelDecoder, Route
+from tests.brokers import Mosquitto
+from tests.system.programs import KIS_BRIDGE, Ear, Program, ask, bridge_toml, simulator
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/own-workbook.md").read_text(encoding="utf-8")
@@ -67,6 +70,39 @@ def test_the_copy_is_sound_and_shows_the_channel(mine: Path) -> None:
     assert channel["address"] == "kis/market/domestic_stock/krx/dividend/{symbol}"
     run("docs", "--spec", compiled, "--output", mine.parent / "docs")
     assert "dividend.yield" in (mine.parent / "docs/H0XXDIV0.md").read_text(encoding="utf-8")
+
+
+def test_the_programs_run_from_the_copy(mine: Path, tmp_path: Path) -> None:
+    compiled = tmp_path / "mine.json"
+    run("compile", "--spec", mine, "--output", compiled)
+    topic = "kis/market/domestic_stock/krx/dividend/005930"
+    with (
+        Mosquitto.running(tmp_path) as broker,
+        simulator("--spec", str(compiled), "--rate", "100") as (_, kis),
+        Ear(broker.port, topic) as ear,
+    ):
+        config = bridge_toml(tmp_path, kis, broker.url)
+        wish = "[[market.subscriptions]]\nchannel = 'H0XXDIV0'\nkeys = ['005930']\n"
+        config.write_text(config.read_text() + wish)
+        options = ("--config", str(config), "--spec", str(compiled))
+        with Program(*KIS_BRIDGE, "run", "--json", *options):
+            record = ear.until(topic).payload
+        assert record["dividend"].keys() == {"amount", "yield", "kind"}
+        assert record["dividend"]["kind"] in ("1", "2")
+        workbook = [row for row in json.loads(ask("check", "--json", *options).stdout) if row]
+        assert any("61 channels" in str(row) for row in workbook)
+        assert not any("H0XXDIV0" in str(row) for row in workbook)
+    frame = re.findall(r"```\n(0\|.+)\n```", PAGE)[0]
+    done = subprocess.run(
+        [*KIS_BRIDGE, "decode", "--spec", str(compiled)],
+        *(),
+        input=frame,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert json.loads(done.stdout)["topic"] == topic
 
 
 def test_its_records_come_out_as_the_page_says(mine: Path) -> None:

@@ -147,6 +147,11 @@ def test_a_market_has_its_name() -> None:
     assert prepare("inquire_price", NONE, FID_INPUT_ISCD="005930", market="NX") == expected
 
 
+def test_a_code_may_be_written_as_in_the_topics() -> None:
+    wire = prepare("overseas_stock/price", NONE, exchange="nas", symbol="AAPL")
+    assert wire["EXCD"] == "NAS"
+
+
 def test_days_may_have_separators() -> None:
     days: dict[str, Any] = {"from_date": "2026-11-01", "to_date": "20261122"}
     wire = prepare("domestic_stock/inquire_daily_ccld", **days)

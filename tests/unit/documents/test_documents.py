@@ -37,6 +37,7 @@ FRAMES = [
 ]
 
 
+UNKNOWN = {"account": "main", "client": "bob", "client_order_id": "a-1"}
 EVENT = {"at": "2026-11-22T09:00:00+09:00"}
 
 
@@ -100,6 +101,15 @@ def test_every_request_that_is_served_is_described() -> None:
     assert callable(SymbolRequests.serve)
 
 
+def test_every_member_of_a_request_or_command_is_explained(schemas: Mapping[str, Any]) -> None:
+    sent = [name for name in schemas if name.startswith(("request/", "command/"))]
+    assert len(sent) == 14
+    for name in sent:
+        assert schemas[name]["description"]
+        for member, schema in schemas[name]["properties"].items():
+            assert schema["description"], (name, member)
+
+
 def test_every_event_and_every_code_of_a_refusal_has_its_schema() -> None:
     assert list(EVENTS) == list(SUMMARIES)
     assert set(EVENTS) == set(get_args(EventKind))
@@ -154,6 +164,12 @@ def test_drawn_records_of_every_channel_fulfil_their_schema(schemas: Mapping[str
         ("bridge/state", {"state": "away"}),
         ("request/query", {"api": "inquire_price", "pages": 0}),
         ("request/query", {"apo": "inquire_price"}),
+        ("request/subscribe", {"subscriptions": [{"market": "domestic_stock"}]}),
+        ("request/subscribe", {"subscriptions": [{"channel": "H0STCNT0", "key": "1", "kind": ""}]}),
+        ("request/resolve", UNKNOWN | {"outcome": "placed"}),
+        ("request/resolve", UNKNOWN | {"outcome": "not_placed", "order_no": "7"}),
+        ("request/symbols", {"search": "a", "symbols": ["b"]}),
+        ("request/symbols", {}),
         ("command/place", {"client_order_id": "a b"}),
         ("order/ack", {"status": "maybe"}),
         ("response/unsubscribe", {"status": "error"}),
@@ -176,6 +192,9 @@ def test_what_is_wrong_fails_its_schema(
     [
         ("request/query", {"api": "inquire_price", "params": {"a": "1"}, "transaction": 7}),
         ("request/halt", {}),
+        ("request/subscribe", {"subscriptions": [{"channel": "H0STCNT0", "key": "005930"}]}),
+        ("request/resolve", UNKNOWN | {"outcome": "placed", "order_no": "7"}),
+        ("request/resolve", UNKNOWN | {"outcome": "not_placed"}),
         ("request/symbols", {"search": "삼성", "market": "kospi"}),
         ("command/cancel", {"client_order_id": "a-1", "expires_at": "2026-11-22T09:00:00+09:00"}),
         ("response/unsubscribe", {"status": "ok", "data": {"ended": 1}, "transaction": "t"}),

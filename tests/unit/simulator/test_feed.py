@@ -9,10 +9,12 @@ import pytest
 
 from bridge.catalog.compile import load
 from bridge.catalog.model import Channel
+from bridge.simulator.branch import Branch
 from bridge.simulator.encode import Encoder
 from bridge.simulator.exchange import Exchange
 from bridge.simulator.feed import Feed, Source
 from bridge.simulator.market import Print
+from bridge.simulator.settings import SimulatorSettings
 
 CATALOG = load()
 NOW = datetime(2026, 9, 22, 10, 0, 5, tzinfo=ZoneInfo("Asia/Seoul"))
@@ -40,7 +42,8 @@ _PATTERNS = {
 
 def feed_of(channel: Channel, key: str, exchange: Exchange | None = None) -> tuple[Feed, Encoder]:
     encoder = Encoder(channel)
-    source = Source(exchange or Exchange(seed=1), 1, CATALOG.codes)
+    branch = Branch(CATALOG, SimulatorSettings())
+    source = Source(exchange or Exchange(seed=1), 1, CATALOG.codes, branch)
     return source.feed(channel, encoder, key), encoder
 
 
@@ -132,6 +135,28 @@ def test_an_after_hours_quote_is_a_book_and_a_trade_has_a_symbol_from_the_start(
     feed, encoder = feed_of(CATALOG.channels["H0STOUP0"], "005930")
     [record] = feed.records(1, [], NOW)
     assert record.split("^")[encoder.place("MKSC_SHRN_ISCD") or 0] == "005930"
+
+
+@pytest.mark.parametrize(
+    ("tr_id", "key", "symbol", "name"),
+    [
+        ("HDFSCNT0", "DNASAAPL", "AAPL", "LAST"),
+        ("H0IFCNT0", "A01603", "A01603", "FUTS_PRPR"),
+    ],
+)
+def test_records_and_orders_have_one_price(tr_id: str, key: str, symbol: str, name: str) -> None:
+    branch = Branch(CATALOG, SimulatorSettings())
+    channel = CATALOG.channels[tr_id]
+    encoder = Encoder(channel)
+    feed = Source(Exchange(seed=1), 1, CATALOG.codes, branch).feed(channel, encoder, key)
+    for _ in range(20):
+        [record] = feed.records(1, [], NOW)
+        told = Decimal(record.split("^")[encoder.place(name) or 0])
+        assert told == branch.price(symbol)
+    assert branch.price(symbol) != branch.bases[symbol]
+    branch.move(symbol, Decimal(77), NOW)
+    [record] = feed.records(1, [], NOW)
+    assert abs(Decimal(record.split("^")[encoder.place(name) or 0]) - 77) < 1
 
 
 def test_an_index_tells_its_range_since_the_previous_close() -> None:

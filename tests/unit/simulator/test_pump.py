@@ -8,10 +8,12 @@ import pytest
 
 from bridge.catalog.compile import load
 from bridge.simulator.book import Side
+from bridge.simulator.branch import Branch
 from bridge.simulator.encode import Encoder
 from bridge.simulator.exchange import Exchange, with_holdings
 from bridge.simulator.feed import Source
 from bridge.simulator.pump import Fed, Pump
+from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.tickets import Request
 
 CATALOG = load()
@@ -27,7 +29,8 @@ def pump(
     for tr_id, key in names:
         channel = CATALOG.channels[tr_id]
         encoder = Encoder(channel)
-        feed = Source(made, 1, {}).feed(channel, encoder, key)
+        tape = Branch(CATALOG, SimulatorSettings())
+        feed = Source(made, 1, {}, tape).feed(channel, encoder, key)
         filled.add((tr_id, key, encoder.layout.width), feed, encoder)
     return filled, made
 

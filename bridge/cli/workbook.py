@@ -1,0 +1,35 @@
+"""The workbook that a command works from: the built-in one, or another with ``--spec``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from bridge.catalog.compile import load, loads
+from bridge.catalog.model import Catalog
+from bridge.errors import WorkbookError
+
+__all__ = ["OwnSpec", "catalog_of"]
+
+OwnSpec: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--spec", help="A workbook (.xlsx) or compiled catalog.", show_default="built in"),
+]
+
+
+def catalog_of(spec: Path | None) -> Catalog:
+    """Return the catalog of a workbook, compiled (``.json``) or not; raise WorkbookError."""
+    if spec is None:
+        return load()
+    if spec.suffix == ".json":
+        try:
+            return loads(spec.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise WorkbookError(f"{spec}: {error.strerror or error}") from error
+        except UnicodeDecodeError as error:
+            raise WorkbookError(f"{spec}: no compiled catalog") from error
+    from bridge.catalog.workbook import read  # Excel is slow to import
+
+    return read(spec)
