@@ -33,7 +33,8 @@ _PAGE = """<!DOCTYPE html>
 </html>
 """
 _START = """SwaggerUIBundle({
-  url: "/openapi.json", dom_id: "#page", docExpansion: "none", filter: true, deepLinking: true
+  url: "/openapi.json", dom_id: "#page", docExpansion: "none", filter: true, deepLinking: true,
+  validatorUrl: null  // else it asks a site on the internet, unless this is localhost
 });
 """
 _NO_UI = "Swagger UI is not installed: pip install swagger-ui-bundle-v2. See /openapi.json."

@@ -117,6 +117,11 @@ async def test_the_simulator_serves_the_document_and_a_page_to_try_it(
             answer = await http.get(source)
             assert answer.status_code == 200, source
             assert "html" not in answer.headers["content-type"]
+            # Neither the page nor its style fetches anything from elsewhere.
+            if "css" in answer.headers["content-type"]:
+                assert not re.search(r"(?:url\(|@import)\s*[\"']?https?:", answer.text)
+        assert not re.search(r"https?://", page)
+        assert "validatorUrl: null" in (await http.get("/docs/start.js")).text
 
 
 def operations(simulator: Simulator) -> Iterator[Any]:
