@@ -153,8 +153,10 @@ class Accounts:
                 await self._refresh(alias, held)
             except BridgeError as error:
                 log.warning("account not read", account=alias, cause=str(error))
+            # What was filled just now may not be in it yet, which proves nothing: ask again soon.
+            soon = _UNSURE / 1_000_000 if held.fills else self._rules.reconcile_s
             try:
-                async with asyncio.timeout(self._rules.reconcile_s):
+                async with asyncio.timeout(min(soon, self._rules.reconcile_s)):
                     await held.wake.wait()
             except TimeoutError:
                 continue

@@ -15,6 +15,7 @@ import hashlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,6 +65,8 @@ __all__ = [
 SCHEMA = 2
 _BATCH = 64
 _LOCK_NAME = "kis-bridge journal"
+_LOCK_S, _LOCK_AGAIN_S = 3.0, 0.05
+"""How long a server's lock is tried for: it takes a moment to see that the last bridge is gone."""
 
 _metadata = MetaData()
 _BINARY: Any = {"mysql_collate": "utf8mb4_bin", "mariadb_collate": "utf8mb4_bin"}
@@ -573,8 +576,12 @@ def _locking(url: URL) -> Callable[[Any, object], None]:
 
     def take(connection: Any, _: object) -> None:
         cursor = connection.cursor()
-        cursor.execute(statement)
-        taken = cursor.fetchone()[0] == 1
+        until, taken = time.monotonic() + _LOCK_S, False
+        while not taken and time.monotonic() < until:
+            cursor.execute(statement)
+            taken = cursor.fetchone()[0] == 1
+            if not taken:
+                time.sleep(_LOCK_AGAIN_S)
         cursor.close()
         connection.commit()  # the lock is the session's, not the transaction's
         if not taken:

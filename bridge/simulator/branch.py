@@ -50,6 +50,8 @@ _CLASSES = {
     "VNSE": ("F", 0),
 }
 """Class and implied decimals of a price in a notice, by exchange."""
+_UNITED_STATES = ("NASD", "NYSE", "AMEX")
+"""What a real balance of Nasdaq is about; on paper it is Nasdaq alone."""
 _NIGHT = "NIGHT"
 """In place of an exchange: futures and options of the session that runs over midnight."""
 _CODES = {"place": "00", "modify": "01", "cancel": "02"}
@@ -228,13 +230,15 @@ class Branch:
 
     def _hold_stocks(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
         account, exchange = self._account(params), params.get("OVRS_EXCG_CD", "")
-        symbols = dict.fromkeys(
-            paper.symbol
+        real = self.settings.environment == "real"
+        wanted = _UNITED_STATES if real and exchange == "NASD" else (exchange,)
+        listed = {
+            paper.symbol: paper.exchange
             for paper in self.papers.values()
-            if paper.market == "overseas_stock" and paper.exchange == exchange
-        )
-        held = [self._stocks(account, symbol) for symbol in symbols]
-        rows = [stock_row(one, exchange) for one in held if one.quantity]
+            if paper.market == "overseas_stock" and paper.exchange in wanted
+        }
+        held = [self._stocks(account, symbol) for symbol in listed]
+        rows = [stock_row(one, listed[one.symbol]) for one in held if one.quantity]
         totals = {"output2": stock_totals(held, _SHARES)}
         return self._page("overseas_stock/inquire_balance", "output1", rows, params, cont, totals)
 

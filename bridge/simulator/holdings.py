@@ -130,7 +130,7 @@ def stock_totals(held: Sequence[Position], shares: int) -> Row:
 
 def future_row(held: Position) -> Row:
     return {
-        "pdno": held.symbol,
+        "pdno": f"KR4{held.symbol:0<9}",
         "shtn_pdno": held.symbol,
         "prdt_name": held.symbol,
         "sll_buy_dvsn_name": "매수" if held.quantity > 0 else "매도",

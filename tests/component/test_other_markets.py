@@ -151,6 +151,45 @@ async def test_missed_overseas_fills_are_made_up_for(tmp_path: Path, street: Str
 
 
 @in_virtual_time
+async def test_holdings_of_the_united_states_count_once(tmp_path: Path, street: Street) -> None:
+    async with market(tmp_path, street) as m:
+        for name, venue, symbol in (("a", "nas", "AAPL"), ("b", "nys", "IBM")):
+            await m.order("place", name, **APPLE | {"venue": venue, "symbol": symbol, "price": "1"})
+        m.gateway._holdings._held["main"].wake.set()
+        positions = "kis/accounts/main/positions"
+        async with asyncio.timeout(60):
+            while len(m.broker.on(positions)[-1]["positions"]) < 4:
+                await m.broker.wait(positions, len(m.broker.on(positions)) + 1, deadline_s=60)
+        held = m.broker.on(positions)[-1]["positions"]
+        overseas = [row["symbol"] for row in held if row["market"] == "overseas_stock"]
+        assert sorted(overseas) == ["AAPL", "IBM"]
+        await m.gateway.halt("reduce_only", account="main")
+        sale = APPLE | {"side": "sell", "price": "1", "venue": "nys", "symbol": "IBM"}
+        assert (await m.order("place", "c", **sale | {"quantity": 101}))["reason"] == "halted"
+        assert (await m.order("place", "d", **sale | {"quantity": 100}))["status"] == "accepted"
+
+
+@in_virtual_time
+async def test_a_future_can_be_closed_while_only_that_may(tmp_path: Path, street: Street) -> None:
+    async with market(tmp_path, street) as m:
+        last = street.branch.price("A01603")
+        await m.order("place", "a", "futures", **FUTURE, price=f"{last + 1}")
+        m.tell()
+        assert (await m.event("a", 2, "futures"))["state"] == "filled"
+        positions = await m.broker.wait("kis/accounts/futures/positions", 2)
+        row = positions[-1]["positions"][0]
+        assert (row["symbol"], row["standard_symbol"]) == ("A01603", "KR4A01603000")
+        await asyncio.sleep(5)
+        assert not m.broker.on("kis/bridge/event/position_difference")
+        await m.gateway.halt("reduce_only", account="futures")
+        sale = FUTURE | {"side": "sell", "price": f"{last - 1}"}
+        ack = await m.order("place", "b", "futures", **sale | {"quantity": 5})
+        assert ack["reason"] == "halted"
+        ack = await m.order("place", "c", "futures", **sale | {"quantity": 4})
+        assert ack["status"] == "accepted"
+
+
+@in_virtual_time
 async def test_foreign_money_counts_with_its_rate(tmp_path: Path, street: Street) -> None:
     limits = Limits(daily_notional=Decimal(1_000_000))
     async with market(tmp_path, street, limits=limits) as m:

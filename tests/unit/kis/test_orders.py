@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from bridge.catalog.compile import load
 from bridge.catalog.model import Catalog
 from bridge.errors import DecodeError, WorkbookError
+from bridge.kis.listing import ask
 from bridge.kis.markets import OrderTypes, order_types, venue
 from bridge.kis.orders import (
     Accepted,
@@ -355,3 +357,29 @@ def test_a_broken_notice_names_the_path_only() -> None:
 def test_random_values_raise_nothing_else(fields: dict[str, str]) -> None:
     with suppress(DecodeError):
         assert notice(RAW | fields).quantity >= 0
+
+
+@pytest.mark.parametrize(
+    ("market", "night"),
+    [
+        ("domestic_stock", False),
+        ("overseas_stock", False),
+        ("domestic_derivative", False),
+        ("domestic_derivative", True),
+    ],
+)
+@pytest.mark.parametrize("paper", [True, False])
+def test_a_query_of_orders_names_every_parameter(market: str, *, night: bool, paper: bool) -> None:
+    call = ask(
+        CATALOG,
+        market=market,
+        account="12345678-01",
+        first=date(2026, 11, 20),
+        last=date(2026, 11, 23),
+        paper=paper,
+        night=night,
+    )
+    wanted = {param.name for param in CATALOG.apis[call.api].params}
+    assert set(call.params) == wanted
+    days = [value for name, value in call.params.items() if "DT" in name]
+    assert "20261123" in days or (night and "20261127" in days)
