@@ -187,7 +187,7 @@ class Verbs:
         requests.register("snapshot", self.snapshot)
         requests.register("query", self.query)
         requests.register("halt", self.halt)
-        requests.register("resume", self.resume)
+        requests.register("resume", self.resume, behind="halt")
         requests.register("resolve", self.resolve)
 
     async def subscribe(self, payload: dict[str, Any], message: Message) -> object:

@@ -46,6 +46,7 @@ _COMMON: Mapping[str, str] = {
 }
 _SPECIAL: Mapping[tuple[str, str], str] = {
     ("command/cancel", "client_order_id"): "The order that is meant",
+    ("command/cancel", "order_no"): "Which number, after a part was modified elsewhere",
     ("command/cancel", "quantity"): "How much of the rest; without it all of it",
     ("command/cancel_all", "client_order_id"): "The client's name for this command",
     ("command/cancel_all", "symbol"): "Only orders for this symbol",

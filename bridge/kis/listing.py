@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 from bridge.catalog.model import Api, Catalog
 from bridge.errors import DecodeError
-from bridge.kis.orders import Call, account_values, wire
+from bridge.kis.orders import MOST, Call, account_values, wire
 from bridge.kis.values import number
 
 __all__ = ["Row", "ask", "plain", "rows"]
 
 _KST = timezone(timedelta(hours=9), "KST")
+_YEARS = 2000, 2999
 _ASKEW = 3_600_000_000
 _DAY = 86_400_000_000
 _CANCEL = "취소"
@@ -144,7 +145,10 @@ def _row(catalog: Catalog, api: Api, market: str, values: Mapping[str, str], now
             text = number(values.get(path, ""))
         except DecodeError as error:
             raise DecodeError(f"{api.name}: {path} is no number") from error
-        return Decimal(0) if text == "null" else Decimal(text)
+        value = Decimal(0) if text == "null" else Decimal(text)
+        if abs(value) >= MOST:
+            raise DecodeError(f"{api.name}: {path} is out of range")
+        return value
 
     original = values.get("original_order_no", "")
     original = original if original.strip("0") else ""
@@ -216,5 +220,7 @@ def _moment(day: str, clock: str) -> int | None:
     try:
         moment = datetime.strptime(day + clock, "%Y%m%d%H%M%S").replace(tzinfo=_KST)
     except ValueError:
+        return None
+    if not _YEARS[0] <= moment.year <= _YEARS[1]:
         return None
     return int(moment.timestamp()) * 1_000_000

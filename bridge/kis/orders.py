@@ -18,6 +18,7 @@ from bridge.kis.markets import OrderType, Venue
 from bridge.kis.replies import Reply
 
 __all__ = [
+    "MOST",
     "Accepted",
     "Call",
     "Notice",
@@ -33,6 +34,8 @@ __all__ = [
     "wire",
 ]
 
+MOST = Decimal(10) ** 18
+"""No quantity, price or amount of KIS's reaches it; beyond it decimals would lose digits."""
 _DIGITS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _CONDITION = re.compile(r"(?P<kind>\w+?)_(?P<condition>ioc|fok)")
 _SYMBOL_CLASS = {"1": "future", "A": "future", "2": "call", "B": "call", "3": "put", "C": "put"}
@@ -251,7 +254,10 @@ def notice(values: Mapping[str, str], market: str = "domestic_stock") -> Notice:
         value = text(path)
         if value and not _DIGITS.fullmatch(value):
             raise DecodeError(f"the execution notice's {path!r} is no number")
-        return Decimal(value or 0)
+        found = Decimal(value or 0)
+        if found >= MOST:
+            raise DecodeError(f"the execution notice's {path!r} is out of range")
+        return found
 
     original = text("original_order_no")
     quantity = number("quantity")

@@ -6,7 +6,7 @@ Everything in it follows from the journal; :class:`Book` is filled from there at
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -15,10 +15,10 @@ from bridge.kis.listing import Row, plain
 from bridge.kis.markets import NIGHT
 from bridge.kis.orders import Notice
 from bridge.orders import hours
-from bridge.orders.command import Command, Place, parse
+from bridge.orders.command import Cancel, Command, Place, parse
 from bridge.orders.journal import Identity, Line, NewRecord, Record
-from bridge.orders.lifecycle import CLOSED, Progress, State, Step
-from bridge.orders.risk import Ledger, Limits, Scope
+from bridge.orders.lifecycle import CLOSED, Event, Progress, State, Step
+from bridge.orders.risk import MINUTE, Ledger, Limits, Scope
 
 __all__ = [
     "OPEN",
@@ -74,6 +74,10 @@ class Tracked:
     """In the journal; 0: not there yet."""
     notional: Decimal = Decimal(0)
     """What it took of the daily limits."""
+    reserved_at: int = 0
+    """When it was counted against the limits."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """What is left under each of its numbers, while there is something under several."""
     overtaken: bool = False
     """A ``cancel_all`` came after it and before it was sent."""
 
@@ -310,6 +314,18 @@ class Book:
             if tracked is not order and self.order(tracked.identity) is order
         ]
 
+    def cancellations(self, like: Tracked) -> list[Tracked]:
+        """Return the commands that cancel all of what a command cancels."""
+        assert isinstance(like.command, Cancel)  # noqa: S101
+        return [
+            tracked
+            for tracked in self
+            if tracked.identity[:3] == like.identity[:3]
+            and isinstance(tracked.command, Cancel)
+            and tracked.command.quantity is None
+            and tracked.command.order_no in (None, like.command.order_no)
+        ]
+
     # execution notices
 
     def match(self, alias: str, notice: Notice, at: int) -> Tracked | None:
@@ -318,7 +334,7 @@ class Book:
         found = [self.meant(alias, notice.market, number, at) for number in numbers]
         candidates = [order for order in found if order is not None]
         same = (one for one in candidates if self.symbol(one) == notice.symbol)
-        return next(same, candidates[0] if candidates else None)
+        return next(same, None)
 
     def hold(self, alias: str, notice: Notice, at: int) -> bool:
         """Keep an unmatched notice until what may explain it is answered.
@@ -356,39 +372,50 @@ class Book:
     # limits
 
     def scopes(
-        self, identity: Identity, account: Limits, client: Limits, at: int
+        self, tracked: Tracked, account: Limits, client: Limits, at: int
     ) -> tuple[Scope, ...]:
-        """Return what the limits of an account, and of a client on it, have used."""
+        """Return what others have used of the limits of an account, and of a client on it."""
+        identity = tracked.identity
         whole, own = self._of(identity)
         day = trading_day(at)
         everyone = mine = 0
         if account.open_orders is not None or client.open_orders is not None:
-            everyone, mine = self._working(identity)
+            everyone, mine = self._working(tracked)
         return (
             whole.scope(f"account {identity.account}", account, at, day, everyone),
             own.scope(f"client {identity.client}", client, at, day, mine),
         )
 
-    def _working(self, identity: Identity) -> tuple[int, int]:
-        """Count the orders that are or may be open: of the account, of the client on it."""
+    def _working(self, tracked: Tracked) -> tuple[int, int]:
+        """Count the other orders that are or may be open: of the account, of the client on it."""
+        account, client, _, _ = tracked.identity
         names = [
-            tracked.identity.client
-            for tracked in self._open.values()
-            if tracked.identity.account == identity.account
+            one.identity.client
+            for one in self._open.values()
+            if one.identity.account == account and one is not tracked
         ]
-        return len(names), names.count(identity.client)
+        return len(names), names.count(client)
 
     def reserve(self, tracked: Tracked, notional: Decimal, at: int) -> None:
         """Count a command against the limits before it is sent."""
-        tracked.notional = notional
+        tracked.notional, tracked.reserved_at = notional, at
         for ledger in self._of(tracked.identity):
             ledger.add(at, trading_day(at), notional)
 
+    def postpone(self, tracked: Tracked, at: int) -> bool:
+        """Count it as of now instead; False: its minute or day is over, and it needs room anew."""
+        before = tracked.reserved_at
+        if at - before >= MINUTE or trading_day(at) != trading_day(before):
+            return False
+        tracked.reserved_at = at
+        for ledger in self._of(tracked.identity):
+            ledger.move(before, at)
+        return True
+
     def unreserve(self, tracked: Tracked) -> None:
         """Give back what a command took, because nothing of it is at the exchange."""
-        at = tracked.progress.submitted_at or tracked.received_at
         for ledger in self._of(tracked.identity):
-            ledger.release(trading_day(at), tracked.notional)
+            ledger.release(trading_day(tracked.reserved_at), tracked.notional)
         tracked.notional = Decimal(0)
 
     def recount(self, now: int) -> None:
@@ -396,7 +423,11 @@ class Book:
         for tracked in self:
             progress = tracked.progress
             at = progress.submitted_at
-            if at is None or trading_day(at) != trading_day(now) or tracked.verb == "cancel":
+            if at is not None and progress.answer and progress.answer.event is not Event.REFUSE:
+                at = progress.answer.at  # it may have waited for long before it was sent
+            if at is None or trading_day(at) != trading_day(now):
+                continue
+            if tracked.verb not in ("place", "modify"):
                 continue
             gone = progress.state in (State.REJECTED, State.REFUSED, State.NOT_PLACED)
             self.reserve(tracked, Decimal(0) if gone else progress.notional, at)

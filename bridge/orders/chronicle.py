@@ -57,6 +57,7 @@ class Chronicle:
         self._written = 0
         self._wake = asyncio.Event()
         self._attempts = News()
+        self._failing = False
 
     async def run(self) -> None:
         """Write what is taken, until cancelled."""
@@ -68,11 +69,13 @@ class Chronicle:
                 await self._journal.append(*(entry.line for entry in batch))
             except JournalError as error:
                 log.warning("journal not written, trying again", cause=str(error))
+                self._failing = True
                 self._tell([entry for entry in batch if entry.urgent])
                 self._attempts.tell()
                 await asyncio.sleep(self._pause_s)
                 self._wake.set()
             else:
+                self._failing = False
                 del self._entries[: len(batch)]
                 self._written += len(batch)
                 self._tell(batch)
@@ -131,7 +134,7 @@ class Chronicle:
         while self._written < wanted:
             await self._attempts.wait()
             late = until is not None and self._clock() >= until
-            if self._written < wanted and late:
+            if self._written < wanted and self._failing and late:
                 return False
         return True
 

@@ -196,6 +196,8 @@ class Cancel(_Base):
 
     command_id: Id | None = None
     quantity: Quantity | None = None
+    order_no: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,16}$")] | None = None
+    """Of an order of which a part was modified elsewhere: which of its numbers."""
 
 
 class CancelAll(_Base):

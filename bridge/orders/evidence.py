@@ -20,7 +20,7 @@ from bridge.orders.command import Cancel, Modify, Place
 from bridge.orders.executions import cancel_key
 from bridge.orders.lifecycle import Event, Progress, State, Step
 
-__all__ = ["Verdict", "Window", "find_change", "find_order", "listed_steps"]
+__all__ = ["Verdict", "Window", "find_change", "find_order", "listed_steps", "parts"]
 
 _ANSWER = 15_000_000
 """How long an answer is waited for."""
@@ -89,6 +89,10 @@ def listed_steps(
             )
             progress = progress.apply(step)
             yield step
+        elif row.action == "modify" and row.rejected and progress.has_number(row.order_no):
+            step = Step(Event.DECLINE, at, order_no=row.order_no)
+            progress = progress.apply(step)
+            yield step
     orders = [row for row in chain if row.action != "cancel"]
     filled = sum(row.filled for row in orders)
     fill = progress.listed(at, filled, sum((row.value for row in orders), Decimal(0)))
@@ -104,6 +108,18 @@ def listed_steps(
     end = None if changing else _end(progress, orders, at)
     if end is not None:
         yield end
+
+
+def parts(progress: Progress, chain: Sequence[Row]) -> dict[str, int]:
+    """Return what is left under each number of an order that was modified in parts elsewhere.
+
+    Nothing: what is left is under its last number, or the list lags behind.
+    """
+    found = {plain(row.order_no): row.remaining for row in chain if row.action != "cancel"}
+    left = {number: quantity for number, quantity in found.items() if quantity}
+    numbers = [plain(leg.order_no) for leg in progress.legs]
+    complete = all(number in found for number in numbers)
+    return left if complete and list(left) not in ([], numbers[-1:]) else {}
 
 
 def _end(progress: Progress, orders: Sequence[Row], at: int) -> Step | None:
@@ -187,6 +203,7 @@ def find_change(
         row
         for row in chain
         if row.action == wanted
+        and not row.rejected
         and plain(row.order_no) not in claimed
         and window.covers(change, row.at)
     ]

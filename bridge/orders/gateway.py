@@ -25,6 +25,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -64,9 +65,6 @@ _LATE_JOURNAL = Refusal("expired", "the bridge could not write its journal in ti
 _LONGEST_CLIENT = 128
 _UNANSWERED = 1_000
 """Characters of a name from which on the topic of an answer may be none."""
-_ACK_AGAIN = 60_000_000
-"""After a restart acks go out again when they are at most this much (µs) older than the journal's
-last line: nobody knows whether the last ones left."""
 _DRAIN_S = 2.0
 
 
@@ -118,6 +116,8 @@ class Gateway:
             alias: _offered(catalog, account, rules) for alias, account in accounts.items()
         }
         self._halts = Halts()
+        self._halting = asyncio.Lock()
+        self._settled = News()
         self._book = Book()
         self._chronicle = Chronicle(
             self._book, journal, self._announcer, clock=clock, pause_s=rules.pause_s
@@ -160,22 +160,26 @@ class Gateway:
             trades=trades,
             clock=clock,
             on_answer=self._release,
+            news=self._settled,
         )
         self._turns = Turns()
+        self._lines: dict[Turn, Tracked] = {}
+        """What waits for its turn."""
         self._waiting: Counter[tuple[str, str]] = Counter()
         self._notices: asyncio.Queue[tuple[str, kis.Notice, int]] = asyncio.Queue()
         self._running: dict[asyncio.Task[None], Identity] = {}
         self._admitting: dict[Tracked, asyncio.Event] = {}
         """What is not in the journal yet, and what happens when that is decided."""
-        self._settled = News()
-        self._latest = 0
+        self._telling: list[asyncio.Task[None]] = []
+        self._latest = self._latest_halt = 0
         self._sweep = Sweep(
             self._book,
             journal,
             self._chronicle,
             self._announcer,
             self._submitter,
-            lambda tracked: self._start(tracked, None),
+            self._take_up,
+            self._called_off,
             self._settled,
         )
         self._tasks: asyncio.TaskGroup
@@ -205,7 +209,7 @@ class Gateway:
                     await asyncio.wait(self._running, timeout=self._rules.grace_s)
                 if self._running:
                     log.warning("commands left in flight", count=len(self._running))
-                for task in (*others, *self._running):
+                for task in (*others, *self._telling, *self._running):
                     task.cancel()
                 await self._finish_writing()
                 for task in writing:
@@ -244,6 +248,7 @@ class Gateway:
 
     async def resolve(self, identity: Identity, *, order_no: str, by: str) -> Tracked:
         """Settle what is unknown as a person says; raises :class:`RequestError`."""
+        await self._ready.wait()
         return await self._reconciler.resolve(identity, order_no=order_no, by=by)
 
     # halts
@@ -272,8 +277,19 @@ class Gateway:
         Returns how many open orders are being cancelled. Raises :class:`JournalError`; it holds
         then until the restart.
         """
-        now = self._clock()
+        await self._ready.wait()
+        if mode:
+            self._halts.say(account, client, mode)  # from now on, whatever the journal does
+            self._settled.tell()
+        async with self._halting:
+            return await self._halt(mode, account, client, reason, cancel_all=cancel_all)
+
+    async def _halt(
+        self, mode: Mode, account: str, client: str, reason: str, *, cancel_all: bool
+    ) -> int:
+        now = self._latest_halt = max(self._latest_halt + 1, self._clock())
         self._halts.say(account, client, mode)
+        self._settled.tell()
         self._announcer.post(
             lambda: self._announcer.halted(
                 "halted" if mode else "resumed",
@@ -285,13 +301,18 @@ class Gateway:
             )
         )
         control = Control(now, account, client, mode, reason)
-        if not cancel_all:
+        if not cancel_all or self._stopping.is_set():
             await self._journal.control(control)
+            if cancel_all:
+                raise JournalError("the bridge stops: nothing is cancelled, ask again")
             return 0
         cancellations = await self._sweep.halt(control)
         if cancellations:
-            self._tasks.create_task(self._sweep.tell_halted(control))
+            self._tell_halted(control)
         return len(cancellations)
+
+    def _tell_halted(self, control: Control) -> None:
+        self._telling.append(self._tasks.create_task(self._sweep.tell_halted(control)))
 
     # commands
 
@@ -363,7 +384,7 @@ class Gateway:
         full = source is not None and self._waiting[line] >= most
         self._waiting[line] += source is not None
         new = source is None  # what a restart found comes without a message
-        digest = tracked.digest
+        digest, change = tracked.digest, None
         try:
             if source is not None:
                 found = await self._admit_in_turn(tracked, full=full)
@@ -380,12 +401,14 @@ class Gateway:
             if tracked.progress.answer is None:
                 if full:
                     return  # a duplicate of one that waits: that one's ack answers both
-                await turn.come()
+                await self._come(tracked, turn)
                 while self._sweep.waits(tracked):
                     turn.leave()
                     await self._settled.wait((tracked.expires_at - self._clock()) / 1_000_000)
                     turn = self._turns.take(_keys(tracked))
-                    await turn.come()
+                    await self._come(tracked, turn)
+                if tracked.verb == "modify":
+                    change = await self._change(tracked)
             message = source.message if source else None
             if tracked.progress.answer is not None:
                 await self._submitter.repeat(tracked, message, duplicate=not new)
@@ -395,9 +418,49 @@ class Gateway:
                 await self._submitter.execute(tracked, message)
         finally:
             turn.leave()
+            if change is not None:
+                change.leave()
             self._waiting[line] -= source is not None
             if not self._waiting[line]:
                 del self._waiting[line]
+
+    async def _come(self, tracked: Tracked, turn: Turn) -> None:
+        """Wait for a turn, as long as there is something to wait for."""
+        self._lines[turn] = tracked
+        try:
+            while not turn.here and tracked.progress.answer is None:
+                if tracked.progress.state is not State.RECEIVED:
+                    await turn.come()  # a duplicate of one that is under way
+                    continue
+                left = (tracked.expires_at - self._clock()) / 1_000_000
+                if left <= 0:
+                    return  # whatever is tried with it now is refused
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await turn.come()
+        finally:
+            del self._lines[turn]
+
+    async def _change(self, tracked: Tracked) -> Turn | None:
+        """Take an order to modify it, only when that can be sent: a cancellation goes before."""
+        account, client, client_order_id, _ = tracked.identity
+        while await self._submitter.listed(tracked):
+            turn = self._turns.take([(account, client, client_order_id)])
+            await self._come(tracked, turn)
+            if self._submitter.ready(tracked):
+                return turn
+            turn.leave()
+        return None
+
+    def _called_off(self, tracked: Tracked) -> None:
+        for turn, waiting in self._lines.items():
+            if waiting is tracked:
+                turn.wake()
+
+    def _take_up(self, tracked: Tracked) -> None:
+        """Give a command from the journal its place in the line."""
+        if not self._stopping.is_set():
+            self._start(tracked, None)
 
     async def _admit_in_turn(self, tracked: Tracked, *, full: bool) -> tuple[Tracked, bool] | None:
         if tracked.verb == "cancel_all":
@@ -511,19 +574,20 @@ class Gateway:
         for control in controls:
             self._halts.take(control)
         open_ends: list[Tracked] = []
-        for record in await self._journal.replay(day_start(now)):
+        # From the last day on which something happened: its states are still to be cleared.
+        since = min(day_start(now), day_start(await self._journal.latest()))
+        for record in await self._journal.replay(since):
             tracked = restore(record)
             self._book.add(tracked)
             if tracked.progress.answer is None:
                 open_ends.append(tracked)
         self._book.recount(now)
         self._latest = max((tracked.received_at for tracked in self._book), default=0)
-        newest = max((tracked.progress.at for tracked in self._book), default=0)
         for tracked in self._book:
             progress = tracked.progress
             if tracked.verb == "place" and progress.submitted_at is not None:
                 self._announcer.post(self._chronicle.state(tracked))
-            if progress.answer is not None and progress.answer.at >= newest - _ACK_AGAIN:
+            if progress.answer is not None:  # nobody knows which acks left: they wait in memory
                 self._submitter.acknowledge(tracked, None, duplicate=True)
         for every in (one for one in open_ends if isinstance(one.command, CancelAll)):
             for one in open_ends:
@@ -535,8 +599,8 @@ class Gateway:
                 text = "the bridge stopped before KIS's answer was written down"
                 await self._submitter.answer(tracked, Step(Event.LOSE, now, message=text), None)
         for control in controls:
-            if any(one.identity.command_id == f"halt:{control.at}" for one in open_ends):
-                self._tasks.create_task(self._sweep.tell_halted(control))
+            if any(not one.progress.answer for one in self._sweep.of_halt(control)):
+                self._tell_halted(control)
 
 
 @dataclass(frozen=True, slots=True)
@@ -554,8 +618,13 @@ def _keys(tracked: Tracked) -> list[tuple[str, ...]]:
     account, client, client_order_id, _ = tracked.identity
     if tracked.verb == "cancel_all":
         return [tracked.identity]
-    keys: list[tuple[str, ...]] = [(account, client, client_order_id)]
-    return keys if tracked.verb == "cancel" else [*keys, (account, client)]
+    order, line = (account, client, client_order_id), (account, client)
+    match tracked.verb:
+        case "place":
+            return [order, line]
+        case "modify":  # the order comes later
+            return [line]
+    return [order]
 
 
 def _offered(catalog: Catalog, account: Account, rules: Rules) -> markets.OrderTypes:

@@ -262,6 +262,10 @@ class Journal:
         """Return the command of that identity."""
         return await self._run(lambda connection: _find(connection, identity))
 
+    async def latest(self) -> int:
+        """Return when the last step happened, µs since the epoch; 0: none ever did."""
+        return await self._run(lambda connection: connection.execute(_LAST).scalar() or 0)
+
     async def replay(self, since: int) -> list[Record]:
         """Return, oldest first, what was received since then and whatever is still open."""
         return await self._run(lambda connection: _replay(connection, since))
@@ -382,6 +386,7 @@ def _look(url: str, work: Callable[[Connection], _T]) -> _T:
 _SAME = select(_commands.c.id).where(
     *(_commands.c[name] == bindparam(f"its_{name}") for name in Identity._fields)
 )
+_LAST = select(_steps.c.at).order_by(_steps.c.id.desc()).limit(1)
 _NEW, _STEP = insert(_commands), insert(_steps)
 """Made once: to make a statement takes longer than to run it."""
 

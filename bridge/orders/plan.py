@@ -8,11 +8,12 @@ from decimal import Decimal
 
 from bridge.catalog.model import Catalog
 from bridge.kis import orders as kis
+from bridge.kis.listing import plain
 from bridge.kis.markets import OrderType, OrderTypes, venue, won_per_point
 from bridge.orders.book import OPEN, Tracked
 from bridge.orders.command import Cancel, CommandError, Modify, Place, check_price
 from bridge.orders.lifecycle import Event, Leg, Step
-from bridge.orders.risk import Refusal, Request
+from bridge.orders.risk import Context, Refusal, Request
 
 __all__ = ["Plan", "plan"]
 
@@ -30,6 +31,10 @@ class Plan:
     """Writes the REST call for an account number."""
     leg: Leg | None = None
     """A modification: the order afterwards, but for its new numbers."""
+    cancels: str = ""
+    """A cancellation of the whole: of what is under this number."""
+    context: Context | None = None
+    """What it was held against."""
 
     def after(self, answer: Step) -> Step | None:
         """Return what an accepted command does to the order it is about, as far as known."""
@@ -44,6 +49,11 @@ class Plan:
             order_type=self.leg.order_type,
             condition_price=self.leg.condition_price,
         )
+
+    def left(self, answer: Step, parts: Mapping[str, int]) -> Mapping[str, int]:
+        """Return what is left under an order's numbers after an answer, as far as known."""
+        gone = self.cancels if answer.event is Event.ACCEPT else ""
+        return {number: left for number, left in parts.items() if number != gone}
 
 
 def plan(
@@ -66,8 +76,14 @@ def plan(
     if progress.state not in OPEN or leg is None:
         return Refusal("not_cancellable", f"the order is {progress.state}")
     if isinstance(command, Cancel):
-        return _cancel(command, place, leg, progress.remaining, order_types)
+        part = _part(order, leg, command.order_no)
+        if part is None:
+            return Refusal("unknown_order", f"order_no: nothing is open as {command.order_no}")
+        return _cancel(command, place, *part, order_types)
     assert isinstance(command, Modify)  # noqa: S101 - a cancel_all has no plan of its own
+    if order.parts:
+        text = "a part of it was modified elsewhere; cancel it, and place another"
+        return Refusal("invalid_payload", f"{text} ({', '.join(order.parts)})")
     if command.quantity is not None and command.quantity < progress.remaining:
         return Refusal(
             "invalid_payload",
@@ -105,6 +121,19 @@ def _place(command: Place, order_types: OrderTypes, rates: Mapping[str, Decimal]
     )
 
 
+def _part(order: Tracked, last: Leg, order_no: str | None) -> tuple[Leg, int] | None:
+    """Return the number to cancel, and what is left under it."""
+    remaining = order.progress.remaining
+    legs = {plain(leg.order_no): leg for leg in order.progress.legs}
+    if order_no is not None:
+        found = legs.get(plain(order_no))
+        return None if found is None else (found, order.parts.get(plain(order_no), remaining))
+    for number, left in order.parts.items():
+        if plain(last.order_no) not in order.parts and number in legs:
+            return legs[number], left
+    return last, order.parts.get(plain(last.order_no), remaining)
+
+
 def _cancel(
     command: Cancel, place: Place, leg: Leg, remaining: int, order_types: OrderTypes
 ) -> Plan | Refusal:
@@ -131,6 +160,7 @@ def _cancel(
             whole=part is None,
             price=None,
         ),
+        cancels=plain(leg.order_no) if part is None else "",
     )
 
 

@@ -30,7 +30,7 @@ from bridge.orders.announce import Announcer
 from bridge.orders.book import OPEN, Book, Tracked, day_start, lives, trading_day
 from bridge.orders.chronicle import Chronicle
 from bridge.orders.command import Modify, Place
-from bridge.orders.evidence import Window, find_change, find_order, listed_steps
+from bridge.orders.evidence import Window, find_change, find_order, listed_steps, parts
 from bridge.orders.journal import Identity
 from bridge.orders.lifecycle import Event, LifecycleError, State, Step
 from bridge.orders.rules import Account, Rules
@@ -50,8 +50,10 @@ class _Watch:
     """What is known about one account's list."""
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    complete: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set while no notice can have been missed that the list has not made up for."""
+    complete: set[str] = field(default_factory=set)
+    """Markets of which no notice can have been missed that the list has not made up for."""
+    problems: dict[str, str] = field(default_factory=dict)
+    """Why the list of a market could not be read."""
     gaps: int = 0
     markets: set[str] = field(default_factory=set)
     day: date = date.min
@@ -118,16 +120,15 @@ class Reconciler:
         watch.complete.clear()
         watch.wake.set()
 
-    async def admitted(self, alias: str, until: int) -> bool:
-        """Wait until an account may be traded; False: not before ``until``."""
-        watch = self._watches[alias]
-        left = (until - self._clock()) / 1_000_000
-        try:
-            async with asyncio.timeout(left):
-                await watch.complete.wait()
-        except TimeoutError:
-            return False
-        return True
+    def complete(self, alias: str, market: str) -> bool:
+        """Tell whether an account may be traded: the list has made up for missed notices."""
+        return market in self._watches[alias].complete
+
+    def missing(self, alias: str) -> str:
+        """Say why lists of an account could not be read, for people; blank: they were."""
+        watch = self._watches.get(alias)
+        problems = "; ".join(sorted(set(watch.problems.values()))) if watch else ""
+        return problems and f"the list of orders could not be read ({problems})"
 
     def elsewhere(self, alias: str, notice: Notice) -> None:
         """Remember that a notice of an order placed elsewhere was told."""
@@ -180,20 +181,23 @@ class Reconciler:
         while True:
             watch.wake.clear()
             gaps, asked = watch.gaps, self._clock()
-            try:
-                for market in sorted(watch.markets | self._book.markets(alias)):
+            for market in sorted(watch.markets | self._book.markets(alias)):
+                try:
                     rows = await self._list(alias, market)
                     self._compare(alias, watch, market, rows, asked)
-                    watch.rows = {**watch.rows, market: rows}
+                except BridgeError as error:
+                    log.warning("list of orders not read", account=alias, cause=str(error))
+                    watch.problems[market] = str(error)
+                    continue
+                watch.rows = {**watch.rows, market: rows}
+                watch.problems.pop(market, None)
                 await self._chronicle.flush()
-                failures = 0
                 if gaps == watch.gaps:
-                    watch.complete.set()
+                    watch.complete.add(market)
                 self._on_round()
+            failures = failures + 1 if watch.problems else 0
+            if watch.rows:
                 self._on_list(alias, list(chain.from_iterable(watch.rows.values())))
-            except BridgeError as error:
-                failures += 1
-                log.warning("list of orders not read", account=alias, cause=str(error))
             await self._pause(alias, watch, failures)
 
     async def _pause(self, alias: str, watch: _Watch, failures: int) -> None:
@@ -285,6 +289,7 @@ class Reconciler:
         except LifecycleError as error:
             what = f"the exchange's list does not fit: {error}"
             log.warning("list does not fit the order", order=order.identity, cause=what)
+        order.parts = {} if changing else parts(order.progress, own)
 
     def _settle_orders(
         self, alias: str, watch: _Watch, market: str, rows: Sequence[Row], window: Window

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Literal
 
 __all__ = [
+    "MINUTE",
     "Context",
     "Ledger",
     "Limits",
@@ -25,7 +26,8 @@ __all__ = [
     "needs_reference",
 ]
 
-_MINUTE = 60_000_000
+MINUTE = 60_000_000
+"""µs"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,12 @@ class Ledger:
         self._notional += notional
         self._times.append(at)
 
+    def move(self, before: int, at: int) -> None:
+        """Count an order of the last minute as sent later than it was."""
+        if before in self._times:
+            self._times.remove(before)
+        self._times.append(at)
+
     def release(self, day: object, notional: Decimal) -> None:
         """Take back what turned out not to be at the exchange."""
         if day == self._day:
@@ -160,7 +168,7 @@ class Ledger:
 
     def scope(self, name: str, limits: Limits, at: int, day: object, working: int = 0) -> Scope:
         self._roll(day)
-        while self._times and self._times[0] <= at - _MINUTE:
+        while self._times and self._times[0] <= at - MINUTE:
             self._times.popleft()
         return Scope(name, limits, self._notional, len(self._times), working)
 

@@ -26,7 +26,7 @@ from bridge.orders.accounts import Accounts
 from bridge.orders.announce import Announcer
 from bridge.orders.book import Book, Tracked
 from bridge.orders.chronicle import Chronicle
-from bridge.orders.command import Place
+from bridge.orders.command import Cancel, Place
 from bridge.orders.halts import Halts, Mode
 from bridge.orders.journal import Identity
 from bridge.orders.lifecycle import Event, State, Step
@@ -35,6 +35,7 @@ from bridge.orders.reconcile import Reconciler
 from bridge.orders.references import References
 from bridge.orders.risk import Limits, Reference, Refusal
 from bridge.orders.rules import Account, Rules
+from bridge.orders.turns import News
 
 __all__ = ["Submitter"]
 
@@ -62,6 +63,8 @@ class Submitter:
     clock: Callable[[], int]
     on_answer: Callable[[], None]
     """Called when a command has its answer: notices may have waited for it."""
+    news: News
+    """Of lists that were read, and of what is called off or halted."""
 
     def acknowledge(
         self, tracked: Tracked, message: Message | None, *, duplicate: bool = False
@@ -105,15 +108,39 @@ class Submitter:
         account, client = tracked.identity.account, tracked.identity.client
         if account not in self.accounts or not self.rules.permits(client, account):
             return self._check(tracked, planned)
-        if not await self.reconciler.admitted(account, tracked.expires_at):
-            text = "it expired while the exchange was asked what was missed"
-            return Refusal("expired", text)
+        if not await self.listed(tracked):
+            refused = self._check(tracked, planned)
+            if isinstance(refused, Refusal):
+                return refused
+            self.book.unreserve(tracked)
+            return Refusal("halted", "it was halted before the exchange was asked what was missed")
         planned = self._plan(tracked)  # as it stands now: its order's day may have ended
         if isinstance(planned, Refusal):
             return planned
         context = await self._look_up(tracked, planned)
         planned = self._plan(tracked)
         return planned if isinstance(planned, Refusal) else self._check(tracked, planned, context)
+
+    async def listed(self, tracked: Tracked) -> bool:
+        """Wait until the exchange has said what was missed, before an account may be traded.
+
+        False: not before it expired, was called off or halted.
+        """
+        account, client, _, _ = tracked.identity
+        while not self.ready(tracked):
+            left = tracked.expires_at - self.clock()
+            halted = self.halts.of(account, client)[0] == "halted"
+            if left <= 0 or tracked.overtaken or halted or tracked.progress.answer:
+                return False
+            await self.news.wait(left / 1_000_000)
+        return True
+
+    def ready(self, tracked: Tracked) -> bool:
+        """Tell whether nothing is missing that a command's market has to tell."""
+        order = self.book.order(tracked.identity)
+        if order is None or not isinstance(order.command, Place):
+            return True
+        return self.reconciler.complete(tracked.identity.account, order.command.market)
 
     def _plan(self, tracked: Tracked) -> Plan | Refusal:
         types = self.order_types.get(tracked.identity.account, {})
@@ -148,7 +175,8 @@ class Submitter:
         """
         now, identity, request = self.clock(), tracked.identity, planned.request
         if now >= tracked.expires_at:
-            return Refusal("expired", "it expired while it waited for its turn")
+            missed = self.reconciler.missing(identity.account)
+            return Refusal("expired", f"it expired while it waited{missed and f': {missed}'}")
         if tracked.overtaken:
             return Refusal("cancelled", "a cancel_all came before it was sent")
         place, (mode, halted_by) = self._place(tracked), self.halts.of(*identity[:2])
@@ -168,14 +196,22 @@ class Submitter:
             reducible=self._reducible(mode, tracked, place),
             fenced=fence.identity.client_order_id if fence else "",
             closed=closed,
-            scopes=self.book.scopes(identity, *self._limits(identity), now),
+            scopes=self.book.scopes(tracked, *self._limits(identity), now),
         )
         refusal = risk.check(request, context)
         if refusal is not None:
             return refusal
         if request.verb != "cancel":
             self.book.reserve(tracked, risk.added(request, context.reference), now)
-        return planned
+        return replace(planned, context=context)
+
+    def _late(self, tracked: Tracked, planned: Plan) -> Refusal | None:
+        """Count what has waited as sent now; why not, when there is no room any more."""
+        if planned.request.verb == "cancel" or self.book.postpone(tracked, self.clock()):
+            return None
+        self.book.unreserve(tracked)
+        checked = self._check(tracked, planned, planned.context)
+        return checked if isinstance(checked, Refusal) else None
 
     def _reducible(self, mode: Mode, tracked: Tracked, place: Place) -> int | None:
         if mode != "reduce_only":
@@ -204,6 +240,15 @@ class Submitter:
         def halted() -> bool:
             return not cancels and self.halts.of(*tracked.identity[:2])[0] not in ("", mode)
 
+        late: Refusal | None = None
+
+        def still() -> bool:
+            nonlocal late
+            if tracked.overtaken or halted():
+                return False
+            late = self._late(tracked, planned)
+            return late is None
+
         last = Step(Event.REFUSE, 0, reason="expired", message="it expired before it was sent")
         while (left := (tracked.expires_at - self.clock()) / 1_000_000) > 0:
             if tracked.overtaken:
@@ -212,6 +257,10 @@ class Submitter:
             if halted():
                 last = replace(last, reason="halted", message="a halt came before it was sent")
                 break
+            late = late or self._late(tracked, planned)
+            if late is not None:
+                last = replace(last, reason=late.reason, message=late.message)
+                break
             try:
                 reply = await account.rest.call(
                     call.api,
@@ -219,7 +268,7 @@ class Submitter:
                     variant=call.variant,
                     priority=Priority.CANCEL if cancels else Priority.ORDER,
                     deadline=loop.time() + left,
-                    still=lambda: not (tracked.overtaken or halted()),
+                    still=still,
                 )
             except (KisNotSentError, KisNotProcessedError) as error:
                 log.info("order not processed", cause=type(error).__name__, msg_cd=error.msg_cd)
@@ -255,13 +304,15 @@ class Submitter:
             tracked,
             answer,
             lambda: self.announcer.acknowledge(tracked, message),
-            urgent=True,
+            urgent=answer.event is not Event.REFUSE or answer.at >= tracked.expires_at,
         )
         if answer.event in (Event.REFUSE, Event.REJECT):
             self.book.unreserve(tracked)
         if tracked.verb == "place" and tracked.progress.submitted_at is not None:
             self.chronicle.afterwards(self.chronicle.state(tracked))
         order = self.book.order(tracked.identity)
+        if order is not None and isinstance(tracked.command, Cancel) and planned is not None:
+            order.parts = planned.left(answer, order.parts)
         if planned is not None and order is not None:
             self.chronicle.happen(order, planned.after(answer))
         self.on_answer()  # notices that waited for this answer

@@ -8,7 +8,7 @@ of them. One of an order whose outcome is unknown waits for that outcome.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -45,6 +45,8 @@ _Write = Callable[[list[NewRecord]], Awaitable[list[Record]]]
 class Sweep:
     """Makes many cancellations of one word; ``start`` gives each its place in the line.
 
+    ``called_off`` lets a command know that it need not wait any more.
+
     There is ``news`` whenever a command is answered or settled.
     """
 
@@ -53,7 +55,8 @@ class Sweep:
     chronicle: Chronicle
     announcer: Announcer
     submitter: Submitter
-    start: Callable[[Tracked], asyncio.Task[None]]
+    start: Callable[[Tracked], None]
+    called_off: Callable[[Tracked], None]
     news: News
 
     # cancel_all
@@ -84,11 +87,7 @@ class Sweep:
             about = [one for one in self.book if overtakes(self.book, tracked, one)]
             mine = await self._cancel(about, name, lambda order: tracked.expires_at, write)
         else:  # a restart came in between
-            mine = [
-                one
-                for one in self.book
-                if (*one.identity[:2], one.identity.command_id) == (account, client, name)
-            ]
+            mine = [one for one in self._of(name) if one.identity[:2] == (account, client)]
         await self._answered(mine)
         await self.submitter.answer(tracked, self._summary(mine), message)
 
@@ -124,10 +123,13 @@ class Sweep:
         ]
         return await self._cancel(about, f"{_OF_HALT}{control.at}", _day_over, write)
 
+    def of_halt(self, control: Control) -> list[Tracked]:
+        """Return the cancellations that a halt asked for."""
+        return self._of(f"{_OF_HALT}{control.at}")
+
     async def tell_halted(self, control: Control) -> None:
         """Tell what the cancellations of a halt left, when they are answered."""
-        name = f"{_OF_HALT}{control.at}"
-        mine = [one for one in self.book if one.identity.command_id == name]
+        mine = self.of_halt(control)
         await self._answered(mine)
         left = [one for one in mine if not self._nothing_left(one)]
         names = ["/".join(one.identity[1:3]) for one in left[:_LISTED]]
@@ -147,6 +149,13 @@ class Sweep:
 
     # what both do
 
+    def _of(self, name: str) -> list[Tracked]:
+        return [
+            one
+            for one in self.book
+            if one.identity.command_id == name or one.identity.command_id.startswith(f"{name}:")
+        ]
+
     def waits(self, tracked: Tracked) -> bool:
         """Tell whether a cancellation has to wait for what is not known about its order."""
         if not tracked.identity.command_id.startswith((_OF_COMMAND, _OF_HALT)):
@@ -165,17 +174,18 @@ class Sweep:
         write: _Write,
     ) -> list[Tracked]:
         """Call off what is not sent yet of some commands, and cancel what is or may be open."""
-        now, new = self.submitter.clock(), []
+        now = self.submitter.clock()
+        new: list[NewRecord] = []
         for one in about:
             if one.verb not in ("place", "modify"):
                 continue
             one.overtaken = True
             if one.progress.state is State.RECEIVED:
                 self.chronicle.take(one, self.submitter.refusing(_CALLED_OFF))
+                self.called_off(one)
             elif one.verb == "place" and one.progress.state in _MAY_BE_OPEN:
-                identity = one.identity._replace(command_id=name)
-                command = Cancel(client_order_id=one.identity.client_order_id)
-                new.append(Tracked.received(identity, "cancel", command, now, until(one)).record())
+                new += _cancellations(one, name, now, until(one))
+        self.news.tell()
         children = []
         for record in await write(new):
             child = self.book.get(record.identity)
@@ -213,7 +223,18 @@ class Sweep:
             return False
         answer = child.progress.answer
         over = answer is not None and answer.reason == "not_cancellable"
-        return over or child.progress.state is State.ACCEPTED
+        return over or any(
+            one.progress.state is State.ACCEPTED for one in self.book.cancellations(child)
+        )
+
+
+def _cancellations(order: Tracked, name: str, now: int, until: int) -> Iterator[NewRecord]:
+    """Yield a cancellation for each number under which an order has something left."""
+    client_order_id = order.identity.client_order_id
+    for number in order.parts or ("",):
+        command = Cancel(client_order_id=client_order_id, order_no=number or None)
+        own = order.identity._replace(command_id=f"{name}:{number}" if number else name)
+        yield Tracked.received(own, "cancel", command, now, until).record()
 
 
 def overtakes(book: Book, every: Tracked, one: Tracked) -> bool:

@@ -46,9 +46,18 @@ class Turn:
             turn._behind.append(self)  # noqa: SLF001 - one of its own kind
         self._move()
 
+    @property
+    def here(self) -> bool:
+        """Whether everybody before has left."""
+        return not self._before
+
     async def come(self) -> None:
-        """Return when everybody before has left."""
+        """Return when everybody before has left, or when :meth:`wake` is called."""
         await self._comes.wait()
+
+    def wake(self) -> None:
+        """Have whoever waits look what is new; the place in the line stays."""
+        self._comes.set()
 
     def leave(self) -> None:
         """Let the next one go; whoever leaves before its turn still holds the line till then."""

@@ -1,0 +1,215 @@
+"""Halts that come at a bad moment: while the journal is busy, at the start, at the end, at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bridge.errors import JournalError
+from bridge.kis.replies import Reply
+from bridge.mqtt.message import Message
+from bridge.mqtt.requests import Requests
+from bridge.mqtt.topics import Topics
+from bridge.orders.gateway import Account, Gateway, Rules
+from bridge.orders.journal import Journal
+from tests.component.trading import (
+    CATALOG,
+    NUMBER,
+    PLACE,
+    Bench,
+    Broker,
+    Kis,
+    ack_topic,
+    bench,
+    row,
+)
+
+RULES = Rules(paper=False, pause_s=0.001, grace_s=0.05, settle_s=0.001)
+HALTED = "kis/bridge/event/halted"
+
+
+@asynccontextmanager
+async def unready(
+    path: Path, journal: Journal | None = None, kis: Kis | None = None
+) -> AsyncIterator[Bench]:
+    """A gateway of a journal that exists, which is not asked to run yet."""
+    journal = journal or Journal(f"sqlite:///{path}/orders.db")
+    await journal.open()
+    kis, broker = kis or Kis(), Broker()
+    gateway = Gateway(
+        catalog=CATALOG,
+        journal=journal,
+        publisher=broker,
+        topics=Topics("kis"),
+        accounts={"main": Account(SecretStr(NUMBER), kis)},
+        rules=RULES,
+    )
+    try:
+        yield Bench(gateway, kis, broker, journal)
+    finally:
+        await journal.close()
+
+
+async def test_a_halt_cancels_while_the_journal_is_busy(tmp_path: Path) -> None:
+    class Slow(Journal):
+        slow = False
+        writing = asyncio.Event()
+        go_on = asyncio.Event()
+
+        async def append(self, *lines: Any) -> None:
+            if self.slow:
+                self.writing.set()
+                await self.go_on.wait()
+            await super().append(*lines)
+
+    journal = Slow(f"sqlite:///{tmp_path}/orders.db")
+    async with bench(tmp_path, journal=journal, rules=RULES) as b:
+        await b.place()
+        stuck = asyncio.Event()
+        b.kis.script.append(stuck)
+        await b.send("place", PLACE | {"client_order_id": "b"})
+        await b.kis.until(lambda kis: len(kis.calls) == 2)
+        await b.send("place", PLACE | {"client_order_id": "c"})
+        while len(list(b.gateway._book)) < 3:  # noqa: ASYNC110 - it is being admitted
+            await asyncio.sleep(0)
+        journal.slow = True
+        b.fill("0000000001", 1, 71900)
+        await journal.writing.wait()
+        halt = asyncio.create_task(b.gateway.halt("halted", cancel_all=True))
+        journal.go_on.set()
+        stuck.set()
+        assert await halt == 2
+        assert (await b.broker.wait(ack_topic("c")))[0]["reason"] == "cancelled"
+
+
+async def test_a_halt_during_the_start_waits_for_what_is_open(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules=RULES) as b:
+        await b.place()
+    async with unready(tmp_path, kis=Kis(listed=[row("1")])) as b, asyncio.TaskGroup() as tasks:
+        halt = tasks.create_task(b.gateway.halt("halted", cancel_all=True))
+        tasks.create_task(b.gateway.run())
+        assert await halt == 1
+        ack = (await b.broker.wait(ack_topic(), 2))[-1]
+        assert (ack["verb"], ack["status"]) == ("cancel", "accepted")
+        await b.gateway.stop()
+
+
+async def test_older_halts_do_not_undo_one_that_comes_during_the_start(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules=RULES) as b:
+        await b.gateway.halt("halted")
+        await b.gateway.halt("")
+
+    class Slow(Journal):
+        reading = asyncio.Event()
+        go_on = asyncio.Event()
+
+        async def controls(self) -> Any:
+            found = await super().controls()
+            self.reading.set()
+            await self.go_on.wait()
+            return found
+
+    journal = Slow(f"sqlite:///{tmp_path}/orders.db")
+    async with unready(tmp_path, journal) as b, asyncio.TaskGroup() as tasks:
+        tasks.create_task(b.gateway.run())
+        await journal.reading.wait()
+        halt = tasks.create_task(b.gateway.halt("halted"))
+        journal.go_on.set()
+        await halt
+        assert b.gateway.halted
+        assert (await b.place())["reason"] == "halted"
+        await b.gateway.stop()
+
+
+async def test_the_bridge_stops_while_a_halt_cancels(tmp_path: Path) -> None:
+    async with unready(tmp_path) as b, asyncio.TaskGroup() as tasks:
+        tasks.create_task(b.gateway.run())
+        await b.place()
+        b.kis.script.append(asyncio.Event())  # KIS takes its time
+        assert await b.gateway.halt("halted", cancel_all=True) == 1
+        await b.kis.until(lambda kis: len(kis.calls) == 2)
+        async with asyncio.timeout(5):
+            await b.gateway.stop()
+        with pytest.raises(JournalError, match="stops"):
+            await b.gateway.halt("halted", client="alice", cancel_all=True)
+    async with bench(tmp_path, rules=RULES) as b:
+        circles = [(halt["client"], halt["mode"]) for halt in b.gateway.halts()]
+        assert circles == [(None, "halted"), ("alice", "halted")]
+
+
+async def test_a_halt_and_a_resumption_keep_their_order(tmp_path: Path) -> None:
+    class Slow(Journal):
+        go_on = asyncio.Event()
+
+        async def control(self, control: Any) -> None:
+            await self.go_on.wait()
+            await super().control(control)
+
+    class Client:
+        def subscribe(self, topic_filter: str, qos: int, handler: Any, **more: Any) -> None:
+            self.handler = handler
+
+        async def publish(self, *args: Any, **more: Any) -> None:
+            pass
+
+    journal, client = Slow(f"sqlite:///{tmp_path}/orders.db"), Client()
+    async with bench(tmp_path, journal=journal, rules=RULES) as b:
+        requests = Requests(client, Topics("kis"))
+
+        async def halt(asked: Any, _: Message) -> None:
+            await b.gateway.halt("halted", client=asked.get("client", ""))
+
+        async def resume(asked: Any, _: Message) -> None:
+            await b.gateway.halt("", client=asked.get("client", ""))
+
+        requests.register("halt", halt)
+        requests.register("resume", resume, behind="halt")
+        async with asyncio.TaskGroup() as tasks:
+            for verb, asked in (("resume", b'{"client":"x"}'), ("resume", b"{}"), ("halt", b"{}")):
+                topic = f"kis/bridge/request/{verb}"
+                message = Message(topic, asked, 1, False, "", b"", None, 0, lambda: None)
+                tasks.create_task(client.handler(message))
+            journal.go_on.set()
+        assert b.gateway.halted
+    async with bench(tmp_path, rules=RULES) as b:
+        assert b.gateway.halted
+
+
+async def test_a_resumption_during_a_halts_cancellations_lasts(tmp_path: Path) -> None:
+    class Slow(Journal):
+        writing = asyncio.Event()
+        go_on = asyncio.Event()
+
+        async def expand(self, *args: Any) -> Any:
+            self.writing.set()
+            await self.go_on.wait()
+            return await super().expand(*args)
+
+    journal = Slow(f"sqlite:///{tmp_path}/orders.db")
+    async with bench(tmp_path, journal=journal, rules=RULES) as b:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(b.gateway.halt("halted", cancel_all=True))
+            await journal.writing.wait()
+            tasks.create_task(b.gateway.halt(""))
+            await asyncio.sleep(0)
+            journal.go_on.set()
+        assert not b.gateway.halted
+    async with bench(tmp_path, rules=RULES) as b:
+        assert not b.gateway.halted
+
+
+async def test_a_second_halt_counts_what_the_first_has_cancelled(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules=RULES) as b:
+        await b.place()
+        assert await b.gateway.halt("halted", cancel_all=True) == 1
+        await b.broker.wait(ack_topic(), 2)
+        b.kis.script.append(Reply("7", "KIER2320", "over", {"rt_cd": "7"}))
+        await b.gateway.halt("halted", client="alice", cancel_all=True)
+        told = (await b.broker.wait(HALTED, 4))[-1]
+        assert (told["client"], told["cancelled"], told["not_cancelled"]) == ("alice", 1, 0)

@@ -1,0 +1,134 @@
+"""Commands that wait hold nobody up, and are answered as soon as their fate is known."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.errors import JournalError
+from bridge.kis.replies import KisUnknownError, Reply
+from bridge.orders.gateway import Rules
+from bridge.orders.journal import Journal
+from bridge.orders.risk import Limits
+from tests.component.trading import PLACE, Kis, ack_topic, bench, row
+
+RULES: dict[str, Any] = {"paper": False, "pause_s": 0.001, "grace_s": 0.05, "unknown_s": 0.005}
+NO_LIST = KisUnknownError("no list")
+
+
+def soon(seconds: float = 0.3) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+@pytest.mark.parametrize("how", ["halt", "cancel"])
+async def test_a_cancellation_goes_before_a_modification_that_waits(
+    tmp_path: Path, how: str
+) -> None:
+    async with bench(tmp_path, rules=Rules(**RULES)) as b:
+        await b.place()
+        b.kis.listed = NO_LIST
+        b.gateway.gap("main")
+        modify = {"client_order_id": "a-1", "price": 71800, "expires_at": PLACE["expires_at"]}
+        await b.send("modify", modify)
+        asked = len(b.kis.asked)
+        await b.kis.until(lambda kis: len(kis.asked) > asked + 2)
+        if how == "halt":
+            assert await b.gateway.halt("halted", cancel_all=True) == 1
+        else:
+            await b.send("cancel", {"client_order_id": "a-1", "expires_at": PLACE["expires_at"]})
+        await b.kis.until(lambda kis: len(kis.calls) == 2)
+        assert b.kis.calls[-1][2]["RVSE_CNCL_DVSN_CD"] == "02"
+        b.kis.listed = [row("1", rmn_qty="0", cnc_cfrm_qty="10")]
+        b.gateway.gap("main")
+        acks = await b.broker.wait(ack_topic(), 3)
+        assert {ack["verb"]: ack["status"] for ack in acks[1:]} == {
+            "cancel": "accepted",
+            "modify": "refused",
+        }
+
+
+async def test_what_is_called_off_is_told_at_once(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules=Rules(**RULES)) as b:
+        await b.place("a-0")
+        b.kis.listed = NO_LIST
+        b.gateway.gap("main")
+        await b.send("place", PLACE)
+        await b.send("place", PLACE | {"client_order_id": "b"})
+        await b.send("cancel_all", {"client_order_id": "all", "expires_at": PLACE["expires_at"]})
+        for name in ("a-1", "b"):
+            assert (await b.broker.wait(ack_topic(name)))[0]["reason"] == "cancelled"
+        assert (await b.broker.wait(ack_topic("all")))[0]["status"] == "accepted"
+
+
+async def test_what_waits_is_refused_when_a_halt_comes(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules=Rules(**RULES)) as b:
+        b.kis.listed = NO_LIST
+        b.gateway.gap("main")
+        await b.send("place", PLACE)
+        await b.gateway.halt("halted", client="alice")
+        assert (await b.broker.wait(ack_topic()))[0]["reason"] == "halted"
+
+
+async def test_what_expires_in_line_is_told_then(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules=Rules(**RULES)) as b:
+        b.kis.listed = NO_LIST
+        b.gateway.gap("main")
+        await b.send("place", PLACE)
+        await b.send("place", PLACE | {"client_order_id": "b", "expires_at": soon()})
+        ack = (await b.broker.wait(ack_topic("b")))[0]
+        assert (ack["reason"], "no list" in ack["message"]) == ("expired", True)
+        assert not b.broker.on(ack_topic())
+        b.kis.listed = []
+        b.gateway.gap("main")
+        assert (await b.broker.wait(ack_topic()))[0]["status"] == "accepted"
+
+
+async def test_the_list_of_one_market_does_not_stop_another(tmp_path: Path) -> None:
+    class NoOverseas(Kis):
+        async def pages(self, api: str, *args: Any, **more: Any) -> AsyncIterator[Reply]:
+            if api.startswith("overseas"):
+                yield Reply("7", "APBK1680", "not registered", {"rt_cd": "7"})
+            else:
+                yield Reply("0", "", "", {"rt_cd": "0", "output1": [], "output2": [{}]}, "D")
+
+    rules = Rules(**RULES, markets=("domestic_stock", "overseas_stock"))
+    async with bench(tmp_path, kis=NoOverseas(), rules=rules) as b:
+        assert (await b.place())["status"] == "accepted"
+        overseas = {"market": "overseas_stock", "venue": "nas", "symbol": "AAPL", "price": 1}
+        ack = await b.place("b", **overseas, expires_at=soon())
+        assert (ack["reason"], "not registered" in ack["message"]) == ("expired", True)
+
+
+async def test_a_refusal_is_told_when_it_is_on_disk(tmp_path: Path) -> None:
+    class Full(Journal):
+        full = False
+        tries = asyncio.Semaphore(0)
+
+        async def append(self, *lines: Any) -> None:
+            if self.full:
+                self.tries.release()
+                raise JournalError("disk full")
+            await super().append(*lines)
+
+    now = time.time_ns() // 1_000
+    journal = Full(f"sqlite:///{tmp_path}/orders.db")
+    rules = Rules(**RULES, limits=Limits(per_minute=1))
+    async with bench(tmp_path, journal=journal, rules=rules, clock=lambda: now) as b:
+        assert (await b.place())["status"] == "accepted"
+        journal.full = True
+        await b.send("place", PLACE | {"client_order_id": "b"})
+        for _ in range(20):
+            await journal.tries.acquire()
+        assert not b.broker.on(ack_topic("b"))
+        journal.full = False
+        assert (await b.broker.wait(ack_topic("b")))[0]["reason"] == "risk_rate"
+        now += 61_000_000
+    async with bench(tmp_path, kis=Kis(), rules=rules, clock=lambda: now) as b:
+        ack = (await b.broker.wait(ack_topic("b")))[0]
+        assert (ack["reason"], ack["duplicate"], b.kis.calls) == ("risk_rate", True, [])
