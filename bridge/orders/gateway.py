@@ -24,7 +24,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -163,6 +163,8 @@ class Gateway:
             news=self._settled,
         )
         self._turns = Turns()
+        self._carried: dict[Tracked, asyncio.Event] = {}
+        """What a task has in hand, and what happens when it is through."""
         self._lines: dict[Turn, Tracked] = {}
         """What waits for its turn."""
         self._waiting: Counter[tuple[str, str]] = Counter()
@@ -369,22 +371,22 @@ class Gateway:
 
     def _start(self, tracked: Tracked, source: _Source | None) -> asyncio.Task[None]:
         """Give a command its place in the line."""
-        turn = self._turns.take(_keys(tracked))
+        turns = self._line_up(tracked)
         name = f"{tracked.verb} {'/'.join(tracked.identity)}"
-        task = self._tasks.create_task(self._take(tracked, source, turn), name=name)
+        task = self._tasks.create_task(self._take(tracked, source, turns), name=name)
         self._running[task] = tracked.identity
         task.add_done_callback(self._running.pop)
         return task
 
-    async def _take(self, tracked: Tracked, source: _Source | None, turn: Turn) -> None:
-        """Write a command down, acknowledge it to the broker, and execute it in its turn."""
+    async def _take(self, tracked: Tracked, source: _Source | None, turns: list[Turn]) -> None:
+        """Write a command down, acknowledge it to the broker, and bring it to its answer."""
         line = tracked.identity[:2]
         # What cancels is let in long after what adds.
         most = self._rules.waiting * (1 if tracked.verb in ("place", "modify") else 4)
         full = source is not None and self._waiting[line] >= most
         self._waiting[line] += source is not None
         new = source is None  # what a restart found comes without a message
-        digest, change = tracked.digest, None
+        digest = tracked.digest
         try:
             if source is not None:
                 found = await self._admit_in_turn(tracked, full=full)
@@ -398,59 +400,81 @@ class Gateway:
                     refusal = Refusal("duplicate_conflict", "that name stands for another content")
                     await self._turn_away(source, tracked.identity[2:], refusal)
                     return
-            if tracked.progress.answer is None:
-                if full:
-                    return  # a duplicate of one that waits: that one's ack answers both
-                await self._come(tracked, turn)
-                while self._sweep.waits(tracked):
-                    turn.leave()
-                    await self._settled.wait((tracked.expires_at - self._clock()) / 1_000_000)
-                    turn = self._turns.take(_keys(tracked))
-                    await self._come(tracked, turn)
-                if tracked.verb == "modify":
-                    change = await self._change(tracked)
             message = source.message if source else None
             if tracked.progress.answer is not None:
                 await self._submitter.repeat(tracked, message, duplicate=not new)
-            elif tracked.verb == "cancel_all":
-                await self._sweep.command(tracked, message)
-            elif tracked.progress.state is State.RECEIVED:
-                await self._submitter.execute(tracked, message)
+            elif (over := self._carried.get(tracked)) is not None:  # another task has it in hand
+                _leave(turns)
+                if not full:
+                    await over.wait()
+                    if tracked.progress.answer is not None:
+                        await self._submitter.repeat(tracked, message, duplicate=True)
+            else:
+                over = self._carried[tracked] = asyncio.Event()
+                try:
+                    await self._carry_out(tracked, message, turns)
+                finally:
+                    del self._carried[tracked]
+                    over.set()
         finally:
-            turn.leave()
-            if change is not None:
-                change.leave()
+            _leave(turns)
             self._waiting[line] -= source is not None
             if not self._waiting[line]:
                 del self._waiting[line]
 
-    async def _come(self, tracked: Tracked, turn: Turn) -> None:
-        """Wait for a turn, as long as there is something to wait for."""
-        self._lines[turn] = tracked
-        try:
-            while not turn.here and tracked.progress.answer is None:
-                if tracked.progress.state is not State.RECEIVED:
-                    await turn.come()  # a duplicate of one that is under way
-                    continue
-                left = (tracked.expires_at - self._clock()) / 1_000_000
-                if left <= 0:
-                    return  # whatever is tried with it now is refused
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(left):
-                        await turn.come()
-        finally:
-            del self._lines[turn]
+    async def _carry_out(
+        self, tracked: Tracked, message: Message | None, turns: list[Turn]
+    ) -> None:
+        """Bring a command to its answer; one task does it, however often it was delivered."""
+        await self._come(tracked, turns)
+        while self._sweep.waits(tracked):
+            _leave(turns)
+            await self._settled.wait((tracked.expires_at - self._clock()) / 1_000_000)
+            turns[:] = self._line_up(tracked)
+            await self._come(tracked, turns)
+        if tracked.verb == "modify":
+            turns += await self._change(tracked)
+        if tracked.progress.answer is not None:  # it was called off meanwhile
+            await self._submitter.repeat(tracked, message)
+        elif tracked.verb == "cancel_all":
+            await self._sweep.command(tracked, message)
+        elif tracked.progress.state is State.RECEIVED:
+            await self._submitter.execute(tracked, message)
 
-    async def _change(self, tracked: Tracked) -> Turn | None:
-        """Take an order to modify it, only when that can be sent: a cancellation goes before."""
+    def _line_up(self, tracked: Tracked) -> list[Turn]:
+        return [self._turns.take([key]) for key in _keys(tracked)]
+
+    async def _come(self, tracked: Tracked, turns: Sequence[Turn]) -> None:
+        """Wait for its turns, as long as there is something to wait for."""
+        for turn in turns:
+            self._lines[turn] = tracked
+            try:
+                while not turn.here and tracked.progress.answer is None:
+                    left = (tracked.expires_at - self._clock()) / 1_000_000
+                    if left <= 0:
+                        return  # whatever is tried with it now is refused
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(left):
+                            await turn.come()
+            finally:
+                del self._lines[turn]
+
+    async def _change(self, tracked: Tracked) -> list[Turn]:
+        """Take an order to modify it, only when that can be sent: a cancellation goes before.
+
+        None is taken that waits itself, maybe for this command: the modification is refused.
+        """
         account, client, client_order_id, _ = tracked.identity
         while await self._submitter.listed(tracked):
-            turn = self._turns.take([(account, client, client_order_id)])
-            await self._come(tracked, turn)
+            order = self._book.order(tracked.identity)
+            if order is None or order.progress.state is State.RECEIVED:
+                break
+            turns = [self._turns.take([(account, client, client_order_id)])]
+            await self._come(tracked, turns)
             if self._submitter.ready(tracked):
-                return turn
-            turn.leave()
-        return None
+                return turns
+            _leave(turns)
+        return []
 
     def _called_off(self, tracked: Tracked) -> None:
         for turn, waiting in self._lines.items():
@@ -611,6 +635,11 @@ class _Source:
     client: str
     verb: str
     message: Message
+
+
+def _leave(turns: Iterable[Turn]) -> None:
+    for turn in turns:
+        turn.leave()
 
 
 def _keys(tracked: Tracked) -> list[tuple[str, ...]]:

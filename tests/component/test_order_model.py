@@ -127,7 +127,7 @@ class Orders(RuleBasedStateMachine):
             return asyncio.create_task(self.gateway.run())
 
         self.running = self.loop.run_until_complete(opened())
-        self.let(0.01)
+        self.loop.run_until_complete(asyncio.wait_for(self.gateway.ready(), 5))
         for topic, payload in self.wire.kept[:]:
             self.deliver(topic, payload)
 
