@@ -170,6 +170,8 @@ class Gateway:
         self._waiting: Counter[tuple[str, str]] = Counter()
         self._notices: asyncio.Queue[tuple[str, kis.Notice, int]] = asyncio.Queue()
         self._running: dict[asyncio.Task[None], Identity] = {}
+        self._arrived: dict[Identity, int] = {}
+        """When what is not in the journal yet came first."""
         self._admitting: dict[Tracked, asyncio.Event] = {}
         """What is not in the journal yet, and what happens when that is decided."""
         self._telling: list[asyncio.Task[None]] = []
@@ -350,11 +352,12 @@ class Gateway:
         if problem is not None or expires_at is None:
             await self._turn_away(source, name, problem or _LATE_JOURNAL)
             return
-        # Later than what came before it, whatever the clock says.
-        self._latest = max(self._latest + 1, message.received_at)
-        tracked = Tracked.received(
-            Identity(account, client, *name), verb, command, self._latest, expires_at
-        )
+        identity = Identity(account, client, *name)
+        # Later than what came before it, whatever the clock says, and not later than itself.
+        if identity not in self._arrived:
+            self._latest = max(self._latest + 1, message.received_at)
+            self._arrived[identity] = self._latest
+        tracked = Tracked.received(identity, verb, command, self._arrived[identity], expires_at)
         self._start(tracked, source)
 
     def _at_the_door(self, source: _Source) -> Refusal | None:
@@ -496,6 +499,7 @@ class Gateway:
             return await self._admit(tracked, full=full)
         finally:
             self._admitting.pop(tracked).set()
+            self._arrived.pop(tracked.identity, None)
 
     async def _admit(self, tracked: Tracked, *, full: bool) -> tuple[Tracked, bool] | None:
         """Return the command of that name in the journal, and whether it is this one.
