@@ -4,8 +4,7 @@ What holds, whatever fails: a command is acknowledged to the broker when it is i
 is handed to the REST client after the journal says ``submitting``; what has no usable answer is
 ``unknown``, is never sent again, and fences its symbol until the exchange's own list settles it.
 
-Order is kept for each client: a ``place`` or ``modify`` waits for the client's one before it, a
-``cancel`` only for what is under way about the same order. Clients do not wait for each other. A
+Order is kept for each client (:mod:`bridge.orders.lines`); clients do not wait for each other. A
 ``cancel_all`` waits until the commands before it are in the journal, and for nothing else: what was
 not sent before it is not sent at all.
 
@@ -24,8 +23,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -49,13 +47,14 @@ from bridge.orders.executions import execution
 from bridge.orders.halts import Halts, Mode
 from bridge.orders.journal import Control, Identity, Journal
 from bridge.orders.lifecycle import Event, State, Step
+from bridge.orders.lines import Lines, leave
 from bridge.orders.reconcile import Reconciler
 from bridge.orders.references import References
 from bridge.orders.risk import Refusal
 from bridge.orders.rules import Account, Rest, Rules
 from bridge.orders.submit import Submitter
 from bridge.orders.sweep import Sweep, overtakes
-from bridge.orders.turns import News, Turn, Turns
+from bridge.orders.turns import News, Turn
 
 __all__ = ["Account", "Gateway", "Publisher", "Rest", "Rules"]
 
@@ -162,11 +161,9 @@ class Gateway:
             on_answer=self._release,
             news=self._settled,
         )
-        self._turns = Turns()
+        self._lines = Lines(self._book, self._submitter, clock)
         self._carried: dict[Tracked, asyncio.Event] = {}
         """What a task has in hand, and what happens when it is through."""
-        self._lines: dict[Turn, Tracked] = {}
-        """What waits for its turn."""
         self._waiting: Counter[tuple[str, str]] = Counter()
         self._notices: asyncio.Queue[tuple[str, kis.Notice, int]] = asyncio.Queue()
         self._running: dict[asyncio.Task[None], Identity] = {}
@@ -183,7 +180,7 @@ class Gateway:
             self._announcer,
             self._submitter,
             self._take_up,
-            self._called_off,
+            self._lines.called_off,
             self._settled,
         )
         self._tasks: asyncio.TaskGroup
@@ -374,7 +371,7 @@ class Gateway:
 
     def _start(self, tracked: Tracked, source: _Source | None) -> asyncio.Task[None]:
         """Give a command its place in the line."""
-        turns = self._line_up(tracked)
+        turns = self._lines.stand(tracked)
         name = f"{tracked.verb} {'/'.join(tracked.identity)}"
         task = self._tasks.create_task(self._take(tracked, source, turns), name=name)
         self._running[task] = tracked.identity
@@ -407,7 +404,7 @@ class Gateway:
             if tracked.progress.answer is not None:
                 await self._submitter.repeat(tracked, message, duplicate=not new)
             elif (over := self._carried.get(tracked)) is not None:  # another task has it in hand
-                _leave(turns)
+                leave(turns)
                 if not full:
                     await over.wait()
                     if tracked.progress.answer is not None:
@@ -420,7 +417,7 @@ class Gateway:
                     del self._carried[tracked]
                     over.set()
         finally:
-            _leave(turns)
+            leave(turns)
             self._waiting[line] -= source is not None
             if not self._waiting[line]:
                 del self._waiting[line]
@@ -429,60 +426,20 @@ class Gateway:
         self, tracked: Tracked, message: Message | None, turns: list[Turn]
     ) -> None:
         """Bring a command to its answer; one task does it, however often it was delivered."""
-        await self._come(tracked, turns)
+        await self._lines.come(tracked, turns)
         while self._sweep.waits(tracked):
-            _leave(turns)
+            leave(turns)
             await self._settled.wait((tracked.expires_at - self._clock()) / 1_000_000)
-            turns[:] = self._line_up(tracked)
-            await self._come(tracked, turns)
+            turns[:] = self._lines.stand(tracked)
+            await self._lines.come(tracked, turns)
         if tracked.verb == "modify":
-            turns += await self._change(tracked)
+            turns += await self._lines.change(tracked)
         if tracked.progress.answer is not None:  # it was called off meanwhile
             await self._submitter.repeat(tracked, message)
         elif tracked.verb == "cancel_all":
             await self._sweep.command(tracked, message)
         elif tracked.progress.state is State.RECEIVED:
             await self._submitter.execute(tracked, message)
-
-    def _line_up(self, tracked: Tracked) -> list[Turn]:
-        return [self._turns.take([key]) for key in _keys(tracked)]
-
-    async def _come(self, tracked: Tracked, turns: Sequence[Turn]) -> None:
-        """Wait for its turns, as long as there is something to wait for."""
-        for turn in turns:
-            self._lines[turn] = tracked
-            try:
-                while not turn.here and tracked.progress.answer is None:
-                    left = (tracked.expires_at - self._clock()) / 1_000_000
-                    if left <= 0:
-                        return  # whatever is tried with it now is refused
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(left):
-                            await turn.come()
-            finally:
-                del self._lines[turn]
-
-    async def _change(self, tracked: Tracked) -> list[Turn]:
-        """Take an order to modify it, only when that can be sent: a cancellation goes before.
-
-        None is taken that waits itself, maybe for this command: the modification is refused.
-        """
-        account, client, client_order_id, _ = tracked.identity
-        while await self._submitter.listed(tracked):
-            order = self._book.order(tracked.identity)
-            if order is None or order.progress.state is State.RECEIVED:
-                break
-            turns = [self._turns.take([(account, client, client_order_id)])]
-            await self._come(tracked, turns)
-            if self._submitter.ready(tracked):
-                return turns
-            _leave(turns)
-        return []
-
-    def _called_off(self, tracked: Tracked) -> None:
-        for turn, waiting in self._lines.items():
-            if waiting is tracked:
-                turn.wake()
 
     def _take_up(self, tracked: Tracked) -> None:
         """Give a command from the journal its place in the line."""
@@ -639,25 +596,6 @@ class _Source:
     client: str
     verb: str
     message: Message
-
-
-def _leave(turns: Iterable[Turn]) -> None:
-    for turn in turns:
-        turn.leave()
-
-
-def _keys(tracked: Tracked) -> list[tuple[str, ...]]:
-    """Return what a command shares with those that it waits for."""
-    account, client, client_order_id, _ = tracked.identity
-    if tracked.verb == "cancel_all":
-        return [tracked.identity]
-    order, line = (account, client, client_order_id), (account, client)
-    match tracked.verb:
-        case "place":
-            return [order, line]
-        case "modify":  # the order comes later
-            return [line]
-    return [order]
 
 
 def _offered(catalog: Catalog, account: Account, rules: Rules) -> markets.OrderTypes:
