@@ -206,6 +206,9 @@ def modify(
 def cancel(
     client_order_id: OrderName,
     quantity: Annotated[int | None, typer.Option(min=1, help="Default: the whole rest.")] = None,
+    order_no: Annotated[
+        str | None, typer.Option(help="Which number, after a part was modified elsewhere.")
+    ] = None,
     account: AccountName = "main",
     client: Client = "",
     url: Url = LOCAL,
@@ -223,6 +226,7 @@ def cancel(
             "client_order_id": client_order_id,
             "command_id": f"cli-{secrets.token_hex(8)}",
             "quantity": quantity,
+            "order_no": order_no,
         },
     )
 

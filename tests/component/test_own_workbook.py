@@ -52,6 +52,14 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def test_the_readme_shows_the_same_channel() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.split("\n## A channel of your own\n")[1].split("\n## ")[0]
+    shown = [line for line in section.splitlines() if line.startswith(("|", "0|", "{"))]
+    assert len(shown) == 5
+    assert all(line in PAGE.splitlines() for line in shown)
+
+
 def run(*arguments: object) -> str:
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
