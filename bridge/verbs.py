@@ -187,7 +187,7 @@ class Verbs:
         requests.register("snapshot", self.snapshot)
         requests.register("query", self.query)
         requests.register("halt", self.halt)
-        requests.register("resume", self.resume, behind="halt")
+        requests.register("resume", self.resume)
         requests.register("resolve", self.resolve)
 
     async def subscribe(self, payload: dict[str, Any], message: Message) -> object:
@@ -272,20 +272,23 @@ class Verbs:
             raise RequestError("kis_error", str(error)) from error
         return query.join(answers) | {"pages": len(answers), "more": following is not None}
 
-    async def halt(self, payload: dict[str, Any], _: Message) -> object:
+    async def halt(self, payload: dict[str, Any], message: Message) -> object:
         """Refuse new orders, of everybody, an account or a client; cancellations still go out."""
         asked = _Halt.model_validate(payload)
-        cancelling = await self._control(asked, mode=asked.mode, cancel_all=asked.cancel_all)
+        cancelling = await self._control(
+            asked, message, mode=asked.mode, cancel_all=asked.cancel_all
+        )
         return {"halted": True, "halts": self._gateway.halts(), "cancelling": cancelling}
 
-    async def resume(self, payload: dict[str, Any], _: Message) -> object:
+    async def resume(self, payload: dict[str, Any], message: Message) -> object:
         """Take back a halt of the same account and client."""
-        await self._control(_Resume.model_validate(payload), mode="")
+        await self._control(_Resume.model_validate(payload), message, mode="")
         return {"halted": self._gateway.halted, "halts": self._gateway.halts()}
 
     async def _control(
         self,
         asked: _Halt | _Resume,
+        message: Message,
         *,
         mode: Literal["", "halted", "reduce_only"],
         cancel_all: bool = False,
@@ -299,6 +302,7 @@ class Verbs:
                 client=asked.client,
                 reason=asked.reason,
                 cancel_all=cancel_all,
+                asked_at=message.received_at,
             )
         except JournalError as error:
             raise RequestError("not_written", f"{error}; it holds until a restart") from error

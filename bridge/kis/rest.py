@@ -139,6 +139,7 @@ class RestClient:
         priority: Priority = Priority.QUERY,
         deadline: float | None = None,
         still: Callable[[], bool] = lambda: True,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> Reply:
         """Make one call and return KIS's answer, success or business refusal.
 
@@ -147,11 +148,12 @@ class RestClient:
         made as it is (no such call, a parameter missing), before anything is sent. Nothing is sent
         once ``deadline`` has passed; the answer to a call that changes something is waited for
         beyond it. Nor is anything sent once ``still`` says no: it is asked right before the first
-        byte leaves. Cancelled while waiting for the answer, the outcome is unknown.
+        byte leaves; what is not ``wanted`` any more does not wait for its turn either. Cancelled
+        while waiting for the answer, the outcome is unknown.
         """
         try:
             request = _Request.build(self._catalog, api, variant, params, self._paper)
-            return await self._carry(request, tr_cont, priority, _Until(deadline, still))
+            return await self._carry(request, tr_cont, priority, _Until(deadline, still, wanted))
         except KisNotSentError:
             self.counts.not_sent += 1
             raise
@@ -223,7 +225,7 @@ class RestClient:
         until: _Until,
         token: SecretStr,
     ) -> Reply:
-        await self._throttle.acquire(priority, until.deadline)
+        await self._throttle.acquire(priority, until.deadline, until.wanted)
         self.counts.calls += 1
         response = await self._send(request, tr_cont, until, token)
         secrets = [self._app_key, self._app_secret, token]
@@ -286,6 +288,7 @@ class _Until:
 
     deadline: float | None
     still: Callable[[], bool]
+    wanted: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)

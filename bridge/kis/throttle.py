@@ -54,6 +54,7 @@ class _Waiter:
     serial: int
     since: float
     deadline: float
+    wanted: Callable[[], bool]
     granted: asyncio.Future[float]
     """When the token was taken."""
 
@@ -101,11 +102,15 @@ class Throttle:
         return len(self._waiting)
 
     async def acquire(
-        self, priority: Priority = Priority.QUERY, deadline: float | None = None
+        self,
+        priority: Priority = Priority.QUERY,
+        deadline: float | None = None,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         """Wait for a token: by priority, then first come first served.
 
-        Raises :class:`KisNotSentError` when ``deadline`` passes first.
+        Raises :class:`KisNotSentError` when ``deadline`` passes first, or when it is found not to
+        be ``wanted`` any more; that is asked whenever a token is given.
         """
         self._serial += 1
         waiter = _Waiter(
@@ -113,6 +118,7 @@ class Throttle:
             self._serial,
             self._clock(),
             math.inf if deadline is None else deadline,
+            wanted,
             asyncio.get_running_loop().create_future(),
         )
         self._waiting.append(waiter)
@@ -146,6 +152,9 @@ class Throttle:
             late.granted.set_exception(
                 KisNotSentError("the deadline passed while waiting for KIS's call rate")
             )
+        for unwanted in [waiter for waiter in self._waiting if not waiter.wanted()]:
+            self._waiting.remove(unwanted)
+            unwanted.granted.set_exception(KisNotSentError("called off"))
         while self._waiting and self._free_at() <= now:
             first = min(self._waiting, key=lambda waiter: waiter.rank(now))
             self._waiting.remove(first)

@@ -56,9 +56,8 @@ class Requests:
     """Routes requests to the handlers of their verbs; create and register before the client runs.
 
     Requests of one verb are served one after another, different verbs side by side: a slow
-    ``query`` does not hold up a ``halt``. Only a halt and what takes it back keep their order.
-    PUBACK comes before the answer, since everything that arrives later, orders too, waits for it;
-    who gets no answer asks again.
+    ``query`` does not hold up a ``halt``. PUBACK comes before the answer, since everything that
+    arrives later, orders too, waits for it; who gets no answer asks again.
     """
 
     def __init__(
@@ -80,7 +79,6 @@ class Requests:
         self._topics = topics
         self._prefixes = tuple(response_prefixes)
         self._handlers: dict[str, RequestHandler] = {}
-        self._line: dict[str, str] = {}
         self._waiting: Counter[str] = Counter()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         numbers = itertools.count()
@@ -88,15 +86,11 @@ class Requests:
             topics.request_filter(), 1, self._serve, ordered_by=lambda _: str(next(numbers))
         )
 
-    def register(self, verb: str, handler: RequestHandler, *, behind: str = "") -> None:
-        """Serve ``verb`` with ``handler``, which may raise `RequestError` or `ValidationError`.
-
-        ``behind`` is a verb whose requests it is served in turn with, as if it were that one.
-        """
+    def register(self, verb: str, handler: RequestHandler) -> None:
+        """Serve ``verb`` with ``handler``, which may raise `RequestError` or `ValidationError`."""
         if verb in self._handlers:
             raise ValueError(f"two handlers for {verb!r}")
         self._handlers[verb] = handler
-        self._line[verb] = behind or verb
 
     async def _serve(self, message: Message) -> None:
         message.ack()
@@ -143,7 +137,7 @@ class Requests:
             raise RequestError("busy", f"{_MOST_WAITING} requests wait already: ask again later")
         self._waiting[verb] += 1
         try:
-            async with self._locks[self._line.get(verb, verb)]:
+            async with self._locks[verb]:
                 yield
         finally:
             self._waiting[verb] -= 1

@@ -76,10 +76,19 @@ class Tracked:
     """What it took of the daily limits."""
     reserved_at: int = 0
     """When it was counted against the limits."""
-    parts: Mapping[str, int] = field(default_factory=dict)
-    """What is left under each of its numbers, while there is something under several."""
+    parts: Mapping[str, int] | None = None
+    """What is left under each of its numbers, while that is not all under the last one; None: no
+    list has said it."""
+
     overtaken: bool = False
     """A ``cancel_all`` came after it and before it was sent."""
+
+    @property
+    def numbers(self) -> Collection[str]:
+        """Under which numbers something may be left; none: the last one."""
+        if self.parts is not None or not self.progress.split:
+            return self.parts or ()
+        return [plain(leg.order_no) for leg in self.progress.legs]
 
     @property
     def since(self) -> int:
@@ -314,17 +323,22 @@ class Book:
             if tracked is not order and self.order(tracked.identity) is order
         ]
 
-    def cancellations(self, like: Tracked) -> list[Tracked]:
-        """Return the commands that cancel all of what a command cancels."""
-        assert isinstance(like.command, Cancel)  # noqa: S101
-        return [
-            tracked
+    def cancelled(self) -> set[tuple[str, ...]]:
+        """Return the orders of which KIS took a cancellation of the whole: with which number."""
+        return {
+            (*tracked.identity[:3], tracked.command.order_no or "")
             for tracked in self
-            if tracked.identity[:3] == like.identity[:3]
-            and isinstance(tracked.command, Cancel)
+            if isinstance(tracked.command, Cancel)
             and tracked.command.quantity is None
-            and tracked.command.order_no in (None, like.command.order_no)
-        ]
+            and tracked.progress.state is State.ACCEPTED
+        }
+
+    def changing(self, order: Tracked) -> bool:
+        """Tell whether a modification or cancellation of an order is sent and has no answer."""
+        return any(
+            tracked is not order and self.order(tracked.identity) is order
+            for tracked in self.unsettled(order.identity.account)
+        )
 
     # execution notices
 
@@ -412,10 +426,15 @@ class Book:
             ledger.move(before, at)
         return True
 
-    def unreserve(self, tracked: Tracked) -> None:
-        """Give back what a command took, because nothing of it is at the exchange."""
+    def unreserve(self, tracked: Tracked, *, sent: bool) -> None:
+        """Give back what a command took, because nothing of it is at the exchange.
+
+        What was sent goes on counting as an order of its minute.
+        """
         for ledger in self._of(tracked.identity):
             ledger.release(trading_day(tracked.reserved_at), tracked.notional)
+            if not sent:
+                ledger.forget(tracked.reserved_at)
         tracked.notional = Decimal(0)
 
     def recount(self, now: int) -> None:

@@ -81,6 +81,7 @@ def listed_steps(
             step = Step(
                 Event.MODIFY,
                 at,
+                quantity=row.quantity if row.quantity < progress.remaining else 0,
                 price=row.price or None,
                 order_no=row.order_no,
                 org_no=row.org_no,
@@ -110,16 +111,19 @@ def listed_steps(
         yield end
 
 
-def parts(progress: Progress, chain: Sequence[Row]) -> dict[str, int]:
+def parts(progress: Progress, chain: Sequence[Row]) -> dict[str, int] | None:
     """Return what is left under each number of an order that was modified in parts elsewhere.
 
-    Nothing: what is left is under its last number, or the list lags behind.
+    Nothing: what is left is under its last number. None: the list lags behind, or changed while
+    it was read.
     """
     found = {plain(row.order_no): row.remaining for row in chain if row.action != "cancel"}
     left = {number: quantity for number, quantity in found.items() if quantity}
     numbers = [plain(leg.order_no) for leg in progress.legs]
     complete = all(number in found for number in numbers)
-    return left if complete and list(left) not in ([], numbers[-1:]) else {}
+    if not complete or sum(left.values()) > progress.remaining:
+        return None
+    return {} if list(left) in ([], numbers[-1:]) else left
 
 
 def _end(progress: Progress, orders: Sequence[Row], at: int) -> Step | None:

@@ -18,7 +18,8 @@ def execution(progress: Progress, notice: Notice, at: int) -> Step | None:
         case "cancelled":
             return progress.cancel(at, notice.quantity, cancel_key(notice.order_no))
         case "modified" if not progress.has_number(notice.order_no):
-            return Step(Event.MODIFY, at, price=price, order_no=notice.order_no)
+            part = notice.quantity if notice.quantity < progress.remaining else 0
+            return Step(Event.MODIFY, at, part, price, order_no=notice.order_no)
         case "rejected":
             first = progress.legs[0] if progress.legs else None
             if first is not None and same_number(first.order_no, notice.order_no):

@@ -116,6 +116,7 @@ class Gateway:
         }
         self._halts = Halts()
         self._halting = asyncio.Lock()
+        self._halted_at: dict[tuple[str, str], int] = {}
         self._settled = News()
         self._book = Book()
         self._chronicle = Chronicle(
@@ -271,18 +272,25 @@ class Gateway:
         client: str = "",
         reason: str = "",
         cancel_all: bool = False,
+        asked_at: int | None = None,
     ) -> int:
         """Halt (or, with a blank mode, release) everybody, an account or a client, for good.
 
         It holds from this moment and is in the journal when this returns, also after a restart.
+        ``asked_at`` is when it came (µs since the epoch): a resumption takes back no later halt.
         Returns how many open orders are being cancelled. Raises :class:`JournalError`; it holds
         then until the restart.
         """
         await self._ready.wait()
+        asked_at = self._clock() if asked_at is None else asked_at
+        circle = (account, client)
         if mode:
-            self._halts.say(account, client, mode)  # from now on, whatever the journal does
+            self._halts.say(*circle, mode)  # from now on, whatever the journal does
+            self._halted_at[circle] = max(asked_at, self._halted_at.get(circle, 0))
             self._settled.tell()
         async with self._halting:
+            if not mode and asked_at < self._halted_at.get(circle, 0):
+                return 0  # it came before a halt that holds
             return await self._halt(mode, account, client, reason, cancel_all=cancel_all)
 
     async def _halt(
@@ -308,7 +316,7 @@ class Gateway:
                 raise JournalError("the bridge stops: nothing is cancelled, ask again")
             return 0
         cancellations = await self._sweep.halt(control)
-        if cancellations:
+        if cancellations and not self._stopping.is_set():
             self._tell_halted(control)
         return len(cancellations)
 
@@ -534,6 +542,9 @@ class Gateway:
         account = order.identity.account
         step = execution(order.progress, notice, at)
         self._chronicle.happen(order, step)
+        if notice.kind == "modified" and order.progress.split:
+            order.parts = None
+            self._reconciler.wake(account)
         unsure = notice.kind == "fill" and (step is None or step.event is Event.NOTE)
         if (unsure and order.progress.remaining) or self._book.changes(order):
             # The same notice again, or another fill just like it: the list has to say.

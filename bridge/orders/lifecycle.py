@@ -192,7 +192,8 @@ class Step:
     event: Event
     at: int
     quantity: int = 0
-    """Of this fill or cancellation; 0 in a cancellation means all that is left."""
+    """Of this fill or cancellation; 0 in a cancellation means all that is left. Of a modification
+    when it was of a part only."""
     price: Decimal | None = None
     order_no: str = ""
     """As KIS wrote it, leading zeros kept."""
@@ -271,6 +272,8 @@ class Progress:
     keys: frozenset[str] = frozenset()
     """The notices of fills that were counted."""
     legs: tuple[Leg, ...] = ()
+    split: bool = False
+    """A part was modified elsewhere: there may be something left under several numbers."""
     seq: int = 0
     steps: int = 0
     """How many steps it is folded from."""
@@ -385,6 +388,7 @@ class Progress:
             case Event.CANCEL_PART | Event.CANCEL_REST:
                 return replace(_told(after, step), cancelled=self.cancelled + step.quantity)
             case Event.MODIFY:
+                after = replace(after, split=after.split or step.quantity > 0)
                 return _on_leg(after, _modified(after, step))
             case Event.DECLINE:
                 kept = tuple(x for x in self.legs if not same_number(x.order_no, step.order_no))

@@ -28,7 +28,7 @@ class Lines:
     submitter: Submitter
     clock: Callable[[], int]
     turns: Turns = field(default_factory=Turns)
-    waiting: dict[Turn, Tracked] = field(default_factory=dict)
+    waiting: dict[Tracked, Turn] = field(default_factory=dict)
 
     def stand(self, tracked: Tracked) -> list[Turn]:
         """Take the places of a command behind everybody who came before."""
@@ -37,7 +37,7 @@ class Lines:
     async def come(self, tracked: Tracked, turns: Sequence[Turn]) -> None:
         """Wait for its turns, as long as there is something to wait for."""
         for turn in turns:
-            self.waiting[turn] = tracked
+            self.waiting[tracked] = turn
             try:
                 while not turn.here and tracked.progress.answer is None:
                     left = (tracked.expires_at - self.clock()) / 1_000_000
@@ -47,7 +47,7 @@ class Lines:
                         async with asyncio.timeout(left):
                             await turn.come()
             finally:
-                del self.waiting[turn]
+                del self.waiting[tracked]
 
     async def change(self, tracked: Tracked) -> list[Turn]:
         """Take the order of a modification, when that can be sent.
@@ -67,9 +67,8 @@ class Lines:
 
     def called_off(self, tracked: Tracked) -> None:
         """Let a command know that it need not wait any more."""
-        for turn, waiting in self.waiting.items():
-            if waiting is tracked:
-                turn.wake()
+        if (turn := self.waiting.get(tracked)) is not None:
+            turn.wake()
 
 
 def leave(turns: Iterable[Turn]) -> None:

@@ -50,8 +50,10 @@ class Plan:
             condition_price=self.leg.condition_price,
         )
 
-    def left(self, answer: Step, parts: Mapping[str, int]) -> Mapping[str, int]:
+    def left(self, answer: Step, parts: Mapping[str, int] | None) -> Mapping[str, int] | None:
         """Return what is left under an order's numbers after an answer, as far as known."""
+        if parts is None:
+            return None
         gone = self.cancels if answer.event is Event.ACCEPT else ""
         return {number: left for number, left in parts.items() if number != gone}
 
@@ -123,15 +125,15 @@ def _place(command: Place, order_types: OrderTypes, rates: Mapping[str, Decimal]
 
 def _part(order: Tracked, last: Leg, order_no: str | None) -> tuple[Leg, int] | None:
     """Return the number to cancel, and what is left under it."""
-    remaining = order.progress.remaining
+    remaining, parts = order.progress.remaining, order.parts or {}
     legs = {plain(leg.order_no): leg for leg in order.progress.legs}
     if order_no is not None:
         found = legs.get(plain(order_no))
-        return None if found is None else (found, order.parts.get(plain(order_no), remaining))
-    for number, left in order.parts.items():
-        if plain(last.order_no) not in order.parts and number in legs:
+        return None if found is None else (found, parts.get(plain(order_no), remaining))
+    for number, left in parts.items():
+        if plain(last.order_no) not in parts and number in legs:
             return legs[number], left
-    return last, order.parts.get(plain(last.order_no), remaining)
+    return last, parts.get(plain(last.order_no), remaining)
 
 
 def _cancel(

@@ -122,7 +122,8 @@ class Reconciler:
 
     def complete(self, alias: str, market: str) -> bool:
         """Tell whether an account may be traded: the list has made up for missed notices."""
-        return market in self._watches[alias].complete
+        watch = self._watches.get(alias)  # none: of an account that is configured no more
+        return watch is None or market in watch.complete
 
     def missing(self, alias: str) -> str:
         """Say why lists of an account could not be read, for people; blank: they were."""
@@ -195,7 +196,7 @@ class Reconciler:
                 if gaps == watch.gaps:
                     watch.complete.add(market)
                 self._on_round()
-            failures = failures + 1 if watch.problems else 0
+            failures = failures + 1 if watch.problems and not watch.complete else 0
             if watch.rows:
                 self._on_list(alias, list(chain.from_iterable(watch.rows.values())))
             await self._pause(alias, watch, failures)
@@ -278,10 +279,7 @@ class Reconciler:
         self._end_day(alias, market, asked)
 
     def _follow(self, order: Tracked, own: Sequence[Row]) -> None:
-        changing = any(
-            tracked is not order and self._book.order(tracked.identity) is order
-            for tracked in self._book.unsettled(order.identity.account)
-        )
+        changing = self._book.changing(order)
         try:
             for step in listed_steps(order.progress, own, self._clock(), changing=changing):
                 if not self._chronicle.happen(order, step):
@@ -289,7 +287,9 @@ class Reconciler:
         except LifecycleError as error:
             what = f"the exchange's list does not fit: {error}"
             log.warning("list does not fit the order", order=order.identity, cause=what)
-        order.parts = {} if changing else parts(order.progress, own)
+        found = None if changing else parts(order.progress, own)
+        if found is not None:
+            order.parts = found
 
     def _settle_orders(
         self, alias: str, watch: _Watch, market: str, rows: Sequence[Row], window: Window
@@ -352,7 +352,7 @@ class Reconciler:
 
     def _absent(self, tracked: Tracked, why: str) -> None:
         self._settle(tracked, Step(Event.PROVE_ABSENT, self._clock(), message=why))
-        self._book.unreserve(tracked)
+        self._book.unreserve(tracked, sent=True)
 
     def _settle(self, tracked: Tracked, step: Step) -> None:
         log.info("settled", identity=tracked.identity, what=step.event, why=step.message)
@@ -476,7 +476,7 @@ class Reconciler:
             if order.progress.state in OPEN:
                 self._chronicle.happen(order, Step(Event.EXPIRE, self._clock()))
             open_end = order.progress.state is State.UNKNOWN or order.progress.answer is None
-            if not open_end and not self._book.changes(order):
+            if not open_end and not self._book.changing(order):
                 over.append(order)
         for order in over:
             if order.progress.submitted_at is not None:

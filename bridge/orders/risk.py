@@ -157,9 +157,13 @@ class Ledger:
 
     def move(self, before: int, at: int) -> None:
         """Count an order of the last minute as sent later than it was."""
-        if before in self._times:
-            self._times.remove(before)
+        self.forget(before)
         self._times.append(at)
+
+    def forget(self, at: int) -> None:
+        """Count an order no more that was never sent."""
+        if at in self._times:
+            self._times.remove(at)
 
     def release(self, day: object, notional: Decimal) -> None:
         """Take back what turned out not to be at the exchange."""

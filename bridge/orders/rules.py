@@ -29,6 +29,7 @@ class Rest(Protocol):
         priority: Priority = Priority.QUERY,
         deadline: float | None = None,
         still: Callable[[], bool] = ...,
+        wanted: Callable[[], bool] = ...,
     ) -> Reply: ...
 
     def pages(

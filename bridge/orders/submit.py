@@ -102,17 +102,19 @@ class Submitter:
 
     async def _admitted(self, tracked: Tracked) -> Plan | Refusal:
         """Say what to send for a command, counted against the limits, or why not."""
+        if tracked.identity.account not in self.accounts:
+            return Refusal("unknown_account", "the configuration has no such account")
         planned = self._plan(tracked)
         if isinstance(planned, Refusal) or planned.request.verb == "cancel":
             return planned if isinstance(planned, Refusal) else self._check(tracked, planned)
         account, client = tracked.identity.account, tracked.identity.client
-        if account not in self.accounts or not self.rules.permits(client, account):
+        if not self.rules.permits(client, account):
             return self._check(tracked, planned)
         if not await self.listed(tracked):
             refused = self._check(tracked, planned)
             if isinstance(refused, Refusal):
                 return refused
-            self.book.unreserve(tracked)
+            self.book.unreserve(tracked, sent=False)
             return Refusal("halted", "it was halted before the exchange was asked what was missed")
         planned = self._plan(tracked)  # as it stands now: its order's day may have ended
         if isinstance(planned, Refusal):
@@ -209,8 +211,9 @@ class Submitter:
         """Count what has waited as sent now; why not, when there is no room any more."""
         if planned.request.verb == "cancel" or self.book.postpone(tracked, self.clock()):
             return None
-        self.book.unreserve(tracked)
-        checked = self._check(tracked, planned, planned.context)
+        self.book.unreserve(tracked, sent=False)
+        context, anew = planned.context, self._plan(tracked)  # its order's day may have ended
+        checked = anew if isinstance(anew, Refusal) else self._check(tracked, anew, context)
         return checked if isinstance(checked, Refusal) else None
 
     def _reducible(self, mode: Mode, tracked: Tracked, place: Place) -> int | None:
@@ -242,9 +245,12 @@ class Submitter:
 
         late: Refusal | None = None
 
+        def wanted() -> bool:
+            return not (tracked.overtaken or halted())
+
         def still() -> bool:
             nonlocal late
-            if tracked.overtaken or halted():
+            if not wanted():
                 return False
             late = self._late(tracked, planned)
             return late is None
@@ -269,6 +275,7 @@ class Submitter:
                     priority=Priority.CANCEL if cancels else Priority.ORDER,
                     deadline=loop.time() + left,
                     still=still,
+                    wanted=wanted,
                 )
             except (KisNotSentError, KisNotProcessedError) as error:
                 log.info("order not processed", cause=type(error).__name__, msg_cd=error.msg_cd)
@@ -307,7 +314,7 @@ class Submitter:
             urgent=answer.event is not Event.REFUSE or answer.at >= tracked.expires_at,
         )
         if answer.event in (Event.REFUSE, Event.REJECT):
-            self.book.unreserve(tracked)
+            self.book.unreserve(tracked, sent=answer.event is Event.REJECT)
         if tracked.verb == "place" and tracked.progress.submitted_at is not None:
             self.chronicle.afterwards(self.chronicle.state(tracked))
         order = self.book.order(tracked.identity)

@@ -8,7 +8,7 @@ of them. One of an order whose outcome is unknown waits for that outcome.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -21,7 +21,7 @@ from bridge.orders.book import OPEN, Book, Tracked, restore
 from bridge.orders.chronicle import Chronicle
 from bridge.orders.command import Cancel, CancelAll, Place
 from bridge.orders.journal import Control, Journal, NewRecord, Record
-from bridge.orders.lifecycle import Event, State, Step
+from bridge.orders.lifecycle import CLOSED, Event, State, Step
 from bridge.orders.risk import Refusal
 from bridge.orders.submit import Submitter
 from bridge.orders.turns import News
@@ -131,7 +131,7 @@ class Sweep:
         """Tell what the cancellations of a halt left, when they are answered."""
         mine = self.of_halt(control)
         await self._answered(mine)
-        left = [one for one in mine if not self._nothing_left(one)]
+        left = self._left(mine)
         names = ["/".join(one.identity[1:3]) for one in left[:_LISTED]]
         now = self.submitter.clock()
         self.announcer.post(
@@ -204,7 +204,7 @@ class Sweep:
             await self.news.wait()
 
     def _summary(self, children: Sequence[Tracked]) -> Step:
-        left = [child for child in children if not self._nothing_left(child)]
+        left = self._left(children)
         text = f"{len(children) - len(left)} of {len(children)} orders"
         if left:
             names = [f"{one.identity.client_order_id} {self._standing(one)}" for one in left]
@@ -218,20 +218,28 @@ class Sweep:
         unknown = order is not None and order.progress.state is State.UNKNOWN
         return State.UNKNOWN if unknown else child.progress.state
 
-    def _nothing_left(self, child: Tracked) -> bool:
-        if self._standing(child) is State.UNKNOWN:
+    def _left(self, children: Sequence[Tracked]) -> list[Tracked]:
+        """Return those that left something open, or may have."""
+        cancelled = self.book.cancelled()
+        return [child for child in children if not self._nothing_left(child, cancelled)]
+
+    def _nothing_left(self, child: Tracked, cancelled: Container[tuple[str, ...]]) -> bool:
+        order = self.book.order(child.identity)
+        if order is not None and order.progress.state is State.UNKNOWN:
             return False
-        answer = child.progress.answer
+        if order is not None and order.progress.state in CLOSED:
+            return True
+        answer, name = child.progress.answer, child.identity[:3]
         over = answer is not None and answer.reason == "not_cancellable"
-        return over or any(
-            one.progress.state is State.ACCEPTED for one in self.book.cancellations(child)
-        )
+        number = getattr(child.command, "order_no", None) or ""
+        whole = (*name, "") in cancelled and not (order is not None and order.progress.split)
+        return over or whole or (*name, number) in cancelled
 
 
 def _cancellations(order: Tracked, name: str, now: int, until: int) -> Iterator[NewRecord]:
     """Yield a cancellation for each number under which an order has something left."""
     client_order_id = order.identity.client_order_id
-    for number in order.parts or ("",):
+    for number in order.numbers or ("",):
         command = Cancel(client_order_id=client_order_id, order_no=number or None)
         own = order.identity._replace(command_id=f"{name}:{number}" if number else name)
         yield Tracked.received(own, "cancel", command, now, until).record()

@@ -162,18 +162,21 @@ async def test_a_halt_and_a_resumption_keep_their_order(tmp_path: Path) -> None:
     async with bench(tmp_path, journal=journal, rules=RULES) as b:
         requests = Requests(client, Topics("kis"))
 
-        async def halt(asked: Any, _: Message) -> None:
-            await b.gateway.halt("halted", client=asked.get("client", ""))
+        async def halt(asked: Any, message: Message) -> None:
+            at, client = message.received_at, asked.get("client", "")
+            await b.gateway.halt("halted", client=client, asked_at=at)
 
-        async def resume(asked: Any, _: Message) -> None:
-            await b.gateway.halt("", client=asked.get("client", ""))
+        async def resume(asked: Any, message: Message) -> None:
+            at, client = message.received_at, asked.get("client", "")
+            await b.gateway.halt("", client=client, asked_at=at)
 
         requests.register("halt", halt)
-        requests.register("resume", resume, behind="halt")
+        requests.register("resume", resume)
         async with asyncio.TaskGroup() as tasks:
-            for verb, asked in (("resume", b'{"client":"x"}'), ("resume", b"{}"), ("halt", b"{}")):
+            requested = (("resume", b'{"client":"x"}'), ("resume", b"{}"), ("halt", b"{}"))
+            for at, (verb, asked) in enumerate(requested, 1):
                 topic = f"kis/bridge/request/{verb}"
-                message = Message(topic, asked, 1, False, "", b"", None, 0, lambda: None)
+                message = Message(topic, asked, 1, False, "", b"", None, at, lambda: None)
                 tasks.create_task(client.handler(message))
             journal.go_on.set()
         assert b.gateway.halted
@@ -213,3 +216,78 @@ async def test_a_second_halt_counts_what_the_first_has_cancelled(tmp_path: Path)
         await b.gateway.halt("halted", client="alice", cancel_all=True)
         told = (await b.broker.wait(HALTED, 4))[-1]
         assert (told["client"], told["cancelled"], told["not_cancelled"]) == ("alice", 1, 0)
+
+
+class Written(Journal):
+    """Writes a halt or its end only when it may."""
+
+    writing = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def control(self, control: Any) -> None:
+        self.writing.set()
+        await self.go_on.wait()
+        await super().control(control)
+
+
+async def test_a_halt_holds_at_once_while_a_resumption_is_written(tmp_path: Path) -> None:
+    journal = Written(f"sqlite:///{tmp_path}/orders.db")
+    journal.writing, journal.go_on = asyncio.Event(), asyncio.Event()
+    async with bench(tmp_path, journal=journal, rules=RULES) as b, asyncio.TaskGroup() as tasks:
+        tasks.create_task(b.gateway.halt("", client="bob"))
+        await journal.writing.wait()
+        tasks.create_task(b.gateway.halt("halted", client="alice"))
+        assert (await b.place())["reason"] == "halted"
+        journal.go_on.set()
+
+
+async def test_a_resumption_takes_no_later_halt_back(tmp_path: Path) -> None:
+    journal = Written(f"sqlite:///{tmp_path}/orders.db")
+    journal.writing, journal.go_on = asyncio.Event(), asyncio.Event()
+    async with bench(tmp_path, journal=journal, rules=RULES) as b:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(b.gateway.halt("halted", asked_at=1))
+            await journal.writing.wait()
+            tasks.create_task(b.gateway.halt("", asked_at=2))
+            tasks.create_task(b.gateway.halt("halted", asked_at=3))
+            await asyncio.sleep(0)
+            journal.go_on.set()
+        assert b.gateway.halted
+        assert (await b.place())["reason"] == "halted"
+        await b.gateway.halt("")
+        assert (await b.place("b"))["status"] == "accepted"
+
+
+async def test_the_bridge_stops_while_a_halt_is_written(tmp_path: Path) -> None:
+    class Slow(Journal):
+        written = asyncio.Event()
+        go_on = asyncio.Event()
+
+        async def expand(self, *args: Any) -> Any:
+            found = await super().expand(*args)
+            self.written.set()
+            await self.go_on.wait()
+            return found
+
+    class Stuck(Broker):
+        stuck = False
+        go_on = asyncio.Event()
+
+        async def publish(self, *args: Any, **more: Any) -> None:
+            if self.stuck:
+                await self.go_on.wait()
+            await super().publish(*args, **more)
+
+    journal, broker = Slow(f"sqlite:///{tmp_path}/orders.db"), Stuck()
+    async with bench(tmp_path, journal=journal, broker=broker, rules=RULES) as b:
+        await b.place()
+        broker.stuck = True
+        halt = asyncio.create_task(b.gateway.halt("halted", cancel_all=True))
+        await journal.written.wait()
+        stop = asyncio.create_task(b.gateway.stop())
+        await asyncio.sleep(RULES.grace_s * 2)  # until it only waits for the broker
+        journal.go_on.set()
+        assert await halt == 1
+        broker.go_on.set()
+        async with asyncio.timeout(5):
+            await stop

@@ -80,3 +80,16 @@ async def test_cancellations_take_no_room_after_a_restart(tmp_path: Path) -> Non
         await b.broker.wait(ack_topic("all"))
     async with bench(tmp_path, rules=rules) as b:
         assert (await b.place())["status"] == "accepted"
+
+
+async def test_an_order_does_not_stand_in_its_own_way_at_midnight(tmp_path: Path) -> None:
+    now, kis = MIDNIGHT - 1_000_000, Away()
+    rules = Rules(**RULES, limits=Limits(per_minute=1))
+    async with bench(tmp_path, kis=kis, rules=rules, clock=lambda: now) as b:
+        await b.send("place", PLACE)
+        await kis.until(lambda _: kis.tries > 2)
+        now += 2_000_000
+        tries = kis.tries
+        await kis.until(lambda _: kis.tries > tries + 2)
+        kis.away = False
+        assert (await b.broker.wait(ack_topic()))[0]["status"] == "accepted"

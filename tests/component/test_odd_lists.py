@@ -20,6 +20,7 @@ RULES: dict[str, Any] = {
     "settle_s": 0.001,
 }
 LOST = KisUnknownError("lost")
+ALL = {"client_order_id": "all", "expires_at": PLACE["expires_at"]}
 DECLINED = {
     "orgn_odno": "0000000001",
     "ord_unpr": "71800",
@@ -164,3 +165,41 @@ async def test_what_is_out_of_range_ends_nothing(tmp_path: Path, fields: dict[st
         b.kis.listed = [row("1", tot_ccld_qty="10", rmn_qty="0", tot_ccld_amt="719000")]
         b.gateway.gap("main")
         assert (await b.broker.wait(event_topic()))[-1]["state"] == "filled"
+
+
+@pytest.mark.parametrize("how", ["notice", "restart"])
+async def test_parts_that_no_list_has_told_yet_are_cancelled_too(tmp_path: Path, how: str) -> None:
+    kis = Kis()
+    async with bench(tmp_path, kis=kis, rules=Rules(**RULES)) as b:
+        await b.place()
+        kis.listed = [row("1", rmn_qty="5"), row("2", **SPLIT)]
+        if how == "restart":
+            b.gateway.gap("main")
+        else:
+            changed = {"original_order_no": "0000000001", "modify_cancel": "1", "acceptance": "2"}
+            b.notice("0000000002", **changed, quantity="0000000005", price="000071800")
+        await b.broker.wait(event_topic())
+        if how == "notice":
+            await b.send("cancel_all", ALL)
+            ack = (await b.broker.wait(ack_topic("all")))[0]
+    if how == "restart":
+        kis.listed = KisUnknownError("no list")
+        async with bench(tmp_path, kis=kis, rules=Rules(**RULES)) as b:
+            await b.send("cancel_all", ALL)
+            ack = (await b.broker.wait(ack_topic("all")))[0]
+    cancelled = [call[2]["ORGN_ODNO"] for call in kis.calls if "rvsecncl" in call[0]]
+    assert sorted(cancelled) == ["0000000001", "0000000002"]
+    assert (ack["status"], ack["message"]) == ("accepted", "2 of 2 orders")
+
+
+async def test_pages_read_before_and_after_a_modification_split_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules=Rules(**RULES)) as b:
+        await b.place()
+        await b.ask("modify", price=71800)
+        b.kis.listed = [row("1"), row("2", **SPLIT | {"ord_qty": "10", "rmn_qty": "10"})]
+        b.gateway.gap("main")
+        assert (await b.place("b", symbol="000660"))["status"] == "accepted"  # after the list
+        assert (await b.ask("modify", price=71700, command_id="m2"))["status"] == "accepted"
+        await b.send("cancel_all", ALL | {"symbol": "005930"})
+        ack = (await b.broker.wait(ack_topic("all")))[0]
+        assert (ack["status"], ack["message"]) == ("accepted", "1 of 1 orders")

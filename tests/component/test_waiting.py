@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from bridge.errors import JournalError
-from bridge.kis.replies import KisUnknownError, Reply
-from bridge.orders.gateway import Rules
+from bridge.kis.replies import KisNotSentError, KisUnknownError, Reply
+from bridge.orders.gateway import Account, Rules
 from bridge.orders.journal import Journal
 from bridge.orders.risk import Limits
-from tests.component.trading import PLACE, Kis, ack_topic, bench, row
+from tests.component.trading import NUMBER, PLACE, Kis, ack_topic, bench, row
 
 RULES: dict[str, Any] = {"paper": False, "pause_s": 0.001, "grace_s": 0.05, "unknown_s": 0.005}
 NO_LIST = KisUnknownError("no list")
+MODIFY = {"client_order_id": "a-1", "price": 71800, "expires_at": PLACE["expires_at"]}
 
 
 def soon(seconds: float = 0.3) -> str:
@@ -34,8 +36,7 @@ async def test_a_cancellation_goes_before_a_modification_that_waits(
         await b.place()
         b.kis.listed = NO_LIST
         b.gateway.gap("main")
-        modify = {"client_order_id": "a-1", "price": 71800, "expires_at": PLACE["expires_at"]}
-        await b.send("modify", modify)
+        await b.send("modify", MODIFY)
         asked = len(b.kis.asked)
         await b.kis.until(lambda kis: len(kis.asked) > asked + 2)
         if how == "halt":
@@ -132,3 +133,74 @@ async def test_a_refusal_is_told_when_it_is_on_disk(tmp_path: Path) -> None:
     async with bench(tmp_path, kis=Kis(), rules=rules, clock=lambda: now) as b:
         ack = (await b.broker.wait(ack_topic("b")))[0]
         assert (ack["reason"], ack["duplicate"], b.kis.calls) == ("risk_rate", True, [])
+
+
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("again", [{}, {"quantity": 11}])
+async def test_a_place_told_again_behind_its_modification_stops_nobody(
+    tmp_path: Path, again: dict[str, int], *, answered: bool
+) -> None:
+    async with bench(tmp_path, rules=Rules(**RULES)) as b:
+        go_on = asyncio.Event()
+        if answered:
+            await b.place()
+        else:
+            b.kis.script.append(go_on)
+            await b.send("place", PLACE)
+        await b.send("modify", MODIFY)
+        await b.send("place", PLACE | again)
+        go_on.set()
+        assert (await b.place("b"))["status"] == "accepted"
+        acks = await b.broker.wait(ack_topic(), 3)
+        told = {(ack.get("verb", "place"), ack["reason"]) for ack in acks}
+        assert told >= {("place", "duplicate_conflict" if again else None), ("modify", None)}
+        assert len(b.kis.calls) == 3
+
+
+async def test_a_modification_before_its_place_is_refused(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules=Rules(**RULES)) as b:
+        await b.send("modify", MODIFY)
+        await b.send("place", PLACE)
+        acks = await b.broker.wait(ack_topic(), 2)
+        assert {ack.get("verb", "place"): ack["status"] for ack in acks} == {
+            "modify": "refused",
+            "place": "accepted",
+        }
+
+
+async def test_what_waits_for_an_account_that_is_gone_is_refused(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules=Rules(**RULES)) as b:
+        await b.place()
+        b.kis.listed = NO_LIST
+        b.gateway.gap("main")
+        await b.send("modify", MODIFY)
+        asked = len(b.kis.asked)
+        await b.kis.until(lambda kis: len(kis.asked) > asked + 2 and len(b.acked) == 2)
+    accounts = {"other": Account(SecretStr(NUMBER), Kis())}
+    async with bench(tmp_path, rules=Rules(**RULES), accounts=accounts) as b:
+        acks = await b.broker.wait(ack_topic(), 2)
+        assert acks[-1]["reason"] == "unknown_account"
+
+
+async def test_a_modification_may_wait_beyond_its_orders_day(tmp_path: Path) -> None:
+    class Busy(Kis):
+        tries = 0
+
+        async def call(self, api: str, *args: Any, **more: Any) -> Any:
+            if api.endswith("rvsecncl"):
+                self.tries += 1
+                self.moved.set()
+                raise KisNotSentError("cannot connect")
+            return await super().call(api, *args, **more)
+
+    midnight = 1_799_938_800_000_000  # 2027-01-15 in Seoul
+    now, kis = midnight - 1_000_000, Busy()
+    async with bench(tmp_path, kis=kis, rules=Rules(**RULES), clock=lambda: now) as b:
+        await b.place()
+        await b.send("modify", MODIFY | {"expires_at": "2027-01-15T01:00:01+09:00"})
+        await kis.until(lambda _: kis.tries > 2)
+        now = midnight + 3_600_000_000
+        b.gateway.gap("main")
+        assert (await b.place("b"))["status"] == "accepted"
+        ack = (await b.broker.wait(ack_topic(), 2))[-1]
+        assert (ack["verb"], ack["status"]) == ("modify", "refused")

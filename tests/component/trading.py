@@ -86,6 +86,7 @@ class Kis:
         priority: Priority = Priority.QUERY,
         deadline: float | None = None,
         still: Callable[[], bool] = lambda: True,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> Reply:
         self.calls.append((api, variant, dict(params), priority))
         self.called.set()
@@ -259,6 +260,7 @@ async def bench(
     broker: Broker | None = None,
     journal: Journal | None = None,
     rules: Rules | None = None,
+    accounts: Mapping[str, Account] | None = None,
     **more: Any,
 ) -> AsyncIterator[Bench]:
     kis, broker = kis or Kis(), broker or Broker()
@@ -269,7 +271,7 @@ async def bench(
         journal=journal,
         publisher=broker,
         topics=Topics("kis"),
-        accounts={"main": Account(SecretStr(NUMBER), kis)},
+        accounts=accounts or {"main": Account(SecretStr(NUMBER), kis)},
         rules=rules or Rules(paper=False, pause_s=0.001, grace_s=0.05),
         **more,
     )

@@ -92,7 +92,7 @@ def test_every_request_that_is_served_is_described() -> None:
         def __init__(self) -> None:
             self.verbs: list[str] = []
 
-        def register(self, verb: str, _: object, *, behind: str = "") -> None:
+        def register(self, verb: str, _: object) -> None:
             self.verbs.append(verb)
 
     requests: Any = Requests()

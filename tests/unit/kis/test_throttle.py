@@ -135,6 +135,28 @@ async def test_steady_orders_do_not_keep_a_reconciliation_waiting() -> None:
     assert taken >= 5
 
 
+async def test_what_is_called_off_takes_no_token() -> None:
+    gate, time = throttle(1)
+    wanted = True
+    async with asyncio.TaskGroup() as group:
+        calls = Calls(gate, time, group)
+        calls.add("a")
+        await settle()
+
+        async def order() -> None:
+            with pytest.raises(KisNotSentError, match="called off"):
+                await gate.acquire(Priority.ORDER, None, lambda: wanted)
+            calls.add("c", Priority.CANCEL)
+
+        for _ in range(20):
+            group.create_task(order())
+        await settle()
+        wanted = False
+        await time.pass_by(1.1)
+        assert calls.names == "ac"
+        await time.pass_by(30)
+
+
 async def test_the_deadline_passes_before_the_turn_comes() -> None:
     gate, time = throttle(1)
     async with asyncio.TaskGroup() as group:
