@@ -239,7 +239,11 @@ class SymbolStore:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))  # as all of state_dir
             database = sqlite3.connect(self._path, timeout=10)
-            database.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
+            raise MastersError(f"{self._path}: {error}") from error
+        try:
+            database.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            database.close()
             raise MastersError(f"{self._path}: {error}") from error
         return closing(database)
