@@ -64,6 +64,9 @@ __all__ = [
 
 SCHEMA = 2
 _BATCH = 64
+_CHECKPOINT = 10_000
+"""Pages (4 KiB) in the log of SQLite before they move to the database: whoever waits for that
+commit waits for all of them."""
 _LOCK_NAME = "kis-bridge journal"
 _LOCK_S, _LOCK_AGAIN_S = 3.0, 0.05
 """How long a server's lock is tried for: it takes a moment to see that the last bridge is gone."""
@@ -568,6 +571,7 @@ def _pragmas(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT}")
     cursor.close()
 
 
