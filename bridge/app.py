@@ -61,6 +61,7 @@ _LOG_HEALTH_S = 300.0
 _CALENDAR_S = 6 * 3600.0
 _BROKER_S = 30.0
 """What the broker may take to be there at start."""
+_HEAD_START_S = 0.04
 _LEAVE_S = 9.0
 _FRESH = 30_000_000
 """How old (µs) a trade may be that limits are held against."""
@@ -285,7 +286,8 @@ class Bridge:
         """Return the work of the web server, if there is to be one; it listens already."""
         if self._listen is None:
             return []
-        # Imported only now, beside the sessions that connect meanwhile: they do not need it.
+        # Imported only now, and when the sessions had a moment to connect: they do not need it.
+        await asyncio.sleep(_HEAD_START_S)
         await asyncio.to_thread(import_module, "bridge.dashboard.server")
         from bridge.dashboard.server import Dashboard, Sources
 

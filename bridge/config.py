@@ -21,12 +21,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bridge.config_errors import InvalidConfigError, Origins, at, explain
 from bridge.config_orders import Client, Limits, Orders
 from bridge.config_requests import Requests
-from bridge.config_sources import merge, override, read_file, references
+from bridge.config_sources import merge, read_file, references
 from bridge.config_values import (
     Alias,
     BrokerUrl,
@@ -451,17 +450,6 @@ class Config(Section):
         return frozenset(secret for secret in found if secret is not None)
 
 
-class _Environment(Config, BaseSettings):
-    """Tells pydantic-settings the shape of the variables; never instantiated.
-
-    ``strict`` makes it turn the texts into the fields' types.
-    """
-
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_nested_delimiter="__", strict=True, case_sensitive=False
-    )
-
-
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """Read a file, lay the environment over it, and validate.
 
@@ -480,8 +468,11 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         and name.upper() not in _NOT_SETTINGS
         and name not in referenced
     }
-    for name, value in variables.items():
-        data = merge(data, override(name, value, _Environment))
+    if variables:
+        from bridge.config_environment import override  # slow to import
+
+        for name, value in variables.items():
+            data = merge(data, override(name, value))
     try:
         return Config.model_validate(data, context=reading)
     except ValidationError as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from decimal import Decimal
-from inspect import cleandoc
+from inspect import cleandoc, getsource
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -58,13 +60,30 @@ def _section(name: str, field: FieldInfo) -> Iterator[str]:
     plain = {key: f for key, f in model.model_fields.items() if key not in inner}
     if plain:
         yield "| key | accepts | default | meaning |\n|---|---|---|---|"
+        docstrings = _docstrings(model)
         for key, each in plain.items():
-            meaning = (each.description or "").replace("\n", " ")
+            meaning = docstrings.get(key, "").replace("\n", " ")
             yield f"| `{key}` | {_accepts(each)} | {_default(each)} | {meaning} |"
         yield ""
     for key, each in inner.items():
         named = ".NAME" if get_origin(each.annotation) is dict else ""
         yield from _section(f"{name}.{key}{named}", each)
+
+
+def _docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """Return what the source says below each key.
+
+    Pydantic can do so too, but then does at every start, which takes longer than all the models.
+    """
+    found: dict[str, str] = {}
+    for one in model.__mro__[: model.__mro__.index(BaseModel)]:
+        (definition,) = ast.parse(getsource(one)).body
+        assert isinstance(definition, ast.ClassDef)  # noqa: S101
+        for key, below in pairwise(definition.body):
+            match key, below:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(ast.Constant(str(text))):
+                    found.setdefault(name, cleandoc(text))
+    return found
 
 
 def _accepts(field: FieldInfo) -> str:

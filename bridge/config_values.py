@@ -53,9 +53,7 @@ __all__ = [
 class Section(BaseModel):
     """A table of the file."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 @dataclass(slots=True)

@@ -72,8 +72,8 @@ _LOCK_S, _LOCK_AGAIN_S = 3.0, 0.05
 """How long a server's lock is tried for: it takes a moment to see that the last bridge is gone."""
 
 _metadata = MetaData()
-_BINARY: Any = {"mysql_collate": "utf8mb4_bin", "mariadb_collate": "utf8mb4_bin"}
-"""Names that differ in case are different names."""
+_BINARY = {"mysql_collate": "utf8mb4_bin", "mariadb_collate": "utf8mb4_bin"}
+"""Names that differ in case are different names there too."""
 _id = BigInteger().with_variant(Integer, "sqlite")
 _schema = Table("schema_version", _metadata, Column("version", Integer, nullable=False))
 _commands = Table(
@@ -90,7 +90,6 @@ _commands = Table(
     Column("received_at", BigInteger, nullable=False, index=True),
     Column("expires_at", BigInteger, nullable=False),
     UniqueConstraint("account", "client", "client_order_id", "command_id", name="identity"),
-    **_BINARY,
 )
 _steps = Table(
     "steps",
@@ -103,7 +102,6 @@ _steps = Table(
     Column("at", BigInteger, nullable=False),
     Column("data", Text, nullable=False),
     UniqueConstraint("command", "number", name="step"),
-    **_BINARY,
 )
 _controls = Table(
     "controls",
@@ -114,7 +112,6 @@ _controls = Table(
     Column("client", String(128), nullable=False),
     Column("mode", String(16), nullable=False),
     Column("reason", Text, nullable=False),
-    **_BINARY,
 )
 
 _T = TypeVar("_T")
@@ -608,6 +605,9 @@ def _in_use(journal: object) -> str:
 
 def _prepare(connection: Connection, url: URL) -> None:
     """Make the tables, or bring those of an older bridge up to date."""
+    if url.get_backend_name() in ("mysql", "mariadb"):  # to say so imports all of its dialects
+        for table in _metadata.tables.values():
+            table.dialect_kwargs.update(_BINARY)
     _metadata.create_all(connection)  # schema 1 had no controls, and nothing else was different
     version = connection.execute(select(func.max(_schema.c.version))).scalar()
     if version is None or version < SCHEMA:

@@ -40,7 +40,9 @@ KIS_BRIDGE = [sys.executable, "-c", "from bridge.cli import main; main()"]
 
 
 def _environ() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("KIS_", "COV_"))}
+    # An installed program has its bytecode, whatever those who test it want to keep.
+    no = ("KIS_", "COV_", "PYTHONDONTWRITEBYTECODE")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(no)}
     return kept | {"COLUMNS": "200"}
 
 

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2] / "bridge"
 _LEAVES = {"bridge", "bridge.errors", "bridge.filelock"}
 _SETTINGS = {
     "bridge.config",
+    "bridge.config_environment",
     "bridge.config_errors",
     "bridge.config_reference",
     "bridge.config_sources",
