@@ -166,6 +166,10 @@ class Bridge:
                         *(self._tend(), self._report(), self._learn_days(rests)),
                     )
                 ]
+                # The sessions connect meanwhile: what follows keeps Python busy.
+                await asyncio.sleep(_HEAD_START_S)
+                for tr_id in {demand.wanted.tr_id for demand in self.pool.wishes.demand()}:
+                    self.pump.prepare(tr_id)
                 others += [tasks.create_task(work) for work in await self._dashboard()]
                 ready()
                 await stop.wait()
@@ -286,8 +290,7 @@ class Bridge:
         """Return the work of the web server, if there is to be one; it listens already."""
         if self._listen is None:
             return []
-        # Imported only now, and when the sessions had a moment to connect: they do not need it.
-        await asyncio.sleep(_HEAD_START_S)
+        # Imported only now: the sessions do not need it.
         await asyncio.to_thread(import_module, "bridge.dashboard.server")
         from bridge.dashboard.server import Dashboard, Sources
 
@@ -320,8 +323,6 @@ class Bridge:
         self.pool.hold(found, CONFIGURATION)
         if restored := self.upkeep.restore():
             log.info("subscriptions of clients taken up again", count=restored)
-        for tr_id in {demand.wanted.tr_id for demand in self.pool.wishes.demand()}:
-            self.pump.prepare(tr_id)
 
     # running
 

@@ -128,6 +128,7 @@ class RestClient:
         self._connect_s = connect_s
         self._answer_s = answer_s
         self._monotonic = monotonic
+        self._urls: dict[str, httpx.URL] = {}
 
     async def call(
         self,
@@ -265,7 +266,7 @@ class RestClient:
             async with asyncio.timeout(connect + answer + 0.1):
                 return await self._http.request(
                     request.api.method,
-                    self._rest_url + request.api.path,
+                    self._url(request.api.path),
                     params=request.query,
                     json=request.body,
                     headers=headers,
@@ -280,6 +281,11 @@ class RestClient:
             raise KisUnknownError(
                 f"{name}: sent, but no answer came ({type(error).__name__})"
             ) from error
+
+    def _url(self, path: str) -> httpx.URL:
+        if path not in self._urls:  # to read it takes longer than all the rest of a request
+            self._urls[path] = httpx.URL(self._rest_url + path)
+        return self._urls[path]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 _PRICE = Decimal("0.0001")
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def ack(tracked: Tracked, *, duplicate: bool = False) -> bytes:
@@ -194,10 +195,20 @@ def _standing(tracked: Tracked) -> dict[str, object]:
 
 
 def _json(value: object) -> str:
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, Mapping):
-        return f"{{{','.join(f'{json.dumps(key)}:{_json(item)}' for key, item in value.items())}}}"
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(_json, value))}]"
-    return json.dumps(value, ensure_ascii=False)
+    match value:
+        case str():
+            return _quoted(value)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case Decimal():
+            return format(value, "f")
+        case Mapping():
+            return f"{{{','.join(f'{_quoted(key)}:{_json(item)}' for key, item in value.items())}}}"
+        case list() | tuple():
+            return f"[{','.join(map(_json, value))}]"
+        case _:
+            return json.dumps(value)

@@ -119,6 +119,12 @@ class Tracked:
             self.expires_at,
         )
 
+    def admitted(self, record: Record) -> Tracked:
+        """Take over what the journal made of it."""
+        self.id = record.id
+        self.progress = self.progress.apply_all(record.steps)
+        return self
+
 
 def restore(record: Record) -> Tracked:
     """Return a command as the journal knows it."""
@@ -127,9 +133,7 @@ def restore(record: Record) -> Tracked:
         record.identity, record.verb, command, record.received_at, record.expires_at
     )
     tracked.digest = record.digest
-    tracked.id = record.id
-    tracked.progress = tracked.progress.apply_all(record.steps)
-    return tracked
+    return tracked.admitted(record)
 
 
 @dataclass(slots=True)

@@ -490,7 +490,7 @@ class Gateway:
                 return None
             known = self._book.get(tracked.identity)
             if known is None:
-                known = restore(found)
+                known = tracked.admitted(found) if new else restore(found)
                 self._book.add(known)
             return known, new
 

@@ -16,7 +16,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -25,11 +25,15 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    CursorResult,
+    Dialect,
     Engine,
     ForeignKey,
+    Insert,
     Integer,
     MetaData,
     Row,
+    Select,
     String,
     Table,
     Text,
@@ -45,6 +49,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from bridge.errors import JournalError
 from bridge.filelock import try_lock
@@ -383,12 +388,45 @@ def _look(url: str, work: Callable[[Connection], _T]) -> _T:
         engine.dispose()
 
 
-_SAME = select(_commands.c.id).where(
-    *(_commands.c[name] == bindparam(f"its_{name}") for name in Identity._fields)
+class _Statement:
+    """A statement whose text is made once: to make it takes longer than to run it.
+
+    Whatever this thread computes, the event loop may have to wait for, and the other way round.
+    """
+
+    def __init__(self, statement: Select[Any] | Insert, *keys: str) -> None:
+        self._statement = statement
+        self._keys = keys or None
+        self._made: tuple[Dialect, SQLCompiler] | None = None
+
+    def execute(self, connection: Connection, *rows: Mapping[str, Any]) -> CursorResult[Any]:
+        """Run it once for each row of values."""
+        dialect, kept = connection.dialect, self._made  # other threads may have other databases
+        if kept is None or kept[0] is not dialect:
+            kept = self._made = dialect, self._make(dialect)
+        made = kept[1]
+        values: Any = rows
+        if made.positiontup is not None:
+            values = [tuple(row[name] for name in made.positiontup) for row in rows]
+        return connection.exec_driver_sql(made.string, values[0] if len(rows) == 1 else [*values])
+
+    def _make(self, dialect: Dialect) -> SQLCompiler:
+        made = self._statement.compile(dialect=dialect, column_keys=self._keys)
+        assert isinstance(made, SQLCompiler)  # noqa: S101
+        return made
+
+
+def _without_id(table: Table) -> _Statement:
+    return _Statement(insert(table), *(column.name for column in table.c if column.name != "id"))
+
+
+_SAME = _Statement(
+    select(_commands.c.id).where(
+        *(_commands.c[name] == bindparam(f"its_{name}") for name in Identity._fields)
+    )
 )
 _LAST = select(_steps.c.at).order_by(_steps.c.id.desc()).limit(1)
-_NEW, _STEP = insert(_commands), insert(_steps)
-"""Made once: to make a statement takes longer than to run it."""
+_NEW, _STEP = _without_id(_commands), _without_id(_steps)
 
 
 def _admit(
@@ -399,7 +437,7 @@ def _admit(
     careful: bool,
 ) -> tuple[Record, bool]:
     its = {f"its_{name}": value for name, value in new.identity._asdict().items()}
-    if connection.execute(_SAME, its).first() is not None:
+    if _SAME.execute(connection, its).first() is not None:
         found = _find(connection, new.identity)
         assert found is not None  # noqa: S101
         return found, False
@@ -411,14 +449,14 @@ def _admit(
         "received_at": new.received_at,
         "expires_at": new.expires_at,
     }
-    key = connection.execute(_NEW, values).inserted_primary_key
-    assert key is not None  # noqa: S101 - an insert of one row has one
-    new_lines = [Line(key[0], n, *line) for n, line in enumerate(lines, 1)]
+    inserted = _NEW.execute(connection, values)
+    key = inserted.scalar_one() if inserted.returns_rows else inserted.lastrowid
+    new_lines = [Line(key, n, *line) for n, line in enumerate(lines, 1)]
     _append(connection, new_lines, careful=careful)
     steps = tuple(step for step, _ in lines)
     return (
         Record(
-            key[0],
+            key,
             new.identity,
             new.verb,
             new.digest,
@@ -455,7 +493,7 @@ def _append(connection: Connection, lines: Sequence[Line], *, careful: bool) -> 
         if (line.command, line.number) not in written
     ]
     if rows:
-        connection.execute(_STEP, rows)
+        _STEP.execute(connection, *rows)
 
 
 def _control(connection: Connection, control: Control) -> None:
