@@ -14,14 +14,14 @@ from tests.system.programs import KIS_BRIDGE, Ear, Program, bridge_toml, simulat
 
 TRADE = "kis/market/domestic_stock/krx/trade/005930"
 LIMIT_S = 1.0
-YARDS = 12
+YARDS = 10
 """The same on a machine that is slow today: as many times what :data:`YARD` takes there."""
 YARD = (
     "import argparse, asyncio, csv, ctypes, decimal, difflib, doctest, email.message, http.client,"
     " logging.config, multiprocessing, pydoc, sqlite3, ssl, tomllib, unittest, xml.dom.minidom,"
     " zoneinfo"
 )
-"""Python and nothing of ours; the bridge's first record takes about nine times as long."""
+"""Python and nothing of ours; the bridge's first record takes seven to eight times as long."""
 TRIES = 6
 """The fastest counts: this machine does other things too."""
 
