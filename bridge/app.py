@@ -62,6 +62,7 @@ _CALENDAR_S = 6 * 3600.0
 _BROKER_S = 30.0
 """What the broker may take to be there at start."""
 _HEAD_START_S = 0.04
+"""What a session needs until it has sent its first subscription, on this machine or nearby."""
 _LEAVE_S = 9.0
 _FRESH = 30_000_000
 """How old (µs) a trade may be that limits are held against."""

@@ -283,7 +283,7 @@ class RestClient:
             ) from error
 
     def _url(self, path: str) -> httpx.URL:
-        if path not in self._urls:  # to read it takes longer than all the rest of a request
+        if path not in self._urls:  # httpx would read it anew for each order
             self._urls[path] = httpx.URL(self._rest_url + path)
         return self._urls[path]
 
