@@ -69,6 +69,18 @@ def test_help_lists_every_command_and_imports_none() -> None:
     assert done.stdout.splitlines()[-1] == "[] []"
 
 
+def test_run_imports_nothing_that_a_start_does_not_need() -> None:
+    unwanted = (
+        *("pydantic_settings", "sqlalchemy.dialects.mysql", "openpyxl", "iotcore", "yaml"),
+        *("uvicorn", "starlette", "bridge.dashboard.server", "bridge.documents"),
+    )
+    code = f"import sys, bridge.cli.run\nprint([m for m in {unwanted} if m in sys.modules])\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_import_is_fast() -> None:
     best = min(
         float(
