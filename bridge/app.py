@@ -14,18 +14,13 @@ import structlog
 
 import bridge
 from bridge.catalog.model import Catalog
-from bridge.config import App, Config, Subscription
-from bridge.config import Limits as ConfiguredLimits
+from bridge.config.models import App, Config, Subscription
+from bridge.config.models import Limits as ConfiguredLimits
 from bridge.dashboard.listen import Listen
 from bridge.dashboard.orders import OrdersSeen
 from bridge.errors import DecodeError, RequestError
-from bridge.feed.demand import ByChannel, ByTopic, Wish, resolve
 from bridge.feed.lane import KindPolicy, Lane
-from bridge.feed.memory import Memory
 from bridge.feed.pump import Pump
-from bridge.feed.reports import Reports, notice_ids
-from bridge.feed.upkeep import CONFIGURATION, Upkeep
-from bridge.health import SessionHealth, snapshot
 from bridge.kis.auth import ApprovalKeys, Tokens
 from bridge.kis.decode import notice_values
 from bridge.kis.frames import DataFrame
@@ -43,14 +38,19 @@ from bridge.mqtt.lane import LaneWriter
 from bridge.mqtt.lane_messages import MessageWriter
 from bridge.mqtt.message import Will
 from bridge.mqtt.payloads import encode
-from bridge.mqtt.requests import Requests
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Account, Gateway, Rules
-from bridge.orders.journal import Journal
-from bridge.orders.risk import Limits
-from bridge.permissions import Permissions
-from bridge.symbols import SymbolRequests
-from bridge.verbs import Verbs
+from bridge.orders.journal.journal import Journal
+from bridge.orders.risk.checks import Limits
+from bridge.requests.permissions import Permissions
+from bridge.requests.server import Requests
+from bridge.requests.symbols import SymbolRequests
+from bridge.requests.verbs import Verbs
+from bridge.status.health import SessionHealth, snapshot
+from bridge.subscriptions.reports import Reports, notice_ids
+from bridge.subscriptions.request import ByChannel, ByTopic, Wish, resolve
+from bridge.subscriptions.store import Memory
+from bridge.subscriptions.upkeep import CONFIGURATION, Upkeep
 
 __all__ = ["Bridge"]
 

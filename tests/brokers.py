@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.mqtt.embedded import EmbeddedBroker
+from bridge.embedded.broker import EmbeddedBroker
 
 __all__ = ["Mosquitto", "embedded", "free_port", "mosquitto_program", "wait_for_port"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from bridge.mqtt.embedded import EmbeddedBroker
+from bridge.embedded.broker import EmbeddedBroker
 from tests.brokers import Mosquitto, embedded
 
 # A run in the background inherits SIGINT ignored, and so would every program that a test starts.

@@ -18,18 +18,18 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from bridge import logs
 from bridge.benchmark.subject import Subject
 from bridge.catalog.compile import load
-from bridge.health import percentile
 from bridge.kis.rest import RestClient
 from bridge.kis.throttle import Throttle
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Account, Gateway, Rules
-from bridge.orders.journal import Journal
-from bridge.runtime import new_event_loop, settle
+from bridge.orders.journal.journal import Journal
+from bridge.runtime import logs
+from bridge.runtime.process import new_event_loop, settle
+from bridge.status.health import percentile
 
 __all__ = ["measure"]
 

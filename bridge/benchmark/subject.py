@@ -14,7 +14,6 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 
-from bridge import logs
 from bridge.catalog.compile import load
 from bridge.catalog.model import Catalog
 from bridge.feed.lane import Lane
@@ -27,7 +26,8 @@ from bridge.kis.values import SEOUL, Zone
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.lane import LaneWriter
 from bridge.mqtt.topics import Topics
-from bridge.runtime import new_event_loop, settle
+from bridge.runtime import logs
+from bridge.runtime.process import new_event_loop, settle
 
 __all__ = ["Subject"]
 

@@ -10,7 +10,7 @@ import time
 import mqtt5
 
 from bridge.benchmark.feeder import STAMP
-from bridge.health import percentile
+from bridge.status.health import percentile
 
 __all__ = ["receive"]
 

@@ -6,10 +6,10 @@ import asyncio
 import json
 import sys
 
-from bridge import logs
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
+from bridge.runtime import logs
 
 __all__ = ["trade"]
 

@@ -9,10 +9,10 @@ from typing import Annotated, Final
 import typer
 from pydantic import SecretStr
 
-from bridge import logs
 from bridge.errors import ConfigError
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
+from bridge.runtime import logs
 
 __all__ = ["LOCAL", "AsJson", "Base", "CaFile", "Password", "Url", "User", "endpoints", "topics"]
 

@@ -17,15 +17,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bridge import logs
 from bridge.catalog.model import Catalog
 from bridge.cli.probes import Finding, app, bounded, broker, clock, ok, problem, running
 from bridge.cli.workbook import OwnSpec, catalog_of
-from bridge.config import Config, Subscription, load
-from bridge.config_errors import InvalidConfigError
+from bridge.config.explained_errors import InvalidConfigError
+from bridge.config.models import Config, Subscription, load
 from bridge.errors import BridgeError, ConfigError
 from bridge.kis.rest import open_http
-from bridge.permissions import Permissions
+from bridge.requests.permissions import Permissions
+from bridge.runtime import logs
 
 __all__ = ["check", "findings"]
 

@@ -16,19 +16,19 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from bridge import logs
 from bridge.app import Bridge
 from bridge.catalog.compile import load
 from bridge.cli.demo_table import Board
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.cli.run import MQTT_PORT, MQTT_WS_PORT
-from bridge.config import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT, Config
+from bridge.config.models import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT, Config
 from bridge.dashboard.listen import Listen
+from bridge.embedded.broker import EmbeddedBroker
 from bridge.mqtt.client import ControlClient
-from bridge.mqtt.embedded import EmbeddedBroker
 from bridge.mqtt.endpoint import Endpoint
-from bridge.runtime import settle
-from bridge.simulator.listings import KNOWN
+from bridge.runtime import logs
+from bridge.runtime.process import settle
+from bridge.simulator.exchange.listings import KNOWN
 from bridge.simulator.server import Simulator, SimulatorSettings
 
 __all__ = ["demo"]

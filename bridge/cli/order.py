@@ -21,9 +21,9 @@ from bridge.errors import BrokerError, ConfigError, JournalError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
-from bridge.orders.book import restore
-from bridge.orders.command import CommandError, parse
-from bridge.orders.journal import read
+from bridge.orders.journal.journal import read
+from bridge.orders.model.blotter import restore
+from bridge.orders.model.command import CommandError, parse
 
 __all__ = ["app"]
 

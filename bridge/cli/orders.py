@@ -19,12 +19,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bridge.config import load
+from bridge.config.models import load
 from bridge.errors import ConfigError
-from bridge.orders import answers, audit
-from bridge.orders.book import Tracked, day_end, day_start, restore
-from bridge.orders.journal import read, read_controls
-from bridge.orders.lifecycle import State
+from bridge.orders.journal import audit
+from bridge.orders.journal.journal import read, read_controls
+from bridge.orders.model.blotter import Tracked, day_end, day_start, restore
+from bridge.orders.model.lifecycle import State
+from bridge.orders.publishing import payloads
 
 __all__ = ["ConfigFile", "JournalUrl", "described", "journal_url", "orders"]
 
@@ -127,7 +128,7 @@ def journal_url(config: Path | None, journal: str) -> str:
 def described(order: Tracked) -> str:
     """Return an order as one line of JSON, with its account and client."""
     account, client, *_ = order.identity
-    text = answers.state(order).decode()
+    text = payloads.state(order).decode()
     return f'{{"account":{json.dumps(account)},"client":{json.dumps(client)},{text[1:]}'
 
 

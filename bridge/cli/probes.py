@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 import httpx
 
 from bridge.catalog.model import Catalog
-from bridge.config import Account, App, Config, Mqtt
+from bridge.config.models import Account, App, Config, Mqtt
 from bridge.errors import BridgeError, BrokerError
 from bridge.kis.auth import Tokens
 from bridge.kis.rest import RestClient

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from bridge.runtime import new_event_loop
+from bridge.runtime.process import new_event_loop
 
 __all__ = ["free_port", "print_ready", "run_until_stopped"]
 

@@ -16,7 +16,7 @@ from bridge.cli import broker
 from bridge.cli.broker import LOCAL, AsJson, Base, CaFile, Password, Url, User
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.payloads import encode
-from bridge.mqtt.requests import request
+from bridge.requests.server import request
 
 __all__ = ["halt", "query", "resume", "subscribe", "unsubscribe"]
 

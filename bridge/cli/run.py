@@ -11,17 +11,17 @@ from typing import Annotated
 import structlog
 import typer
 
-from bridge import logs
 from bridge.app import Bridge
 from bridge.catalog.model import Catalog
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.cli.workbook import OwnSpec, catalog_of
-from bridge.config import Config, load
+from bridge.config.models import Config, load
 from bridge.dashboard.listen import Listen
+from bridge.embedded.broker import EmbeddedBroker
 from bridge.errors import ConfigError
-from bridge.mqtt.embedded import EmbeddedBroker
 from bridge.mqtt.endpoint import Endpoint
-from bridge.runtime import settle
+from bridge.runtime import logs
+from bridge.runtime.process import settle
 
 __all__ = ["run", "serve"]
 

@@ -12,14 +12,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from bridge import logs
 from bridge.catalog.model import Catalog
 from bridge.cli.workbook import OwnSpec, catalog_of
-from bridge.config import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT
+from bridge.config.models import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT
 from bridge.errors import ConfigError
-from bridge.runtime import new_event_loop
-from bridge.simulator.faults import Plan
-from bridge.simulator.faults import read as read_faults
+from bridge.runtime import logs
+from bridge.runtime.process import new_event_loop
+from bridge.simulator.faults.plan import Plan
+from bridge.simulator.faults.plan import read as read_faults
 from bridge.simulator.server import Simulator, SimulatorSettings
 
 __all__ = ["description", "simulate"]

@@ -30,10 +30,10 @@ from bridge.documents.shapes import (
 )
 from bridge.kis.orders import NoticeKind
 from bridge.mqtt.payloads import Info
-from bridge.orders.command import Cancel, CancelAll, Modify, Place
-from bridge.orders.lifecycle import Event, State
-from bridge.symbols import SymbolsRequest
-from bridge.verbs import REQUESTS
+from bridge.orders.model.command import Cancel, CancelAll, Modify, Place
+from bridge.orders.model.lifecycle import Event, State
+from bridge.requests.symbols import SymbolsRequest
+from bridge.requests.verbs import REQUESTS
 
 __all__ = ["COMMANDS", "REPORTS", "REQUEST_MODELS", "of_model"]
 

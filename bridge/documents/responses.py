@@ -18,7 +18,7 @@ from bridge.documents.shapes import (
     opened,
 )
 from bridge.kis.events import State as SubscriptionState
-from bridge.orders.lifecycle import State
+from bridge.orders.model.lifecycle import State
 
 __all__ = ["ERRORS", "HELD", "REFUSED", "response"]
 

@@ -24,7 +24,6 @@ import httpx
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from bridge.filelock import try_lock
 from bridge.kis.replies import (
     NOT_PROCESSED,
     UNSURE,
@@ -32,6 +31,7 @@ from bridge.kis.replies import (
     KisNotSentError,
     KisRefusedError,
 )
+from bridge.runtime.filelock import try_lock
 
 __all__ = ["ApprovalKeys", "Tokens"]
 

@@ -4,9 +4,9 @@ What holds, whatever fails: a command is acknowledged to the broker when it is i
 is handed to the REST client after the journal says ``submitting``; what has no usable answer is
 ``unknown``, is never sent again, and fences its symbol until the exchange's own list settles it.
 
-Order is kept for each client (:mod:`bridge.orders.lines`); clients do not wait for each other. A
-``cancel_all`` waits until the commands before it are in the journal, and for nothing else: what was
-not sent before it is not sent at all.
+Order is kept for each client (:mod:`bridge.orders.routing.sequencer`); clients do not wait for
+each other. A ``cancel_all`` waits until the commands before it are in the journal, and for nothing
+else: what was not sent before it is not sent at all.
 
 Refusals that depend on the moment (limits, halted, too much at once) are in the journal and final
 under their name. Those that the same bytes get every time (no command, retained, expired when it
@@ -30,6 +30,7 @@ from decimal import Decimal
 
 import structlog
 
+from bridge.calendar import order_hours
 from bridge.catalog.model import Catalog
 from bridge.errors import DecodeError, JournalError
 from bridge.kis import markets
@@ -37,24 +38,23 @@ from bridge.kis import orders as kis
 from bridge.kis.listing import Row
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
-from bridge.orders import hours
-from bridge.orders.accounts import Accounts
-from bridge.orders.announce import Announcer, Publisher
-from bridge.orders.book import Book, Tracked, day_start, restore
-from bridge.orders.chronicle import Chronicle
-from bridge.orders.command import CancelAll, CommandError, parse
-from bridge.orders.executions import execution
-from bridge.orders.halts import Halts, Mode
-from bridge.orders.journal import Control, Identity, Journal
-from bridge.orders.lifecycle import Event, State, Step
-from bridge.orders.lines import Lines, leave
-from bridge.orders.reconcile import Reconciler
-from bridge.orders.references import References
-from bridge.orders.risk import Refusal
-from bridge.orders.rules import Account, Rest, Rules
-from bridge.orders.submit import Submitter
-from bridge.orders.sweep import Sweep, overtakes
-from bridge.orders.turns import News, Turn
+from bridge.orders.journal.journal import Control, Identity, Journal
+from bridge.orders.model.blotter import Book, Tracked, day_start, restore
+from bridge.orders.model.command import CancelAll, CommandError, parse
+from bridge.orders.model.lifecycle import Event, State, Step
+from bridge.orders.publishing.outbox import Chronicle
+from bridge.orders.publishing.publisher import Announcer, Publisher
+from bridge.orders.reconciliation.accounts import Accounts
+from bridge.orders.reconciliation.executions import execution
+from bridge.orders.reconciliation.reconciler import Reconciler
+from bridge.orders.risk.checks import Refusal
+from bridge.orders.risk.halts import Halts, Mode
+from bridge.orders.risk.reference_data import References
+from bridge.orders.risk.rules import Account, Rest, Rules
+from bridge.orders.routing.mass_cancel import Sweep, overtakes
+from bridge.orders.routing.sequencer import Lines, leave
+from bridge.orders.routing.submitter import Submitter
+from bridge.runtime.turns import News, Turn
 
 __all__ = ["Account", "Gateway", "Publisher", "Rest", "Rules"]
 
@@ -97,7 +97,7 @@ class Gateway:
         accounts: Mapping[str, Account],
         rules: Rules,
         reference_price: Callable[[str, str, str], Decimal | None] = _no_price,
-        trades: hours.TradingDays = _weekdays,
+        trades: order_hours.TradingDays = _weekdays,
         clock: Callable[[], int] = _now,
     ) -> None:
         self._catalog = catalog

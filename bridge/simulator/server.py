@@ -19,19 +19,21 @@ from websockets.asyncio.server import Server, serve
 
 from bridge.catalog.model import Catalog
 from bridge.errors import ConfigError
-from bridge.simulator import documents, listings, playback
-from bridge.simulator.branch import Branch
-from bridge.simulator.connection import Connection
-from bridge.simulator.desk import Desk
-from bridge.simulator.exchange import Exchange, with_holdings
-from bridge.simulator.faults import Faults
-from bridge.simulator.feed import Source
-from bridge.simulator.keys import Keys
-from bridge.simulator.pump import Pump
-from bridge.simulator.rest import Rest
+from bridge.simulator.exchange import listings
+from bridge.simulator.exchange.exchange import Exchange, with_holdings
+from bridge.simulator.exchange.tickets import Event
+from bridge.simulator.faults.plan import Faults
+from bridge.simulator.off_book.desk import Branch
+from bridge.simulator.rest import documents
+from bridge.simulator.rest.handlers import Desk
+from bridge.simulator.rest.keys import Keys
+from bridge.simulator.rest.server import Rest
 from bridge.simulator.settings import SimulatorSettings
-from bridge.simulator.stream import Stream
-from bridge.simulator.tickets import Event
+from bridge.simulator.stream import playback
+from bridge.simulator.stream.connection import Connection
+from bridge.simulator.stream.feed import Source
+from bridge.simulator.stream.pump import Pump
+from bridge.simulator.stream.server import Stream
 
 __all__ = ["Simulator", "SimulatorSettings"]
 

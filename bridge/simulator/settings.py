@@ -7,8 +7,8 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
-from bridge.simulator.faults import Plan
-from bridge.simulator.sessions import Hours
+from bridge.simulator.exchange.sessions import Hours
+from bridge.simulator.faults.plan import Plan
 
 __all__ = ["SimulatorSettings"]
 

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from bridge.catalog.compile import load
 from bridge.documents.topics import Topic, payloads, topics
 from bridge.mqtt.client import ControlClient
-from bridge.orders.announce import Announcer
+from bridge.orders.publishing.publisher import Announcer
 from tests.component.schemas import error
 
 Said = list[tuple[str, bytes]]

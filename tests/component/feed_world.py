@@ -17,14 +17,14 @@ import pytest
 from bridge import app as app_module
 from bridge.app import Bridge
 from bridge.catalog.compile import load
-from bridge.config import Config
-from bridge.feed import pool, upkeep, vigil
+from bridge.config.models import Config
 from bridge.kis import auth, session, stream
 from bridge.mqtt import lane
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.simulator.server import Simulator
+from bridge.subscriptions import pool, upkeep, watchdog
 
 __all__ = ["Books", "configuration", "hurry", "running", "until"]
 
@@ -46,11 +46,11 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(pool, name, 0.5)
     for name in ("_RETRY_LONGEST_S", "_MEND_LONGEST_S"):
         monkeypatch.setattr(pool, name, 2.0)
-    monkeypatch.setattr(vigil, "QUIET_SILENCE_S", 2.0)
-    monkeypatch.setattr(vigil, "BUSY_SILENCE_S", 1.5)
-    monkeypatch.setattr(vigil, "MUTE_S", 1.5)
-    monkeypatch.setattr(vigil, "MUTE_ALONE_S", 3.0)
-    monkeypatch.setattr(vigil, "MUTE_LONGEST_S", 4.0)
+    monkeypatch.setattr(watchdog, "QUIET_SILENCE_S", 2.0)
+    monkeypatch.setattr(watchdog, "BUSY_SILENCE_S", 1.5)
+    monkeypatch.setattr(watchdog, "MUTE_S", 1.5)
+    monkeypatch.setattr(watchdog, "MUTE_ALONE_S", 3.0)
+    monkeypatch.setattr(watchdog, "MUTE_LONGEST_S", 4.0)
     monkeypatch.setattr(upkeep, "phase", lambda *_: "busy")
     monkeypatch.setattr(lane, "_LONGEST_PAUSE_S", 0.5)
     monkeypatch.setattr(auth.ApprovalKeys, "interval_s", 0.05)

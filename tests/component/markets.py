@@ -14,8 +14,15 @@ from pydantic import SecretStr
 
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Account, Gateway, Rules
-from tests.component.street import ACCOUNT, CATALOG, FUTURES, InlineJournal, Street, VirtualLoop
-from tests.component.trading import Bench, Broker, Kis
+from tests.component.gateway_fixture import Bench, Broker, Kis
+from tests.component.virtual_exchange import (
+    ACCOUNT,
+    CATALOG,
+    FUTURES,
+    InlineJournal,
+    Street,
+    VirtualLoop,
+)
 
 __all__ = ["EXPIRES", "Market", "in_virtual_time", "market"]
 

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from bridge.orders.gateway import Rules
-from tests.component.trading import PLACE, Broker, Kis, ack_topic, bench, event_topic, state_topic
+from tests.component.gateway_fixture import (
+    PLACE,
+    Broker,
+    Kis,
+    ack_topic,
+    bench,
+    event_topic,
+    state_topic,
+)
 
 RULES = Rules(paper=False, pause_s=0.001, grace_s=0.05, settle_s=0.001)
 HOUR = 3_600_000_000

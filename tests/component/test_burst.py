@@ -19,8 +19,8 @@ import pytest
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
-from bridge.mqtt.requests import request
 from bridge.mqtt.topics import Topics
+from bridge.requests.server import request
 from tests.brokers import Mosquitto
 from tests.component.feed_world import Books, configuration, running, until
 

@@ -13,13 +13,11 @@ import pytest
 
 from bridge.errors import JournalError
 from bridge.kis.replies import KisUnknownError, Reply
-from bridge.orders.command import CancelAll, Place, parse
 from bridge.orders.gateway import Rules
-from bridge.orders.journal import Identity, Journal, NewRecord
-from bridge.orders.risk import Limits
-from tests.component.markets import in_virtual_time, market
-from tests.component.street import Street
-from tests.component.trading import (
+from bridge.orders.journal.journal import Identity, Journal, NewRecord
+from bridge.orders.model.command import CancelAll, Place, parse
+from bridge.orders.risk.checks import Limits
+from tests.component.gateway_fixture import (
     PLACE,
     Bench,
     Kis,
@@ -29,6 +27,8 @@ from tests.component.trading import (
     event_topic,
     row,
 )
+from tests.component.markets import in_virtual_time, market
+from tests.component.virtual_exchange import Street
 
 RULES: dict[str, Any] = {
     "paper": False,

@@ -23,7 +23,7 @@ import typer
 from bridge import cli
 from bridge.cli.check import findings
 from bridge.cli.probes import Finding
-from bridge.config import Config
+from bridge.config.models import Config
 from bridge.errors import BridgeError, ConfigError, WorkbookError
 
 KIS_BRIDGE = [sys.executable, "-c", "from bridge.cli import main; main()"]

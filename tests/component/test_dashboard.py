@@ -23,7 +23,7 @@ from bridge.kis.values import Zone
 from bridge.mqtt.topics import Topics
 from tests.unit.dashboard.test_metrics import NUMBERS
 from tests.unit.dashboard.test_orders import Out, state
-from tests.unit.feed.channels import TRADE
+from tests.unit.subscriptions.channels import TRADE
 
 LOOPBACK = Listen("127.0.0.1", 0)
 

@@ -13,7 +13,7 @@ from bridge.cli import app
 from bridge.cli.demo import _run
 from bridge.cli.demo_table import Board
 from bridge.dashboard.listen import Listen
-from bridge.mqtt.embedded import EmbeddedBroker
+from bridge.embedded.broker import EmbeddedBroker
 from bridge.mqtt.message import Message
 from bridge.simulator.server import SimulatorSettings
 

@@ -23,8 +23,8 @@ from bridge.catalog.compile import load
 from bridge.catalog.openapi import openapi
 from bridge.documents.contract import REQUEST_MODELS
 from bridge.documents.topics import payloads, topics
-from bridge.simulator.branch import Branch
-from bridge.simulator.desk import CALLS
+from bridge.simulator.off_book.desk import Branch
+from bridge.simulator.rest.handlers import CALLS
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.component.schemas import error, misses
 from tests.system.programs import World, ask, publish

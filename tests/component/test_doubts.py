@@ -15,7 +15,7 @@ from bridge.mqtt.lane import LaneWriter
 from bridge.mqtt.message import Message
 from tests.brokers import Mosquitto
 from tests.component.feed_world import until
-from tests.unit.feed.channels import TRADE
+from tests.unit.subscriptions.channels import TRADE
 
 
 class Proxy:

@@ -18,9 +18,9 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 
+from bridge.embedded.broker import EmbeddedBroker
 from bridge.errors import BrokerError
 from bridge.mqtt.client import ControlClient, Message
-from bridge.mqtt.embedded import EmbeddedBroker
 from bridge.mqtt.endpoint import Endpoint
 from tests.brokers import embedded, mosquitto_program
 
@@ -160,7 +160,7 @@ def closed(port: int) -> bool:
 
 def test_no_broker_outlives_its_program() -> None:
     program = (
-        "import json, sys; from bridge.mqtt.embedded import EmbeddedBroker\n"
+        "import json, sys; from bridge.embedded.broker import EmbeddedBroker\n"
         "with EmbeddedBroker() as b:\n"
         "    print(json.dumps([b.pid, b.port]), flush=True); sys.stdin.read()"
     )

@@ -14,23 +14,23 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from bridge.catalog.compile import load
-from bridge.config import Config
+from bridge.config.models import Config
 from bridge.documents.events import EVENTS
 from bridge.documents.responses import response
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
-from bridge.mqtt.requests import request
 from bridge.mqtt.topics import Topics
-from bridge.orders.rules import Rules
-from bridge.simulator.book import Side
-from bridge.simulator.faults import Fault, Plan
+from bridge.orders.risk.rules import Rules
+from bridge.requests.server import request
+from bridge.simulator.exchange.order_book import Side
+from bridge.simulator.exchange.tickets import Request
+from bridge.simulator.faults.plan import Fault, Plan
 from bridge.simulator.server import Simulator, SimulatorSettings
-from bridge.simulator.tickets import Request
 from tests.brokers import Mosquitto
 from tests.component.feed_world import hurry, running, until
+from tests.component.gateway_fixture import bench
 from tests.component.schemas import Checks, error, misses
-from tests.component.trading import bench
 
 CHECKS: Checks = {kind: Draft202012Validator(schema) for kind, schema in EVENTS.items()}
 BUY = "VTTC0012U"
@@ -107,8 +107,8 @@ async def test_every_kind_of_event_fulfils_its_schema(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurry(monkeypatch)
-    monkeypatch.setattr("bridge.feed.upkeep.phase", lambda *_: "closed")
-    monkeypatch.setattr("bridge.orders.accounts._UNSURE", 0)
+    monkeypatch.setattr("bridge.subscriptions.upkeep.phase", lambda *_: "closed")
+    monkeypatch.setattr("bridge.orders.reconciliation.accounts._UNSURE", 0)
     settings = SimulatorSettings(
         rest_per_second=0, slots=6, faults=Plan((Fault("http", chance=1.0, status=503, tr_id=BUY),))
     )

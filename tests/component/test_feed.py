@@ -15,9 +15,9 @@ from bridge.catalog.compile import load
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
-from bridge.mqtt.requests import request
 from bridge.mqtt.topics import Topics
-from bridge.simulator.faults import Fault, Plan
+from bridge.requests.server import request
+from bridge.simulator.faults.plan import Fault, Plan
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.brokers import Mosquitto
 from tests.component.feed_world import configuration, hurry, running, until
@@ -60,9 +60,9 @@ async def test_five_app_keys_share_three_hundred_wishes(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurry(monkeypatch)
-    monkeypatch.setattr("bridge.feed.pool.AWAY_S", 0.5)
-    monkeypatch.setattr("bridge.feed.upkeep.phase", lambda *_: "closed")
-    monkeypatch.setattr("bridge.feed.vigil.QUIET_SILENCE_S", 60.0)
+    monkeypatch.setattr("bridge.subscriptions.pool.AWAY_S", 0.5)
+    monkeypatch.setattr("bridge.subscriptions.upkeep.phase", lambda *_: "closed")
+    monkeypatch.setattr("bridge.subscriptions.watchdog.QUIET_SILENCE_S", 60.0)
     settings = SimulatorSettings(any_key=True, rest_per_second=0, manual=True)
     async with Simulator(load(), settings) as sim, Ear(mosquitto.url).listening() as ear:
         config = configuration(sim, mosquitto.url, tmp_path, ["005930"], **APPS)
@@ -128,8 +128,8 @@ async def test_a_learned_limit_and_a_wish_survive_a_restart(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurry(monkeypatch)
-    monkeypatch.setattr("bridge.feed.pool.PROBE_S", 600.0)
-    monkeypatch.setattr("bridge.feed.upkeep.phase", lambda *_: "closed")
+    monkeypatch.setattr("bridge.subscriptions.pool.PROBE_S", 600.0)
+    monkeypatch.setattr("bridge.subscriptions.upkeep.phase", lambda *_: "closed")
     plan = Plan((Fault("slots", count=4),))
     settings = SimulatorSettings(rest_per_second=0, faults=plan, manual=True)
     async with Simulator(load(), settings) as sim:

@@ -20,10 +20,10 @@ from bridge.kis.replies import (
 )
 from bridge.kis.throttle import Priority
 from bridge.orders.gateway import Rules
-from bridge.orders.journal import Journal, Line, NewRecord, Record
-from bridge.orders.lifecycle import State, Step
-from bridge.orders.risk import Limits
-from tests.component.trading import (
+from bridge.orders.journal.journal import Journal, Line, NewRecord, Record
+from bridge.orders.model.lifecycle import State, Step
+from bridge.orders.risk.checks import Limits
+from tests.component.gateway_fixture import (
     NUMBER,
     PLACE,
     Broker,

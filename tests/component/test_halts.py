@@ -14,11 +14,11 @@ from pydantic import SecretStr
 from bridge.errors import JournalError
 from bridge.kis.replies import Reply
 from bridge.mqtt.message import Message
-from bridge.mqtt.requests import Requests
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Account, Gateway, Rules
-from bridge.orders.journal import Journal
-from tests.component.trading import (
+from bridge.orders.journal.journal import Journal
+from bridge.requests.server import Requests
+from tests.component.gateway_fixture import (
     CATALOG,
     NUMBER,
     PLACE,

@@ -18,10 +18,10 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from bridge.errors import JournalError
-from bridge.orders.journal import Control, Identity, Journal, Line, NewRecord, read
-from bridge.orders.lifecycle import Event, State, Step
+from bridge.orders.journal.journal import Control, Identity, Journal, Line, NewRecord, read
+from bridge.orders.model.lifecycle import Event, State, Step
 from tests.brokers import free_port
-from tests.component.trading import bench
+from tests.component.gateway_fixture import bench
 
 NEW = NewRecord(Identity("main", "alice", "a-1", ""), "place", "d" * 64, "{}", 100, 200)
 SUBMIT = Step(Event.SUBMIT, 110)

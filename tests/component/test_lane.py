@@ -27,7 +27,7 @@ from bridge.mqtt.lane import LaneWriter
 from bridge.mqtt.lane_messages import MessageWriter
 from bridge.mqtt.message import Message
 from tests.brokers import Mosquitto, embedded, free_port, mosquitto_program
-from tests.unit.feed.channels import QUOTE, TRADE
+from tests.unit.subscriptions.channels import QUOTE, TRADE
 
 DEADLINE_S = 15.0
 ZONE = Zone("Asia/Seoul")

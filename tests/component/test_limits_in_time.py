@@ -8,8 +8,8 @@ from typing import Any
 
 from bridge.kis.replies import KisNotSentError
 from bridge.orders.gateway import Rules
-from bridge.orders.risk import Limits
-from tests.component.trading import PLACE, Kis, ack_topic, bench
+from bridge.orders.risk.checks import Limits
+from tests.component.gateway_fixture import PLACE, Kis, ack_topic, bench
 
 RULES: dict[str, Any] = {"paper": False, "pause_s": 0.001, "grace_s": 0.05}
 MIDNIGHT = 1_799_938_800_000_000  # 2027-01-15 in Seoul

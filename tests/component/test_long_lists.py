@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bridge.simulator.book import Side
-from bridge.simulator.tickets import Request
+from bridge.simulator.exchange.order_book import Side
+from bridge.simulator.exchange.tickets import Request
+from tests.component.gateway_fixture import PLACE, ack_topic
 from tests.component.markets import EXPIRES, in_virtual_time, market
-from tests.component.street import ACCOUNT, Street
-from tests.component.trading import PLACE, ack_topic
+from tests.component.virtual_exchange import ACCOUNT, Street
 
 
 @in_virtual_time

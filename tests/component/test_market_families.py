@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from bridge.catalog.compile import load
-from bridge.config import Config
+from bridge.config.models import Config
 from bridge.documents.topics import payloads, topics
 from bridge.kis import auth
 from bridge.kis.session import Session

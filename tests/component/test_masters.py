@@ -19,8 +19,8 @@ from bridge.cli.symbols import app, store_of
 from bridge.errors import BridgeError, ConfigError, RequestError
 from bridge.kis.masters import MastersError, download
 from bridge.mqtt.message import Message
+from bridge.requests.symbols import SymbolRequests
 from bridge.simulator.server import Simulator, SimulatorSettings
-from bridge.symbols import SymbolRequests
 
 CATALOG = load()
 NO_MESSAGE = cast("Message", None)

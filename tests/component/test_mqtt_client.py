@@ -17,8 +17,8 @@ import pytest
 from bridge.errors import BrokerError, RequestError
 from bridge.mqtt.client import ControlClient, Message, Will
 from bridge.mqtt.endpoint import Endpoint
-from bridge.mqtt.requests import Requests, request
 from bridge.mqtt.topics import Topics
+from bridge.requests.server import Requests, request
 from tests.brokers import Mosquitto, embedded, free_port, mosquitto_program
 
 DEADLINE_S = 10.0

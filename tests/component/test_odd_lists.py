@@ -9,7 +9,15 @@ import pytest
 
 from bridge.kis.replies import KisUnknownError, Reply
 from bridge.orders.gateway import Rules
-from tests.component.trading import PLACE, Kis, ack_topic, bench, event_topic, row, state_topic
+from tests.component.gateway_fixture import (
+    PLACE,
+    Kis,
+    ack_topic,
+    bench,
+    event_topic,
+    row,
+    state_topic,
+)
 
 RULES: dict[str, Any] = {
     "paper": False,

@@ -18,9 +18,9 @@ from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Account, Gateway, Rules
-from bridge.orders.journal import Journal
+from bridge.orders.journal.journal import Journal
 from tests.brokers import Mosquitto
-from tests.component.trading import NUMBER, Kis
+from tests.component.gateway_fixture import NUMBER, Kis
 
 
 @dataclass

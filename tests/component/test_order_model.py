@@ -23,15 +23,15 @@ from pydantic import SecretStr
 from bridge.kis.listing import plain
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
-from bridge.orders import journal as journals
-from bridge.orders.book import restore
 from bridge.orders.gateway import Account, Gateway, Rules
-from bridge.orders.halts import Mode
-from bridge.orders.lifecycle import State
-from bridge.orders.risk import Limits
-from bridge.simulator.book import Side
-from bridge.simulator.tickets import Refused, Request
-from tests.component.street import (
+from bridge.orders.journal import journal as journals
+from bridge.orders.model.blotter import restore
+from bridge.orders.model.lifecycle import State
+from bridge.orders.risk.checks import Limits
+from bridge.orders.risk.halts import Mode
+from bridge.simulator.exchange.order_book import Side
+from bridge.simulator.exchange.tickets import Refused, Request
+from tests.component.virtual_exchange import (
     ACCOUNT,
     CATALOG,
     START,

@@ -13,7 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bridge.kis.replies import KisRefusedError
-from tests.component.trading import bench, taken
+from tests.component.gateway_fixture import bench, taken
 
 TODAY = f"{datetime.now(ZoneInfo('Asia/Seoul')):%Y-%m-%d}"
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from bridge.orders.risk import Limits
-from bridge.simulator.branch import Branch
+from bridge.orders.risk.checks import Limits
+from bridge.simulator.off_book.desk import Branch
 from tests.component.markets import EXPIRES, Market, in_virtual_time, market
-from tests.component.street import Street
+from tests.component.virtual_exchange import Street
 
 APPLE: dict[str, Any] = {
     "market": "overseas_stock",

@@ -11,9 +11,18 @@ import pytest
 from bridge.errors import RequestError
 from bridge.kis.replies import KisNotSentError, KisUnknownError, Reply
 from bridge.orders.gateway import Rules
-from bridge.orders.journal import Identity
-from bridge.orders.risk import Limits
-from tests.component.trading import PLACE, Bench, Kis, ack_topic, bench, event_topic, row, taken
+from bridge.orders.journal.journal import Identity
+from bridge.orders.risk.checks import Limits
+from tests.component.gateway_fixture import (
+    PLACE,
+    Bench,
+    Kis,
+    ack_topic,
+    bench,
+    event_topic,
+    row,
+    taken,
+)
 
 LOST = KisUnknownError("timed out")
 UNKNOWN = "kis/bridge/event/order_unknown"

@@ -15,8 +15,8 @@ import pytest
 from bridge.errors import RequestError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
-from bridge.mqtt.requests import Requests
 from bridge.mqtt.topics import Topics
+from bridge.requests.server import Requests
 from tests.brokers import Mosquitto, free_port
 
 DEADLINE_S = 20.0

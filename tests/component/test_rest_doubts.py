@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from bridge.kis.replies import KisNotSentError, KisRefusedError, KisUnknownError, Reply
 from bridge.kis.rest import RestClient
 from bridge.kis.throttle import Throttle
-from tests.component.street import CATALOG
+from tests.component.virtual_exchange import CATALOG
 
 ORDER = {
     "CANO": "12345678",

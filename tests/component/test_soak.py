@@ -14,9 +14,9 @@ import pytest
 from bridge.catalog.compile import load
 from bridge.errors import BridgeError
 from bridge.mqtt.endpoint import Endpoint
-from bridge.mqtt.requests import request
 from bridge.mqtt.topics import Topics
-from bridge.simulator.faults import KINDS, Fault, Plan
+from bridge.requests.server import request
+from bridge.simulator.faults.plan import KINDS, Fault, Plan
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.brokers import Mosquitto
 from tests.component.feed_world import TRADES, Books, configuration, hurry, running, until

@@ -14,16 +14,16 @@ import pytest
 
 from bridge.catalog.compile import load
 from bridge.catalog.model import Catalog
-from bridge.feed.demand import ByChannel, resolve
 from bridge.feed.lane import Lane
-from bridge.feed.memory import Memory
-from bridge.feed.reports import Reports
-from bridge.feed.upkeep import CONFIGURATION, Upkeep
-from bridge.feed.vigil import BUSY_SILENCE_S, MUTE_S, QUIET_SILENCE_S
 from bridge.kis.events import Event, Lost
 from bridge.kis.session import Session
 from bridge.kis.stream import Stream, StreamCounts
 from bridge.mqtt.topics import Topics
+from bridge.subscriptions.reports import Reports
+from bridge.subscriptions.request import ByChannel, resolve
+from bridge.subscriptions.store import Memory
+from bridge.subscriptions.upkeep import CONFIGURATION, Upkeep
+from bridge.subscriptions.watchdog import BUSY_SILENCE_S, MUTE_S, QUIET_SILENCE_S
 
 SEOUL = ZoneInfo("Asia/Seoul")
 STEP_S, PING_S = 5, 15

@@ -15,9 +15,9 @@ from pydantic import SecretStr
 from bridge.errors import JournalError
 from bridge.kis.replies import KisNotSentError, KisUnknownError, Reply
 from bridge.orders.gateway import Account, Rules
-from bridge.orders.journal import Journal
-from bridge.orders.risk import Limits
-from tests.component.trading import NUMBER, PLACE, Kis, ack_topic, bench, row
+from bridge.orders.journal.journal import Journal
+from bridge.orders.risk.checks import Limits
+from tests.component.gateway_fixture import NUMBER, PLACE, Kis, ack_topic, bench, row
 
 RULES: dict[str, Any] = {"paper": False, "pause_s": 0.001, "grace_s": 0.05, "unknown_s": 0.005}
 NO_LIST = KisUnknownError("no list")

@@ -21,13 +21,13 @@ from bridge.kis.listing import plain
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
-from bridge.orders.book import restore
-from bridge.orders.journal import read
-from bridge.orders.lifecycle import State
+from bridge.orders.journal.journal import read
+from bridge.orders.model.blotter import restore
+from bridge.orders.model.lifecycle import State
+from bridge.simulator.exchange.tickets import Ticket
 from bridge.simulator.server import Simulator, SimulatorSettings
-from bridge.simulator.tickets import Ticket
 from tests.brokers import Mosquitto
-from tests.system.lives import Lives
+from tests.system.crashing_daemons import Lives
 from tests.system.programs import bridge_toml
 
 BOUNDARIES = 12

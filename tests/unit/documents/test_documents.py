@@ -24,10 +24,10 @@ from bridge.documents.responses import ERRORS
 from bridge.documents.topics import payloads, topics
 from bridge.kis.decode import ChannelDecoder, Route
 from bridge.mqtt.payloads import EventKind
-from bridge.simulator.encode import Encoder
-from bridge.simulator.walks import Typed
-from bridge.symbols import SymbolRequests
-from bridge.verbs import REQUESTS, Verbs
+from bridge.requests.symbols import SymbolRequests
+from bridge.requests.verbs import REQUESTS, Verbs
+from bridge.simulator.exchange.price_walks import Typed
+from bridge.simulator.stream.encode import Encoder
 
 ROOT = Path(__file__).parents[3]
 CATALOG = load()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bridge.feed.backlog import Backlog
 from bridge.kis.decode import Route
 from bridge.kis.values import Zone
-from tests.unit.feed.channels import QUOTE, TRADE
+from tests.unit.subscriptions.channels import QUOTE, TRADE
 
 ZONE = Zone("Asia/Seoul")
 QUOTES = [Route(QUOTE, "krx", symbol, f"kis/quote/{symbol}", ZONE) for symbol in "AB"]

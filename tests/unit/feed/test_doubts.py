@@ -7,8 +7,8 @@ import asyncio
 from bridge.feed.lane import KindPolicy, Lane
 from bridge.kis.decode import Route
 from bridge.kis.values import Zone
-from tests.unit.feed.channels import QUOTE, TRADE
 from tests.unit.feed.test_lane import FakeWriter
+from tests.unit.subscriptions.channels import QUOTE, TRADE
 
 ZONE = Zone("Asia/Seoul")
 TRADES = Route(TRADE, "krx", "A", "t", ZONE)

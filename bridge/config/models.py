@@ -1,0 +1,487 @@
+"""The configuration: ``bridge.toml`` and the environment as frozen models.
+
+The attribute docstrings are the reference: ``python -m bridge.config > docs/configuration.md``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    Field,
+    SecretStr,
+    Strict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from bridge.config.explained_errors import InvalidConfigError, Origins, at, explain
+from bridge.config.orders import Client, Limits, Orders
+from bridge.config.requests import Requests
+from bridge.config.sources import merge, read_file, references
+from bridge.config.values import (
+    Alias,
+    BrokerUrl,
+    Count,
+    ExistingFile,
+    Flag,
+    Key,
+    Level,
+    Location,
+    Reading,
+    RestUrl,
+    Secret,
+    Section,
+    Several,
+    Topic,
+    TrId,
+    WsUrl,
+    open_to_others,
+)
+
+__all__ = [
+    "ENV_PREFIX",
+    "SIMULATOR_REST_PORT",
+    "SIMULATOR_WS_PORT",
+    "Account",
+    "App",
+    "Client",
+    "Config",
+    "Dashboard",
+    "Environment",
+    "HomeAssistant",
+    "Journal",
+    "Kind",
+    "Kis",
+    "Limits",
+    "Log",
+    "Market",
+    "Mqtt",
+    "Orders",
+    "Requests",
+    "Subscription",
+    "load",
+    "reference",
+]
+
+ENV_PREFIX: Final = "KIS_BRIDGE_"
+_NOT_SETTINGS: Final = frozenset({"KIS_BRIDGE_DEBUG"})
+
+SIMULATOR_REST_PORT: Final = 8790
+SIMULATOR_WS_PORT: Final = 8791
+
+Environment = Literal["simulator", "paper", "real"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Servers:
+    rest_url: str
+    ws_url: str
+    rest_per_second: int
+
+
+_SERVERS: Final[Mapping[Environment, _Servers]] = {
+    "simulator": _Servers(
+        f"http://127.0.0.1:{SIMULATOR_REST_PORT}", f"ws://127.0.0.1:{SIMULATOR_WS_PORT}", 1000
+    ),
+    "paper": _Servers(
+        "https://openapivts.koreainvestment.com:29443", "ws://ops.koreainvestment.com:31000", 1
+    ),
+    "real": _Servers(
+        "https://openapi.koreainvestment.com:9443", "ws://ops.koreainvestment.com:21000", 18
+    ),
+}
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_CONFLATED: Final = frozenset({"quote", "expected"})
+
+
+class App(Section):
+    """One app key of KIS; it gives one WebSocket session."""
+
+    alias: Alias
+    """Name in topics, logs and accounts."""
+    app_key: Secret
+    """The app key that KIS issued."""
+    app_secret: Secret
+    """The app secret that KIS issued."""
+    hts_id: Secret | None = None
+    """HTS login; without it no execution notices arrive."""
+    slots: Annotated[int, Strict(), Field(ge=1, le=41)] = 41
+    """Upper bound of subscriptions; learned downwards."""
+
+
+class Account(Section):
+    """One account, traded and read through one app key."""
+
+    alias: Alias
+    """Name in topics; the number never appears there."""
+    app: Alias
+    """Alias of the app key that may use the account."""
+    number: Secret
+    """Account number, `12345678-01`."""
+
+    @field_validator("number")
+    @classmethod
+    def _normalise(cls, value: SecretStr) -> SecretStr:
+        found = re.fullmatch(r"([0-9]{8})-?([0-9]{2})", value.get_secret_value())
+        if found is None:
+            raise ValueError("must be an account number: 12345678-01 (10 digits)")
+        return SecretStr("-".join(found.groups()))
+
+    @property
+    def cano(self) -> SecretStr:
+        """The first eight digits, KIS's ``CANO``."""
+        return SecretStr(self.number.get_secret_value()[:8])
+
+    @property
+    def product_code(self) -> str:
+        """The last two digits, KIS's ``ACNT_PRDT_CD``."""
+        return self.number.get_secret_value()[-2:]
+
+
+class Kis(Section):
+    """How to reach KIS, and as whom."""
+
+    environment: Environment
+    """Sets the URLs and the TR ids."""
+    rest_url: RestUrl = Field(default_factory=lambda data: _SERVERS[data["environment"]].rest_url)
+    """REST server; by default the environment's. Only to override (simulator, proxy)."""
+    ws_url: WsUrl = Field(default_factory=lambda data: _SERVERS[data["environment"]].ws_url)
+    """WebSocket server, without path; by default the environment's. Only to override."""
+    rest_per_second: Count = Field(
+        default_factory=lambda data: _SERVERS[data["environment"]].rest_per_second
+    )
+    """REST calls a second for each app key; by default 18 (real), 1 (paper), 1000 (simulator)."""
+    state_dir: Location = Field(default=Path("~/.local/state/kis-bridge"), validate_default=True)
+    """Folder for tokens, learned limits and the journal; made with mode 0700."""
+    apps: Annotated[tuple[App, ...], Field(min_length=1)]
+    """The app keys, at least one."""
+    accounts: tuple[Account, ...] = ()
+    """The accounts; none: market data only."""
+
+    @field_validator("rest_url")
+    @classmethod
+    def _private(cls, value: str, info: ValidationInfo) -> str:
+        host = urlsplit(value).hostname
+        if info.data.get("environment") in ("paper", "real") and not (
+            value.startswith("https:") or host in _LOOPBACK
+        ):
+            raise ValueError("must be https:// (app keys travel there), or on this machine")
+        return value
+
+    @model_validator(mode="after")
+    def _aliases(self) -> Self:
+        apps = [app.alias for app in self.apps]
+        for key, aliases in (("apps", apps), ("accounts", [a.alias for a in self.accounts])):
+            for index, alias in enumerate(aliases):
+                if alias in aliases[:index]:
+                    raise at(f"{alias!r} is already taken", key, index, "alias")
+        for index, account in enumerate(self.accounts):
+            if account.app not in apps:
+                raise at(
+                    f"no app {account.app!r} (one of {', '.join(apps)})", "accounts", index, "app"
+                )
+        return self
+
+
+class Mqtt(Section):
+    """The broker."""
+
+    url: Annotated[tuple[BrokerUrl, ...], Several, Field(min_length=1)] = ("mqtt://127.0.0.1:1883",)
+    """`mqtt`, `mqtts`, `ws` or `wss` URL, or a list tried in turn; `embedded` starts one here."""
+    base_topic: Topic = "kis"
+    """First levels of every topic."""
+    username: Annotated[str, Field(min_length=1)] | None = None
+    """The bridge's user at the broker."""
+    password: Secret | None = None
+    """Its password."""
+    ca_file: ExistingFile | None = None
+    """Certificates to trust instead of the system's."""
+    cert_file: ExistingFile | None = None
+    """Client certificate."""
+    key_file: ExistingFile | None = None
+    """Key of the client certificate."""
+    response_prefixes: tuple[Topic, ...] = ()
+    """Where MQTT 5 response topics may lie, besides `base_topic`."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if "embedded" in self.url and len(self.url) > 1:
+            raise at("'embedded' stands alone", "url")
+        if self.password is not None and self.username is None:
+            raise at("needs mqtt.username", "password")
+        for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
+            if getattr(self, key) is not None and getattr(self, other) is None:
+                raise at(f"needs mqtt.{other}", key)
+        if not any(url.startswith(("mqtts:", "wss:")) for url in self.url):
+            for key in ("ca_file", "cert_file"):
+                if getattr(self, key) is not None:
+                    raise at("needs an mqtts:// or wss:// mqtt.url", key)
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        return self.url == ("embedded",)
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether the bridge proves who it is to a broker of its own."""
+        return not self.embedded and (self.password is not None or self.cert_file is not None)
+
+
+class Subscription(Section):
+    """What to subscribe at start: `market`, `venue`, `kinds`, `symbols`; or `channel`, `keys`."""
+
+    market: (
+        Literal[
+            "domestic_stock",
+            "domestic_index",
+            "domestic_elw",
+            "domestic_etf",
+            "domestic_derivative",
+            "domestic_bond",
+            "overseas_stock",
+            "overseas_derivative",
+        ]
+        | None
+    ) = None
+    """Market."""
+    venue: Level | None = None
+    """`krx`, `nxt`, `unified`, `krx_night`, or an overseas exchange: `nas`, `nys` …"""
+    kinds: Annotated[tuple[Level, ...], Field(min_length=1)] | None = None
+    """`trade`, `quote`, `expected` …"""
+    symbols: Annotated[tuple[Key, ...], Field(min_length=1)] | None = None
+    """Symbols."""
+    channel: TrId | None = None
+    """TR id of a channel, `H0STCNT0`."""
+    keys: Annotated[tuple[Key, ...], Field(min_length=1)] | None = None
+    """What KIS wants as key, `005930` or `DNASAAPL`."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        named = {"market", "venue", "kinds", "symbols"}
+        if self.model_fields_set not in (named, {"channel", "keys"}):
+            raise ValueError("needs market, venue, kinds and symbols; or channel and keys")
+        return self
+
+
+class Kind(Section):
+    """How records of one kind are published."""
+
+    qos: Annotated[int, Strict(), Field(ge=0, le=1)] = 0
+    """MQTT QoS."""
+    retain: Flag = True
+    """A late subscriber gets the last value at once."""
+    expire_s: Annotated[int, Strict(), Field(ge=1, lt=2**32)] = 86400
+    """Seconds after which the broker forgets a record."""
+    conflate: Flag = False
+    """Under pressure only the newest record of a topic is kept; `true` for quote and expected."""
+
+
+class Market(Section):
+    """Market data."""
+
+    subscriptions: tuple[Subscription, ...] = ()
+    """What to subscribe at start."""
+    kinds: dict[Level, Kind] = Field(default_factory=dict)
+    """How each kind is published."""
+    names: Flag = False
+    """Put the symbol's name into each record; `kis-bridge symbols update` fetches them."""
+
+    @field_validator("kinds", mode="before")
+    @classmethod
+    def _conflation(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        return {
+            name: {"conflate": True} | kind
+            if name in _CONFLATED and isinstance(kind, dict)
+            else kind
+            for name, kind in value.items()
+        }
+
+    def kind(self, name: str) -> Kind:
+        """Return how a kind is published, configured or by default."""
+        return self.kinds.get(name) or Kind(conflate=name in _CONFLATED)
+
+
+class Journal(Section):
+    """The order journal."""
+
+    url: Secret = SecretStr("sqlite:///orders.db")
+    """SQLAlchemy URL; SQLite files are relative to `state_dir`; a secret if it has a password."""
+
+    @field_validator("url", mode="before")
+    @classmethod
+    def _harmless(cls, value: object) -> object:
+        """Let a URL without a password stand in a file that others can read."""
+        if isinstance(value, str) and not re.search(r"//[^/@]*:[^/]*@|password=", value):
+            return SecretStr(value)
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, value: SecretStr) -> SecretStr:
+        if not re.match(r"(sqlite|postgresql|mysql|mariadb)(\+\w+)?://", value.get_secret_value()):
+            raise ValueError("must be sqlite:///FILE, postgresql+psycopg://…, mariadb+…://…")
+        return value
+
+
+class Dashboard(Section):
+    """The web page."""
+
+    listen: str = "127.0.0.1:8780"
+    """Address and port, `127.0.0.1:8780` or `[::1]:8780`."""
+
+    @field_validator("listen")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(f"//{value}")
+            good = bool(parts.hostname and parts.port is not None and parts.netloc == value)
+        except ValueError:
+            good = False
+        if not good or "@" in value or re.search(r"\s", value):
+            raise ValueError("must be HOST:PORT")
+        return value
+
+    @property
+    def host(self) -> str:
+        return urlsplit(f"//{self.listen}").hostname or ""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(f"//{self.listen}").port or 0
+
+
+class HomeAssistant(Section):
+    """Home Assistant."""
+
+    enabled: Flag = False
+    """Publish discovery messages."""
+
+
+class Log(Section):
+    """Logs, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least important level that is written."""
+    format: Literal["auto", "console", "json"] = "auto"
+    """`auto`: console on a terminal, json otherwise."""
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    kis: Kis
+    mqtt: Mqtt = Mqtt()
+    market: Market = Market()
+    orders: Orders = Orders()
+    requests: Requests = Requests()
+    journal: Journal = Journal()
+    dashboard: Dashboard = Dashboard()
+    homeassistant: HomeAssistant = HomeAssistant()
+    log: Log = Log()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        aliases = [account.alias for account in self.kis.accounts]
+        named: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
+            (("orders", "clients", name), client.accounts)
+            for name, client in self.orders.clients.items()
+        ]
+        named.append((("requests",), self.requests.accounts or ()))
+        named += [
+            (("requests", "clients", name), client.accounts or ())
+            for name, client in self.requests.clients.items()
+        ]
+        for place, given in named:
+            for index, alias in enumerate(given):
+                if alias not in aliases:
+                    known = f"one of {', '.join(aliases)}" if aliases else "kis.accounts is empty"
+                    raise at(f"no account {alias!r} ({known})", *place, "accounts", index)
+        if self.kis.environment == "real" and self.orders.allow_real:
+            if self.mqtt.embedded:
+                raise at("real orders need a broker of your own, not 'embedded'", "mqtt", "url")
+            if not self.mqtt.authenticated:
+                raise at(
+                    "real orders need an authenticated broker: set mqtt.username and "
+                    "mqtt.password, or mqtt.cert_file and mqtt.key_file",
+                    *("orders", "allow_real"),
+                )
+        return self
+
+    @property
+    def market_hours(self) -> bool:
+        """Whether orders are refused while their market is closed: the simulator never is."""
+        asked = self.orders.market_hours
+        return self.kis.environment != "simulator" if asked is None else asked
+
+    @property
+    def orders_allowed(self) -> bool:
+        """Whether orders may go to KIS: real ones only when the user said so."""
+        return self.kis.environment != "real" or self.orders.allow_real
+
+    @property
+    def journal_url(self) -> SecretStr:
+        """The journal's URL with a relative SQLite file placed in ``state_dir``."""
+        scheme, slashes, name = self.journal.url.get_secret_value().partition(":///")
+        if scheme.startswith("sqlite") and slashes and name and not name.startswith(("/", ":")):
+            return SecretStr(f"{scheme}:///{self.kis.state_dir / name}")
+        return self.journal.url
+
+    def secrets(self) -> frozenset[SecretStr]:
+        """Every value that must not appear in a log, in each form in which it is used."""
+        found: set[SecretStr | None] = {self.mqtt.password}
+        for app in self.kis.apps:
+            found |= {app.app_key, app.app_secret, app.hts_id}
+        for account in self.kis.accounts:
+            joined = SecretStr(account.number.get_secret_value().replace("-", ""))
+            found |= {account.number, account.cano, joined}
+        if password := re.search(r"//[^/@]*?:([^/]+)@", self.journal.url.get_secret_value()):
+            found |= {self.journal.url, SecretStr(password[1])}
+        return frozenset(secret for secret in found if secret is not None)
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read a file, lay the environment over it, and validate.
+
+    Raises ConfigError: one line that names the place, the key and what is accepted.
+    """
+    reading = Reading(environ, path=path)
+    data = {} if path is None else read_file(path)
+    if path is not None:
+        reading.folder = path.parent
+        reading.private = not open_to_others(path)
+    referenced = set(references(data))
+    variables = {
+        name: value
+        for name, value in sorted(environ.items())
+        if name.upper().startswith(ENV_PREFIX)
+        and name.upper() not in _NOT_SETTINGS
+        and name not in referenced
+    }
+    if variables:
+        from bridge.config.environment import override  # slow to import
+
+        for name, value in variables.items():
+            data = merge(data, override(name, value))
+    try:
+        return Config.model_validate(data, context=reading)
+    except ValidationError as error:
+        origins = Origins(str(path) if path else "environment", ENV_PREFIX, tuple(variables))
+        raise InvalidConfigError(explain(error, Config, origins)) from None
+
+
+def reference() -> str:
+    """Return the reference of every key as Markdown, made from the models."""
+    from bridge.config.reference import markdown
+
+    return markdown(Config, ENV_PREFIX)

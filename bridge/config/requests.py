@@ -1,0 +1,51 @@
+"""The configuration of requests: ``[requests]``, who may ask for what."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from bridge.config.values import Alias, ClientName, Section
+from bridge.mqtt.topics import REQUEST_VERBS
+
+__all__ = ["Requests", "Rights"]
+
+
+def _verb(value: str) -> str:
+    if value not in REQUEST_VERBS:
+        near = difflib.get_close_matches(value, REQUEST_VERBS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(REQUEST_VERBS)}"
+        raise ValueError(f"no request {value!r} ({hint})")
+    return value
+
+
+def _calls(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_/*?-]{1,100}", value):
+        raise ValueError("must be a call of the workbook, with * for any part: domestic_stock/*")
+    return value
+
+
+class Rights(Section):
+    """Each key stands instead of the one of `[requests]`; without it, that one holds."""
+
+    verbs: tuple[Annotated[str, AfterValidator(_verb)], ...] | None = None
+    """The requests that are served: `query`, `subscribe` … By default all."""
+    query: tuple[Annotated[str, AfterValidator(_calls)], ...] | None = None
+    """The calls that a `query` may make: workbook names, `*` for any part: `domestic_stock/*`.
+    By default every one that only reads."""
+    accounts: tuple[Alias, ...] | None = None
+    """Aliases of the accounts that a `query` may name. By default those of `[orders.clients.NAME]`
+    if it is there, otherwise all."""
+
+
+class Requests(Rights):
+    """What requests may do that come without a client's name, or with one that is not below.
+
+    The name is the last level of `bridge/request/{verb}/{client}`; the broker's ACL vouches for it.
+    """
+
+    clients: dict[ClientName, Rights] = Field(default_factory=dict)
+    """By MQTT user name."""

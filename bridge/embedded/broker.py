@@ -1,0 +1,127 @@
+"""An MQTT broker on this machine without installing one: rumqttd, from the iotcore package.
+
+For demos and tests; a deployment runs Mosquitto. One TCP and one WebSocket port, on loopback,
+both for MQTT 5, 3.1.1 and 3.1. rumqttd alone gives each version a port of its own, has only
+3.1.1 on WebSocket, and its 3.1.1 listener dies of the first message with an MQTT 5 property
+(an expiry, say) that it has to deliver: so it runs with an MQTT 5 listener only, and
+`bridge.embedded.proxy` stands before it and translates.
+
+What it does not do: users, passwords, ACLs and TLS; keep anything across a restart; "retain as
+published" and the duplicate flag; answers with reason codes for a refused publish. It closes
+the connection on PUBACKs out of order and on payloads above ``max_payload``, and a subscriber
+that falls some 32 MiB behind loses the oldest messages.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+from types import TracebackType
+from typing import Self
+
+from bridge.errors import BrokerError
+
+__all__ = ["EmbeddedBroker"]
+
+_START_S = 15.0
+_STOP_S = 5.0
+
+
+class EmbeddedBroker:
+    """A context manager around the broker's process, which ends with this one however it ends.
+
+    ``port`` and ``ws_port`` 0 take free ones; the attributes then hold what was taken.
+    Starting blocks for about half a second: from a coroutine use ``asyncio.to_thread``.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        ws_port: int = 0,
+        *,
+        max_connections: int = 1000,
+        max_payload: int = 1024 * 1024,
+    ) -> None:
+        self.host = "127.0.0.1"
+        self.port = port
+        self.ws_port = ws_port
+        self._options = {"max_connections": max_connections, "max_payload": max_payload}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """For `Endpoint.parse`."""
+        return f"mqtt://{self.host}:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        """For browsers."""
+        return f"ws://{self.host}:{self.ws_port}/mqtt"
+
+    @property
+    def pid(self) -> int | None:
+        """Of the broker's process, None when stopped."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections.
+
+        :raises BrokerError: a port is taken, or it does not start.
+        """
+        if self._process is not None:
+            return
+        options = self._options | {"port": self.port, "ws_port": self.ws_port}
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "bridge.embedded.proxy"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._process = process
+        answer: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        try:
+            assert process.stdin is not None  # noqa: S101
+            assert process.stdout is not None  # noqa: S101
+            process.stdin.write(json.dumps(options).encode() + b"\n")
+            process.stdin.flush()
+            read = process.stdout.readline
+            threading.Thread(target=lambda: answer.put(read()), daemon=True).start()
+            said = json.loads(answer.get(timeout=_START_S) or b'{"error":"it ended at once"}')
+        except (OSError, queue.Empty):
+            said = {"error": f"no sign of life within {_START_S:.0f} s"}
+        except BaseException:
+            self.stop()
+            raise
+        if "error" in said:
+            self.stop()
+            raise BrokerError(f"embedded broker on {self.host}: {said['error']}")
+        self.port, self.ws_port = said["port"], said["ws_port"]
+
+    def stop(self) -> None:
+        """Stop it and free its ports; safe to call twice."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

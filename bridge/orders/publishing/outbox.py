@@ -1,0 +1,144 @@
+"""Every step of every order: applied in memory, written in that order, told when it is on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from bridge.errors import JournalError
+from bridge.orders.journal.journal import Journal, Line
+from bridge.orders.model.blotter import Book, Tracked
+from bridge.orders.model.lifecycle import Event, LifecycleError, Step
+from bridge.orders.publishing import payloads
+from bridge.orders.publishing.publisher import Announcer, Saying
+from bridge.runtime.turns import News
+
+__all__ = ["Chronicle"]
+
+log = structlog.get_logger()
+
+_FILLS = (Event.FILL_PART, Event.FILL_REST, Event.FILL_LAST)
+
+
+@dataclass(slots=True)
+class _Entry:
+    line: Line
+    sayings: Sequence[Saying]
+    urgent: bool
+
+
+class Chronicle:
+    """Steps go through here one after the other, whoever found them.
+
+    While the journal cannot be written they wait, in order; nothing is lost and nothing overtakes.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        journal: Journal,
+        announcer: Announcer,
+        *,
+        clock: Callable[[], int],
+        pause_s: float,
+    ) -> None:
+        self._book = book
+        self._journal = journal
+        self._announcer = announcer
+        self._clock = clock
+        self._pause_s = pause_s
+        self.on_fill: Callable[[Tracked, int], None] = lambda order, quantity: None
+        """Called for each fill, when it is known and not yet written."""
+        self._entries: list[_Entry] = []
+        self._taken = 0
+        self._written = 0
+        self._wake = asyncio.Event()
+        self._attempts = News()
+        self._failing = False
+
+    async def run(self) -> None:
+        """Write what is taken, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch = self._entries[:]
+            try:
+                await self._journal.append(*(entry.line for entry in batch))
+            except JournalError as error:
+                log.warning("journal not written, trying again", cause=str(error))
+                self._failing = True
+                self._tell([entry for entry in batch if entry.urgent])
+                self._attempts.tell()
+                await asyncio.sleep(self._pause_s)
+                self._wake.set()
+            else:
+                self._failing = False
+                del self._entries[: len(batch)]
+                self._written += len(batch)
+                self._tell(batch)
+                self._attempts.tell()
+
+    def take(self, tracked: Tracked, step: Step, *sayings: Saying, urgent: bool = False) -> None:
+        """Apply a step, and have it written and then told.
+
+        ``urgent`` is told after the first attempt to write, whatever came of it. Raises
+        :class:`LifecycleError` and changes nothing.
+        """
+        self._entries.append(_Entry(self._book.step(tracked, step), sayings, urgent))
+        self._taken += 1
+        self._wake.set()
+
+    def happen(self, order: Tracked, step: Step | None, change: Tracked | None = None) -> bool:
+        """Apply what happened to an order and have it told; False: it does not fit the order.
+
+        ``change`` is the command that a ``SETTLE`` is about.
+        """
+        if step is None:
+            return False
+        try:
+            self.take(order, step)
+        except LifecycleError as error:
+            log.warning("step does not fit the order", order=order.identity, cause=str(error))
+            return False
+        if step.event in _FILLS:
+            self.on_fill(order, step.quantity)
+        if step.event is not Event.NOTE:
+            event = payloads.event(order, step, change)
+            self._entries[-1].sayings = (
+                lambda: self._announcer.event(order, event),
+                self.state(order),
+            )
+        return True
+
+    def afterwards(self, *sayings: Saying) -> None:
+        """Have something told after everything that was taken so far."""
+        if self._entries:
+            self._entries[-1].sayings = (*self._entries[-1].sayings, *sayings)
+        else:
+            self._announcer.post(*sayings)
+
+    def state(self, order: Tracked) -> Saying:
+        """Return what publishes the order as it is now."""
+        payload, now = payloads.state(order), self._clock()
+        return lambda: self._announcer.state(order, payload, now)
+
+    async def flush(self, until: int | None = None) -> bool:
+        """Wait until everything taken so far is on disk.
+
+        False: it is not, the last attempt failed, and ``until`` has passed.
+        """
+        wanted = self._taken
+        while self._written < wanted:
+            await self._attempts.wait()
+            late = until is not None and self._clock() >= until
+            if self._written < wanted and self._failing and late:
+                return False
+        return True
+
+    def _tell(self, entries: Sequence[_Entry]) -> None:
+        for entry in entries:
+            self._announcer.post(*entry.sayings)
+            entry.sayings = ()

@@ -1,0 +1,214 @@
+"""Acks, events and states as payloads (contract, section 2); pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+
+from bridge.kis.listing import Row
+from bridge.kis.orders import Notice
+from bridge.orders.model.blotter import Tracked
+from bridge.orders.model.command import Place
+from bridge.orders.model.lifecycle import ANSWERS, Step
+
+__all__ = [
+    "ack",
+    "encode",
+    "event",
+    "external",
+    "external_row",
+    "refusal",
+    "state",
+]
+
+_PRICE = Decimal("0.0001")
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def ack(tracked: Tracked, *, duplicate: bool = False) -> bytes:
+    """Return the first answer of a command; also for each duplicate, however late."""
+    progress, answer = tracked.progress, tracked.progress.answer
+    if answer is None:
+        raise ValueError("the command is not answered yet")
+    return _ack(
+        tracked.identity.client_order_id,
+        str(ANSWERS[answer.event]),
+        answer,
+        received_at=tracked.received_at,
+        submitted_at=progress.submitted_at,
+        verb=tracked.verb,
+        command_id=tracked.identity.command_id,
+        duplicate=duplicate,
+    )
+
+
+def refusal(
+    client_order_id: str, verb: str, command_id: str, answer: Step, received_at: int
+) -> bytes:
+    """Return the ack of a command that is not in the journal."""
+    return _ack(
+        client_order_id,
+        "refused",
+        answer,
+        received_at=received_at,
+        submitted_at=None,
+        verb=verb,
+        command_id=command_id,
+        duplicate=False,
+    )
+
+
+def event(tracked: Tracked, step: Step, change: Tracked | None = None) -> bytes:
+    """Return what just happened to an order; ``change`` is the command that is settled."""
+    fields: dict[str, object] = {
+        "client_order_id": tracked.identity.client_order_id,
+        "event": str(step.event),
+        **_standing(tracked),
+    }
+    if step.quantity:
+        fields["quantity"] = step.quantity
+    if step.price is not None:
+        fields["price"] = step.price
+    if step.reason:
+        fields["reason"] = step.reason
+    if change is not None:
+        fields["verb"] = change.verb
+        fields["command_id"] = change.identity.command_id
+        fields["status"] = str(change.progress.state)
+    return encode(fields)
+
+
+def state(tracked: Tracked) -> bytes:
+    """Return the whole order."""
+    command, progress = tracked.command, tracked.progress
+    if not isinstance(command, Place):
+        raise TypeError("only a placed order has a state")
+    return encode(
+        {
+            "client_order_id": command.client_order_id,
+            "market": command.market,
+            "venue": command.venue,
+            "symbol": command.symbol,
+            "side": command.side,
+            "order_type": progress.order_type,
+            "quantity": progress.quantity,
+            "price": progress.price,
+            "condition_price": progress.condition_price,
+            "remaining_quantity": progress.remaining,
+            "cancelled_quantity": progress.cancelled,
+            **_standing(tracked),
+            "received_at": tracked.received_at,
+            "submitted_at": progress.submitted_at,
+        }
+    )
+
+
+def external(notice: Notice, received_at: int) -> bytes:
+    """Return a notice about an order that this bridge did not place; without the account."""
+    return encode(
+        {
+            "kind": notice.kind,
+            "order_no": notice.order_no,
+            "original_order_no": notice.original_order_no or None,
+            "symbol": notice.symbol,
+            "side": notice.side,
+            "quantity": notice.quantity,
+            "price": notice.price,
+            "time": notice.time,
+            "received_at": received_at,
+        }
+    )
+
+
+def external_row(row: Row, received_at: int) -> bytes:
+    """Return what the exchange's list has of an order that this bridge did not place."""
+    return encode(
+        {
+            "kind": "listed",
+            "order_no": row.order_no,
+            "original_order_no": row.original_order_no or None,
+            "action": row.action,
+            "symbol": row.symbol,
+            "side": row.side,
+            "quantity": row.quantity,
+            "price": row.price,
+            "filled_quantity": row.filled,
+            "remaining_quantity": row.remaining,
+            "cancelled_quantity": row.cancelled,
+            "ordered_at": row.at,
+            "received_at": received_at,
+        }
+    )
+
+
+def encode(fields: Mapping[str, object]) -> bytes:
+    """Return JSON in which a ``Decimal`` is the number it holds, digit by digit."""
+    return _json(fields).encode(errors="replace")
+
+
+def _ack(
+    client_order_id: str,
+    status: str,
+    answer: Step,
+    *,
+    received_at: int,
+    submitted_at: int | None,
+    verb: str,
+    command_id: str,
+    duplicate: bool,
+) -> bytes:
+    fields: dict[str, object] = {
+        "client_order_id": client_order_id or None,
+        "status": status,
+        "reason": answer.reason or None,
+        "order_no": answer.order_no or None,
+        "kis": answer.kis or None,
+        "received_at": received_at,
+        "submitted_at": submitted_at,
+        "answered_at": answer.at,
+    }
+    if verb != "place":
+        fields["verb"] = verb
+        fields["command_id"] = command_id or None
+    if answer.message:
+        fields["message"] = answer.message
+    if duplicate:
+        fields["duplicate"] = True
+    return encode(fields)
+
+
+def _standing(tracked: Tracked) -> dict[str, object]:
+    progress = tracked.progress
+    average = progress.average_price
+    if average is not None:
+        average = average.quantize(_PRICE)
+        average = average.quantize(Decimal(1)) if average == int(average) else average.normalize()
+    return {
+        "seq": progress.seq,
+        "state": str(progress.state),
+        "order_no": progress.leg.order_no if progress.leg else None,
+        "filled_quantity": progress.filled,
+        "average_price": average,
+        "at": progress.at,
+    }
+
+
+def _json(value: object) -> str:
+    match value:
+        case str():
+            return _quoted(value)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case Decimal():
+            return format(value, "f")
+        case Mapping():
+            return f"{{{','.join(f'{_quoted(key)}:{_json(item)}' for key, item in value.items())}}}"
+        case list() | tuple():
+            return f"[{','.join(map(_json, value))}]"
+        case _:
+            return json.dumps(value)

@@ -1,0 +1,214 @@
+"""Says on MQTT what became of commands and orders."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Literal, Protocol, TypeAlias
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from bridge.errors import BrokerError
+from bridge.kis.listing import Row
+from bridge.kis.orders import Notice
+from bridge.mqtt import payloads as bridge_payloads
+from bridge.mqtt.message import Message
+from bridge.mqtt.topics import Topics
+from bridge.orders.model.blotter import Tracked, day_end
+from bridge.orders.model.lifecycle import Step
+from bridge.orders.publishing import payloads
+
+__all__ = ["Announcer", "Publisher", "Saying"]
+
+log = structlog.get_logger()
+
+Saying: TypeAlias = Callable[[], Awaitable[None]]
+"""Publishes something when it is called."""
+
+_INVALID = "invalid"
+"""Topic level of the ack of a payload whose ``client_order_id`` cannot be read."""
+_SEOUL = ZoneInfo("Asia/Seoul")
+_DAY_S = 86_400
+"""A state outlives its Korean day: orders of some markets do too, and the bridge clears it."""
+
+
+class Publisher(Protocol):
+    """The part of the MQTT client that orders need."""
+
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        correlation: bytes = b"",
+    ) -> None: ...
+
+
+class Announcer:
+    """Publishes in the order of :meth:`post`; what cannot be published is logged.
+
+    Nobody waits for the broker here: the journal knows what was to be said.
+    """
+
+    def __init__(
+        self, publisher: Publisher, topics: Topics, response_prefixes: Sequence[str] = ()
+    ) -> None:
+        self._publisher = publisher
+        self._prefixes = response_prefixes
+        self._topics = topics
+        self._waiting: asyncio.Queue[Saying] = asyncio.Queue()
+
+    def post(self, *sayings: Saying) -> None:
+        """Have something said, after everything that was posted before."""
+        for saying in sayings:
+            self._waiting.put_nowait(saying)
+
+    async def run(self) -> None:
+        """Say what is posted, until cancelled."""
+        while True:
+            saying = await self._waiting.get()
+            try:
+                await saying()
+            finally:
+                self._waiting.task_done()
+
+    async def drain(self) -> None:
+        """Return when everything posted so far is said."""
+        await self._waiting.join()
+
+    async def acknowledge(
+        self, tracked: Tracked, message: Message | None = None, *, duplicate: bool = False
+    ) -> None:
+        """Publish the first answer of a command."""
+        account, client, client_order_id, _ = tracked.identity
+        payload = payloads.ack(tracked, duplicate=duplicate)
+        await self._ack(account, client, client_order_id, payload, message)
+
+    async def refuse(
+        self,
+        account: str,
+        client: str,
+        verb: str,
+        name: tuple[str, str],
+        answer: Step,
+        message: Message,
+    ) -> None:
+        """Publish the ack of a command that is not in the journal, by its two ids."""
+        payload = payloads.refusal(name[0], verb, name[1], answer, message.received_at)
+        await self._ack(account, client, name[0] or _INVALID, payload, message)
+
+    async def event(self, order: Tracked, payload: bytes) -> None:
+        """Publish a later step of an order, as :func:`payloads.event` wrote it."""
+        account, client, client_order_id, _ = order.identity
+        await self._publish(self._topics.order_event(account, client, client_order_id), payload)
+
+    async def state(self, order: Tracked, payload: bytes, now: int) -> None:
+        """Publish the whole order, as :func:`payloads.state` wrote it, retained."""
+        account, client, client_order_id, _ = order.identity
+        await self._publish(
+            self._topics.order_state(account, client, client_order_id),
+            payload,
+            retain=True,
+            expiry_s=max(1, (day_end(now) - now) // 1_000_000 + _DAY_S),
+        )
+
+    async def clear_state(self, order: Tracked) -> None:
+        account, client, client_order_id, _ = order.identity
+        topic = self._topics.order_state(account, client, client_order_id)
+        await self._publish(topic, b"", retain=True)
+
+    async def unknown(self, tracked: Tracked, now: int, why: str = "") -> None:
+        """Tell everybody that nobody knows what became of a command."""
+        account, client, client_order_id, command_id = tracked.identity
+        details = {"command_id": command_id} if command_id else {}
+        await self._event(
+            "order_unknown",
+            now,
+            account=account,
+            client=client,
+            client_order_id=client_order_id,
+            verb=tracked.verb,
+            **details,
+            **({"message": why} if why else {}),
+        )
+
+    async def external(self, alias: str, notice: Notice, at: int) -> None:
+        """Publish a notice of an order that was placed elsewhere."""
+        await self._publish(self._topics.external(alias), payloads.external(notice, at))
+        await self._event(
+            "order_external",
+            at,
+            account=alias,
+            order_no=notice.order_no,
+            symbol=notice.symbol,
+            what=notice.kind,
+        )
+
+    async def external_row(self, alias: str, row: Row, at: int) -> None:
+        """Publish what the exchange's list has of an order that was placed elsewhere."""
+        await self._publish(self._topics.external(alias), payloads.external_row(row, at))
+        await self._event(
+            "order_external",
+            at,
+            account=alias,
+            order_no=row.order_no,
+            symbol=row.symbol,
+            what="listed",
+        )
+
+    async def difference(
+        self, kind: Literal["order_difference", "position_difference"], at: int, **details: object
+    ) -> None:
+        """Tell that the exchange has it otherwise than the journal."""
+        log.warning("differs from the exchange", kind=kind, **details)
+        await self._event(kind, at, **details)
+
+    async def halted(self, kind: Literal["halted", "resumed"], at: int, **details: object) -> None:
+        """Tell who may trade no more, or again."""
+        await self._event(kind, at, **details)
+
+    async def account(self, alias: str, what: str, payload: bytes) -> None:
+        """Publish what an account holds, retained."""
+        await self._publish(self._topics.account(alias, what), payload, retain=True)
+
+    async def _event(self, kind: bridge_payloads.EventKind, at: int, **details: object) -> None:
+        moment = datetime.fromtimestamp(at / 1_000_000, _SEOUL)
+        payload = bridge_payloads.event(kind, moment, **details)
+        await self._publish(self._topics.event(kind), payload)
+
+    async def _ack(
+        self, account: str, client: str, level: str, payload: bytes, message: Message | None
+    ) -> None:
+        await self._publish(self._topics.order_ack(account, client, level), payload)
+        if message is None or not message.response_topic:
+            return
+        if self._topics.allows_response(message.response_topic, (client, *self._prefixes)):
+            await self._publish(message.response_topic, payload, correlation=message.correlation)
+        else:
+            log.info("response topic not allowed", client=client, topic=message.response_topic)
+
+    async def _publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        correlation: bytes = b"",
+    ) -> None:
+        try:
+            await self._publisher.publish(
+                topic,
+                payload,
+                qos=1,
+                retain=retain,
+                expiry_s=expiry_s,
+                correlation=correlation,
+            )
+        except BrokerError as error:
+            log.warning("not published", topic=topic, cause=str(error))

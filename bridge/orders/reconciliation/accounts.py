@@ -1,0 +1,294 @@
+"""What accounts hold: published, kept up to date after fills, compared with what the fills say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import structlog
+
+from bridge.catalog.model import Catalog
+from bridge.errors import BridgeError, RequestError
+from bridge.kis import query
+from bridge.kis.listing import Row
+from bridge.kis.markets import venue
+from bridge.kis.replies import KisUnknownError
+from bridge.kis.throttle import Priority
+from bridge.orders.model.blotter import Book, Tracked
+from bridge.orders.model.command import Place
+from bridge.orders.publishing.payloads import encode
+from bridge.orders.publishing.publisher import Announcer
+from bridge.orders.risk.rules import Account, Rules
+
+__all__ = ["Accounts"]
+
+log = structlog.get_logger()
+
+_PAGE_S = 30.0
+"""How long a page may take: on paper KIS answers one call a second, and orders go first."""
+_PAGES = 100
+_UNSURE = 3_000_000
+"""How long (µs) after a fill the balance may not have it yet."""
+_DERIVATIVE = "domestic_futureoption/inquire_balance"
+_MOST = 2_000
+"""Working orders in one payload."""
+
+
+@dataclass(slots=True)
+class _Holding:
+    """What one account had when it was asked last."""
+
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: int = 0
+    """µs since the epoch; 0: never answered."""
+    calls: Sequence[object] = ()
+    """What was asked: of other markets nothing is known."""
+    quantities: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By market and symbol; short positions are negative."""
+    fills: list[tuple[int, tuple[str, str], int]] = field(default_factory=list)
+    """Since ``asked``: when, what, and how much more it is now."""
+
+
+class Accounts:
+    """Asks KIS for balance and positions, at the start, after fills, and on a period."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        accounts: Mapping[str, Account],
+        rules: Rules,
+        book: Book,
+        announcer: Announcer,
+        clock: Callable[[], int],
+    ) -> None:
+        self._catalog = catalog
+        self._accounts = accounts
+        self._rules = rules
+        self._book = book
+        self._announcer = announcer
+        self._clock = clock
+        self._held = {alias: _Holding() for alias in accounts}
+        self.after_fills: Callable[[str], None] = lambda alias: None
+        """Called with the account some moments after a burst of fills."""
+
+    async def run(self) -> None:
+        """Keep every account up to date, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for alias, held in self._held.items():
+                tasks.create_task(self._keep(alias, held))
+
+    def filled(self, order: Tracked, quantity: int) -> None:
+        """Take note of a fill."""
+        place, held = order.command, self._held.get(order.identity.account)
+        if held is None or not isinstance(place, Place):
+            return
+        more = quantity if place.side == "buy" else -quantity
+        held.fills.append((self._clock(), (place.market, place.symbol), more))
+        held.wake.set()
+
+    def listed(self, alias: str, rows: Sequence[Row]) -> None:
+        """Publish the orders that work at the exchange, ours with their names."""
+        working = [row for row in rows if row.remaining > 0 and row.action != "cancel"]
+        markets = {row.market for row in rows}
+        own = {
+            (market, key): order
+            for market in markets
+            for key, order in self._book.owned(
+                alias, market, [row for row in rows if row.market == market]
+            ).items()
+        }
+        orders = []
+        for row in working[:_MOST]:
+            owner = own.get((row.market, row.key))
+            orders.append(
+                {
+                    "order_no": row.order_no,
+                    "market": row.market,
+                    "symbol": row.symbol,
+                    "side": row.side,
+                    "order_type": row.order_type or None,
+                    "quantity": row.quantity,
+                    "price": row.price,
+                    "filled_quantity": row.filled,
+                    "remaining_quantity": row.remaining,
+                    "ordered_at": row.at,
+                    "client": owner.identity.client if owner else None,
+                    "client_order_id": owner.identity.client_order_id if owner else None,
+                }
+            )
+        self._say(alias, "orders", {"at": self._clock(), "orders": orders})
+
+    def reducible(self, alias: str, place: Place, *, but: Tracked) -> int | None:
+        """Return how much of an order would only make a position smaller; None: not known.
+
+        What other orders of that side may still take of it is taken off.
+        """
+        held = self._held.get(alias)
+        if held is None or not held.asked:
+            return None
+        key = (place.market, place.symbol)
+        quantity = held.quantities.get(key, 0)
+        moved = [more for at, what, more in held.fills if what == key]
+        sells = place.side == "sell"
+        left = quantity + sum(more for more in moved if (more < 0) is sells)
+        left = left if sells else -left
+        for order in self._book.working(alias):
+            other = order.command
+            same = isinstance(other, Place) and (other.market, other.symbol) == key
+            if same and order is not but and order.identity != but.identity._replace(command_id=""):
+                assert isinstance(other, Place)  # noqa: S101
+                left -= order.progress.remaining if other.side == place.side else 0
+        return max(0, left)
+
+    # asking
+
+    async def _keep(self, alias: str, held: _Holding) -> None:
+        while True:
+            held.wake.clear()
+            try:
+                await self._refresh(alias, held)
+            except BridgeError as error:
+                log.warning("account not read", account=alias, cause=str(error))
+            # What was filled just now may not be in it yet, which proves nothing: ask again soon.
+            soon = _UNSURE / 1_000_000 if held.fills else self._rules.reconcile_s
+            try:
+                async with asyncio.timeout(min(soon, self._rules.reconcile_s)):
+                    await held.wake.wait()
+            except TimeoutError:
+                continue
+            await asyncio.sleep(self._rules.settle_s)  # fills come in bursts
+            self.after_fills(alias)
+
+    async def _refresh(self, alias: str, held: _Holding) -> None:
+        account, asked = self._accounts[alias], self._clock()
+        balance: list[dict[str, Any]] = []
+        positions: list[dict[str, Any]] = []
+        calls = self._calls(alias, account)
+        for market, api, given in calls:
+            rows, totals = await self._read(account, api, given)
+            balance += [{"market": market, **row} for row in totals]
+            positions += [{"market": market, **_traded(row)} for row in rows if _quantity(row)]
+        quantities: dict[tuple[str, str], int] = {}
+        for row in positions:
+            key = (row["market"], str(row.get("symbol")))
+            quantities[key] = quantities.get(key, 0) + _quantity(row)
+        self._compare(alias, held, calls, asked, quantities)
+        now = self._clock()
+        self._say(alias, "balance", {"at": now, "balance": balance})
+        self._say(alias, "positions", {"at": now, "positions": positions})
+
+    def _calls(self, alias: str, account: Account) -> list[tuple[str, str, dict[str, str]]]:
+        """Return what to ask for: markets where the account has orders of ours, and its own."""
+        given: dict[str, str] = {}
+        if account.markets(self._rules.markets) == ("domestic_derivative",):
+            given = {"margin_class": "initial", "settlement_status": "settlement_price"}
+            return [("domestic_derivative", _DERIVATIVE, given)]
+        calls = [("domestic_stock", "domestic_stock/inquire_balance", given)]
+        places = {
+            order.command.place
+            for order in self._book
+            if order.identity.account == alias
+            and isinstance(order.command, Place)
+            and order.command.market == "overseas_stock"
+        }
+        exchanges = {(venue(place).exchange, venue(place).currency) for place in places}
+        if not self._rules.paper:  # the real servers take Nasdaq for all of the United States
+            exchanges = {("nasdaq" if c == "USD" else e, c) for e, c in exchanges}
+        for exchange, currency in sorted(exchanges):
+            where = {"exchange": exchange, "currency": currency}
+            calls.append(("overseas_stock", "overseas_stock/inquire_balance", where))
+        return calls
+
+    async def _read(
+        self, account: Account, name: str, given: Mapping[str, str]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return positions and totals; raises :class:`BridgeError` unless they are complete."""
+        api = self._catalog.apis[name]
+        params = query.prepare(api, self._catalog, given, account.number)
+        pages, more = [], False
+        async for reply in account.rest.pages(
+            name,
+            params,
+            variant=api.tr_ids[0].variant,
+            priority=Priority.RECONCILE,
+            page_s=_PAGE_S,
+            limit=_PAGES,
+        ):
+            if not reply.ok:
+                raise RequestError("kis_refused", f"{name}: {reply.msg_cd} {reply.msg1}".strip())
+            pages.append(query.shape(api, reply.body, account.number))
+            more = reply.more
+        if more:
+            raise KisUnknownError(f"{name}: more than {_PAGES} pages")
+        joined = query.join(pages)
+        return [_public(row) for row in _rows(joined.get("output1"))], [
+            _public(row) for row in _rows(joined.get("output2"))[:1]
+        ]
+
+    def _compare(
+        self,
+        alias: str,
+        held: _Holding,
+        calls: Sequence[object],
+        asked: int,
+        quantities: dict[tuple[str, str], int],
+    ) -> None:
+        """Tell what changed without a fill of ours, when no fill is too young to tell."""
+        if any(at > asked - _UNSURE for at, _, _ in held.fills) and held.asked:
+            if held.asked < asked - 10 * _UNSURE:
+                log.info("positions not compared, fills keep coming", account=alias)
+            return
+        if held.asked and held.calls == calls:
+            expected = dict(held.quantities)
+            for _, key, more in held.fills:
+                expected[key] = expected.get(key, 0) + more
+            for key in sorted(expected.keys() | quantities.keys()):
+                before, now = expected.get(key, 0), quantities.get(key, 0)
+                if before != now:
+                    self._differ(alias, key, before, now)
+        held.asked, held.calls, held.quantities, held.fills = asked, calls, quantities, []
+
+    def _differ(self, alias: str, key: tuple[str, str], expected: int, found: int) -> None:
+        at = self._clock()
+        self._announcer.post(
+            lambda: self._announcer.difference(
+                "position_difference",
+                at,
+                account=alias,
+                market=key[0],
+                symbol=key[1],
+                expected_quantity=expected,
+                quantity=found,
+            )
+        )
+
+    def _say(self, alias: str, what: str, content: Mapping[str, Any]) -> None:
+        payload = encode(content)
+        self._announcer.post(lambda: self._announcer.account(alias, what, payload))
+
+
+def _rows(block: object) -> list[dict[str, Any]]:
+    rows = block if isinstance(block, list) else [block]
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def _public(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {path: value for path, value in row.items() if not path.startswith("account")}
+
+
+def _traded(row: dict[str, Any]) -> dict[str, Any]:
+    """Call a future or option what orders call it, not by its standard code."""
+    short = row.get("short_symbol")
+    return {**row, "symbol": short, "standard_symbol": row.get("symbol")} if short else row
+
+
+def _quantity(row: Mapping[str, Any]) -> int:
+    quantity = row.get("quantity")
+    if not isinstance(quantity, Decimal):
+        return 0
+    sells = "매도" in str(row.get("side_name") or "")
+    return -int(quantity) if sells else int(quantity)

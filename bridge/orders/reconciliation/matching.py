@@ -1,0 +1,220 @@
+"""What the exchange's own list proves about orders; pure.
+
+The list is compared with what the journal knows. It may lag behind (a paper order that was
+accepted can be missing at first), so nothing is ever concluded from less than is known already.
+Times are µs since the epoch; KIS writes whole seconds, and its clock may be a second off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Literal, TypeAlias
+
+from bridge.kis.listing import Row, plain
+from bridge.kis.markets import NIGHT
+from bridge.orders.model.blotter import Tracked
+from bridge.orders.model.command import Cancel, Modify, Place
+from bridge.orders.model.lifecycle import Event, Progress, State, Step
+from bridge.orders.reconciliation.executions import cancel_key
+
+__all__ = ["Verdict", "Window", "find_change", "find_order", "listed_steps", "parts"]
+
+_ANSWER = 15_000_000
+"""How long an answer is waited for."""
+_EARLY = 2_000_000
+"""How much earlier than ours the exchange's clock may say it was."""
+
+_ASKEW = 600_000_000
+"""How far apart the clocks may be without an order just like it being taken for another."""
+
+Verdict: TypeAlias = Literal["open", "ambiguous", "absent"]
+"""Nothing found yet; several that may be it; proof that the exchange never had it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What time says about a command without an answer.
+
+    ``asked`` is when the list was asked for, ``proof`` how long after the answer was given up a
+    command may still reach the exchange.
+    """
+
+    asked: int
+    proof: int
+
+    def covers(self, tracked: Tracked, at: int | None) -> bool:
+        """Tell whether something ordered ``at`` may be this command."""
+        if at is None:
+            return True
+        return tracked.since - _EARLY <= at <= _given_up(tracked.progress) + self.proof
+
+    def tight(self, tracked: Tracked, at: int | None) -> bool:
+        """Tell whether it was ordered so soon after this command was sent that it is this one.
+
+        After a crash nobody knows when the bridge gave up; then ``covers`` reaches much further.
+        """
+        latest = tracked.since + _ANSWER + self.proof
+        return at is not None and at <= latest and self.covers(tracked, at)
+
+    def over(self, tracked: Tracked) -> bool:
+        """Tell whether what is not in the list by now never gets there."""
+        return self.asked >= _given_up(tracked.progress) + self.proof
+
+
+def _given_up(progress: Progress) -> int:
+    return progress.answer.at if progress.answer is not None else progress.at
+
+
+def listed_steps(
+    progress: Progress, chain: Sequence[Row], at: int, *, changing: bool = False
+) -> Iterator[Step]:
+    """Yield, one after the other, what the list knows more about an accepted order.
+
+    ``changing``: a change of it has no answer, and what is gone may stand under a new number soon.
+    ``chain`` are the rows of its numbers and of what changed it, oldest first.
+    """
+    for row in chain:
+        if row.action == "modify" and not progress.has_number(row.order_no) and not row.rejected:
+            step = Step(
+                Event.MODIFY,
+                at,
+                quantity=row.quantity if row.quantity < progress.remaining else 0,
+                price=row.price or None,
+                order_no=row.order_no,
+                org_no=row.org_no,
+                order_type=row.order_type,
+                since=row.at or 0,
+            )
+            progress = progress.apply(step)
+            yield step
+        elif row.action == "modify" and row.rejected and progress.has_number(row.order_no):
+            step = Step(Event.DECLINE, at, order_no=row.order_no)
+            progress = progress.apply(step)
+            yield step
+    orders = [row for row in chain if row.action != "cancel"]
+    filled = sum(row.filled for row in orders)
+    fill = progress.listed(at, filled, sum((row.value for row in orders), Decimal(0)))
+    if fill is not None:
+        progress = progress.apply(fill)
+        yield fill
+    for row in chain:
+        if row.action == "cancel" and row.cancelled:
+            cancelled = progress.cancel(at, row.cancelled, cancel_key(row.order_no))
+            if cancelled is not None:
+                progress = progress.apply(cancelled)
+                yield cancelled
+    end = None if changing else _end(progress, orders, at)
+    if end is not None:
+        yield end
+
+
+def parts(progress: Progress, chain: Sequence[Row]) -> dict[str, int] | None:
+    """Return what is left under each number of an order that was modified in parts elsewhere.
+
+    Nothing: what is left is under its last number. None: the list lags behind, or changed while
+    it was read.
+    """
+    found = {plain(row.order_no): row.remaining for row in chain if row.action != "cancel"}
+    left = {number: quantity for number, quantity in found.items() if quantity}
+    numbers = [plain(leg.order_no) for leg in progress.legs]
+    complete = all(number in found for number in numbers)
+    if not complete or sum(left.values()) > progress.remaining:
+        return None
+    return {} if list(left) in ([], numbers[-1:]) else left
+
+
+def _end(progress: Progress, orders: Sequence[Row], at: int) -> Step | None:
+    """Return how an order ended that has nothing left at the exchange, but has in the journal."""
+    numbers = {plain(row.order_no) for row in orders}
+    complete = all(plain(leg.order_no) in numbers for leg in progress.legs)
+    if not complete or not progress.remaining or any(row.remaining for row in orders):
+        return None
+    over = sum(row.filled + row.cancelled for row in orders)
+    rejected = sum(row.rejected for row in orders)
+    if rejected and not over and len(progress.legs) == 1 and progress.state is State.ACCEPTED:
+        return Step(Event.REJECT, at, message="the exchange refused it")
+    return progress.cancel(at, 0) if over + rejected >= progress.quantity else None
+
+
+def find_order(
+    order: Tracked,
+    place: Place,
+    rows: Sequence[Row],
+    owned: Container[tuple[date | None, str]],
+    heard: Collection[str],
+    window: Window,
+) -> Row | Verdict:
+    """Look for an order whose answer was lost; ``owned`` are the keys of other orders' rows.
+
+    It is the only other row with its symbol, side, quantity, price and type from the moments after
+    it was sent. ``absent`` takes more than that no row fits: none may even be near, after
+    everything that was under way has arrived, and no notice may have been heard under a number
+    that the list does not have.
+    """
+    near = [
+        row
+        for row in rows
+        if row.action == "place"
+        and row.symbol in ("", place.symbol)
+        and row.side in ("", place.side)
+        and row.key not in owned
+        and window.covers(order, row.at)
+    ]
+    if len(near) == 1 and window.tight(order, near[0].at) and _fits(place, near[0]):
+        return near[0]
+    if near:
+        return "ambiguous"
+    if any(
+        row.action == "place"
+        and _fits(place, row)
+        and row.key not in owned
+        and row.at is not None
+        and abs(row.at - order.since) <= _ASKEW
+        for row in rows
+    ):
+        return "ambiguous"  # the clocks may differ more than they should
+    if place.place == NIGHT:  # KIS does not say under which day its list has a night
+        return "open"
+    unexplained = set(heard) - {plain(row.order_no) for row in rows}
+    return "absent" if not unexplained and window.over(order) else "open"
+
+
+def _fits(place: Place, row: Row) -> bool:
+    return (
+        row.symbol == place.symbol
+        and row.side == place.side
+        and row.quantity == place.quantity
+        and (place.price is None or row.price == place.price)
+        and row.order_type in ("", place.order_type)
+    )
+
+
+def find_change(
+    change: Tracked,
+    chain: Sequence[Row],
+    claimed: Collection[str],
+    window: Window,
+) -> Row | Verdict:
+    """Look for a modification or cancellation whose answer was lost among its order's rows.
+
+    ``claimed`` are the numbers of those that were answered.
+    """
+    wanted = "cancel" if isinstance(change.command, Cancel) else "modify"
+    near = [
+        row
+        for row in chain
+        if row.action == wanted
+        and not row.rejected
+        and plain(row.order_no) not in claimed
+        and window.covers(change, row.at)
+    ]
+    price = change.command.price if isinstance(change.command, Modify) else None
+    if len(near) == 1 and (price is None or near[0].price == price):
+        return near[0]
+    if near:
+        return "ambiguous"
+    # Without the order's own row the list is not complete.
+    return "absent" if chain and window.over(change) else "open"

@@ -1,0 +1,65 @@
+"""Who may not trade now, by account and client; pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from bridge.orders.journal.journal import Control
+
+__all__ = ["Halts", "Mode"]
+
+Mode = Literal["", "halted", "reduce_only"]
+"""Blank: trades freely."""
+
+_SEVERITY: dict[str, int] = {"": 0, "reduce_only": 1, "halted": 2}
+
+
+class Halts:
+    """What was said last of everybody, an account, a client, or a client on an account.
+
+    What is said of a wider circle holds for whoever is in it; the severest word counts.
+    """
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[str, str], Mode] = {}
+
+    def take(self, control: Control) -> None:
+        """Take what the journal says, oldest first."""
+        self.say(control.account, control.client, _mode(control.mode))
+
+    def __bool__(self) -> bool:
+        return bool(self._said)
+
+    def say(self, account: str, client: str, mode: Mode) -> None:
+        """Set the mode of a circle; a blank account or client means all of them."""
+        if mode:
+            self._said[account, client] = mode
+        else:
+            self._said.pop((account, client), None)
+
+    def of(self, account: str, client: str) -> tuple[Mode, str]:
+        """Return the mode that holds for a client on an account, and who is meant by it."""
+        found: tuple[Mode, str] = ("", "")
+        for circle in ((account, client), ("", client), (account, ""), ("", "")):
+            mode = self._said.get(circle, "")
+            if _SEVERITY[mode] > _SEVERITY[found[0]]:
+                found = (mode, f"{_name(*circle)} {mode.replace('_', '-')}")
+        return found
+
+    def listing(self) -> list[dict[str, str | None]]:
+        """Return every circle that may not trade freely, for people."""
+        return [
+            {"account": account or None, "client": client or None, "mode": mode}
+            for (account, client), mode in sorted(self._said.items())
+        ]
+
+
+def _name(account: str, client: str) -> str:
+    parts = [f"account {account}"] if account else []
+    parts += [f"client {client}"] if client else []
+    return f"{' and '.join(parts)} is" if parts else "trading is"
+
+
+def _mode(text: str) -> Mode:
+    # A word of a later bridge is taken for the severest: nobody trades by misunderstanding.
+    return text if text in ("", "halted", "reduce_only") else "halted"  # type: ignore[return-value]

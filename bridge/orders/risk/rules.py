@@ -1,0 +1,100 @@
+"""What the gateway is told: accounts, how they reach KIS, and what the configuration allows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from bridge.kis.replies import Reply
+from bridge.kis.throttle import Priority
+from bridge.orders.risk.checks import Limits
+
+__all__ = ["Account", "Rest", "Rules"]
+
+
+class Rest(Protocol):
+    """The part of the KIS REST client that orders need."""
+
+    async def call(
+        self,
+        api: str,
+        params: Mapping[str, str],
+        *,
+        variant: str = "",
+        tr_cont: str = "",
+        priority: Priority = Priority.QUERY,
+        deadline: float | None = None,
+        still: Callable[[], bool] = ...,
+        wanted: Callable[[], bool] = ...,
+    ) -> Reply: ...
+
+    def pages(
+        self,
+        api: str,
+        params: Mapping[str, str],
+        *,
+        variant: str = "",
+        priority: Priority = Priority.QUERY,
+        deadline: float | None = None,
+        page_s: float | None = None,
+        limit: int = 20,
+    ) -> AsyncIterator[Reply]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account and the REST client of the app key that trades it."""
+
+    number: SecretStr
+    """As in ``12345678-01``."""
+    rest: Rest
+
+    def markets(self, traded: Sequence[str]) -> tuple[str, ...]:
+        """Return where it trades; ``traded`` is where stock accounts do.
+
+        KIS has futures and options in accounts of their own, of product 03.
+        """
+        product = self.number.get_secret_value().rpartition("-")[2]
+        return ("domestic_derivative",) if product == "03" else tuple(traded)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the configuration says about orders."""
+
+    paper: bool
+    """The paper servers take orders for some markets only."""
+    orders_allowed: bool = True
+    """False in the real environment without ``orders.allow_real``."""
+    limits: Limits = field(default_factory=Limits)
+    """For each account."""
+    client_limits: Mapping[str, Limits] = field(default_factory=dict)
+    """For a client on each account."""
+    permits: Callable[[str, str], bool] = lambda client, account: True
+    """``(client, account)``: may this client trade that account?"""
+    markets: Sequence[str] = ("domestic_stock",)
+    """Where stock accounts trade."""
+    market_hours: bool = False
+    """Refuse what comes while the market is closed."""
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
+    """Won for one unit of a currency, to hold foreign orders against limits in won."""
+    response_prefixes: Sequence[str] = ()
+    """Where MQTT 5 response topics may lie, besides the base topic and the client's own name."""
+    waiting: int = 100
+    """Commands of one client on one account that may be under way at once."""
+    pause_s: float = 0.2
+    """Before something that certainly had no effect is tried again."""
+    grace_s: float = 8.0
+    """What commands in flight get when the bridge stops."""
+    proof_s: float = 30.0
+    """After a lost answer, how long the command may still reach the exchange."""
+    reconcile_s: float = 60.0
+    """Between two comparisons with the exchange's own list, when nothing else asks for one."""
+    unknown_s: float = 1.0
+    """The same while something has no answer."""
+    settle_s: float = 0.5
+    """Between a fill and the question what the account holds now."""

@@ -1,0 +1,335 @@
+"""What ``bridge/request/{verb}`` does."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, model_validator
+
+from bridge.catalog.model import Catalog
+from bridge.errors import JournalError, RequestError
+from bridge.feed.pump import Pump
+from bridge.kis import query
+from bridge.kis.replies import KisError
+from bridge.kis.rest import RestClient
+from bridge.mqtt.events import Events
+from bridge.mqtt.message import Message
+from bridge.mqtt.topics import Topics
+from bridge.orders.gateway import Gateway
+from bridge.orders.journal.journal import Identity
+from bridge.requests.permissions import Permissions
+from bridge.requests.server import Requests
+from bridge.subscriptions.pool import Pool
+from bridge.subscriptions.request import ByChannel, ByTopic, Wanted, Wish, resolve
+from bridge.subscriptions.upkeep import CONFIGURATION, ORDERS
+
+__all__ = ["REQUESTS", "Verbs"]
+
+_MOST = 500
+"""Subscriptions of one request."""
+
+
+_FORMS: JsonValue = [
+    {
+        "required": ["market", "venue", "kind", "symbol"],
+        "properties": {"channel": False, "key": False},
+    },
+    {
+        "required": ["channel", "key"],
+        "properties": dict.fromkeys(("market", "venue", "kind", "symbol"), False),
+    },
+]
+_OUTCOMES: JsonValue = [
+    {"properties": {"outcome": {"const": "placed"}}, "required": ["order_no"]},
+    {"properties": {"outcome": {"const": "not_placed"}, "order_no": {"maxLength": 0}}},
+]
+"""What the validators below ask for, as JSON Schema says it."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Item(_Strict):
+    model_config = ConfigDict(json_schema_extra={"oneOf": _FORMS})
+
+    market: str = ""
+    venue: str = ""
+    kind: str = ""
+    symbol: str = ""
+    channel: str = ""
+    key: str = ""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> _Item:
+        if self.model_fields_set not in ({"market", "venue", "kind", "symbol"}, {"channel", "key"}):
+            raise ValueError("give market, venue, kind and symbol; or channel and key")
+        return self
+
+
+class _Subscribe(_Strict):
+    subscriptions: tuple[_Item, ...] = Field(min_length=1, max_length=_MOST)
+    priority: int = Field(default=0, ge=0, le=9)
+    """The smaller is served first."""
+    lease_s: int | None = Field(default=None, ge=10, le=7 * 86_400)
+    """The wish ends by itself; ask again to renew. None: it stays until unsubscribed."""
+    client: str = Field(default="requests", min_length=1, max_length=64)
+
+
+class _Unsubscribe(_Strict):
+    subscriptions: tuple[_Item, ...] = Field(min_length=1, max_length=_MOST)
+    client: str = Field(default="requests", min_length=1, max_length=64)
+
+
+class _Snapshot(_Strict):
+    topics: tuple[str, ...] = ()
+
+
+class _Query(_Strict):
+    api: str
+    account: str | None = None
+    params: dict[str, str | int] = {}
+    variant: str = ""
+    """Of the calls that the workbook has in several."""
+    pages: int = Field(default=1, ge=1, le=20)
+
+
+class _Halt(_Strict):
+    reason: str = Field(default="", max_length=200)
+    account: str = Field(default="", max_length=64)
+    """Blank, like ``client``: all of them."""
+    client: str = Field(default="", max_length=128)
+    mode: Literal["halted", "reduce_only"] = "halted"
+    cancel_all: bool = False
+    """Cancel what is open, too."""
+
+
+class _Resume(_Strict):
+    reason: str = Field(default="", max_length=200)
+    account: str = Field(default="", max_length=64)
+    client: str = Field(default="", max_length=128)
+
+
+class _Resolve(_Strict):
+    model_config = ConfigDict(json_schema_extra={"oneOf": _OUTCOMES})
+
+    account: str = Field(min_length=1)
+    client: str = Field(min_length=1)
+    client_order_id: str = Field(min_length=1)
+    command_id: str = ""
+    """Of a modification or cancellation, as its ack has it."""
+    outcome: Literal["placed", "not_placed"]
+    order_no: str = Field(default="", pattern=r"^[0-9A-Za-z]{0,20}$")
+
+    @model_validator(mode="after")
+    def _number(self) -> _Resolve:
+        if (self.outcome == "placed") is not bool(self.order_no.strip("0")):
+            raise ValueError("give the order_no of what was placed, and of nothing else")
+        return self
+
+
+class _Nothing(_Strict):
+    pass
+
+
+REQUESTS: Mapping[str, type[BaseModel]] = {
+    "subscribe": _Subscribe,
+    "unsubscribe": _Unsubscribe,
+    "subscriptions": _Nothing,
+    "channels": _Nothing,
+    "snapshot": _Snapshot,
+    "query": _Query,
+    "halt": _Halt,
+    "resume": _Resume,
+    "resolve": _Resolve,
+}
+"""What each verb takes, beside ``transaction``; the documents are made of it."""
+
+
+class Verbs:
+    """The requests that the bridge serves."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        pool: Pool,
+        pump: Pump,
+        gateway: Gateway,
+        events: Events,
+        rests: Mapping[str, RestClient],
+        accounts: Mapping[str, tuple[SecretStr, str]],
+        paper: bool,
+        topics: Topics,
+        permissions: Permissions,
+    ) -> None:
+        self._catalog = catalog
+        self._pool = pool
+        self._pump = pump
+        self._gateway = gateway
+        self._events = events
+        self._rests = rests
+        self._accounts = accounts
+        self._paper = paper
+        self._topics = topics
+        self._permissions = permissions
+
+    def register(self, requests: Requests) -> None:
+        """Offer every verb."""
+        requests.register("subscribe", self.subscribe)
+        requests.register("unsubscribe", self.unsubscribe)
+        requests.register("subscriptions", self.subscriptions)
+        requests.register("channels", self.channels)
+        requests.register("snapshot", self.snapshot)
+        requests.register("query", self.query)
+        requests.register("halt", self.halt)
+        requests.register("resume", self.resume)
+        requests.register("resolve", self.resolve)
+
+    async def subscribe(self, payload: dict[str, Any], message: Message) -> object:
+        """Want subscriptions until the lease ends or ``client`` unsubscribes them."""
+        asked = _Subscribe.model_validate(self._named(payload, message))
+        wanted = [self._wanted(item) for item in asked.subscriptions]  # all of them or none
+        for tr_id in {one.tr_id for one in wanted}:
+            self._pump.prepare(tr_id)
+        self._pool.hold(wanted, asked.client, asked.priority, asked.lease_s)
+        waiting = {demand.wanted for demand in self._pool.waiting()}
+        return {"subscribed": len(wanted), "waiting": len(waiting.intersection(wanted))}
+
+    async def unsubscribe(self, payload: dict[str, Any], message: Message) -> object:
+        """Drop the wishes of ``client``; others' and the configuration's stay."""
+        asked = _Unsubscribe.model_validate(self._named(payload, message))
+        wanted = [self._wanted(item) for item in asked.subscriptions]
+        return {"ended": self._pool.release(wanted, asked.client)}
+
+    async def subscriptions(self, payload: dict[str, Any], _: Message) -> object:
+        """List what is subscribed where."""
+        _Nothing.model_validate(payload)
+        return self._pool.subscriptions()
+
+    async def channels(self, payload: dict[str, Any], _: Message) -> object:
+        """List the channels that can be subscribed in this environment."""
+        _Nothing.model_validate(payload)
+        return [
+            {
+                "channel": channel.tr_id,
+                "market": channel.market,
+                "venues": [venue.venue for venue in channel.venues] or [channel.venue],
+                "kind": channel.kind,
+                "description": channel.english,
+                "korean": channel.korean,
+            }
+            for channel in self._catalog.channels.values()
+            if not channel.encrypted and (channel.tr_id_paper or not self._paper)
+        ]
+
+    async def snapshot(self, payload: dict[str, Any], _: Message) -> object:
+        """Return the newest record of each topic, or of the topics asked for."""
+        asked = _Snapshot.model_validate(payload)
+        routes = [
+            route
+            for route in self._pump.routes()
+            if route.last and (not asked.topics or route.topic in asked.topics)
+        ]
+        return {route.topic: json.loads(route.last, parse_float=Decimal) for route in routes}
+
+    async def query(self, payload: dict[str, Any], message: Message) -> object:
+        """Make a read-only KIS call; answer in the workbook's English names."""
+        asked = _Query.model_validate(payload)
+        api = self._catalog.api(asked.api)
+        number, app = SecretStr(""), next(iter(self._rests))
+        if asked.account is not None:
+            if asked.account not in self._accounts:
+                known = ", ".join(self._accounts) or "none"
+                raise RequestError("unknown_account", f"no account {asked.account!r} ({known})")
+            number, app = self._accounts[asked.account]
+        if api is None:
+            names = [name for one in self._catalog.apis.values() for name in (one.name, one.id)]
+            near = difflib.get_close_matches(asked.api, names, 1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise RequestError("unknown_api", f"no call {asked.api!r} in the workbook{hint}")
+        client = self._topics.parse_request(message.topic)[1]
+        self._permissions.query(client, api.name, asked.account or "")
+        params = query.prepare(api, self._catalog, asked.params, number)
+        variant = query.variant(api, asked.variant)
+        answers: list[dict[str, Any]] = []
+        following: tuple[dict[str, str], str] | None = (params, "")
+        try:
+            while following and len(answers) < asked.pages:
+                params, tr_cont = following
+                reply = await self._rests[app].call(
+                    api.name, params, variant=variant, tr_cont=tr_cont
+                )
+                if not reply.ok:
+                    raise RequestError("kis_refused", f"{reply.msg_cd} {reply.msg1}".strip())
+                answers.append(query.shape(api, reply.body, number))
+                following = query.next_page(api, params, reply)
+        except KisError as error:
+            raise RequestError("kis_error", str(error)) from error
+        return query.join(answers) | {"pages": len(answers), "more": following is not None}
+
+    async def halt(self, payload: dict[str, Any], message: Message) -> object:
+        """Refuse new orders, of everybody, an account or a client; cancellations still go out."""
+        asked = _Halt.model_validate(payload)
+        cancelling = await self._control(
+            asked, message, mode=asked.mode, cancel_all=asked.cancel_all
+        )
+        return {"halted": True, "halts": self._gateway.halts(), "cancelling": cancelling}
+
+    async def resume(self, payload: dict[str, Any], message: Message) -> object:
+        """Take back a halt of the same account and client."""
+        await self._control(_Resume.model_validate(payload), message, mode="")
+        return {"halted": self._gateway.halted, "halts": self._gateway.halts()}
+
+    async def _control(
+        self,
+        asked: _Halt | _Resume,
+        message: Message,
+        *,
+        mode: Literal["", "halted", "reduce_only"],
+        cancel_all: bool = False,
+    ) -> int:
+        if asked.account and asked.account not in self._accounts:
+            raise RequestError("unknown_account", f"no account {asked.account!r}")
+        try:
+            return await self._gateway.halt(
+                mode,
+                account=asked.account,
+                client=asked.client,
+                reason=asked.reason,
+                cancel_all=cancel_all,
+                asked_at=message.received_at,
+            )
+        except JournalError as error:
+            raise RequestError("not_written", f"{error}; it holds until a restart") from error
+
+    async def resolve(self, payload: dict[str, Any], _: Message) -> object:
+        """Settle a command whose outcome stayed unknown, as a person has found out."""
+        asked = _Resolve.model_validate(payload)
+        identity = Identity(asked.account, asked.client, asked.client_order_id, asked.command_id)
+        settled = await self._gateway.resolve(identity, order_no=asked.order_no, by="request")
+        return {
+            "client_order_id": asked.client_order_id,
+            "state": str(settled.progress.state),
+            "order_no": asked.order_no or None,
+        }
+
+    def _named(self, payload: dict[str, Any], message: Message) -> dict[str, Any]:
+        """Return a request with the ``client`` in whose name it is; raises `RequestError`."""
+        client = self._topics.parse_request(message.topic)[1]
+        asked = payload.get("client", client)
+        if isinstance(asked, str):  # else the model refuses it
+            self._permissions.holder(client, asked)
+            if asked in (CONFIGURATION, ORDERS):
+                raise RequestError("invalid_request", f"client {asked!r} is the bridge's own")
+        return payload | ({"client": asked} if client else {})
+
+    def _wanted(self, item: _Item) -> Wanted:
+        wish: Wish = ByTopic(item.market, item.venue, item.kind, item.symbol)
+        if item.channel:
+            wish = ByChannel(item.channel, item.key)
+        return resolve(self._catalog, wish, paper=self._paper)

@@ -1,0 +1,210 @@
+"""One symbol's trading day: its book, its prints and its statistics (pure)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+
+from bridge.simulator.exchange import ticks
+from bridge.simulator.exchange.order_book import Book, Fill, Order, Side
+
+__all__ = ["Listing", "Market", "Print"]
+
+_KEPT_PRINTS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is known of a symbol before the day starts; prices in won."""
+
+    symbol: str
+    name: str
+    base: int
+    """Yesterday's close."""
+    shares: int
+    """Listed shares."""
+    previous_volume: int
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """One trade, with the day's statistics as they were right after it."""
+
+    at: datetime
+    price: int
+    quantity: int
+    taker: Side
+    volume: int
+    value: int
+    buys: int
+    sells: int
+    bought: int
+    sold: int
+    high: int
+    high_at: datetime
+    low: int
+    low_at: datetime
+    ask: int
+    bid: int
+    ask_size: int
+    bid_size: int
+    total_asks: int
+    total_bids: int
+
+
+@dataclass(slots=True, eq=False)
+class Market:
+    """The continuous market of one symbol.
+
+    ``on_fill(order, price, quantity, now)`` is called for both sides of every trade.
+    """
+
+    listing: Listing
+    opened_at: datetime
+    random: Random
+    on_fill: Callable[[Order, int, int, datetime], None]
+    book: Book = field(default_factory=Book)
+    prints: deque[Print] = field(default_factory=lambda: deque(maxlen=_KEPT_PRINTS))
+    """Trades that nobody has collected yet, oldest first."""
+    crowd: list[Order] = field(default_factory=list)
+    """Resting orders of the background traders; those that have traded away may linger."""
+    pegged: list[Order] = field(default_factory=list)
+    """Resting mid-price orders, in order of arrival; ``price`` is their limit."""
+    lower: int = 0
+    upper: int = 0
+    fair: float = 0.0
+    open: int = 0
+    high: int = 0
+    low: int = 0
+    last: int = 0
+    high_at: datetime = field(init=False)
+    low_at: datetime = field(init=False)
+    volume: int = 0
+    value: int = 0
+    buys: int = 0
+    sells: int = 0
+    bought: int = 0
+    sold: int = 0
+    latest: Print | None = None
+
+    def __post_init__(self) -> None:
+        self.lower, self.upper = ticks.limits(self.listing.base)
+        self.fair = float(self.listing.base)
+        self.last = self.listing.base
+        self.high_at = self.low_at = self.opened_at
+
+    @property
+    def symbol(self) -> str:
+        return self.listing.symbol
+
+    @property
+    def middle(self) -> int:
+        """The middle of the spread, in whole won; 0 while a side is empty."""
+        ask, bid = self.book.best(Side.SELL), self.book.best(Side.BUY)
+        return (ask + bid) // 2 if ask and bid else 0
+
+    def enter(self, order: Order, now: datetime, *, rest: bool) -> None:
+        """Trade an order against the book; what is left rests when it may."""
+        fills = self.book.match(order)
+        if rest and order.remaining:
+            self.book.add(order)
+        self.record(order, fills, now)
+
+    def enter_middle(self, order: Order, now: datetime, *, rest: bool) -> None:
+        """Trade a mid-price order with those of the other side, at the middle of the spread."""
+        fills = []
+        price = self.middle
+        for maker in list(self.pegged) if price else []:
+            if not order.remaining:
+                break
+            buyer, seller = (order, maker) if order.side is Side.BUY else (maker, order)
+            if maker.side is order.side or not seller.price <= price <= buyer.price:
+                continue
+            quantity = min(order.remaining, maker.remaining)
+            order.remaining -= quantity
+            maker.remaining -= quantity
+            fills.append(Fill(maker, price, quantity))
+        self.pegged = [maker for maker in self.pegged if maker.remaining]
+        if rest and order.remaining:
+            self.pegged.append(order)
+        self.record(order, fills, now)
+
+    def middle_size(self, order: Order) -> int:
+        """Return how much a mid-price order would trade at once."""
+        price = self.middle
+        return sum(
+            maker.remaining
+            for maker in self.pegged
+            if price
+            and maker.side is not order.side
+            and (maker.price <= price if order.side is Side.BUY else maker.price >= price)
+            and (order.price >= price if order.side is Side.BUY else order.price <= price)
+        )
+
+    def withdraw(self, order: Order, quantity: int) -> None:
+        """Take ``quantity`` off a resting order, wherever it rests."""
+        if order in self.pegged:
+            order.remaining -= quantity
+            if not order.remaining:
+                self.pegged.remove(order)
+        else:
+            self.book.take(order, quantity)
+
+    def record(self, taker: Order, fills: list[Fill], now: datetime) -> None:
+        """Enter trades into the day's statistics and tell both sides."""
+        book = self.book
+        for maker, price, quantity in fills:
+            self._count(taker.side, price, quantity, now)
+            ask, bid = book.best(Side.SELL), book.best(Side.BUY)
+            self.latest = Print(
+                at=now,
+                price=price,
+                quantity=quantity,
+                taker=taker.side,
+                volume=self.volume,
+                value=self.value,
+                buys=self.buys,
+                sells=self.sells,
+                bought=self.bought,
+                sold=self.sold,
+                high=self.high,
+                high_at=self.high_at,
+                low=self.low,
+                low_at=self.low_at,
+                ask=ask,
+                bid=bid,
+                ask_size=book.size(Side.SELL, ask),
+                bid_size=book.size(Side.BUY, bid),
+                total_asks=book.total(Side.SELL),
+                total_bids=book.total(Side.BUY),
+            )
+            self.prints.append(self.latest)
+            self.on_fill(maker, price, quantity, now)
+            self.on_fill(taker, price, quantity, now)
+
+    def collect(self) -> list[Print]:
+        """Return the trades since the last call."""
+        taken = list(self.prints)
+        self.prints.clear()
+        return taken
+
+    def _count(self, taker: Side, price: int, quantity: int, now: datetime) -> None:
+        if not self.volume:
+            self.open = self.high = self.low = price
+            self.opened_at = self.high_at = self.low_at = now
+        if price > self.high:
+            self.high, self.high_at = price, now
+        elif price < self.low:
+            self.low, self.low_at = price, now
+        self.last = price
+        self.volume += quantity
+        self.value += price * quantity
+        if taker is Side.BUY:
+            self.buys += 1
+            self.bought += quantity
+        else:
+            self.sells += 1
+            self.sold += quantity

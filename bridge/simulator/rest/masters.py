@@ -1,0 +1,101 @@
+"""Symbol masters in KIS's formats, of what the simulated exchange lists and a few others (pure).
+
+Written from the columns of the workbook, and zipped as KIS zips them.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable, Mapping
+
+from bridge.catalog.model import Catalog, Column, Master
+from bridge.simulator.exchange import listings
+
+__all__ = ["FOLDER", "content", "packed"]
+
+FOLDER = "/common/master/"
+"""Path of the files on KIS's server."""
+
+Row = Mapping[str, str]
+
+_OTHERS: Mapping[str, tuple[Row, ...]] = {
+    "kosdaq": (
+        {"symbol": "247540", "name": "에코프로비엠", "standard_symbol": "KR7247540008"},
+        {"symbol": "196170", "name": "알테오젠", "standard_symbol": "KR7196170005"},
+    ),
+    "index": (
+        {"market_class": "0", "symbol": "0001", "name": "종합"},
+        {"market_class": "1", "symbol": "1001", "name": "KOSDAQ"},
+        {"market_class": "2", "symbol": "2001", "name": "KOSPI200"},
+    ),
+    "member": ({"symbol": "00003", "name": "한국투자증권", "foreign": "0"},),
+    "nas": (
+        {"symbol": "AAPL", "name": "애플", "english_name": "APPLE INC", "key": "NASAAPL"},
+        {"symbol": "TSLA", "name": "테슬라", "english_name": "TESLA INC", "key": "NASTSLA"},
+    ),
+    "nys": (
+        {"symbol": "BRK/B", "name": "버크셔 해서웨이 B", "english_name": "BERKSHIRE HATHAWAY B"},
+    ),
+}
+_MADE_UP: Row = {"symbol": "SIM001", "name": "모의종목", "english_name": "SIMULATED"}
+_COMMON: Mapping[str, str] = {"currency": "USD", "decimals": "4", "country": "US", "exchange": ""}
+"""Of every overseas symbol; the exchange is the master's own."""
+
+
+def content(master: Master, seed: int) -> bytes:
+    """Return the file of a master; of one that has nothing to list, a single made-up symbol."""
+    return b"".join(_line(master, row) + b"\n" for row in _rows(master, seed))
+
+
+def packed(catalog: Catalog, file: str, seed: int) -> bytes | None:
+    """Return what KIS offers under a file name, None for an unknown one; the same every time."""
+    master = next((one for one in catalog.masters.values() if file and one.file == file), None)
+    if master is None:
+        return None
+    data = content(master, seed)
+    if not master.inner:
+        return data
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo(master.inner, (2026, 1, 2, 0, 0, 0)), data)
+    return buffer.getvalue()
+
+
+def _rows(master: Master, seed: int) -> Iterable[Row]:
+    if master.id in ("kospi", "nxt_kospi"):
+        return [_listed(symbol, seed) for symbol in listings.KNOWN]
+    if master.market == "overseas_stock":
+        common = dict(_COMMON, exchange=master.venue.upper())
+        return [{**common, **row} for row in _OTHERS.get(master.id, (_MADE_UP,))]
+    return _OTHERS.get(master.id.removeprefix("nxt_"), (_MADE_UP,))
+
+
+def _listed(symbol: str, seed: int) -> Row:
+    listing = listings.listing(symbol, seed)
+    return {
+        "symbol": symbol,
+        "standard_symbol": f"KR7{symbol}000",
+        "name": listing.name,
+        "security_group_code": "ST",
+        "base_price": f"{listing.base:09d}",
+        "regular_session_lot_size": "00001",
+        "halted": "N",
+        "previous_volume": f"{listing.previous_volume:012d}",
+        "listed_shares": f"{listing.shares // 1000:015d}",
+        "listing_date": "19750611",
+    }
+
+
+def _line(master: Master, row: Row) -> bytes:
+    cells = [_cell(column, row.get(column.path, "")) for column in master.columns]
+    return {"fixed": b"", "pipe": b"|", "tab": b"\t"}[master.format].join(cells)
+
+
+def _cell(column: Column, text: str) -> bytes:
+    """Return a value as bytes; a fixed column is cut between letters and padded with blanks."""
+    data = text.encode("cp949")
+    if column.width:
+        data = data[: column.width].decode("cp949", errors="ignore").encode("cp949")
+        data = data.ljust(column.width)
+    return data

@@ -1,0 +1,220 @@
+"""The REST side of the simulated KIS: gateway rules, then the desk."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bridge.simulator.faults.plan import Fault
+from bridge.simulator.rest.answers import GATEWAY, Answer, gateway
+from bridge.simulator.rest.handlers import Call, Desk
+from bridge.simulator.rest.keys import KeyRefused, Keys
+from bridge.simulator.settings import SimulatorSettings
+
+__all__ = ["Rest"]
+
+log = structlog.get_logger()
+
+
+class Rest:
+    """Answers KIS's paths.
+
+    ``publish`` sends the notices that have come up, before or after the answer as ``early`` says.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        keys: Keys,
+        settings: SimulatorSettings,
+        *,
+        clock: Callable[[], datetime],
+        early: Callable[[], bool],
+        publish: Callable[[], None],
+        fault: Callable[[str], Fault | None] = lambda tr_id: None,
+    ) -> None:
+        self._fault = fault
+        self._desk, self._keys, self._settings = desk, keys, settings
+        self._clock, self._early, self._publish = clock, early, publish
+        self._requests = 0
+        calls = desk.calls.items()
+        self.calls: deque[tuple[str, str]] = deque(maxlen=10_000)
+        """(TR id, path) of the latest calls that reached the desk, for tests."""
+        self.app = Starlette(
+            routes=[
+                Route("/oauth2/tokenP", self._oauth(self._token), methods=["POST"]),
+                Route("/oauth2/Approval", self._oauth(self._approval), methods=["POST"]),
+                Route("/oauth2/revokeP", self._oauth(self._revoke), methods=["POST"]),
+                Route("/uapi/hashkey", self._oauth(self._hash), methods=["POST"]),
+                *(Route(path, self._call, methods=[call.method]) for path, call in calls),
+            ],
+            exception_handlers={404: _not_found},
+        )
+
+    # -- keys and tokens
+
+    def _oauth(
+        self, handler: Callable[[Request, dict[str, Any]], Response]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            if (fault := self._fault("")) is not None and fault.kind == "http":
+                return _broken(fault.status)
+            try:
+                return handler(request, await _json(request))
+            except KeyRefused as refused:
+                log.info("keys refused", path=request.url.path, code=refused.code)
+                text = GATEWAY[refused.code]
+                return _response(
+                    {"error_description": text, "error_code": refused.code}, status=403
+                )
+
+        return endpoint
+
+    def _token(self, request: Request, body: dict[str, Any]) -> Response:
+        app_key = _text(body, "appkey")
+        self._keys.check(app_key, _text(body, "appsecret"))
+        if _text(body, "grant_type") != "client_credentials":
+            raise KeyRefused("EGW00116")
+        now = self._clock()
+        token = self._keys.token(app_key, now)
+        return _response(
+            {
+                "access_token": token.text,
+                "access_token_token_expired": token.expires.strftime("%Y-%m-%d %H:%M:%S"),
+                "token_type": "Bearer",
+                "expires_in": int((token.expires - now).total_seconds()),
+            }
+        )
+
+    def _approval(self, request: Request, body: dict[str, Any]) -> Response:
+        app_key = _text(body, "appkey")
+        secret = _text(body, "secretkey") or _text(body, "appsecret")
+        self._keys.check(app_key, secret)
+        client = request.headers.get("user-agent", "")
+        return _response({"approval_key": self._keys.approve(app_key, client, self._clock())})
+
+    def _revoke(self, request: Request, body: dict[str, Any]) -> Response:
+        self._keys.check(_text(body, "appkey"), _text(body, "appsecret"))
+        self._keys.revoke(_text(body, "token"))
+        return _response({"code": 200, "message": "접근토큰 폐기에 성공하였습니다"})
+
+    def _hash(self, request: Request, body: dict[str, Any]) -> Response:
+        self._keys.check(request.headers.get("appkey", ""), request.headers.get("appsecret", ""))
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        return _response({"BODY": body, "HASH": hashlib.sha256(text.encode()).hexdigest()})
+
+    # -- everything else
+
+    async def _call(self, request: Request) -> Response:
+        body = await _json(request) if request.method == "POST" else dict(request.query_params)
+        now = self._clock()
+        tr_id = request.headers.get("tr_id", "")
+        call = self._desk.calls[request.url.path]
+        fault = self._fault(tr_id)
+        if fault is not None and fault.kind == "http":
+            return _broken(fault.status)
+        try:
+            if fault is not None and fault.kind == "rate":
+                raise KeyRefused("EGW00201")
+            variant = self._admit(request.headers, call, tr_id, now)
+        except KeyRefused as refused:
+            log.info("call refused", path=request.url.path, tr_id=tr_id, code=refused.code)
+            return self._reply(gateway(refused.code), tr_id)
+        params = {str(name).upper(): _plain(value) for name, value in body.items()}
+        tr_cont = request.headers.get("tr_cont", "").strip()
+        self.calls.append((tr_id, request.url.path))
+        answer = self._desk.answer(call, variant, params, tr_cont, now)
+        log.debug("call", path=request.url.path, tr_id=tr_id, msg_cd=answer.msg_cd)
+        # A fill notice may overtake the answer to its own order, as it does at KIS.
+        if self._early():
+            self._publish()
+        if fault is not None and fault.kind == "hang":
+            await asyncio.sleep(fault.for_s)
+        response = self._reply(answer, tr_id)
+        response.background = BackgroundTask(self._publish_later)
+        return response
+
+    async def _publish_later(self) -> None:
+        self._publish()
+
+    def _admit(self, headers: Mapping[str, str], call: Call, tr_id: str, now: datetime) -> str:
+        """Check keys, token, rate and TR id; return the variant of the call."""
+        app_key = headers.get("appkey", "")
+        self._keys.check(app_key, headers.get("appsecret", ""))
+        self._keys.authorize(headers.get("authorization", ""), app_key, now)
+        self._keys.count_call(app_key, now)
+        paper = self._settings.environment == "paper"
+        own, other = (call.paper, call.real) if paper else (call.real, call.paper)
+        if tr_id in own:
+            return own[tr_id]
+        if tr_id in other:
+            raise KeyRefused("EGW02006" if paper else "EGW02004")
+        raise KeyRefused("EGW00310")
+
+    def _reply(self, answer: Answer, tr_id: str) -> Response:
+        self._requests += 1
+        headers = {
+            "tr_id": tr_id,
+            "tr_cont": answer.tr_cont,
+            "gt_uid": f"{self._requests:032d}",
+        }
+        return _response(answer.body, status=answer.http, headers=headers)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    body = {"rt_cd": "1", "msg_cd": "EGW00101", "msg1": GATEWAY["EGW00101"]}
+    return _response(body, status=404)
+
+
+def _broken(status: int) -> Response:
+    """Answer as a gateway does that has nothing behind it."""
+    return Response(f"{status}\n", status_code=status, media_type="text/plain")
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    """Read a body whatever its content type says; something else than an object is empty."""
+    try:
+        body = json.loads(await request.body())
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _plain(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _response(
+    body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Write the headers with KIS's capitals: its own are lower case, the standard ones are not.
+
+    KIS's published client keeps exactly the header names that are all lower case, and stumbles over
+    one that is no Python name, such as ``content-type``.
+    """
+    content = json.dumps(body, ensure_ascii=False).encode()
+    response = Response(status_code=status)
+    response.body = content
+    response.raw_headers = [
+        (b"Content-Type", b"application/json; charset=utf-8"),
+        (b"Content-Length", str(len(content)).encode()),
+        *((name.encode(), value.encode()) for name, value in (headers or {}).items()),
+    ]
+    return response

@@ -1,0 +1,48 @@
+"""One client of the simulated WebSocket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from websockets.asyncio.server import ServerConnection
+
+from bridge.simulator.stream.pump import Fed
+
+__all__ = ["Connection", "Session", "Slot"]
+
+Slot = tuple[str, str]
+"""TR id and key of a registration."""
+
+
+class Connection(ServerConnection):
+    """A connection that also takes WebSocket PONG frames as answers to PINGPONG."""
+
+    alive: Callable[[], None] | None = None
+
+    def acknowledge_pings(self, data: bytes) -> None:
+        if self.alive is not None:
+            self.alive()
+        super().acknowledge_pings(data)
+
+
+class Session:
+    """What one connection has registered."""
+
+    def __init__(self, connection: ServerConnection, now: float) -> None:
+        self.connection = connection
+        self.app_key = ""
+        self.widths: dict[str, int] = {}
+        self.slots: dict[Slot, Fed | None] = {}
+        """Registration → the feed that serves it; None for notices and played frames."""
+        self.keys: dict[str, tuple[str, str]] = {}
+        """TR id → key and iv of its last acknowledgement."""
+        self.pinged = now
+        self.unanswered: float | None = None
+        self.dead = False
+        """Half open: nothing arrives any more, and in the end it breaks."""
+        self.late: list[str] = []
+        """Answers that a fault holds back."""
+        self.slowed = False
+
+    def alive(self) -> None:
+        self.unanswered = None

@@ -1,0 +1,132 @@
+"""What one subscription receives: its channel, its key, its records (pure, seeded)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from bridge.catalog.model import Channel, Code
+from bridge.simulator.exchange import listings
+from bridge.simulator.exchange.exchange import Exchange
+from bridge.simulator.exchange.market import Market, Print
+from bridge.simulator.exchange.price_walks import Index, Overseas, Tape, Typed
+from bridge.simulator.stream import records
+from bridge.simulator.stream.encode import Encoder, Value
+
+__all__ = ["WEIGHTS", "Feed", "Source"]
+
+Values = dict[str, Value]
+
+WEIGHTS = {"trade": 1.0, "quote": 1.0, "index": 0.5, "expected": 0.2, "program": 0.2, "nav": 0.2}
+"""How often a kind is sent, relative to trades."""
+_RARE = 0.05
+
+_STOCK_MARKETS = ("domestic_stock", "domestic_etf")
+_STOCK_KINDS = frozenset(
+    [
+        *("trade", "quote", "expected", "program", "member", "status", "nav"),
+        *("after_hours_trade", "after_hours_quote", "after_hours_expected"),
+    ]
+)
+"""What the market of a stock can tell; a workbook of one's own may have more."""
+_INDEX = re.compile(r"[0-9]{4}")
+_KEY = re.compile(r"[A-Za-z0-9/. _-]{1,20}")
+
+
+class Feed:
+    """A subscription to market data: ``weight`` says how much, :meth:`records` what."""
+
+    def __init__(self, tr_id: str, key: str, weight: float) -> None:
+        self.tr_id, self.key, self.weight = tr_id, key, weight
+        self.symbol = ""
+        """The symbol whose market must move for this feed; blank: it moves by itself."""
+
+    def records(self, number: int, prints: list[Print], now: datetime) -> list[str]:
+        """Return ``number`` records; a trade channel instead one for each of ``prints``.
+
+        ``prints`` are the trades of :attr:`symbol` since the last call, oldest first.
+        """
+        raise NotImplementedError
+
+
+class _Stock(Feed):
+    """A domestic stock's channel, drawn from its market."""
+
+    def __init__(self, channel: Channel, encoder: Encoder, key: str, exchange: Exchange) -> None:
+        super().__init__(channel.tr_id, key, WEIGHTS.get(channel.kind, _RARE))
+        self.symbol = key
+        self._kind, self._encoder, self._exchange = channel.kind, encoder, exchange
+
+    def records(self, number: int, prints: list[Print], now: datetime) -> list[str]:
+        market = self._exchange.market(self.key, now)
+        if self._kind == "trade":
+            return [self._encoder.record(records.trade(market, row)) for row in prints]
+        return [self._record(market, now)] * number
+
+    def _record(self, market: Market, now: datetime) -> str:
+        match self._kind:
+            case "quote" | "after_hours_quote":
+                values = records.quote(market, now)
+            case "program":
+                values = records.program(market, now)
+            case "member":
+                values = records.member(market)
+            case "status":
+                values = records.status(market)
+            case "nav":
+                values = records.nav(market)
+            case _:
+                latest = market.latest
+                values = {"MKSC_SHRN_ISCD": market.symbol}  # before the first trade, all there is
+                values |= records.trade(market, latest) if latest else {}
+                values |= {"HOUR_CLS_CODE": "B", "NEW_MKOP_CLS_CODE": "00"}
+        return self._encoder.record(values)
+
+
+class _Drawn(Feed):
+    """A channel whose values come from nowhere but a walk of its own."""
+
+    def __init__(
+        self, channel: Channel, encoder: Encoder, key: str, draw: Callable[[datetime], Values]
+    ) -> None:
+        super().__init__(channel.tr_id, key, WEIGHTS.get(channel.kind, _RARE))
+        self._encoder, self._draw = encoder, draw
+
+    def records(self, number: int, prints: list[Print], now: datetime) -> list[str]:
+        return [self._encoder.record(self._draw(now)) for _ in range(number)]
+
+
+class Source:
+    """Makes feeds; refuses keys that KIS would refuse."""
+
+    def __init__(
+        self, exchange: Exchange, seed: int, codes: Mapping[str, tuple[Code, ...]], tape: Tape
+    ) -> None:
+        self._exchange, self._seed, self._codes, self._tape = exchange, seed, codes, tape
+
+    def feed(self, channel: Channel, encoder: Encoder, key: str) -> Feed:
+        """Return the feed of a subscription; raise ValueError when the key cannot exist."""
+        modelled = channel.market in _STOCK_MARKETS and channel.kind in _STOCK_KINDS
+        if modelled and channel.timezone == "Asia/Seoul":
+            if not listings.plausible(key):
+                raise ValueError(f"no such key: {key!r}")
+            return _Stock(channel, encoder, key, self._exchange)
+        return _Drawn(channel, encoder, key, self._draw(channel, encoder, key))
+
+    def _draw(self, channel: Channel, encoder: Encoder, key: str) -> Callable[[datetime], Values]:
+        if channel.tr_id in ("H0UPCNT0", "H0UPANC0"):
+            if not _INDEX.fullmatch(key):
+                raise ValueError(f"no such key: {key!r}")
+            return Index(key, self._seed).values
+        if channel.venues:
+            stock = Overseas(key, self._seed, self._tape)
+            if all(venue.prefix[1:] != key[1:4] for venue in channel.venues):
+                raise ValueError(f"no such key: {key!r}")
+            return stock.trade if channel.kind == "trade" else stock.quote
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"no such key: {key!r}")
+        name = channel.key or channel.symbol or encoder.layout.fields[0].name
+        tape = self._tape if channel.market == "domestic_derivative" else None
+        typed = Typed(encoder.layout, key, self._seed, self._codes, tape)
+        return lambda now: typed.values(now, name)

@@ -1,0 +1,339 @@
+"""The WebSocket side of the simulated KIS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from http import HTTPStatus
+from random import Random
+from typing import Any
+
+import structlog
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request as Handshake
+from websockets.http11 import Response as HandshakeResponse
+
+from bridge.catalog.model import Catalog, Channel
+from bridge.simulator.exchange.tickets import Event
+from bridge.simulator.faults.injector import Haunt
+from bridge.simulator.faults.plan import Faults
+from bridge.simulator.rest.keys import Keys
+from bridge.simulator.settings import SimulatorSettings
+from bridge.simulator.stream.acks import reply
+from bridge.simulator.stream.connection import Connection, Session, Slot
+from bridge.simulator.stream.encode import Encoder, Value, frame, sealed
+from bridge.simulator.stream.feed import Source
+from bridge.simulator.stream.playback import Played, Player
+from bridge.simulator.stream.pump import Fed, Pump
+from bridge.simulator.stream.records import notice
+
+__all__ = ["Stream"]
+
+log = structlog.get_logger()
+
+_RECORDS_A_FRAME = 20
+_SLOW_BYTES = 64 << 20
+"""A client that leaves so much unread is cut off."""
+
+_CLIENT_WIDTHS = {"PyKis/": {"H0STCNT0": 46, "H0STASP0": 59, "H0STCNI0": 23, "H0STCNI9": 23}}
+"""Clients, by their User-Agent, that read only the layouts of before 2026-09-14."""
+
+
+class Stream:
+    """Sessions, registrations and what is sent to them."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        keys: Keys,
+        source: Source,
+        pump: Pump,
+        settings: SimulatorSettings,
+        *,
+        player: Player | None,
+        clock: Callable[[], datetime],
+        name_of: Callable[[str], str],
+        faults: Faults,
+    ) -> None:
+        self.tap: Callable[[str], None] | None = None
+        """Sees every plain frame that goes out to somebody, before any fault; for tests."""
+        self._catalog, self._keys, self._source = catalog, keys, source
+        self._pump, self._settings, self._player = pump, settings, player
+        self._clock, self._name_of = clock, name_of
+        self._random = Random(f"stream {settings.seed}")  # noqa: S311 - opens only this simulator
+        self._sessions: dict[ServerConnection, Session] = {}
+        self.haunt = Haunt(faults, keys, self._sessions)
+        self._readers: dict[Fed, set[ServerConnection]] = {}
+        self._encoders: dict[tuple[str, int], Encoder] = {}
+        self.sent_records = 0
+
+    # -- connections
+
+    def check_path(
+        self, connection: ServerConnection, request: Handshake
+    ) -> HandshakeResponse | None:
+        if self.haunt.has("maintenance"):
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "maintenance\n")
+        path = request.path.partition("?")[0]
+        if path == "/" or path == "/tryitout" or path.startswith("/tryitout/"):
+            return None
+        return connection.respond(HTTPStatus.NOT_FOUND, "Not Found\n")
+
+    async def handle(self, connection: ServerConnection) -> None:
+        """Serve one connection until it ends."""
+        session = Session(connection, asyncio.get_running_loop().time())
+        if isinstance(connection, Connection):
+            connection.alive = session.alive
+        self._sessions[connection] = session
+        try:
+            async for message in connection:
+                text = message if isinstance(message, str) else message.decode("utf-8", "replace")
+                answer = self.haunt.instead(text) or self._answer(session, text)
+                if answer is None:
+                    continue
+                for said in self.haunt.answers(session, answer):
+                    await connection.send(said)
+                if answer["body"]["msg_cd"] == "OPSP8996":
+                    break
+        except ConnectionClosed:
+            pass
+        finally:
+            self.haunt.left(session)
+            del self._sessions[connection]
+            for slot in list(session.slots):
+                self._release(session, slot)
+
+    def drop(self) -> None:
+        """Cut every connection, as a broken line would."""
+        for connection in list(self._sessions):
+            connection.transport.abort()
+
+    @property
+    def sessions(self) -> int:
+        return len(self._sessions)
+
+    def subscribed(self, tr_id: str, key: str) -> bool:
+        """Tell whether any session is registered for this."""
+        return any((tr_id, key) in session.slots for session in self._sessions.values())
+
+    # -- requests
+
+    def _answer(self, session: Session, text: str) -> dict[str, Any] | None:
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            return reply("OPSP9999")
+        header = message.get("header") if isinstance(message, dict) else None
+        if not isinstance(header, dict):
+            return reply("OPSP9998")
+        if header.get("tr_id") == "PINGPONG":
+            session.alive()
+            return None
+        body = message.get("body")
+        if not isinstance(body, dict):
+            return reply("OPSP9992")
+        given = body.get("input")
+        if not isinstance(given, dict):
+            return reply("OPSP9991")
+        tr_id, key = given.get("tr_id"), given.get("tr_key")
+        if not isinstance(tr_id, str) or not isinstance(key, str):
+            return reply("OPSP9990")
+        if not header.get("custtype"):
+            return reply("OPSP9997")
+        return self._registration(session, header, tr_id, key)
+
+    def _registration(
+        self, session: Session, header: dict[str, Any], tr_id: str, key: str
+    ) -> dict[str, Any]:
+        approval_key = str(header.get("approval_key", ""))
+        approval = self._keys.approved(approval_key, self._clock())
+        if approval is None:
+            # KIS has been seen to echo the key here; a client must not log it.
+            return reply("OPSP0011", tr_id, key, text=f"invalid approval : {approval_key}")
+        if any(
+            other.app_key == approval.app_key and other is not session
+            for other in self._sessions.values()
+        ):
+            return reply("OPSP8996")
+        if self.haunt.locked(approval.app_key):
+            return reply("OPSP8996")
+        session.app_key = approval.app_key
+        for client, widths in _CLIENT_WIDTHS.items():
+            if approval.client.startswith(client):
+                session.widths = widths
+        slot = (tr_id, key)
+        match header.get("tr_type"):
+            case "1":
+                code = self._subscribe(session, slot)
+            case "2":
+                code = "OPSP0001" if slot in session.slots else "OPSP0003"
+                self._release(session, slot)
+            case _:
+                code = "OPSP8997"
+        output = None
+        encrypted = self._is_notice(tr_id)
+        if code == "OPSP0000":
+            session.keys[tr_id] = self._new_key()
+            output = {"iv": session.keys[tr_id][1], "key": session.keys[tr_id][0]}
+        log.debug("registration", channel=tr_id, code=code)
+        return reply(code, tr_id, key, encrypted=encrypted, output=output)
+
+    def _subscribe(self, session: Session, slot: Slot) -> str:
+        tr_id, key = slot
+        channel = self._channel(tr_id)
+        if channel is None:
+            return "OPSP8991"
+        if channel.encrypted and key != self._settings.hts_id:
+            return "OPSP0017"
+        if slot in session.slots:
+            return "OPSP0002"
+        if len(session.slots) >= self.haunt.slots(self._settings.slots):
+            return "OPSP0008"
+        player = self._player
+        if channel.encrypted or (player is not None and player.covers(tr_id, key)):
+            session.slots[slot] = None
+            return "OPSP0000"
+        encoder = self._encoder(channel, tr_id, session)
+        fed = (tr_id, key, encoder.layout.width)
+        if fed not in self._readers:
+            try:
+                feed = self._source.feed(channel, encoder, key)
+            except ValueError:
+                return "OPSP8992"
+            self._pump.add(fed, feed, encoder)
+        self._readers.setdefault(fed, set()).add(session.connection)
+        session.slots[slot] = fed
+        return "OPSP0000"
+
+    def _release(self, session: Session, slot: Slot) -> None:
+        fed = session.slots.pop(slot, None)
+        if fed is None:
+            return
+        readers = self._readers[fed]
+        readers.discard(session.connection)
+        if not readers:
+            del self._readers[fed]
+            self._pump.remove(fed)
+
+    def _channel(self, tr_id: str) -> Channel | None:
+        """Return the channel that this environment offers under this id."""
+        channel = self._catalog.channel(tr_id)
+        if channel is None:
+            return None
+        real = self._settings.environment == "real"
+        return channel if tr_id == (channel.tr_id if real else channel.tr_id_paper) else None
+
+    def _is_notice(self, tr_id: str) -> bool:
+        channel = self._channel(tr_id)
+        return channel is not None and channel.encrypted
+
+    def _encoder(self, channel: Channel, tr_id: str, session: Session) -> Encoder:
+        width = self._settings.widths.get(tr_id) or session.widths.get(tr_id, 0)
+        made = self._encoders.get((tr_id, width))
+        if made is None:
+            made = self._encoders[tr_id, width] = Encoder(channel, width)
+        return made
+
+    def _new_key(self) -> tuple[str, str]:
+        draw = self._random
+        key = "".join(draw.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(32))
+        return key, "".join(draw.choice("0123456789abcdef") for _ in range(16))
+
+    # -- sending
+
+    def send_market_data(self, elapsed: float, now: datetime) -> None:
+        """Let ``elapsed`` seconds of market data out."""
+        for fed, records in self._pump.turn(elapsed, now):
+            for first in range(0, len(records), _RECORDS_A_FRAME):
+                text = frame(fed[0], records[first : first + _RECORDS_A_FRAME])
+                self._send(self._readers[fed], text)
+            self.sent_records += len(records)
+        player = self._player
+        if player is not None and any(
+            player.covers(tr_id, "" if self._is_notice(tr_id) else key)
+            for session in self._sessions.values()
+            for tr_id, key in session.slots
+        ):
+            for played in player.turn(elapsed):
+                self._play(played)
+
+    def send_notice(self, event: Event) -> None:
+        """Tell every session that has registered for it what happened to an order."""
+        name = self._name_of(event.ticket.request.symbol)
+        self.send_values("H0STCNI0", notice(event, hts_id=self._settings.hts_id, name=name))
+
+    def send_values(self, real_tr_id: str, values: Mapping[str, Value]) -> None:
+        """Send an execution notice to every session that has registered for its channel."""
+        channel = self._catalog.channel(real_tr_id)
+        if channel is None:
+            return
+        tr_id = real_tr_id if self._settings.environment == "real" else channel.tr_id_paper
+        slot = (tr_id, self._settings.hts_id)
+        for session in self._sessions.values():
+            if slot in session.slots:
+                record = self._encoder(channel, tr_id, session).record(values)
+                self._send([session.connection], sealed(tr_id, record, *session.keys[tr_id]))
+
+    def send_raw(self, text: str) -> None:
+        """Send any text to every session, for tests of what should never happen."""
+        self._send(list(self._sessions), text)
+
+    def _play(self, played: Played) -> None:
+        for session in self._sessions.values():
+            if played.notice and (played.tr_id, self._settings.hts_id) in session.slots:
+                sealed_text = sealed(played.tr_id, played.body, *session.keys[played.tr_id])
+                self._send([session.connection], sealed_text)
+            elif (played.tr_id, played.key) in session.slots:
+                self._send([session.connection], played.text)
+            else:
+                continue
+            self.sent_records += played.count
+
+    def _send(self, connections: Iterable[ServerConnection], text: str) -> None:
+        # A connection that is being cut still has an entry until its handler has ended.
+        connections = [one for one in connections if not one.transport.is_closing()]
+        if text.startswith("0|"):
+            if self.haunt.has("mute"):
+                return
+            if connections and self.tap is not None:
+                self.tap(text)
+        self.haunt.send(connections, text)
+        for connection in connections:
+            if connection.transport.get_write_buffer_size() > _SLOW_BYTES:
+                log.warning("client too slow, cut off", unread=_SLOW_BYTES)
+                connection.transport.abort()
+
+    # -- keeping alive
+
+    async def ping(self) -> None:
+        """Send PINGPONG to every session, and close those that never answer."""
+        loop = asyncio.get_running_loop()
+        settings = self._settings
+        while True:
+            await asyncio.sleep(min(1.0, settings.ping_every_s / 2))
+            now = loop.time()
+            if self.haunt.has("no_pingpong"):
+                continue
+            text = self._question()
+            for connection, session in list(self._sessions.items()):
+                waited = now - session.unanswered if session.unanswered is not None else 0.0
+                if waited > settings.ping_patience_s:
+                    log.info("session closed, PINGPONG unanswered", seconds=round(waited))
+                    connection.transport.close()
+                elif now - session.pinged >= settings.ping_every_s:
+                    session.pinged = now
+                    if session.unanswered is None:
+                        session.unanswered = now
+                    self._send([connection], text)
+
+    def _question(self) -> str:
+        moment = f"{self._clock():%Y%m%d%H%M%S}"
+        return json.dumps({"header": {"tr_id": "PINGPONG", "datetime": moment}})
+
+    async def go_wrong(self) -> None:
+        """Let the planned faults happen, if there are any."""
+        if self._settings.faults.faults:
+            await self.haunt.run(lambda one, text: self._send([one], text), self._question())

@@ -1,0 +1,66 @@
+"""Who gets the slots: demand spread over the sessions of several app keys. Pure.
+
+Three rules, in this order. The smaller priority is served first. Of the same priority, whoever has
+a slot keeps it. Nobody who keeps a slot is moved to another session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bridge.subscriptions.request import Wanted
+
+__all__ = ["Demand", "allocate", "queue"]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """One subscription that somebody wants."""
+
+    wanted: Wanted
+    priority: int
+    """The smaller goes first."""
+    since: int = 0
+    """Breaks ties: the earlier goes first."""
+
+
+def allocate(
+    demand: Iterable[Demand], rooms: Mapping[str, int], places: Mapping[Wanted, str]
+) -> dict[Wanted, str]:
+    """Return who sits where; who is not in it waits.
+
+    ``rooms`` are the sessions that can be used now and how many slots each has; ``places`` is
+    where everybody sat until now, which may name sessions that are gone.
+    """
+    free = {session: max(0, room) for session, room in rooms.items()}
+    served = _ordered(demand, rooms, places)[: sum(free.values())]
+    seats: dict[Wanted, str] = {}
+    homeless: list[Wanted] = []
+    for one in served:
+        place = places.get(one.wanted, "")
+        if free.get(place, 0) > 0:
+            free[place] -= 1
+            seats[one.wanted] = place
+        else:
+            homeless.append(one.wanted)
+    for wanted in homeless:
+        place = max(free, key=lambda session: free[session])
+        free[place] -= 1
+        seats[wanted] = place
+    return seats
+
+
+def queue(demand: Iterable[Demand], seats: Mapping[Wanted, str]) -> list[Demand]:
+    """Return who waits for a slot, the next one first."""
+    waiting = (one for one in demand if one.wanted not in seats)
+    return sorted(waiting, key=lambda one: (one.priority, one.since))
+
+
+def _ordered(
+    demand: Iterable[Demand], rooms: Mapping[str, int], places: Mapping[Wanted, str]
+) -> list[Demand]:
+    return sorted(
+        demand,
+        key=lambda one: (one.priority, places.get(one.wanted) not in rooms, one.since),
+    )

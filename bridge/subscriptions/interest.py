@@ -1,0 +1,147 @@
+"""Who wants which subscription, how much, and for how long. Pure: the time is an argument.
+
+A subscription lives as long as any holder (the configuration, a client, an open order) wants it;
+its priority is that of the holder to whom it matters most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bridge.subscriptions.allocation import Demand
+from bridge.subscriptions.request import Wanted
+
+__all__ = ["Wishes"]
+
+
+@dataclass(slots=True)
+class _Wish:
+    priority: int
+    until: float | None
+    """Seconds since the epoch when the lease ends; None: it has none."""
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    channel: str
+    key: str
+    holder: str
+    priority: int
+    until: float | None
+
+
+class _Rows(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    subscriptions: list[_Row]
+
+
+class Wishes:
+    """The wishes of all holders."""
+
+    def __init__(self) -> None:
+        self._wishes: dict[Wanted, dict[str, _Wish]] = {}
+        self._since: dict[Wanted, int] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._wishes)
+
+    def __contains__(self, wanted: Wanted) -> bool:
+        return wanted in self._wishes
+
+    def hold(
+        self, wanted: Wanted, holder: str, priority: int = 0, until: float | None = None
+    ) -> None:
+        """Want a subscription on behalf of ``holder``; again: with the new priority and lease."""
+        if wanted not in self._wishes:
+            self._count += 1
+            self._since[wanted] = self._count
+        self._wishes.setdefault(wanted, {})[holder] = _Wish(priority, until)
+
+    def release(self, wanted: Wanted, holder: str) -> bool:
+        """Drop the wish of ``holder``; return whether nobody wants the subscription any more."""
+        holders = self._wishes.get(wanted)
+        if holders is None or holders.pop(holder, None) is None or holders:
+            return False
+        del self._wishes[wanted], self._since[wanted]
+        return True
+
+    def replace(self, holder: str, wanted: Collection[Wanted], priority: int) -> bool:
+        """Let ``holder`` want exactly these; return whether anything changed."""
+        before = {one for one, holders in self._wishes.items() if holder in holders}
+        for one in before.difference(wanted):
+            self.release(one, holder)
+        for one in wanted:
+            if one not in before:
+                self.hold(one, holder, priority)
+        return before != set(wanted)
+
+    def expire(self, now: float) -> list[tuple[Wanted, str]]:
+        """Drop the wishes whose lease is over (``now``: seconds since the epoch); return them."""
+        over = [
+            (wanted, holder)
+            for wanted, holders in self._wishes.items()
+            for holder, wish in holders.items()
+            if wish.until is not None and wish.until <= now
+        ]
+        for wanted, holder in over:
+            self.release(wanted, holder)
+        return over
+
+    def holders(self, wanted: Wanted) -> list[str]:
+        """Return who wants a subscription."""
+        return sorted(self._wishes.get(wanted, ()))
+
+    def priority(self, wanted: Wanted) -> int:
+        """Return the priority of a subscription that is wanted."""
+        return min(wish.priority for wish in self._wishes[wanted].values())
+
+    def until(self, wanted: Wanted) -> float | None:
+        """Return when the last lease ends; None when one has no end."""
+        ends = [wish.until for wish in self._wishes[wanted].values()]
+        return max((end for end in ends if end is not None), default=None) if all(ends) else None
+
+    def demand(self) -> list[Demand]:
+        """Return everything that is wanted, as what slots are given out for."""
+        return [
+            Demand(wanted, self.priority(wanted), self._since[wanted]) for wanted in self._wishes
+        ]
+
+    def dumps(self, leave_out: Collection[str]) -> str:
+        """Return the wishes of all holders but these, as JSON."""
+        rows = [
+            _Row(
+                channel=wanted.channel,
+                key=wanted.key,
+                holder=holder,
+                priority=wish.priority,
+                until=wish.until,
+            )
+            for wanted, holders in self._wishes.items()
+            for holder, wish in holders.items()
+            if holder not in leave_out
+        ]
+        return _Rows(subscriptions=rows).model_dump_json(indent=1)
+
+    def loads(self, text: str, now: float, find: Callable[[str, str], Wanted | None]) -> int:
+        """Take up what :meth:`dumps` wrote; return how many wishes that were.
+
+        ``find`` gives the subscription of a channel and a key, None when there is none any more.
+        Leases that are over are left out. Raises ValueError for anything that is not its text.
+        """
+        try:
+            rows = _Rows.model_validate_json(text).subscriptions
+        except ValidationError as error:
+            raise ValueError(f"{error.error_count()} faults") from error
+        taken = 0
+        for row in rows:
+            wanted = find(row.channel, row.key)
+            if wanted is not None and (row.until is None or row.until > now):
+                self.hold(wanted, row.holder, row.priority, row.until)
+                taken += 1
+        return taken

@@ -1,0 +1,296 @@
+"""An exchange, KIS's gateway and its notices in one process and one virtual time.
+
+The exchange and its order desk are the simulator's, the REST client is the bridge's own; between
+them is a wire that loses, delays and repeats what it is told to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import selectors
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any, Literal, TypeVar
+
+import httpx
+from pydantic import SecretStr
+from sqlalchemy import Connection
+
+from bridge.catalog.compile import load
+from bridge.kis.rest import RestClient
+from bridge.kis.throttle import Throttle
+from bridge.orders.journal import journal as journals
+from bridge.orders.journal.journal import Journal
+from bridge.simulator.exchange.exchange import Exchange, with_holdings
+from bridge.simulator.exchange.tickets import Ticket
+from bridge.simulator.off_book.desk import Branch
+from bridge.simulator.rest.answers import Answer
+from bridge.simulator.rest.handlers import Desk
+from bridge.simulator.settings import SimulatorSettings
+from bridge.simulator.stream import records
+
+__all__ = [
+    "ACCOUNT",
+    "CATALOG",
+    "FUTURES",
+    "START",
+    "Fault",
+    "InlineJournal",
+    "Street",
+    "VirtualLoop",
+]
+
+CATALOG = load()
+ACCOUNT, FUTURES = "12345678-01", "12345678-03"
+START = 1_795_395_600  # 2026-11-23 10:00 in Seoul, a Monday
+_T = TypeVar("_T")
+_KST = timezone(timedelta(hours=9), "KST")
+
+Fault = Literal["lost", "never", "late", "busy", "gateway", "garbage", "slow", "cut"]
+"""What becomes of the next order call: processed and the answer lost; never processed; processed
+after the caller gave up; refused as one too many; ``EGW00301`` after processing; an unreadable
+answer; a slow one; no connection at all."""
+
+
+class _Idle(selectors.DefaultSelector):
+    """A selector that never waits: it hands the waiting to the loop's clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.skip: Callable[[float], None] = lambda seconds: None
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        found = super().select(0)
+        if not found and timeout:
+            self.skip(timeout)
+        return found
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time passes only when nothing is left to do."""
+
+    def __init__(self) -> None:
+        selector = _Idle()
+        super().__init__(selector)
+        self._now = 0.0
+        selector.skip = self._skip
+
+    def time(self) -> float:
+        return self._now
+
+    def _skip(self, seconds: float) -> None:
+        self._now += seconds
+
+    def micros(self) -> int:
+        """Return µs since the epoch."""
+        return START * 1_000_000 + int(self._now * 1_000_000)
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(START, _KST) + timedelta(seconds=self._now)
+
+
+class _Tokens:
+    async def token(
+        self, *, refresh_of: SecretStr | None = None, deadline: float | None = None
+    ) -> SecretStr:
+        return SecretStr("token")
+
+
+class InlineJournal(Journal):
+    """The journal without its thread; it may die before or after a write, as a process does."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.dead = False
+        self.dies_in = 0
+        self.dies_before = False
+
+    async def open(self) -> None:
+        self._lock = journals._claim(self._url)
+        self._engine = journals._engine(self._url)
+        self._connection = self._engine.connect()
+        with self._connection.begin():
+            journals._prepare(self._connection, self._url)
+
+    async def close(self) -> None:
+        self._connection.close()
+        self._engine.dispose()
+        if self._lock is not None:
+            os.close(self._lock)
+
+    async def _run(self, work: Callable[[Connection], _T]) -> _T:
+        await asyncio.sleep(0.002)  # a disk takes its time
+        last = self.dies_in == 1
+        self.dies_in = max(0, self.dies_in - 1)
+        self.dead = self.dead or (last and self.dies_before)
+        if not self.dead:
+            with self._connection.begin():
+                result = work(self._connection)
+            self.dead = last
+        if self.dead:
+            await asyncio.Event().wait()
+        return result
+
+
+@dataclass
+class Street:
+    """Everything beyond the bridge."""
+
+    loop: VirtualLoop
+    faults: deque[Fault] = field(default_factory=deque)
+    """Of the next order calls, first to last."""
+    list_faults: int = 0
+    """How many of the next inquiries fail."""
+    lag_s: float = 0.0
+    """How long an order is missing from the list at first."""
+    sent: dict[str, list[str]] = field(default_factory=dict)
+    """The exchange's order numbers by what the bridge called its task: one command each."""
+    at: dict[str, float] = field(default_factory=dict)
+    """When the exchange took each number."""
+    notices: deque[dict[str, str]] = field(default_factory=deque)
+    """On their way, oldest first."""
+
+    def __post_init__(self) -> None:
+        shares = [("005930", 1_000, 274_000), ("000660", 1_000, 1_180_000)]
+        self.exchange = Exchange(seed=7, accounts=[with_holdings(ACCOUNT, 10**12, shares)])
+        settings = SimulatorSettings(environment="real", accounts=(ACCOUNT, FUTURES))
+        self.branch = Branch(CATALOG, settings)
+        self.desk = Desk(self.exchange, CATALOG, settings, self.branch)
+        self._layout = CATALOG.channels["H0STCNI0"].layouts[0]
+
+    def rest(self, per_second: float = 100) -> RestClient:
+        """Return a client of the bridge's own at this exchange."""
+        return RestClient(
+            CATALOG,
+            httpx.AsyncClient(transport=_Wire(self)),
+            "http://exchange",
+            SecretStr("key"),
+            SecretStr("secret"),
+            _Tokens(),
+            Throttle(per_second, clock=self.loop.time, call_at=self.loop.call_at),
+            paper=False,
+            monotonic=self.loop.time,
+        )
+
+    def trade(self, symbol: str, times: int) -> None:
+        """Let the crowd act."""
+        for _ in range(times):
+            self.exchange.act(symbol, self.loop.now())
+        self.collect()
+
+    def collect(self) -> None:
+        """Put the notices of what happened on their way."""
+        events, self.exchange.events = self.exchange.events, []
+        for event in events:
+            values = {k: str(v) for k, v in records.notice(event, hts_id="x", name="x").items()}
+            self.notices.append({f.path: values.get(f.name, "") for f in self._layout.fields})
+
+    def told(self) -> list[tuple[str, dict[str, str]]]:
+        """Return the notices of the other markets since the last call, each with its market."""
+        events, self.branch.events = self.branch.events, []
+        found = []
+        for event in events:
+            tr_id, values = self.branch.notice(event)
+            channel = CATALOG.channels[tr_id]
+            paths = {f.path: str(values.get(f.name, "")) for f in channel.layouts[0].fields}
+            found.append((channel.market, paths))
+        return found
+
+    def chain(self, number: str) -> list[Ticket]:
+        """Return an order and everything that changed it."""
+        found = [self.exchange.tickets[number]]
+        for ticket in self.exchange.tickets.values():
+            if ticket.original in {one.number for one in found}:
+                found.append(ticket)
+        return found
+
+    def process(
+        self, path: str, tr_id: str, params: Mapping[str, str], cont: str, by: str
+    ) -> Answer:
+        """Carry out a call at the desk."""
+        call = self.desk.calls[path]
+        before = set(self.exchange.tickets)
+        answer = self.desk.answer(call, call.real[tr_id], params, cont, self.loop.now())
+        new = [number for number in self.exchange.tickets if number not in before]
+        self.at |= dict.fromkeys(new, self.loop.time())
+        if new:
+            self.sent.setdefault(by, []).extend(new)
+        self.collect()
+        return answer
+
+
+class _Wire(httpx.AsyncBaseTransport):
+    def __init__(self, street: Street) -> None:
+        self._street = street
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        street, path = self._street, request.url.path
+        task = asyncio.current_task()
+        by = task.get_name() if task else ""
+        tr_id = request.headers["tr_id"]
+        cont = request.headers.get("tr_cont", "")
+        if request.method == "GET":
+            return await self._inquiry(request, path, tr_id, cont)
+        content = json.loads(request.content)
+        params = {name.upper(): value for name, value in content.items()}
+        fault = street.faults.popleft() if street.faults else None
+
+        def go() -> Answer:
+            return street.process(path, tr_id, params, cont, by)
+
+        match fault:
+            case "cut":
+                raise httpx.ConnectError("cut")
+            case "busy":
+                return _answer(Answer("1", "EGW00201", "too many", http=500))
+            case "never":
+                await asyncio.sleep(0.3)
+                raise httpx.ReadTimeout("never")
+            case "late":
+                street.loop.call_later(1.5, go)
+                await asyncio.sleep(0.2)
+                raise httpx.ReadTimeout("late")
+            case "lost":
+                go()
+                await asyncio.sleep(0.2)
+                raise httpx.RemoteProtocolError("lost")
+            case "gateway":
+                go()
+                return _answer(Answer("1", "EGW00301", "timeout", http=500))
+            case "garbage":
+                go()
+                return httpx.Response(200, content=b"<html>")
+            case "slow":
+                answered: list[Answer] = []
+                # On the wire it is out of the bridge's hands, whatever becomes of the bridge.
+                street.loop.call_later(0.7, lambda: answered.append(go()))
+                await asyncio.sleep(1.1)
+                return _answer(answered[0])
+        answer = go()
+        await asyncio.sleep(0.01)
+        return _answer(answer)
+
+    async def _inquiry(
+        self, request: httpx.Request, path: str, tr_id: str, cont: str
+    ) -> httpx.Response:
+        street = self._street
+        if street.list_faults:
+            street.list_faults -= 1
+            await asyncio.sleep(0.1)
+            raise httpx.ReadTimeout("no list")
+        params = {name.upper(): value for name, value in request.url.params.items()}
+        answer = street.process(path, tr_id, params, cont, "")
+        await asyncio.sleep(0.02)
+        if street.lag_s and path.endswith("inquire-daily-ccld"):
+            since = (street.loop.now() - timedelta(seconds=street.lag_s)).strftime("%H%M%S")
+            rows = answer.outputs["output1"]
+            answer.outputs["output1"] = [row for row in rows if row["ord_tmd"] <= since]
+        return _answer(answer)
+
+
+def _answer(answer: Answer) -> httpx.Response:
+    return httpx.Response(answer.http, json=answer.body, headers={"tr_cont": answer.tr_cont})

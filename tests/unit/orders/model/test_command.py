@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.errors import RequestError
+from bridge.kis.markets import OrderType, OrderTypes
+from bridge.orders.model.command import MAX_PAYLOAD, Cancel, CommandError, Modify, Place, parse
+
+TYPES: OrderTypes = {
+    ("domestic_stock", "krx"): {
+        "limit": OrderType("limit", "00", True, False),
+        "market": OrderType("market", "01", False, False),
+        "stop_limit": OrderType("stop_limit", "22", True, True),
+    }
+}
+PLACE: dict[str, Any] = {
+    "client_order_id": "a1-0001",
+    "market": "domestic_stock",
+    "venue": "krx",
+    "symbol": "005930",
+    "side": "buy",
+    "order_type": "limit",
+    "quantity": 10,
+    "price": 71900,
+    "expires_at": "2026-11-22T09:00:05+09:00",
+}
+
+
+def place(raw: str | None = None, /, **fields: object) -> Place:
+    text = raw or json.dumps(PLACE | fields)
+    command = parse("place", text.encode(), TYPES)
+    assert isinstance(command, Place)
+    return command
+
+
+def test_the_contracts_example() -> None:
+    command = place()
+    assert (command.quantity, str(command.price)) == (10, "71900")
+    assert command.deadline(0, None) == 1_795_305_605_000_000
+    assert command.name() == ""
+
+
+@pytest.mark.parametrize("price", ["71900", '"71900"', "71900.0", '"71900.00"', "7.19e4"])
+def test_the_same_price_is_the_same_content(price: str) -> None:
+    text = json.dumps(PLACE).replace('"price": 71900', f'"price": {price}')
+    assert place(text).digest() == place().digest()
+
+
+def test_the_order_of_keys_does_not_matter_and_everything_else_does() -> None:
+    turned = json.dumps(dict(reversed(PLACE.items())))
+    assert place(turned).digest() == place().digest()
+    utc = place(expires_at="2026-11-22T00:00:05Z")
+    assert utc.digest() == place().digest()
+    others: list[dict[str, Any]] = [
+        {"quantity": 11},
+        {"price": 71800},
+        {"side": "sell"},
+        {"symbol": "000660"},
+        {"expires_at": "2026-11-22T09:00:06+09:00"},
+    ]
+    digests = {place(**fields).digest() for fields in [{}, *others]}
+    assert len(digests) == len(others) + 1
+
+
+def test_the_journals_text_reads_back() -> None:
+    command = place()
+    again = parse("place", command.canonical().encode())
+    assert again == command
+    assert again.digest() == command.digest()
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"client_order_id": "a/b"}, "client_order_id"),
+        ({"client_order_id": "x" * 65}, "client_order_id"),
+        ({"market": "overseas_stock"}, "overseas_stock krx takes no orders here"),
+        ({"venue": "nas"}, "one of krx"),
+        ({"symbol": "AAPL"}, "of domestic_stock they are"),
+        ({"venue": "nxt"}, "one of krx"),
+        ({"symbol": "5930"}, "symbol"),
+        ({"symbol": "005930 "}, "symbol"),
+        ({"market": "overseas_stock", "symbol": "AAPL "}, "symbol"),
+        ({"market": "overseas_stock", "symbol": "BRK/"}, "symbol"),
+        ({"side": "hold"}, "'buy' or 'sell'"),
+        ({"order_type": "stop"}, "one of limit, market, stop_limit"),
+        ({"quantity": 0}, "quantity"),
+        ({"quantity": -1}, "quantity"),
+        ({"quantity": 1.5}, "quantity"),
+        ({"quantity": True}, "quantity"),
+        ({"quantity": "ten"}, "quantity"),
+        ({"price": None}, "price"),
+        ({"price": 0}, "price"),
+        ({"price": -5}, "price"),
+        ({"price": 71900.5}, "whole won"),
+        ({"price": True}, "price"),
+        ({"price": "1e5"}, "price"),
+        ({"price": [1]}, "price"),
+        ({"order_type": "market"}, "takes none"),
+        ({"order_type": "stop_limit"}, "'condition_price'"),
+        ({"condition_price": 5}, "condition_price"),
+        ({"expires_at": "2026-11-22T09:00:05"}, "offset"),
+        ({"expires_at": "soon"}, "ISO 8601"),
+        ({"expires_at": 5}, "expires_at"),
+        ({"expires_at": "0001-01-01T00:00:00+23:59"}, "year"),
+        ({"qantity": 5}, "did you mean 'quantity'"),
+        ({"zzz": 5}, "leave it out"),
+    ],
+)
+def test_what_is_wrong_is_named(fields: dict[str, Any], text: str) -> None:
+    with pytest.raises(CommandError, match=text) as caught:
+        place(**fields)
+    assert caught.value.code == "invalid_payload"
+    known = "" if "client_order_id" in fields else "a1-0001"
+    assert caught.value.client_order_id == known
+
+
+@pytest.mark.parametrize("key", [key for key in PLACE if key != "expires_at"])
+def test_a_missing_key_is_named(key: str) -> None:
+    content = {k: v for k, v in PLACE.items() if k != key}
+    with pytest.raises(CommandError, match=f"missing key '{key}'"):
+        parse("place", json.dumps(content).encode(), TYPES)
+
+
+def test_a_market_order_may_say_zero() -> None:
+    command = place(order_type="market", price=0)
+    assert command.price is None
+    assert command.digest() == parse("place", command.canonical().encode()).digest()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        b"null",
+        b'{"a":1,"a":2}',
+        b'{"price":NaN}',
+        b'{"price":-Infinity}',
+        b'{"price":1e99999999999999999999}',
+        b'{"price":' + b"9" * 5000 + b"}",
+        b'{"price":1e400}',
+        b"[" * 8000,
+        b'{"x":"' + b"x" * MAX_PAYLOAD + b'"}',
+        b'{"client_order_id":"\\ud800"}',
+        b"{} {}",
+    ],
+)
+def test_what_is_no_object(payload: bytes) -> None:
+    with pytest.raises(CommandError):
+        parse("place", payload, TYPES)
+
+
+def test_huge_exponents_are_refused_before_they_are_written_out() -> None:
+    for number in ("1e999999", "1e-999999", "0.000000001", "999999999999999"):
+        text = json.dumps(PLACE).replace('"price": 71900', f'"price": {number}')
+        with pytest.raises(CommandError, match="price"):
+            place(text)
+
+
+def test_the_earlier_expiry_counts() -> None:
+    at = place().deadline(0, None)
+    assert at is not None
+    assert place().deadline(at - 10_000_000, 5) == at - 5_000_000
+    assert place().deadline(at - 1_000_000, 5) == at
+    without = parse("cancel", b'{"client_order_id":"a"}', TYPES)
+    assert without.deadline(7, None) is None
+    assert without.deadline(7, 1) == 1_000_007
+
+
+def test_changes_are_told_apart_by_name_or_content() -> None:
+    def named(verb: str, text: str) -> str:
+        return parse(verb, text.encode(), TYPES).name()
+
+    one = named("cancel", '{"client_order_id":"a","quantity":1}')
+    assert one == named("cancel", '{"quantity":"1","client_order_id":"a"}')
+    assert one != named("cancel", '{"client_order_id":"a","quantity":2}')
+    assert named("cancel", '{"client_order_id":"a","command_id":"c7"}') == "c7"
+    cancel = parse("cancel", b'{"client_order_id":"a"}', TYPES)
+    modify = parse("modify", b'{"client_order_id":"a","price":5}', TYPES)
+    assert isinstance(cancel, Cancel)
+    assert isinstance(modify, Modify)
+    assert len(cancel.name()) <= 64
+    with pytest.raises(CommandError, match="price"):
+        parse("modify", b'{"client_order_id":"a"}', TYPES)
+    with pytest.raises(CommandError, match="one of place"):
+        parse("buy", b"{}", TYPES)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from(["place", "modify", "cancel", "cancel_all", "x"]), st.binary(max_size=200))
+def test_random_bytes_raise_nothing_else(verb: str, payload: bytes) -> None:
+    try:
+        parse(verb, payload, TYPES)
+    except RequestError as error:
+        assert error.code == "invalid_payload"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from([*PLACE, "condition_price", "x"]), _JSON))
+def test_random_values_raise_nothing_else(fields: dict[str, object]) -> None:
+    try:
+        command = place(**fields)
+    except CommandError:
+        return
+    again = parse("place", command.canonical().encode())
+    assert again.digest() == command.digest()

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bridge.catalog.compile import load
+from bridge.kis.replies import Reply
+from bridge.orders.risk.reference_data import References
+from bridge.orders.risk.rules import Account
+
+CATALOG = load()
+
+
+class Rest:
+    """Answers every inquiry with a price, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Mapping[str, str]]] = []
+
+    async def call(self, api: str, params: Mapping[str, str], **more: Any) -> Reply:
+        raise AssertionError(api)
+
+    async def pages(self, api: str, params: Mapping[str, str], **more: Any) -> AsyncIterator[Reply]:
+        self.asked.append((api, params))
+        values = {"stck_prpr": "71900", "futs_prpr": "400.00", "ord_psbl_qty": "3"}
+        yield Reply("0", "", "", {"rt_cd": "0", "output": values, "output1": values}, "D")
+
+
+def references(
+    rest: Rest, prices: Mapping[tuple[str, str, str], int]
+) -> tuple[References, Account]:
+    def last(market: str, venue: str, symbol: str) -> Decimal | None:
+        price = prices.get((market, venue, symbol))
+        return None if price is None else Decimal(price)
+
+    found = References(CATALOG, paper=False, last_price=last, clock=lambda: 1)
+    return found, Account(SecretStr("12345678-03"), rest)
+
+
+@pytest.mark.parametrize(
+    ("place", "symbol", "market"),
+    [
+        (("domestic_stock", "krx"), "005930", "J"),
+        (("domestic_stock", "nxt"), "005930", "NX"),
+        (("domestic_stock", "sor"), "005930", "UN"),
+        (("domestic_derivative", "krx"), "A01603", "F"),
+        (("domestic_derivative", "krx"), "B01603955", "O"),
+        (("domestic_derivative", "krx_night"), "A01603", "CM"),
+        (("domestic_derivative", "krx_night"), "C01603955", "EU"),
+    ],
+)
+async def test_a_price_is_asked_where_the_order_goes(
+    place: tuple[str, str], symbol: str, market: str
+) -> None:
+    rest = Rest()
+    found, account = references(rest, {})
+    known = await found.reference(account, place, symbol, Decimal(1), limits=False)
+    assert known.last in (71900, Decimal("400.00"))
+    [(_, params)] = rest.asked
+    assert params["FID_COND_MRKT_DIV_CODE"] == market
+
+
+async def test_the_feeds_price_is_of_the_same_venue() -> None:
+    rest = Rest()
+    prices = {("domestic_stock", "krx", "005930"): 1, ("domestic_stock", "unified", "005930"): 2}
+    found, account = references(rest, prices)
+    for venue, price in (("krx", 1), ("sor", 2)):
+        place = ("domestic_stock", venue)
+        known = await found.reference(account, place, "005930", None, limits=False)
+        assert known.last == found.last(place, "005930") == price
+    assert found.last(("domestic_stock", "nxt"), "005930") is None
+    assert not rest.asked
+
+
+@pytest.mark.parametrize(
+    ("venue", "api"), [("krx", "inquire_psbl_order"), ("krx_night", "inquire_psbl_ngt_order")]
+)
+async def test_funds_are_asked_of_the_session(venue: str, api: str) -> None:
+    rest = Rest()
+    found, account = references(rest, {})
+    place = ("domestic_derivative", venue)
+    assert await found.orderable(account, place, "A01603", "buy", "limit", Decimal(400)) == 3
+    assert rest.asked[0][0] == f"domestic_futureoption/{api}"

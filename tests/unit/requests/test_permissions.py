@@ -1,0 +1,122 @@
+"""Who may ask for what, with and without a name, and what a refusal says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bridge.catalog.compile import load
+from bridge.config.models import Orders, Requests
+from bridge.documents.contract import REQUEST_MODELS
+from bridge.errors import RequestError
+from bridge.mqtt.topics import REQUEST_VERBS
+from bridge.requests.permissions import Permissions
+
+ORDERS = Orders.model_validate(
+    {"clients": {"alice": {"accounts": ["main"]}, "carol": {"accounts": ["other"]}}}
+)
+PRICE, BALANCE = "domestic_stock/inquire_price", "domestic_stock/inquire_balance"
+
+
+def permissions(orders: Orders = ORDERS, **requests: Any) -> Permissions:
+    return Permissions(Requests.model_validate(requests), orders)
+
+
+def refusal(allowed: Permissions, *asked: str) -> str:
+    with pytest.raises(RequestError) as caught:
+        allowed.verb(*asked) if len(asked) == 2 else allowed.query(*asked)
+    assert caught.value.code == "not_permitted"
+    return str(caught.value)
+
+
+def test_the_verbs_are_those_that_are_served() -> None:
+    assert set(REQUEST_VERBS) == set(REQUEST_MODELS)
+
+
+def test_whoever_the_broker_lets_in_may_do_everything_by_default() -> None:
+    allowed = permissions(Orders())
+    for client in ("", "alice"):
+        for verb in REQUEST_VERBS:
+            allowed.verb(client, verb)
+        allowed.query(client, BALANCE, "main")
+
+
+def test_verbs() -> None:
+    allowed = permissions(
+        verbs=["query", "channels"], clients={"alice": {"verbs": ["halt"]}, "bob": {"verbs": []}}
+    )
+    allowed.verb("", "query")
+    allowed.verb("stranger", "channels")
+    allowed.verb("alice", "halt")
+    assert refusal(allowed, "", "halt") == (
+        "a request without a client's name in its topic may not halt; permitted: query, channels"
+    )
+    assert refusal(allowed, "stranger", "halt").startswith("client 'stranger' may not halt;")
+    assert refusal(allowed, "alice", "query") == "client 'alice' may not query; permitted: halt"
+    assert refusal(allowed, "bob", "query").endswith("permitted: none")
+
+
+def test_calls_by_pattern() -> None:
+    allowed = permissions(
+        query=["*/inquire_price"],
+        clients={"alice": {"query": ["domestic_stock/*", "overseas_stock/price"]}, "bob": {}},
+    )
+    for client in ("", "stranger", "bob"):  # what a client's table leaves out holds as above
+        allowed.query(client, PRICE, "")
+        assert BALANCE in refusal(allowed, client, BALANCE, "")
+    allowed.query("alice", BALANCE, "")
+    allowed.query("alice", "overseas_stock/price", "")
+    assert refusal(allowed, "alice", "overseas_stock/price_detail", "") == (
+        "client 'alice' may not call 'overseas_stock/price_detail'; "
+        "permitted: domestic_stock/*, overseas_stock/price"
+    )
+    assert refusal(allowed, "alice", "Domestic_stock/x", "")  # case is kept
+
+
+@pytest.mark.parametrize(
+    ("requests", "client", "account", "permitted"),
+    [
+        ({}, "alice", "main", True),  # whom orders.clients names
+        ({}, "alice", "other", False),
+        ({}, "stranger", "other", True),
+        ({}, "", "other", True),
+        ({"accounts": ["main"]}, "", "other", False),
+        ({"accounts": ["main"]}, "stranger", "other", False),
+        ({"accounts": ["main"]}, "carol", "other", True),  # the nearer table wins
+        ({"accounts": []}, "", "", True),  # about nobody's account
+        ({"clients": {"alice": {"accounts": ["other"]}}}, "alice", "other", True),
+        ({"clients": {"alice": {"accounts": ["other"]}}}, "alice", "main", False),
+        ({"clients": {"alice": {}}, "accounts": ["other"]}, "alice", "main", True),
+    ],
+)
+def test_accounts(requests: dict[str, Any], client: str, account: str, permitted: bool) -> None:
+    allowed = permissions(**requests)
+    if permitted:
+        allowed.query(client, BALANCE, account)
+    else:
+        assert f"about account {account!r}" in refusal(allowed, client, BALANCE, account)
+
+
+def test_nobody_asks_in_the_name_of_another() -> None:
+    allowed = permissions(clients={"alice": {}})
+    allowed.holder("alice", "alice")
+    allowed.holder("", "desk 3")  # a name that nobody vouches for, as before
+    allowed.holder("", "")
+    for client, asked in (("bob", "alice"), ("bob", "desk"), ("alice", ""), ("", "alice")):
+        with pytest.raises(RequestError, match=f"may not ask as client {asked!r}"):
+            allowed.holder(client, asked)
+
+
+def test_patterns_that_permit_nothing_are_told() -> None:
+    right = ["*", "domestic_stock/*", "*/inquire_price", PRICE]
+    wrong = ["inquire_price", "domestic_stock/inquire_prise", "order*", "domestic_stock/order_cash"]
+    allowed = permissions(query=right, clients={"alice": {"query": [*right, *wrong]}, "bob": {}})
+    told = dict(allowed.idle(load()))
+    assert list(told) == [f"requests.clients.alice.query[{n}]" for n in range(4, 8)]
+    short, typed, pattern, order = told.values()
+    assert short == f"'inquire_price': no such read-only call (did you mean {PRICE!r}?)"
+    assert typed.endswith(f"(did you mean {PRICE!r}?)")
+    assert pattern == "'order*': no such read-only call"
+    assert order == "'domestic_stock/order_cash': no such read-only call"
+    assert [place for place, _ in permissions(query=["x/*"]).idle(load())] == ["requests.query[0]"]

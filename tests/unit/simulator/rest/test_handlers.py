@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bridge.catalog.compile import load
+from bridge.simulator.exchange.exchange import Exchange, with_holdings
+from bridge.simulator.exchange.order_book import Side
+from bridge.simulator.exchange.tickets import Request
+from bridge.simulator.rest.answers import Answer
+from bridge.simulator.rest.handlers import CALLS, Desk
+from bridge.simulator.settings import SimulatorSettings
+
+CATALOG = load()
+NOW = datetime(2026, 9, 22, 10, 0, tzinfo=ZoneInfo("Asia/Seoul"))
+ACCOUNT = {"CANO": "12345678", "ACNT_PRDT_CD": "01"}
+NUMBER = "12345678-01"
+DAYS = {"INQR_STRT_DT": "20260922", "INQR_END_DT": "20260922"}
+
+
+class Calls:
+    """A desk to call by the last part of a path."""
+
+    def __init__(self, settings: SimulatorSettings | None = None) -> None:
+        settings = settings or SimulatorSettings(manual=True)
+        account = with_holdings(NUMBER, 10**8, [("005930", 100, 270_000)])
+        self.exchange = Exchange(seed=1, hours=settings.hours, accounts=[account])
+        self.desk = Desk(self.exchange, CATALOG, settings)
+
+    def __call__(
+        self,
+        name: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        variant: str = "",
+        now: datetime = NOW,
+    ) -> Answer:
+        (path,) = (path for path in CALLS if path.endswith(f"/{name}"))
+        return self.desk.answer(CALLS[path], variant, ACCOUNT | dict(params or {}), "", now)
+
+
+def test_every_call_of_the_catalog_is_answered_under_its_tr_ids() -> None:
+    for api in CATALOG.apis.values():
+        if api.category == "auth" or api.path not in CALLS:
+            continue
+        call = CALLS[api.path]
+        assert call.method == api.method
+        for tr in api.tr_ids:
+            assert tr.real in call.real
+            assert not tr.paper or tr.paper in call.paper
+
+
+def test_rows_have_every_field_of_the_workbook_as_text() -> None:
+    calls = Calls()
+    calls.exchange.place(Request(NUMBER, "005930", Side.BUY, 1, 200_000), NOW)
+    daily = calls("inquire-daily-ccld", DAYS).outputs["output1"][0]
+    balance = calls("inquire-balance").outputs
+    for api, block, row in (
+        ("inquire_daily_ccld", "output1", daily),
+        ("inquire_balance", "output1", balance["output1"][0]),
+        ("inquire_balance", "output2", balance["output2"][0]),
+    ):
+        (output,) = (
+            output
+            for output in CATALOG.apis[f"domestic_stock/{api}"].outputs
+            if output.name == block
+        )
+        assert {field.name for field in output.fields} <= set(row)
+        assert all(isinstance(value, str) for value in row.values())
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, 4),
+        ({"SLL_BUY_DVSN_CD": "01"}, 1),
+        ({"SLL_BUY_DVSN_CD": "02"}, 3),
+        ({"PDNO": "000660"}, 1),
+        ({"CCLD_DVSN": "01"}, 1),
+        ({"CCLD_DVSN": "02"}, 2),
+        ({"INQR_STRT_DT": "20260923"}, 0),
+        ({"ODNO": "1"}, 0),
+    ],
+)
+def test_daily_orders_are_chosen(params: dict[str, str], expected: int) -> None:
+    calls = Calls()
+    place = calls.exchange.place
+    place(Request(NUMBER, "005930", Side.SELL, 1, kind="01"), NOW)
+    place(Request(NUMBER, "005930", Side.BUY, 1, 200_000), NOW)
+    kept = place(Request(NUMBER, "000660", Side.BUY, 2, 1_000_000), NOW)
+    calls.exchange.cancel(NUMBER, kept.number, quantity=1, now=NOW)
+    if params.get("PDNO") == "000660":
+        expected = 2
+    answer = calls("inquire-daily-ccld", DAYS | params)
+    assert len(answer.outputs["output1"]) == expected
+    assert answer.tr_cont == "D"
+
+
+def test_daily_orders_say_what_became_of_an_order() -> None:
+    calls = Calls()
+    ticket = calls.exchange.place(Request(NUMBER, "005930", Side.BUY, 5, 200_000), NOW)
+    calls.exchange.cancel(NUMBER, ticket.number, quantity=2, now=NOW)
+    days = DAYS | {"INQR_DVSN": "01"}
+    first, second = calls("inquire-daily-ccld", days).outputs["output1"]
+    assert (first["cncl_yn"], first["cnc_cfrm_qty"], first["rmn_qty"]) == ("N", "2", "3")
+    assert (second["cncl_yn"], second["orgn_odno"]) == ("Y", ticket.number)
+    calls.exchange.cancel(NUMBER, ticket.number, quantity=None, now=NOW)
+    first = calls("inquire-daily-ccld", days).outputs["output1"][0]
+    assert (first["cncl_yn"], first["cnc_cfrm_qty"], first["rmn_qty"]) == ("Y", "5", "0")
+
+
+@pytest.mark.parametrize(
+    ("hour", "environment", "code"),
+    [(8, "paper", "40570000"), (16, "paper", "40580000"), (16, "real", "APBK0919")],
+)
+def test_outside_the_hours(hour: int, environment: str, code: str) -> None:
+    settings = SimulatorSettings(hours="krx", manual=True)
+    if environment == "real":
+        settings = replace(settings, environment="real")
+    order = {"PDNO": "005930", "ORD_QTY": "1", "ORD_UNPR": "274000", "ORD_DVSN": "00"}
+    answer = Calls(settings)("order-cash", order, variant="buy", now=NOW.replace(hour=hour))
+    assert answer.msg_cd == code
+    assert answer.rt_cd != "0"
+
+
+def test_an_unwatched_market_catches_up_when_it_is_asked_for() -> None:
+    calls = Calls(SimulatorSettings())
+    asked = {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "005930"}
+    first = calls("inquire-price", asked).outputs["output"]
+    later = calls("inquire-price", asked, now=NOW + timedelta(seconds=3)).outputs["output"]
+    assert int(later["acml_vol"]) > int(first["acml_vol"])
+    book = calls("inquire-asking-price-exp-ccn", asked).outputs["output1"]
+    assert int(book["bidp1"]) < int(book["askp1"])
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "code"),
+    [
+        ("inquire-price", {"FID_COND_MRKT_DIV_CODE": "J"}, "OPSQ2003"),
+        ("order-cash", {"PDNO": "005930", "ORD_QTY": "1", "ORD_DVSN": "00"}, "OPSQ2003"),
+        ("order-rvsecncl", {"ORGN_ODNO": "1", "QTY_ALL_ORD_YN": "Y"}, "OPSQ2003"),
+        (
+            "order-rvsecncl",
+            {"ORGN_ODNO": "1", "QTY_ALL_ORD_YN": "Y", "RVSE_CNCL_DVSN_CD": "03"},
+            "OPSQ2003",
+        ),
+        (
+            "order-rvsecncl",
+            {"ORGN_ODNO": "1", "QTY_ALL_ORD_YN": "Y", "RVSE_CNCL_DVSN_CD": "02"},
+            "40320000",
+        ),
+        ("inquire-daily-ccld", {}, "OPSQ2003"),
+        ("chk-holiday", {"BASS_DT": "x"}, "OPSQ2003"),
+        ("inquire-balance", {"CANO": "1"}, "APAC0081"),
+        ("inquire-psbl-order", {"CANO": "1"}, "APAC0081"),
+        ("search-info", {"PDNO": "AAPL", "PRDT_TYPE_CD": "300"}, "KIER2620"),
+    ],
+)
+def test_bad_parameters(name: str, params: dict[str, str], code: str) -> None:
+    answer = Calls()(name, params, variant="buy")
+    assert (answer.msg_cd, answer.rt_cd == "0") == (code, False)
+
+
+def test_product_information() -> None:
+    answer = Calls()("search-info", {"PDNO": "005930", "PRDT_TYPE_CD": "300"})
+    assert answer.outputs["output"]["prdt_name"] == "삼성전자"
+
+
+def test_what_can_be_bought() -> None:
+    row = Calls()("inquire-psbl-order", {"PDNO": "005930", "ORD_UNPR": ""}).outputs["output"]
+    assert (row["psbl_qty_calc_unpr"], row["max_buy_qty"]) == ("356000", "280")

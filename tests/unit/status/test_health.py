@@ -1,0 +1,140 @@
+"""The payload of ``bridge/health``."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.catalog.compile import load
+from bridge.feed.lane import Lane
+from bridge.feed.pump import Pump
+from bridge.kis.rest import CallCounts
+from bridge.kis.session import Session
+from bridge.kis.stream import Stream, StreamCounts
+from bridge.mqtt.payloads import encode
+from bridge.mqtt.topics import Topics
+from bridge.status.health import SessionHealth, percentile, snapshot
+
+
+@dataclass
+class FakeStream:
+    counts: StreamCounts = field(default_factory=StreamCounts)
+    session: Session = field(default_factory=lambda: Session(notices=frozenset(), slots=40))
+    state: str = "connected"
+
+
+@dataclass
+class Gate:
+    halted: bool = False
+
+    def states(self) -> dict[str, int]:
+        return {"filled": 2}
+
+
+def session(calls: CallCounts, stream: FakeStream | None = None) -> SessionHealth:
+    return SessionHealth(cast("Stream", stream or FakeStream()), calls, records=7)
+
+
+def test_everything_is_in_it() -> None:
+    lane = Lane({})
+    pump = Pump(load(), Topics(), lane, lambda _: None)
+    pump.counters.quarantined = Counter({"H0STCNT0": 2, "H0STASP0": 1})
+    pump.counters.drifted["H0STCNT0"] = 1
+    lane.lags.extend([300, 100, 200])
+    lane.published = 9
+    stream = FakeStream(StreamCounts(frames=5, connections=3))
+    stream.counts.last_frame_at = time.time_ns() // 1000 - 2_000_000
+    first = CallCounts(calls=3, throttled=1)
+    numbers = snapshot(
+        sessions={
+            "a": session(first, stream),
+            "b": session(CallCounts(calls=4, not_sent=1, unknown=1)),
+        },
+        pump=pump,
+        lane=lane,
+        gateway=Gate(halted=True),
+        subscriptions={"wanted": 5, "live": 3, "waiting": 1, "refused": 1},
+        frames_dropped=8,
+        control_backlog=4,
+        events_dropped=6,
+    )
+    said = json.loads(encode(numbers))
+    assert abs(said.pop("at") / 1e6 - time.time()) < 5
+    assert 2.0 <= said["sessions"]["a"].pop("last_frame_age_s") < 5
+    assert 2.0 <= said["sessions"]["a"].pop("last_message_age_s") < 5
+    assert said["sessions"]["b"]["last_frame_age_s"] is None
+    assert said["sessions"]["a"] == {
+        "state": "connected",
+        "slots_used": 0,
+        "slots_limit": 40,
+        "live": 0,
+        "frames": 5,
+        "records": 7,
+        "reconnects": 2,
+        "invalid_utf8": 0,
+    }
+    del said["sessions"]
+    assert said == {
+        "subscriptions": {"wanted": 5, "live": 3, "waiting": 1, "refused": 1},
+        "frames_dropped": 8,
+        "decode_errors": 3,
+        "schema_drift": 1,
+        "by_channel": {
+            "decode_errors": {"H0STCNT0": 2, "H0STASP0": 1},
+            "schema_drift": {"H0STCNT0": 1},
+        },
+        "publish": {
+            "published": 9,
+            "backlog": 0,
+            "backlog_bytes": 0,
+            "dropped": 0,
+            "conflated": 0,
+            "possibly_lost": 0,
+            "control_backlog": 4,
+            "events_dropped": 6,
+        },
+        "lag_us": {"p50": 200, "p99": 300, "max": 300},
+        "rest": {"calls": 7, "throttled": 1, "errors": 2},
+        "orders": {"filled": 2},
+        "halted": True,
+    }
+
+
+def test_a_bridge_that_has_done_nothing_yet() -> None:
+    lane = Lane({})
+    numbers = snapshot(
+        sessions={},
+        pump=Pump(load(), Topics(), lane, lambda _: None),
+        lane=lane,
+        gateway=Gate(),
+        subscriptions={},
+        frames_dropped=0,
+        control_backlog=0,
+        events_dropped=0,
+    )
+    assert numbers["lag_us"] == {"p50": None, "p99": None, "max": None}
+    assert numbers["rest"] == {"calls": 0, "throttled": 0, "errors": 0}
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "expected"),
+    [([], 0.5, None), ([4], 0.99, 4), ([1, 2], 0.5, 2), (list(range(100)), 0.99, 99)],
+)
+def test_percentile(values: list[int], share: float, expected: int | None) -> None:
+    assert percentile(values, share) == expected
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 10**9), min_size=1), st.floats(0, 1))
+def test_a_percentile_is_one_of_the_values(values: list[int], share: float) -> None:
+    ordered = sorted(values)
+    found = percentile(ordered, share)
+    assert found in ordered
+    assert percentile(ordered, 1.0) == ordered[-1]
