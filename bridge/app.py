@@ -14,8 +14,8 @@ import structlog
 
 import bridge
 from bridge.catalog.model import Catalog
-from bridge.config.models import App, Config, Subscription
-from bridge.config.models import Limits as ConfiguredLimits
+from bridge.config.models import AppConfig, Config, SubscriptionConfig
+from bridge.config.models import LimitsConfig as ConfiguredLimits
 from bridge.dashboard.listen import Listen
 from bridge.dashboard.orders import OrdersSeen
 from bridge.errors import DecodeError, RequestError
@@ -26,8 +26,8 @@ from bridge.kis.decode import notice_values
 from bridge.kis.frames import DataFrame
 from bridge.kis.masters import MastersError, SymbolStore
 from bridge.kis.rest import RestClient, open_http
-from bridge.kis.session import Event as SessionEvent
 from bridge.kis.session import Notice, Session, Subscribed
+from bridge.kis.session import SessionEvent as SessionEvent
 from bridge.kis.stream import Stream
 from bridge.kis.throttle import Throttle
 from bridge.mqtt import payloads
@@ -39,17 +39,17 @@ from bridge.mqtt.lane_messages import MessageWriter
 from bridge.mqtt.message import Will
 from bridge.mqtt.payloads import encode
 from bridge.mqtt.topics import Topics
-from bridge.orders.gateway import Account, Gateway, Rules
+from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal.journal import Journal
 from bridge.orders.risk.checks import Limits
 from bridge.requests.permissions import Permissions
-from bridge.requests.server import Requests
+from bridge.requests.server import RequestServer
 from bridge.requests.symbols import SymbolRequests
 from bridge.requests.verbs import Verbs
 from bridge.status.health import SessionHealth, snapshot
 from bridge.subscriptions.reports import Reports, notice_ids
-from bridge.subscriptions.request import ByChannel, ByTopic, Wish, resolve
-from bridge.subscriptions.store import Memory
+from bridge.subscriptions.request import ByChannel, ByTopic, SubscriptionRequest, resolve
+from bridge.subscriptions.store import SubscriptionStore
 from bridge.subscriptions.upkeep import CONFIGURATION, Upkeep
 
 __all__ = ["Bridge"]
@@ -139,7 +139,7 @@ class Bridge:
                 {alias: session.stream for alias, session in self.sessions.items()},
                 self.lane,
                 self._reports,
-                Memory(self._config.kis.state_dir),
+                SubscriptionStore(self._config.kis.state_dir),
                 paper=self._paper,
                 open_orders=self._orders_seen.open_symbols,
             )
@@ -169,7 +169,7 @@ class Bridge:
                 ]
                 # The sessions connect meanwhile: what follows keeps Python busy.
                 await asyncio.sleep(_HEAD_START_S)
-                for tr_id in {demand.wanted.tr_id for demand in self.pool.wishes.demand()}:
+                for tr_id in {requests.wanted.tr_id for requests in self.pool.interests.requests()}:
                     self.pump.prepare(tr_id)
                 others += [tasks.create_task(work) for work in await self._dashboard()]
                 ready()
@@ -189,7 +189,7 @@ class Bridge:
 
     # building
 
-    def _app(self, app: App, http: httpx.AsyncClient) -> RestClient:
+    def _app(self, app: AppConfig, http: httpx.AsyncClient) -> RestClient:
         """Build what one app key needs: its REST client and its session."""
         kis = self._config.kis
         credentials = (http, kis.rest_url, app.app_key, app.app_secret)
@@ -221,10 +221,10 @@ class Bridge:
         gateway = Gateway(
             catalog=self._catalog,
             journal=journal,
-            publisher=self._orders_seen,
+            sink=self._orders_seen,
             topics=self.topics,
             accounts={
-                account.alias: Account(account.number, rests[account.app])
+                account.alias: TradingAccount(account.number, rests[account.app])
                 for account in self._config.kis.accounts
             },
             rules=Rules(
@@ -268,7 +268,7 @@ class Bridge:
             permissions=permissions,
         )
         prefixes = self._config.mqtt.response_prefixes
-        requests = Requests(self.control, self.topics, prefixes, permissions.verb)
+        requests = RequestServer(self.control, self.topics, prefixes, permissions.verb)
         verbs.register(requests)
         requests.register("symbols", self._symbols.serve)
 
@@ -305,7 +305,7 @@ class Bridge:
         """Subscribe what the configuration wants; what cannot be had is told and not fatal."""
         for app in self._config.kis.apps:
             own = [one for one in self._config.kis.accounts if one.app == app.alias]
-            accounts = [Account(one.number, rests[app.alias]) for one in own]
+            accounts = [TradingAccount(one.number, rests[app.alias]) for one in own]
             traded = self._config.orders.markets
             for market in sorted({each for one in accounts for each in one.markets(traded)}):
                 for name in _NOTICES[market]:
@@ -316,9 +316,9 @@ class Bridge:
                         self.pool.pin(tr_id, hts_id, app.alias, _NOTICES_FIRST)
         found = []
         for subscription in self._config.market.subscriptions:
-            for wish in _each(subscription):
+            for interest in _each(subscription):
                 try:
-                    found.append(resolve(self._catalog, wish, paper=self._paper))
+                    found.append(resolve(self._catalog, interest, paper=self._paper))
                 except RequestError as error:
                     self.events.tell("config_warning", message=str(error))
         self.pool.hold(found, CONFIGURATION)
@@ -433,7 +433,7 @@ def _policies(config: Config, catalog: Catalog) -> dict[str, KindPolicy]:
     return {kind: KindPolicy(**config.market.kind(kind).model_dump()) for kind in kinds}
 
 
-def _each(subscription: Subscription) -> Iterator[Wish]:
+def _each(subscription: SubscriptionConfig) -> Iterator[SubscriptionRequest]:
     """Yield every registration that a section of the configuration asks for."""
     for key in subscription.keys or ():
         yield ByChannel(subscription.channel or "", key)

@@ -18,7 +18,7 @@ from bridge.errors import BridgeError
 from bridge.kis.decode import ChannelDecoder, Route
 from bridge.mqtt.endpoint import Endpoint
 
-__all__ = ["Line", "decode_rate", "line", "orders", "ratio"]
+__all__ = ["LineFigures", "decode_rate", "line", "orders", "ratio"]
 
 _START_S = 20.0
 _QUIET_S = 2.0
@@ -44,7 +44,7 @@ def decode_rate(seconds: float = 1.0, rounds: int = 5) -> list[float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LineFigures:
     """One run of the line; latencies in µs from the feeder's write to the subscriber's read."""
 
     mode: str
@@ -64,7 +64,7 @@ class Line:
         return self.sent - self.received
 
 
-def line(mode: str, broker: str, rate: int, seconds: float, batch: int) -> Line:
+def line(mode: str, broker: str, rate: int, seconds: float, batch: int) -> LineFigures:
     """Feed, carry and receive once; ``mode`` is ``bridge`` or ``floor``.
 
     ``batch`` is the records in a frame. The floor sends one message a frame, the bridge one a
@@ -85,7 +85,7 @@ def line(mode: str, broker: str, rate: int, seconds: float, batch: int) -> Line:
         with _role("subject", mode, f"ws://127.0.0.1:{port}/tryitout", broker) as subject:
             carried, fed, received = subject(), feeder(), subscriber()
     records = fed["sent"]
-    return Line(
+    return LineFigures(
         mode=mode,
         rate=rate,
         sent=messages,
@@ -117,7 +117,11 @@ def orders(broker: str, rate: int, count: int, per_s: float) -> dict[str, int | 
     return {"records_per_s": rate, "orders_per_s": per_s, **found}
 
 
-def ratio(bridge: list[Line], floor: list[Line], value: Callable[[Line], float | None]) -> float:
+def ratio(
+    bridge: list[LineFigures],
+    floor: list[LineFigures],
+    value: Callable[[LineFigures], float | None],
+) -> float:
     """Return the median of the ratios of runs made one after the other."""
     pairs = zip(bridge, floor, strict=True)
     return statistics.median((value(b) or 0.0) / (value(f) or 1.0) for b, f in pairs)

@@ -25,7 +25,7 @@ from bridge.kis.throttle import Throttle
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
-from bridge.orders.gateway import Account, Gateway, Rules
+from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal.journal import Journal
 from bridge.runtime import logs
 from bridge.runtime.process import new_event_loop, settle
@@ -109,13 +109,13 @@ async def measure(ws_url: str, broker: str, count: int) -> dict[str, object]:
             catalog, http, "http://kis", key, key, _Token(), Throttle(10_000), paper=False
         )
         control = ControlClient([Endpoint.parse(broker)], client_id="bench-orders")
-        publisher = _Publisher(control, count)
+        sink = _Publisher(control, count)
         gateway = Gateway(
             catalog=catalog,
             journal=journal,
-            publisher=publisher,
+            sink=sink,
             topics=topics,
-            accounts={"main": Account(SecretStr("12345678-01"), rest)},
+            accounts={"main": TradingAccount(SecretStr("12345678-01"), rest)},
             rules=Rules(paper=False),
         )
         control.subscribe(topics.command_filter(), 1, gateway.command)
@@ -127,16 +127,16 @@ async def measure(ws_url: str, broker: str, count: int) -> dict[str, object]:
                 running.append(tasks.create_task(_carry(ws_url, broker)))
             settle()
             print(json.dumps({"ready": True}), flush=True)
-            await publisher.done.wait()
+            await sink.done.wait()
             await gateway.stop()
             await control.close()
             for task in running:
                 task.cancel()
-    before = sorted(kis.arrived[no] - received for no, (received, _) in publisher.acks.items())
-    after = sorted(acked - kis.left[no] for no, (_, acked) in publisher.acks.items())
+    before = sorted(kis.arrived[no] - received for no, (received, _) in sink.acks.items())
+    after = sorted(acked - kis.left[no] for no, (_, acked) in sink.acks.items())
     both = sorted(
         kis.arrived[no] - received + acked - kis.left[no]
-        for no, (received, acked) in publisher.acks.items()
+        for no, (received, acked) in sink.acks.items()
     )
     return {
         "orders": len(both),

@@ -20,7 +20,7 @@ from bridge.feed.lane import Lane
 from bridge.feed.pump import Pump
 from bridge.kis.decode import Problem, Route
 from bridge.kis.frames import DataFrame
-from bridge.kis.session import Event, Lost, Session, Subscribed
+from bridge.kis.session import Lost, Session, SessionEvent, Subscribed
 from bridge.kis.stream import Stream
 from bridge.kis.values import SEOUL, Zone
 from bridge.mqtt.endpoint import Endpoint
@@ -75,7 +75,7 @@ class Subject:
             writing.cancel()
         return {"cpu_s": self._cpu_s[1] - self._cpu_s[0], "published": self._lane.published}
 
-    def _happened(self, event: Event) -> None:
+    def _happened(self, event: SessionEvent) -> None:
         match event:
             case Subscribed():
                 self._cpu_s[0] = time.process_time()

@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.catalog.fields import TYPES, read_block
 from bridge.catalog.model import Api, Code, Output, Param, TrId
-from bridge.catalog.sheets import Row, Tables
+from bridge.catalog.sheets import SheetRow, Tables
 
 __all__ = ["read_apis"]
 
@@ -21,7 +21,7 @@ _WITHOUT_TR_ID = "auth"
 
 def read_apis(tables: Tables, codes: _Codes) -> dict[str, Api]:
     """Return the calls by ``category/id``."""
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[SheetRow]] = {}
     tr_ids: set[str] = set()
     for row in tables.rows["apis"]:
         groups.setdefault(f"{row['category']}/{row['id']}", []).append(row)
@@ -40,8 +40,8 @@ def read_apis(tables: Tables, codes: _Codes) -> dict[str, Api]:
     return dict(sorted(apis.items()))
 
 
-def _by_api(rows: Sequence[Row], known: Mapping[str, object]) -> dict[str, list[Row]]:
-    groups: dict[str, list[Row]] = {}
+def _by_api(rows: Sequence[SheetRow], known: Mapping[str, object]) -> dict[str, list[SheetRow]]:
+    groups: dict[str, list[SheetRow]] = {}
     for row in rows:
         if row["api"] and row["api"] not in known:
             row.wrong("api", f"no call {row['api']!r} in the sheet apis")
@@ -49,7 +49,7 @@ def _by_api(rows: Sequence[Row], known: Mapping[str, object]) -> dict[str, list[
     return groups
 
 
-def _api(rows: Sequence[Row], params: tuple[Param, ...], outputs: tuple[Output, ...]) -> Api:
+def _api(rows: Sequence[SheetRow], params: tuple[Param, ...], outputs: tuple[Output, ...]) -> Api:
     head, *others = rows
     head.word("category")
     head.word("id")
@@ -91,7 +91,7 @@ def _api(rows: Sequence[Row], params: tuple[Param, ...], outputs: tuple[Output, 
     )
 
 
-def _params(rows: Sequence[Row], codes: _Codes) -> tuple[Param, ...]:
+def _params(rows: Sequence[SheetRow], codes: _Codes) -> tuple[Param, ...]:
     params: dict[str, Param] = {}
     paths: set[str] = set()
     for row in rows:
@@ -122,7 +122,7 @@ def _params(rows: Sequence[Row], codes: _Codes) -> tuple[Param, ...]:
     return tuple(params.values())
 
 
-def _outputs(rows: Sequence[Row], codes: _Codes) -> tuple[Output, ...]:
+def _outputs(rows: Sequence[SheetRow], codes: _Codes) -> tuple[Output, ...]:
     outputs: dict[str, Output] = {}
     for name, group in groupby(rows, key=lambda row: row["output"]):
         first, *others = block = list(group)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from bridge.catalog.model import Field, FieldType, Layout
 from bridge.catalog.paths import clashes
-from bridge.catalog.sheets import Row, Tables
+from bridge.catalog.sheets import SheetRow, Tables
 
 __all__ = ["TYPES", "read_block", "read_layouts"]
 
@@ -16,8 +16,8 @@ TYPES: Sequence[str] = get_args(FieldType)
 
 def read_layouts(tables: Tables, codes: Container[str]) -> dict[str, Layout]:
     """Return the layouts by id."""
-    groups: dict[str, list[Row]] = {}
-    heads: dict[str, Row] = {}
+    groups: dict[str, list[SheetRow]] = {}
+    heads: dict[str, SheetRow] = {}
     for head in tables.rows["layouts"]:
         head.new("id", heads)
         heads.setdefault(head["id"], head)
@@ -30,7 +30,7 @@ def read_layouts(tables: Tables, codes: Container[str]) -> dict[str, Layout]:
     return {name: _layout(head, own, groups) for name, head in heads.items()}
 
 
-def read_block(rows: Sequence[Row], codes: Container[str]) -> tuple[Field, ...]:
+def read_block(rows: Sequence[SheetRow], codes: Container[str]) -> tuple[Field, ...]:
     """Return the fields of one layout, or of one block of an answer."""
     signs = {row["name"] for row in rows if row["type"] == "sign"}
     names: set[str] = set()
@@ -44,7 +44,7 @@ def read_block(rows: Sequence[Row], codes: Container[str]) -> tuple[Field, ...]:
     return tuple(_field(row, codes) for row in rows)
 
 
-def _layout_fields(rows: Sequence[Row], codes: Container[str]) -> tuple[Field, ...]:
+def _layout_fields(rows: Sequence[SheetRow], codes: Container[str]) -> tuple[Field, ...]:
     optional = False
     for position, row in enumerate(rows, 1):
         if row["position"] and row.whole("position") != position:
@@ -57,7 +57,7 @@ def _layout_fields(rows: Sequence[Row], codes: Container[str]) -> tuple[Field, .
     return read_block(rows, codes)
 
 
-def _field(row: Row, codes: Container[str]) -> Field:
+def _field(row: SheetRow, codes: Container[str]) -> Field:
     row.one_of("type", TYPES)
     if row["codes"] and row["codes"] not in codes:
         row.wrong("codes", f"no list {row['codes']!r} in the sheet codes")
@@ -80,7 +80,7 @@ def _field(row: Row, codes: Container[str]) -> Field:
 
 
 def _layout(
-    head: Row, own: Mapping[str, tuple[Field, ...]], rows: Mapping[str, Sequence[Row]]
+    head: SheetRow, own: Mapping[str, tuple[Field, ...]], rows: Mapping[str, Sequence[SheetRow]]
 ) -> Layout:
     name, width, base = head["id"], head.whole("width"), head["prefix_of"]
     fields = own.get(name, ())

@@ -7,7 +7,7 @@ from typing import Any
 
 from bridge.catalog.fields import TYPES
 from bridge.catalog.model import Column, Master
-from bridge.catalog.sheets import Row, Tables
+from bridge.catalog.sheets import SheetRow, Tables
 
 __all__ = ["read_masters"]
 
@@ -16,10 +16,10 @@ _FORMATS = ("fixed", "pipe", "tab")
 
 def read_masters(tables: Tables, codes: Container[str]) -> dict[str, Master]:
     """Return the masters by id."""
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[SheetRow]] = {}
     for row in tables.rows["master_fields"]:
         groups.setdefault(row["master"], []).append(row)
-    heads: dict[str, Row] = {}
+    heads: dict[str, SheetRow] = {}
     for head in tables.rows["masters"]:
         head.word("id")
         head.new("id", heads)
@@ -31,7 +31,7 @@ def read_masters(tables: Tables, codes: Container[str]) -> dict[str, Master]:
     return {name: _master(head, own) for name, head in heads.items()}
 
 
-def _columns(rows: Sequence[Row], codes: Container[str]) -> tuple[Column, ...]:
+def _columns(rows: Sequence[SheetRow], codes: Container[str]) -> tuple[Column, ...]:
     columns: dict[str, Column] = {}
     paths: set[str] = set()
     for position, row in enumerate(rows, 1):
@@ -57,7 +57,7 @@ def _columns(rows: Sequence[Row], codes: Container[str]) -> tuple[Column, ...]:
     return tuple(columns.values())
 
 
-def _master(head: Row, own: Mapping[str, tuple[Column, ...]]) -> Master:
+def _master(head: SheetRow, own: Mapping[str, tuple[Column, ...]]) -> Master:
     head.one_of("format", _FORMATS)
     name, base = head["id"], head["layout"]
     if base and name in own:

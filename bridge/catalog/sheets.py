@@ -21,7 +21,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from bridge.errors import WorkbookError
 
-__all__ = ["SHEETS", "Problems", "Row", "Sheets", "Tables", "open_sheets", "read_tables"]
+__all__ = ["SHEETS", "Problems", "SheetRow", "Sheets", "Tables", "open_sheets", "read_tables"]
 
 SHEETS: Mapping[str, tuple[str, ...]] = {
     "channels": (
@@ -111,7 +111,7 @@ class Problems:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SheetRow:
     """One row, and what a cell of it may hold; blank cells are blank texts."""
 
     sheet: str
@@ -167,7 +167,7 @@ class Tables:
     """The sheets, row by row, and the version told on ``about``."""
 
     version: str
-    rows: Mapping[str, Sequence[Row]]
+    rows: Mapping[str, Sequence[SheetRow]]
 
 
 def open_sheets(path: Path) -> Sheets:
@@ -248,7 +248,9 @@ def _about(cells: Cells, problems: Problems) -> str:
     return version
 
 
-def _table(sheet: str, columns: Sequence[str], cells: Cells, problems: Problems) -> Sequence[Row]:
+def _table(
+    sheet: str, columns: Sequence[str], cells: Cells, problems: Problems
+) -> Sequence[SheetRow]:
     if not cells:
         return ()
     letters = _header(sheet, columns, cells[0], problems)
@@ -257,7 +259,7 @@ def _table(sheet: str, columns: Sequence[str], cells: Cells, problems: Problems)
         if all(value is None for value in values):
             continue
         texts = dict.fromkeys(columns, "")
-        row = Row(sheet, number, texts, letters, problems)
+        row = SheetRow(sheet, number, texts, letters, problems)
         for name, value in _named(columns, letters, values):
             texts[name] = _text(row, name, value)
         for name in columns:
@@ -298,7 +300,7 @@ def _named(
             yield name, by_letter[letters[name]]
 
 
-def _text(row: Row, column: str, value: object) -> str:
+def _text(row: SheetRow, column: str, value: object) -> str:
     """Return the cell as text; blank when it is not what the column holds."""
     if column in _NUMBERS:
         if _NUMBER.fullmatch(str(value)) and not isinstance(value, bool):

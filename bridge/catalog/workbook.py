@@ -17,7 +17,7 @@ from bridge.catalog.compile import digest
 from bridge.catalog.fields import read_layouts
 from bridge.catalog.masters import read_masters
 from bridge.catalog.model import Catalog, Channel, Code, Layout, Venue
-from bridge.catalog.sheets import Problems, Row, Sheets, Tables, open_sheets, read_tables
+from bridge.catalog.sheets import Problems, SheetRow, Sheets, Tables, open_sheets, read_tables
 from bridge.errors import WorkbookError
 
 __all__ = ["MARKETS", "examine", "examine_sheets", "read"]
@@ -97,7 +97,7 @@ def _channels(tables: Tables, layouts: Mapping[str, Layout]) -> dict[str, Channe
     return dict(sorted(channels.items()))
 
 
-def _channel(row: Row, layouts: Mapping[str, Layout], venues: Sequence[Venue]) -> Channel:
+def _channel(row: SheetRow, layouts: Mapping[str, Layout], venues: Sequence[Venue]) -> Channel:
     row.tr_id("tr_id")
     row.tr_id("tr_id_paper")
     row.one_of("market", MARKETS)
@@ -142,7 +142,7 @@ def _channel(row: Row, layouts: Mapping[str, Layout], venues: Sequence[Venue]) -
     )
 
 
-def _venues(rows: Sequence[Row], channels: set[str]) -> dict[str, list[Venue]]:
+def _venues(rows: Sequence[SheetRow], channels: set[str]) -> dict[str, list[Venue]]:
     venues: dict[str, list[Venue]] = {}
     for row in rows:
         if row["channel"] and row["channel"] not in channels:

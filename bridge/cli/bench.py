@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.benchmark.broker import mosquitto
-from bridge.benchmark.measure import Line, decode_rate, line, orders, ratio
+from bridge.benchmark.measure import LineFigures, decode_rate, line, orders, ratio
 from bridge.errors import ConfigError
 from bridge.mqtt.endpoint import Endpoint
 
@@ -35,8 +35,8 @@ class _Pair:
     """Runs of floor and bridge in turn, at one rate."""
 
     rate: int
-    floor: list[Line]
-    bridge: list[Line]
+    floor: list[LineFigures]
+    bridge: list[LineFigures]
 
     def summary(self) -> dict[str, object]:
         cpu = ratio(self.bridge, self.floor, lambda run: run.cpu_us)

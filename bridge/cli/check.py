@@ -21,7 +21,7 @@ from bridge.catalog.model import Catalog
 from bridge.cli.probes import Finding, app, bounded, broker, clock, ok, problem, running
 from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.config.explained_errors import InvalidConfigError
-from bridge.config.models import Config, Subscription, load
+from bridge.config.models import Config, SubscriptionConfig, load
 from bridge.errors import BridgeError, ConfigError
 from bridge.kis.rest import open_http
 from bridge.requests.permissions import Permissions
@@ -141,7 +141,7 @@ def _workbook(config: Config, spec: Path | None) -> tuple[Catalog | None, list[F
     return catalog, rows
 
 
-def _channels(catalog: Catalog, wanted: Subscription) -> list[tuple[str, str]]:
+def _channels(catalog: Catalog, wanted: SubscriptionConfig) -> list[tuple[str, str]]:
     """Return what a subscription asks for and the TR id that serves it, blank for none."""
     if wanted.channel is not None:
         return [(wanted.channel, wanted.channel)]

@@ -18,7 +18,7 @@ from rich.live import Live
 
 from bridge.app import Bridge
 from bridge.catalog.compile import load
-from bridge.cli.demo_table import Board
+from bridge.cli.demo_table import DemoTable
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.cli.run import MQTT_PORT, MQTT_WS_PORT
 from bridge.config.models import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT, Config
@@ -204,7 +204,7 @@ async def _board(broker: EmbeddedBroker, *, as_json: bool) -> AsyncIterator[None
     if as_json or not console.is_terminal:
         yield
         return
-    board = Board({symbol: name for symbol, (name, _, _) in KNOWN.items()})
+    board = DemoTable({symbol: name for symbol, (name, _, _) in KNOWN.items()})
     client = ControlClient([Endpoint.parse(broker.url)], client_id="kis-bridge-demo", clean=True)
     client.subscribe("kis/market/#", 0, board.market)
     client.subscribe("kis/orders/+/+/state/+", 0, board.order)

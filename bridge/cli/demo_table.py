@@ -14,12 +14,12 @@ from rich.text import Text
 
 from bridge.mqtt.message import Message
 
-__all__ = ["Board"]
+__all__ = ["DemoTable"]
 
 _ORDERS = 8
 
 
-class Board:
+class DemoTable:
     """Handlers of MQTT messages, and a rich renderable of what they brought."""
 
     def __init__(self, names: Mapping[str, str]) -> None:

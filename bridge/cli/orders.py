@@ -23,7 +23,7 @@ from bridge.config.models import load
 from bridge.errors import ConfigError
 from bridge.orders.journal import audit
 from bridge.orders.journal.journal import read, read_controls
-from bridge.orders.model.blotter import Tracked, day_end, day_start, restore
+from bridge.orders.model.blotter import ManagedOrder, day_end, day_start, restore
 from bridge.orders.model.lifecycle import State
 from bridge.orders.publishing import payloads
 
@@ -105,7 +105,7 @@ class _Wanted:
     symbol: str
     state: State | None
 
-    def order(self, order: Tracked) -> bool:
+    def order(self, order: ManagedOrder) -> bool:
         return self.state in (None, order.progress.state) and self.entry(_values(order))
 
     def entry(self, entry: Mapping[str, str]) -> bool:
@@ -125,7 +125,7 @@ def journal_url(config: Path | None, journal: str) -> str:
     return journal or load(config, os.environ).journal_url.get_secret_value()
 
 
-def described(order: Tracked) -> str:
+def described(order: ManagedOrder) -> str:
     """Return an order as one line of JSON, with its account and client."""
     account, client, *_ = order.identity
     text = payloads.state(order).decode()
@@ -146,7 +146,7 @@ def _day(text: str) -> tuple[int, int]:
     return day_start(now), day_end(now)
 
 
-def _values(order: Tracked) -> dict[str, Any]:
+def _values(order: ManagedOrder) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(described(order), parse_float=str, parse_int=str)
     return values
 
@@ -184,7 +184,7 @@ def _cell(value: object) -> str:
     return f"'{text}" if risky and not _NUMBER.fullmatch(text) else text
 
 
-def _table(chosen: Sequence[Tracked], file: TextIO) -> None:
+def _table(chosen: Sequence[ManagedOrder], file: TextIO) -> None:
     table = Table(box=None, pad_edge=False)
     for name in _SHOWN:
         table.add_column(name.replace("client_order_id", "id").replace("_", " "), no_wrap=True)

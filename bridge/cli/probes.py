@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 import httpx
 
 from bridge.catalog.model import Catalog
-from bridge.config.models import Account, App, Config, Mqtt
+from bridge.config.models import AccountConfig, AppConfig, Config, MqttConfig
 from bridge.errors import BridgeError, BrokerError
 from bridge.kis.auth import Tokens
 from bridge.kis.rest import RestClient
@@ -70,7 +70,7 @@ async def bounded(what: str, attempt: Awaitable[Finding]) -> Finding:
         return problem(what, str(error))
 
 
-async def broker(mqtt: Mqtt, url: str) -> Finding:
+async def broker(mqtt: MqttConfig, url: str) -> Finding:
     """Measure the way through the broker as readers of market data see it.
 
     Two connections, because Nagle's algorithm shows only towards a client that just listens.
@@ -112,7 +112,7 @@ async def broker(mqtt: Mqtt, url: str) -> Finding:
     return ok("broker", detail)
 
 
-async def running(mqtt: Mqtt, url: str) -> Finding:
+async def running(mqtt: MqttConfig, url: str) -> Finding:
     """Say how the bridge on this broker does, by the health that it has published."""
     if mqtt.embedded:
         return ok("bridge", "has a broker of its own; see its web page")
@@ -175,7 +175,7 @@ def _health(numbers: Mapping[str, Any]) -> Finding:
     return ok("bridge", detail)
 
 
-def _endpoint(mqtt: Mqtt, url: str) -> Endpoint:
+def _endpoint(mqtt: MqttConfig, url: str) -> Endpoint:
     return Endpoint.parse(
         url,
         username=mqtt.username or "",
@@ -215,7 +215,7 @@ async def clock(http: httpx.AsyncClient, rest_url: str) -> Finding:
 
 
 async def app(
-    config: Config, key: App, catalog: Catalog | None, http: httpx.AsyncClient
+    config: Config, key: AppConfig, catalog: Catalog | None, http: httpx.AsyncClient
 ) -> list[Finding]:
     """Take a token, and ask for the balance of each account that uses this app key."""
     kis = config.kis
@@ -239,12 +239,12 @@ async def app(
     ]
 
 
-async def _token(tokens: Tokens, key: App) -> Finding:
+async def _token(tokens: Tokens, key: AppConfig) -> Finding:
     await tokens.token(deadline=time.monotonic() + LIMIT_S)
     return ok(f"credentials {key.alias}", "KIS gave a token, or one is kept")
 
 
-async def _account(client: RestClient, account: Account) -> Finding:
+async def _account(client: RestClient, account: AccountConfig) -> Finding:
     """Ask for the stock balance: the cheapest call that shows the account belongs to the key."""
     what = f"account {account.alias}"
     if account.product_code in ("03", "08"):

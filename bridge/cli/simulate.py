@@ -18,7 +18,7 @@ from bridge.config.models import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT
 from bridge.errors import ConfigError
 from bridge.runtime import logs
 from bridge.runtime.process import new_event_loop
-from bridge.simulator.faults.plan import Plan
+from bridge.simulator.faults.plan import FaultPlan
 from bridge.simulator.faults.plan import read as read_faults
 from bridge.simulator.server import Simulator, SimulatorSettings
 
@@ -79,7 +79,7 @@ def simulate(
         rest_per_second=rest_rate,
         play=play,
         any_key=any_key,
-        faults=read_faults(faults) if faults else Plan(),
+        faults=read_faults(faults) if faults else FaultPlan(),
         widths=_widths(width or [], catalog),
     )
     logs.configure("warning")

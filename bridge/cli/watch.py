@@ -23,7 +23,7 @@ from bridge.errors import BrokerError, ConfigError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
 
-__all__ = ["Board", "json_line", "summary", "watch"]
+__all__ = ["WatchTable", "json_line", "summary", "watch"]
 
 _REFRESH_S = 0.25
 _SHOWN = 6
@@ -57,7 +57,7 @@ def watch(
     if as_json or not sys.stdout.isatty():
         asyncio.run(_watch(endpoints, topic_filter, _print, seconds, count))
         return
-    board = Board()
+    board = WatchTable()
     with Live(get_renderable=board.table, refresh_per_second=1 / _REFRESH_S, console=Console()):
         asyncio.run(_watch(endpoints, topic_filter, board.arrived, seconds, count))
 
@@ -157,7 +157,7 @@ class _Row:
     payload: bytes
 
 
-class Board:
+class WatchTable:
     """The table: one row a topic, the latest values."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, height: int = 200) -> None:

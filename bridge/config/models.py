@@ -23,8 +23,8 @@ from pydantic import (
 )
 
 from bridge.config.explained_errors import InvalidConfigError, Origins, at, explain
-from bridge.config.orders import Client, Limits, Orders
-from bridge.config.requests import Requests
+from bridge.config.orders import ClientConfig, LimitsConfig, OrdersConfig
+from bridge.config.requests import RequestsConfig
 from bridge.config.sources import merge, read_file, references
 from bridge.config.values import (
     Alias,
@@ -50,23 +50,23 @@ __all__ = [
     "ENV_PREFIX",
     "SIMULATOR_REST_PORT",
     "SIMULATOR_WS_PORT",
-    "Account",
-    "App",
-    "Client",
+    "AccountConfig",
+    "AppConfig",
+    "ClientConfig",
     "Config",
-    "Dashboard",
+    "DashboardConfig",
     "Environment",
-    "HomeAssistant",
-    "Journal",
-    "Kind",
-    "Kis",
-    "Limits",
-    "Log",
-    "Market",
-    "Mqtt",
-    "Orders",
-    "Requests",
-    "Subscription",
+    "HomeAssistantConfig",
+    "JournalConfig",
+    "KindConfig",
+    "KisConfig",
+    "LimitsConfig",
+    "LogConfig",
+    "MarketConfig",
+    "MqttConfig",
+    "OrdersConfig",
+    "RequestsConfig",
+    "SubscriptionConfig",
     "load",
     "reference",
 ]
@@ -102,7 +102,7 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _CONFLATED: Final = frozenset({"quote", "expected"})
 
 
-class App(Section):
+class AppConfig(Section):
     """One app key of KIS; it gives one WebSocket session."""
 
     alias: Alias
@@ -117,7 +117,7 @@ class App(Section):
     """Upper bound of subscriptions; learned downwards."""
 
 
-class Account(Section):
+class AccountConfig(Section):
     """One account, traded and read through one app key."""
 
     alias: Alias
@@ -146,7 +146,7 @@ class Account(Section):
         return self.number.get_secret_value()[-2:]
 
 
-class Kis(Section):
+class KisConfig(Section):
     """How to reach KIS, and as whom."""
 
     environment: Environment
@@ -161,9 +161,9 @@ class Kis(Section):
     """REST calls a second for each app key; by default 18 (real), 1 (paper), 1000 (simulator)."""
     state_dir: Location = Field(default=Path("~/.local/state/kis-bridge"), validate_default=True)
     """Folder for tokens, learned limits and the journal; made with mode 0700."""
-    apps: Annotated[tuple[App, ...], Field(min_length=1)]
+    apps: Annotated[tuple[AppConfig, ...], Field(min_length=1)]
     """The app keys, at least one."""
-    accounts: tuple[Account, ...] = ()
+    accounts: tuple[AccountConfig, ...] = ()
     """The accounts; none: market data only."""
 
     @field_validator("rest_url")
@@ -191,7 +191,7 @@ class Kis(Section):
         return self
 
 
-class Mqtt(Section):
+class MqttConfig(Section):
     """The broker."""
 
     url: Annotated[tuple[BrokerUrl, ...], Several, Field(min_length=1)] = ("mqtt://127.0.0.1:1883",)
@@ -236,7 +236,7 @@ class Mqtt(Section):
         return not self.embedded and (self.password is not None or self.cert_file is not None)
 
 
-class Subscription(Section):
+class SubscriptionConfig(Section):
     """What to subscribe at start: `market`, `venue`, `kinds`, `symbols`; or `channel`, `keys`."""
 
     market: (
@@ -272,7 +272,7 @@ class Subscription(Section):
         return self
 
 
-class Kind(Section):
+class KindConfig(Section):
     """How records of one kind are published."""
 
     qos: Annotated[int, Strict(), Field(ge=0, le=1)] = 0
@@ -285,12 +285,12 @@ class Kind(Section):
     """Under pressure only the newest record of a topic is kept; `true` for quote and expected."""
 
 
-class Market(Section):
+class MarketConfig(Section):
     """Market data."""
 
-    subscriptions: tuple[Subscription, ...] = ()
+    subscriptions: tuple[SubscriptionConfig, ...] = ()
     """What to subscribe at start."""
-    kinds: dict[Level, Kind] = Field(default_factory=dict)
+    kinds: dict[Level, KindConfig] = Field(default_factory=dict)
     """How each kind is published."""
     names: Flag = False
     """Put the symbol's name into each record; `kis-bridge symbols update` fetches them."""
@@ -307,12 +307,12 @@ class Market(Section):
             for name, kind in value.items()
         }
 
-    def kind(self, name: str) -> Kind:
+    def kind(self, name: str) -> KindConfig:
         """Return how a kind is published, configured or by default."""
-        return self.kinds.get(name) or Kind(conflate=name in _CONFLATED)
+        return self.kinds.get(name) or KindConfig(conflate=name in _CONFLATED)
 
 
-class Journal(Section):
+class JournalConfig(Section):
     """The order journal."""
 
     url: Secret = SecretStr("sqlite:///orders.db")
@@ -334,7 +334,7 @@ class Journal(Section):
         return value
 
 
-class Dashboard(Section):
+class DashboardConfig(Section):
     """The web page."""
 
     listen: str = "127.0.0.1:8780"
@@ -361,14 +361,14 @@ class Dashboard(Section):
         return urlsplit(f"//{self.listen}").port or 0
 
 
-class HomeAssistant(Section):
+class HomeAssistantConfig(Section):
     """Home Assistant."""
 
     enabled: Flag = False
     """Publish discovery messages."""
 
 
-class Log(Section):
+class LogConfig(Section):
     """Logs, on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -380,15 +380,15 @@ class Log(Section):
 class Config(Section):
     """The whole configuration."""
 
-    kis: Kis
-    mqtt: Mqtt = Mqtt()
-    market: Market = Market()
-    orders: Orders = Orders()
-    requests: Requests = Requests()
-    journal: Journal = Journal()
-    dashboard: Dashboard = Dashboard()
-    homeassistant: HomeAssistant = HomeAssistant()
-    log: Log = Log()
+    kis: KisConfig
+    mqtt: MqttConfig = MqttConfig()
+    market: MarketConfig = MarketConfig()
+    orders: OrdersConfig = OrdersConfig()
+    requests: RequestsConfig = RequestsConfig()
+    journal: JournalConfig = JournalConfig()
+    dashboard: DashboardConfig = DashboardConfig()
+    homeassistant: HomeAssistantConfig = HomeAssistantConfig()
+    log: LogConfig = LogConfig()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

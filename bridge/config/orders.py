@@ -8,13 +8,13 @@ from pydantic import Field, Strict
 
 from bridge.config.values import Alias, Amount, ClientName, Count, Flag, Section, Symbol
 
-__all__ = ["Client", "Limits", "Orders"]
+__all__ = ["ClientConfig", "LimitsConfig", "OrdersConfig"]
 
 Currency = Literal["USD", "HKD", "JPY", "CNY", "VND"]
 TradedMarket = Literal["domestic_stock", "overseas_stock"]
 
 
-class Limits(Section):
+class LimitsConfig(Section):
     """What one order, and one account a day, may come to; a missing key does not limit.
 
     Money is in won; orders in other currencies count with `orders.rates`.
@@ -45,16 +45,16 @@ class Limits(Section):
     """Symbols that may not be traded."""
 
 
-class Client(Section):
+class ClientConfig(Section):
     """Who may trade where; a second lock behind the broker's ACL."""
 
     accounts: Annotated[tuple[Alias, ...], Field(min_length=1)]
     """Aliases of the accounts that the client may trade."""
-    limits: Limits = Limits()
+    limits: LimitsConfig = LimitsConfig()
     """Narrower limits for this client."""
 
 
-class Orders(Section):
+class OrdersConfig(Section):
     """Trading."""
 
     allow_real: Flag = False
@@ -70,9 +70,9 @@ class Orders(Section):
     """Seconds between two comparisons of orders and positions with KIS."""
     proof_s: Annotated[int, Strict(), Field(ge=5, le=3600)] = 30
     """Seconds after a lost answer in which the order may still reach the exchange."""
-    limits: Limits = Limits()
+    limits: LimitsConfig = LimitsConfig()
     """For each account."""
-    clients: dict[ClientName, Client] = Field(default_factory=dict)
+    clients: dict[ClientName, ClientConfig] = Field(default_factory=dict)
     """By MQTT user name; without any, whoever the broker lets in may trade."""
 
     def permits(self, client: str, account: str) -> bool:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from bridge.config.values import Alias, ClientName, Section
 from bridge.mqtt.topics import REQUEST_VERBS
 
-__all__ = ["Requests", "Rights"]
+__all__ = ["RequestsConfig", "Rights"]
 
 
 def _verb(value: str) -> str:
@@ -41,7 +41,7 @@ class Rights(Section):
     if it is there, otherwise all."""
 
 
-class Requests(Rights):
+class RequestsConfig(Rights):
     """What requests may do that come without a client's name, or with one that is not below.
 
     The name is the last level of `bridge/request/{verb}/{client}`; the broker's ACL vouches for it.

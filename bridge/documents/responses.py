@@ -17,7 +17,7 @@ from bridge.documents.shapes import (
     listed,
     opened,
 )
-from bridge.kis.events import State as SubscriptionState
+from bridge.kis.events import SubscriptionState as SubscriptionState
 from bridge.orders.model.lifecycle import State
 
 __all__ = ["ERRORS", "HELD", "REFUSED", "response"]

@@ -66,7 +66,7 @@ next_connection_delay_ms = 0
 """
 
 
-class _Front:
+class _Proxy:
     """Passes bytes between clients and rumqttd."""
 
     def __init__(self, broker_port: int) -> None:
@@ -145,7 +145,7 @@ def _same_machine(connection: ServerConnection, request: Request) -> Response | 
 
 
 async def _serve(doors: dict[str, socket.socket], broker_port: int) -> None:
-    front = _Front(broker_port)
+    front = _Proxy(broker_port)
     async with asyncio.timeout(_START_S):
         while True:
             try:

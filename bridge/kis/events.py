@@ -11,12 +11,12 @@ from bridge.kis.frames import DataFrame
 __all__ = [
     "Data",
     "Dropped",
-    "Event",
     "Lost",
     "Notice",
-    "Refused",
-    "State",
+    "SessionEvent",
+    "SlotRefused",
     "Subscribed",
+    "SubscriptionState",
     "Unsubscribed",
 ]
 
@@ -54,7 +54,7 @@ class Unsubscribed:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class SlotRefused:
     """The subscription is not delivered; ``code`` is KIS's, or ``timeout``.
 
     With ``OPSP0008`` it waits for a slot and ``limit`` says how many there are; with every other
@@ -87,10 +87,10 @@ class Lost:
     retry_after: float = 0.0
 
 
-Event: TypeAlias = Data | Notice | Subscribed | Unsubscribed | Refused | Dropped | Lost
+SessionEvent: TypeAlias = Data | Notice | Subscribed | Unsubscribed | SlotRefused | Dropped | Lost
 
 
-class State(Enum):
+class SubscriptionState(Enum):
     """Where a subscription is, as far as KIS has told."""
 
     WANTED = "wanted"

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from bridge.catalog.model import Api, Catalog
 from bridge.errors import DecodeError
-from bridge.kis.orders import MOST, Call, account_values, wire
+from bridge.kis.orders import MOST, OrderCall, account_values, wire
 from bridge.kis.values import number
 
-__all__ = ["Row", "ask", "plain", "rows"]
+__all__ = ["ListedOrder", "ask", "plain", "rows"]
 
 _KST = timezone(timedelta(hours=9), "KST")
 _YEARS = 2000, 2999
@@ -25,7 +25,7 @@ _CANCEL = "취소"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListedOrder:
     """One order number as the exchange knows it: an order, a modification or a cancellation."""
 
     market: str
@@ -75,7 +75,7 @@ def ask(
     last: date,
     paper: bool,
     night: bool = False,
-) -> Call:
+) -> OrderCall:
     """Write the query of all orders of those Korean days, oldest first.
 
     ``night``: of the session that runs over midnight, which has a list of its own.
@@ -110,10 +110,10 @@ def ask(
                 "start_order_no": "",
                 "symbol": "",
             }
-    return Call(api, variant, wire(catalog, api, values, raw), market)
+    return OrderCall(api, variant, wire(catalog, api, values, raw), market)
 
 
-def rows(catalog: Catalog, call: Call, body: Mapping[str, Any], now: int) -> list[Row]:
+def rows(catalog: Catalog, call: OrderCall, body: Mapping[str, Any], now: int) -> list[ListedOrder]:
     """Read one page, answered ``now``; raises :class:`DecodeError` for a row that it cannot."""
     api = catalog.apis[call.api]
     output = next(output for output in api.outputs if output.array)
@@ -139,7 +139,9 @@ def rows(catalog: Catalog, call: Call, body: Mapping[str, Any], now: int) -> lis
     return read
 
 
-def _row(catalog: Catalog, api: Api, market: str, values: Mapping[str, str], now: int) -> Row:
+def _row(
+    catalog: Catalog, api: Api, market: str, values: Mapping[str, str], now: int
+) -> ListedOrder:
     def amount(path: str) -> Decimal:
         try:
             text = number(values.get(path, ""))
@@ -177,7 +179,7 @@ def _row(catalog: Catalog, api: Api, market: str, values: Mapping[str, str], now
                 at -= ceil((at - now - _ASKEW) / _DAY) * _DAY
     if filled and not value:
         value = (amount("average_price") or amount("fill_price")) * filled
-    return Row(
+    return ListedOrder(
         market=market,
         order_no=values["order_no"],
         original_order_no=original,

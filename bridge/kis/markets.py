@@ -17,8 +17,8 @@ __all__ = [
     "NIGHT",
     "OrderType",
     "OrderTypes",
+    "OrderVenue",
     "Place",
-    "Venue",
     "grid",
     "order_types",
     "venue",
@@ -51,7 +51,7 @@ OrderTypes: TypeAlias = Mapping[Place, Mapping[str, OrderType]]
 
 
 @dataclass(frozen=True, slots=True)
-class Venue:
+class OrderVenue:
     """A place that takes orders."""
 
     market: str
@@ -71,23 +71,23 @@ class Venue:
     """A part of an order can be cancelled."""
 
 
-def _us(venue: str, exchange: str) -> Venue:
-    return Venue("overseas_stock", venue, exchange, "us", "USD", 4, 4)
+def _us(venue: str, exchange: str) -> OrderVenue:
+    return OrderVenue("overseas_stock", venue, exchange, "us", "USD", 4, 4)
 
 
-def _asia(venue: str, exchange: str, country: str, currency: str, decimals: int) -> Venue:
+def _asia(venue: str, exchange: str, country: str, currency: str, decimals: int) -> OrderVenue:
     # KIS has no modification for China and Vietnam.
     modifies = currency in ("HKD", "JPY")
-    return Venue(
+    return OrderVenue(
         *("overseas_stock", venue, exchange, country, currency, decimals, decimals),
         modifies=modifies,
     )
 
 
 _VENUES = (
-    Venue("domestic_stock", "krx", "krx"),
-    Venue("domestic_stock", "nxt", "nxt", paper=False),
-    Venue("domestic_stock", "sor", "sor", paper=False),
+    OrderVenue("domestic_stock", "krx", "krx"),
+    OrderVenue("domestic_stock", "nxt", "nxt", paper=False),
+    OrderVenue("domestic_stock", "sor", "sor", paper=False),
     _us("nas", "nasdaq"),
     _us("nys", "new_york"),
     _us("ams", "amex"),
@@ -97,8 +97,8 @@ _VENUES = (
     _asia("szs", "shenzhen", "shenzhen", "CNY", 3),
     _asia("hnx", "hanoi", "vietnam", "VND", 0),
     _asia("hsx", "ho_chi_minh", "vietnam", "VND", 0),
-    Venue("domestic_derivative", "krx", "", "day", "KRW", 2, 2),
-    Venue(*NIGHT, "", "night", "KRW", 2, 2, paper=False, parts=False),
+    OrderVenue("domestic_derivative", "krx", "", "day", "KRW", 2, 2),
+    OrderVenue(*NIGHT, "", "night", "KRW", 2, 2, paper=False, parts=False),
 )
 _BY_PLACE = {(one.market, one.venue): one for one in _VENUES}
 
@@ -119,7 +119,7 @@ over time need more than a command says."""
 _UNPRICED_OVERSEAS = frozenset({"moo", "moc"})
 
 
-def venue(place: Place) -> Venue:
+def venue(place: Place) -> OrderVenue:
     """Return what is known of a place that takes orders; `KeyError` for any other."""
     return _BY_PLACE[place]
 
@@ -134,14 +134,14 @@ def order_types(catalog: Catalog, *, paper: bool) -> OrderTypes:
     return types
 
 
-def _domestic(catalog: Catalog, one: Venue, paper: bool) -> list[OrderType]:
+def _domestic(catalog: Catalog, one: OrderVenue, paper: bool) -> list[OrderType]:
     return [
         OrderType(name, code, code in _PRICED, code in _CONDITIONAL)
         for name, code in _codes(catalog, f"order_type_{one.venue}").items()
     ]
 
 
-def _overseas(catalog: Catalog, one: Venue, paper: bool) -> list[OrderType]:
+def _overseas(catalog: Catalog, one: OrderVenue, paper: bool) -> list[OrderType]:
     codes = _codes(catalog, "overseas_stock_order_order_type")
     return [
         OrderType(name, codes[name], name not in _UNPRICED_OVERSEAS, conditional=False, sides=sides)
@@ -150,7 +150,7 @@ def _overseas(catalog: Catalog, one: Venue, paper: bool) -> list[OrderType]:
     ]
 
 
-def _derivative(catalog: Catalog, one: Venue, paper: bool) -> list[OrderType]:
+def _derivative(catalog: Catalog, one: OrderVenue, paper: bool) -> list[OrderType]:
     codes = _codes(catalog, "domestic_futureoption_order_order_type_2")
     return [
         OrderType(name, code, _is_limit(name), conditional=False) for name, code in codes.items()

@@ -14,15 +14,15 @@ from typing import Any, Literal, TypeAlias
 
 from bridge.catalog.model import Api, Catalog
 from bridge.errors import DecodeError, WorkbookError
-from bridge.kis.markets import OrderType, Venue
+from bridge.kis.markets import OrderType, OrderVenue
 from bridge.kis.replies import Reply
 
 __all__ = [
     "MOST",
     "Accepted",
-    "Call",
-    "Notice",
+    "ExecutionNotice",
     "NoticeKind",
+    "OrderCall",
     "Outcome",
     "Rejected",
     "Unreadable",
@@ -50,7 +50,7 @@ _OVERSEAS_DECIMALS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class OrderCall:
     """What to hand to the REST client."""
 
     api: str
@@ -90,7 +90,7 @@ NoticeKind: TypeAlias = Literal["taken", "modified", "cancelled", "rejected", "f
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class ExecutionNotice:
     """One execution notice.
 
     ``quantity`` and ``price`` are this fill's in a ``fill``; in the other kinds they are what was
@@ -116,14 +116,14 @@ def place(
     catalog: Catalog,
     *,
     account: str,
-    at: Venue,
+    at: OrderVenue,
     side: str,
     symbol: str,
     order_type: OrderType,
     quantity: int,
     price: Decimal | None,
     condition_price: Decimal | None,
-) -> Call:
+) -> OrderCall:
     """Write a new order; ``account`` is the number as in ``12345678-01``."""
     values = account_values(account) | {"quantity": str(quantity)}
     match at.market:
@@ -149,7 +149,7 @@ def place(
         case _:
             api, variant = "domestic_futureoption/order", at.variant
             values |= _derivative(order_type, price) | {"side": side, "short_symbol": symbol}
-    return Call(api, variant, wire(catalog, api, values), at.market)
+    return OrderCall(api, variant, wire(catalog, api, values), at.market)
 
 
 def change(
@@ -157,7 +157,7 @@ def change(
     *,
     kind: Literal["modify", "cancel"],
     account: str,
-    at: Venue,
+    at: OrderVenue,
     symbol: str,
     org_no: str,
     order_no: str,
@@ -166,7 +166,7 @@ def change(
     whole: bool,
     price: Decimal | None,
     condition_price: Decimal | None = None,
-) -> Call:
+) -> OrderCall:
     """Write a modification or cancellation of ``quantity``; ``whole``: that is all that is left."""
     values = account_values(account) | {"original_order_no": order_no, "modify_cancel": kind}
     match at.market:
@@ -202,7 +202,7 @@ def change(
                 values["order_type_2"] = "limit"  # what KIS wants there, whatever the order is
             if at.variant == "night":
                 values["derivative_symbol_class"] = _SYMBOL_CLASS.get(symbol[:1], "spread")
-    return Call(api, variant, wire(catalog, api, values), at.market)
+    return OrderCall(api, variant, wire(catalog, api, values), at.market)
 
 
 def _derivative(order_type: OrderType, price: Decimal | None) -> dict[str, str]:
@@ -217,7 +217,7 @@ def _derivative(order_type: OrderType, price: Decimal | None) -> dict[str, str]:
     }
 
 
-def outcome(catalog: Catalog, call: Call, reply: Reply) -> Outcome:
+def outcome(catalog: Catalog, call: OrderCall, reply: Reply) -> Outcome:
     """Tell what KIS's readable answer to ``call`` means."""
     kis = {"rt_cd": reply.rt_cd, "msg_cd": reply.msg_cd, "msg1": reply.msg1.strip()}
     if not reply.ok:
@@ -238,7 +238,7 @@ def outcome(catalog: Catalog, call: Call, reply: Reply) -> Outcome:
     return Accepted(order_no, values.get("org_no", ""), kis)
 
 
-def notice(values: Mapping[str, str], market: str = "domestic_stock") -> Notice:
+def notice(values: Mapping[str, str], market: str = "domestic_stock") -> ExecutionNotice:
     """Read the values of an execution notice of a market, by their English paths.
 
     Raises :class:`DecodeError` naming the path; the value is not repeated.
@@ -271,7 +271,7 @@ def notice(values: Mapping[str, str], market: str = "domestic_stock") -> Notice:
         decimals = known
     if "." in values.get("price", ""):
         decimals = 0
-    return Notice(
+    return ExecutionNotice(
         kind=_kind(
             text("filled"), text("rejected"), text("modify_cancel"), text("acceptance"), original
         ),

@@ -19,12 +19,12 @@ from bridge.kis.crypto import decrypt
 from bridge.kis.events import (
     Data,
     Dropped,
-    Event,
     Lost,
     Notice,
-    Refused,
-    State,
+    SessionEvent,
+    SlotRefused,
     Subscribed,
+    SubscriptionState,
     Unsubscribed,
 )
 from bridge.kis.frames import Acknowledgement, DataFrame, PingPong, parse
@@ -32,13 +32,13 @@ from bridge.kis.frames import Acknowledgement, DataFrame, PingPong, parse
 __all__ = [
     "Data",
     "Dropped",
-    "Event",
     "Lost",
     "Notice",
-    "Refused",
     "Session",
-    "State",
+    "SessionEvent",
+    "SlotRefused",
     "Subscribed",
+    "SubscriptionState",
     "Unsubscribed",
 ]
 
@@ -46,8 +46,10 @@ IN_USE_WAIT_S = 20.0
 """Quiet that has been seen to free an app key that KIS still counts as connected."""
 
 
-_HOLDING = frozenset({State.REQUESTED, State.LIVE, State.LEAVING})
-_WAITING_FOR_ANSWER = frozenset({State.REQUESTED, State.LEAVING})
+_HOLDING = frozenset(
+    {SubscriptionState.REQUESTED, SubscriptionState.LIVE, SubscriptionState.LEAVING}
+)
+_WAITING_FOR_ANSWER = frozenset({SubscriptionState.REQUESTED, SubscriptionState.LEAVING})
 _REGISTER, _UNREGISTER = "1", "2"
 _LEFT = ("OPSP0001", "OPSP0003")
 
@@ -58,7 +60,7 @@ class _Slot:
     key: str
     order: tuple[int, int]
     """Priority, then insertion: the smaller goes first."""
-    state: State = State.WANTED
+    state: SubscriptionState = SubscriptionState.WANTED
     wanted: bool = True
     attempts: int = 0
     asked_at: float = 0.0
@@ -124,9 +126,9 @@ class Session:
     @property
     def live(self) -> int:
         """Registrations that KIS has confirmed."""
-        return sum(slot.state is State.LIVE for slot in self._slots.values())
+        return sum(slot.state is SubscriptionState.LIVE for slot in self._slots.values())
 
-    def states(self) -> dict[tuple[str, str], State]:
+    def states(self) -> dict[tuple[str, str], SubscriptionState]:
         """Return every subscription, (TR id, key), with its state."""
         return {name: slot.state for name, slot in self._slots.items()}
 
@@ -153,7 +155,7 @@ class Session:
         """Try more slots than were learned; a refusal teaches the limit again."""
         self.limit = max(self.limit, limit)
 
-    def connected(self, now: float) -> list[Event]:
+    def connected(self, now: float) -> list[SessionEvent]:
         """Begin a connection; everything wanted will be requested."""
         self._open = True
         self._next_request_at = now
@@ -161,21 +163,21 @@ class Session:
         self._questions.clear()
         return self._pump(now)
 
-    def disconnected(self) -> list[Event]:
+    def disconnected(self) -> list[SessionEvent]:
         """Forget what died with the connection: registrations, keys, unsent texts."""
         self._open = False
         self._keys.clear()
         self._echoes.clear()
         self._requests.clear()
-        gone: list[Event] = []
+        gone: list[SessionEvent] = []
         for slot in list(self._slots.values()):
             if not slot.wanted:
                 gone.append(self._forget(slot))
-            elif slot.state is not State.REFUSED or slot.code == "timeout":
+            elif slot.state is not SubscriptionState.REFUSED or slot.code == "timeout":
                 _want(slot)
         return gone
 
-    def subscribe(self, tr_id: str, key: str, now: float, priority: int = 0) -> list[Event]:
+    def subscribe(self, tr_id: str, key: str, now: float, priority: int = 0) -> list[SessionEvent]:
         """Want a subscription; idempotent, and the way to try a refused one again.
 
         The smaller ``priority`` is requested first.
@@ -186,13 +188,13 @@ class Session:
             slot = self._slots[tr_id, key] = _Slot(tr_id, key, (priority, self._inserted))
         slot.order = (priority, slot.order[1])
         slot.wanted = True
-        if slot.state is State.LIVE:
+        if slot.state is SubscriptionState.LIVE:
             return [Subscribed(tr_id, key)]
-        if slot.state is State.REFUSED:
+        if slot.state is SubscriptionState.REFUSED:
             _want(slot)
         return self._pump(now)
 
-    def unsubscribe(self, tr_id: str, key: str, now: float) -> list[Event]:
+    def unsubscribe(self, tr_id: str, key: str, now: float) -> list[SessionEvent]:
         """Want a subscription no more; idempotent."""
         slot = self._slots.get((tr_id, key))
         if slot is None:
@@ -202,7 +204,7 @@ class Session:
             return [self._forget(slot), *self._pump(now)]
         return self._pump(now)
 
-    def receive(self, text: str, now: float) -> list[Event]:
+    def receive(self, text: str, now: float) -> list[SessionEvent]:
         """Take a text from KIS; never raises, whatever it is."""
         self.last_message_at = now
         try:
@@ -224,7 +226,7 @@ class Session:
             case _:  # pragma: no cover
                 assert_never(frame)
 
-    def tick(self, now: float) -> list[Event]:
+    def tick(self, now: float) -> list[SessionEvent]:
         """Let time pass: requests that are due, answers that are overdue, silence."""
         if not self._open:
             return []
@@ -245,7 +247,7 @@ class Session:
         for slot in self._slots.values():
             if slot.state in _WAITING_FOR_ANSWER:
                 deadlines.append(max(slot.asked_at + self._answer_s, self._next_request_at))
-            elif (slot.state is State.WANTED and room) or _unwanted(slot):
+            elif (slot.state is SubscriptionState.WANTED and room) or _unwanted(slot):
                 deadlines.append(max(slot.not_before, self._next_request_at))
         return min(deadlines)
 
@@ -258,7 +260,7 @@ class Session:
 
     # What KIS tells.
 
-    def _open_frame(self, frame: DataFrame) -> Event:
+    def _open_frame(self, frame: DataFrame) -> SessionEvent:
         if not frame.encrypted:
             return Dropped("a notice in plain text may be forged", frame.tr_id)
         known = self._keys.get(frame.tr_id)
@@ -272,24 +274,24 @@ class Session:
             return Notice(frame.tr_id, frame.count, body)
         return Data(DataFrame(frame.tr_id, False, frame.count, body))
 
-    def _answered(self, ack: Acknowledgement, now: float) -> list[Event]:
+    def _answered(self, ack: Acknowledgement, now: float) -> list[SessionEvent]:
         match action(ack.msg_cd):
             case Action.ELSEWHERE:
                 return self._lost(Lost(ack.msg_cd, IN_USE_WAIT_S))
             case Action.RENEW:
                 return self._lost(Lost("OPSP0011"))
             case Action.DONE if ack.msg_cd in _LEFT:
-                slot = self._asked(ack, State.LEAVING)
+                slot = self._asked(ack, SubscriptionState.LEAVING)
                 return self._left(slot) if slot else [_unasked(ack)]
             case Action.DONE:
                 return self._granted(ack)
             case Action.LIMIT | Action.AGAIN | Action.MEND:
-                slot = self._asked(ack, State.REQUESTED)
+                slot = self._asked(ack, SubscriptionState.REQUESTED)
                 return [self._refused(slot, ack.msg_cd, now)] if slot else [_unasked(ack)]
             case never:  # pragma: no cover
                 assert_never(never)
 
-    def _asked(self, ack: Acknowledgement, state: State) -> _Slot | None:
+    def _asked(self, ack: Acknowledgement, state: SubscriptionState) -> _Slot | None:
         """Return whom an answer means among those waiting for one.
 
         KIS leaves out the names in some refusals; then it is the only one that fits, or the oldest
@@ -306,22 +308,24 @@ class Session:
             return min(waiting, key=lambda slot: slot.serial, default=None)
         return waiting[0] if len(waiting) == 1 and not ack.tr_key else None
 
-    def _granted(self, ack: Acknowledgement) -> list[Event]:
-        slot = self._slots.get((ack.tr_id, ack.tr_key)) or self._asked(ack, State.REQUESTED)
+    def _granted(self, ack: Acknowledgement) -> list[SessionEvent]:
+        slot = self._slots.get((ack.tr_id, ack.tr_key)) or self._asked(
+            ack, SubscriptionState.REQUESTED
+        )
         if slot is None:
             return [_unasked(ack)]
-        late = slot.state is State.REFUSED and slot.code == "timeout"
+        late = slot.state is SubscriptionState.REFUSED and slot.code == "timeout"
         if slot.state not in _HOLDING and not (late and self.slots_used < self.limit):
             return [_unasked(ack)]
         if ack.key and ack.iv:
             self._keys[slot.tr_id] = (ack.key, ack.iv)
-        if slot.state is State.LIVE or slot.state is State.LEAVING:
+        if slot.state is SubscriptionState.LIVE or slot.state is SubscriptionState.LEAVING:
             return []
-        slot.state = State.LIVE
+        slot.state = SubscriptionState.LIVE
         self.limit = max(self.limit, self.live)
         return [Subscribed(slot.tr_id, slot.key)] if slot.wanted else []
 
-    def _refused(self, slot: _Slot, code: str, now: float) -> Event:
+    def _refused(self, slot: _Slot, code: str, now: float) -> SessionEvent:
         if not slot.wanted:
             return self._forget(slot)
         if action(code) is Action.LIMIT:
@@ -332,9 +336,9 @@ class Session:
                 self.limit = min(self.limit, before)
             else:  # full with nothing of ours in it: an older session has not gone yet
                 slot.not_before = now + IN_USE_WAIT_S
-            return Refused(slot.tr_id, slot.key, code, self.limit)
+            return SlotRefused(slot.tr_id, slot.key, code, self.limit)
         if code == "OPSP0007" and slot.attempts < self._attempts:
-            slot.state = State.WANTED
+            slot.state = SubscriptionState.WANTED
             slot.not_before = now + self._answer_s
             return Dropped(f"{code}, asking again later", slot.tr_id)
         return _refuse(slot, _plain(code))
@@ -342,19 +346,19 @@ class Session:
     def _held_before(self, slot: _Slot) -> int:
         """Count what KIS held when it handled this request: it goes by the order of sending."""
         return sum(
-            other.state is State.LIVE
-            or (other.state is State.REQUESTED and other.serial < slot.serial)
-            or (other.state is State.LEAVING and other.serial > slot.serial)
+            other.state is SubscriptionState.LIVE
+            or (other.state is SubscriptionState.REQUESTED and other.serial < slot.serial)
+            or (other.state is SubscriptionState.LEAVING and other.serial > slot.serial)
             for other in self._slots.values()
         )
 
-    def _left(self, slot: _Slot) -> list[Event]:
+    def _left(self, slot: _Slot) -> list[SessionEvent]:
         if not slot.wanted:
             return [self._forget(slot)]
         _want(slot)
         return []
 
-    def _lost(self, lost: Lost) -> list[Event]:
+    def _lost(self, lost: Lost) -> list[SessionEvent]:
         if not self._open:
             return []
         self._open = False
@@ -362,18 +366,18 @@ class Session:
 
     # What is due.
 
-    def _give_up(self, now: float) -> list[Event]:
+    def _give_up(self, now: float) -> list[SessionEvent]:
         """Settle what has been asked often enough without an answer."""
-        events: list[Event] = []
+        events: list[SessionEvent] = []
         for slot in list(self._slots.values()):
             if self._overdue(slot, now) and slot.attempts >= self._attempts:
-                if slot.state is State.LEAVING:
+                if slot.state is SubscriptionState.LEAVING:
                     events += self._left(slot)
                 elif slot.wanted:
                     events.append(_refuse(slot, "timeout"))
         return events
 
-    def _pump(self, now: float) -> list[Event]:
+    def _pump(self, now: float) -> list[SessionEvent]:
         """Queue the next request when its time has come; tell who waits for a slot."""
         if not self._open:
             return []
@@ -386,12 +390,14 @@ class Session:
                     break
         if self.slots_used < self.limit:
             return []
-        return [Refused(slot.tr_id, slot.key, "OPSP0008", self.limit) for slot in self._too_many()]
+        return [
+            SlotRefused(slot.tr_id, slot.key, "OPSP0008", self.limit) for slot in self._too_many()
+        ]
 
     def _too_many(self) -> list[_Slot]:
         """Return those, told once, who get no slot even when everybody has left who is to."""
         staying = sum(s.wanted and s.state in _HOLDING for s in self._slots.values())
-        waiting = [slot for slot in self._slots.values() if slot.state is State.WANTED]
+        waiting = [slot for slot in self._slots.values() if slot.state is SubscriptionState.WANTED]
         waiting.sort(key=lambda slot: slot.order)
         late = [slot for slot in waiting[max(0, self.limit - staying) :] if not slot.told]
         for slot in late:
@@ -399,25 +405,27 @@ class Session:
         return late
 
     def _must_leave(self, slot: _Slot, now: float) -> bool:
-        asked_in_vain = slot.state is State.REQUESTED and self._overdue(slot, now)
-        return not slot.wanted and (slot.state is State.LIVE or asked_in_vain)
+        asked_in_vain = slot.state is SubscriptionState.REQUESTED and self._overdue(slot, now)
+        return not slot.wanted and (slot.state is SubscriptionState.LIVE or asked_in_vain)
 
     def _must_repeat(self, slot: _Slot, now: float) -> bool:
         return self._overdue(slot, now)
 
     def _may_enter(self, slot: _Slot, now: float) -> bool:
         return (
-            slot.state is State.WANTED and now >= slot.not_before and self.slots_used < self.limit
+            slot.state is SubscriptionState.WANTED
+            and now >= slot.not_before
+            and self.slots_used < self.limit
         )
 
     def _overdue(self, slot: _Slot, now: float) -> bool:
         return slot.state in _WAITING_FOR_ANSWER and now >= slot.asked_at + self._answer_s
 
     def _request(self, slot: _Slot, now: float) -> None:
-        leave = slot.state is State.LEAVING or not slot.wanted
-        if leave and slot.state is not State.LEAVING:
+        leave = slot.state is SubscriptionState.LEAVING or not slot.wanted
+        if leave and slot.state is not SubscriptionState.LEAVING:
             slot.attempts = 0
-        slot.state = State.LEAVING if leave else State.REQUESTED
+        slot.state = SubscriptionState.LEAVING if leave else SubscriptionState.REQUESTED
         slot.attempts += 1
         slot.asked_at = now
         slot.told = False
@@ -441,21 +449,21 @@ class Session:
 
 
 def _want(slot: _Slot) -> None:
-    slot.state = State.WANTED
+    slot.state = SubscriptionState.WANTED
     slot.attempts = 0
     slot.not_before = 0.0
     slot.told = False
     slot.code = ""
 
 
-def _refuse(slot: _Slot, code: str) -> Refused:
-    slot.state = State.REFUSED
+def _refuse(slot: _Slot, code: str) -> SlotRefused:
+    slot.state = SubscriptionState.REFUSED
     slot.code = code
-    return Refused(slot.tr_id, slot.key, code)
+    return SlotRefused(slot.tr_id, slot.key, code)
 
 
 def _unwanted(slot: _Slot) -> bool:
-    return slot.state is State.LIVE and not slot.wanted
+    return slot.state is SubscriptionState.LIVE and not slot.wanted
 
 
 def _unasked(ack: Acknowledgement) -> Dropped:

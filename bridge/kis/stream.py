@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketExcepti
 from bridge.kis.codes import meaning
 from bridge.kis.frames import DataFrame
 from bridge.kis.replies import KisError
-from bridge.kis.session import Data, Event, Lost, Notice, Session
+from bridge.kis.session import Data, Lost, Notice, Session, SessionEvent
 
 __all__ = ["ApprovalKey", "Stream", "StreamCounts"]
 
@@ -88,7 +88,7 @@ class Stream:
         *,
         on_data: Callable[[DataFrame, int], None],
         on_notice: Callable[[Notice, int], None],
-        on_event: Callable[[Event], None],
+        on_event: Callable[[SessionEvent], None],
         rng: random.Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -244,7 +244,7 @@ class Stream:
                         await self._wake.wait()
         await _close(link)
 
-    def _tell(self, events: Iterable[Event], arrived: int = 0) -> None:
+    def _tell(self, events: Iterable[SessionEvent], arrived: int = 0) -> None:
         for event in events:
             if isinstance(event, Notice):
                 self._on_notice(event, arrived)

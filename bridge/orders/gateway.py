@@ -35,28 +35,28 @@ from bridge.catalog.model import Catalog
 from bridge.errors import DecodeError, JournalError
 from bridge.kis import markets
 from bridge.kis import orders as kis
-from bridge.kis.listing import Row
+from bridge.kis.listing import ListedOrder
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.journal import Control, Identity, Journal
-from bridge.orders.model.blotter import Book, Tracked, day_start, restore
+from bridge.orders.model.blotter import Blotter, ManagedOrder, day_start, restore
 from bridge.orders.model.command import CancelAll, CommandError, parse
 from bridge.orders.model.lifecycle import Event, State, Step
-from bridge.orders.publishing.outbox import Chronicle
-from bridge.orders.publishing.publisher import Announcer, Publisher
+from bridge.orders.publishing.outbox import Outbox
+from bridge.orders.publishing.publisher import MessageSink, Publisher
 from bridge.orders.reconciliation.accounts import Accounts
 from bridge.orders.reconciliation.executions import execution
 from bridge.orders.reconciliation.reconciler import Reconciler
 from bridge.orders.risk.checks import Refusal
 from bridge.orders.risk.halts import Halts, Mode
-from bridge.orders.risk.reference_data import References
-from bridge.orders.risk.rules import Account, Rest, Rules
-from bridge.orders.routing.mass_cancel import Sweep, overtakes
-from bridge.orders.routing.sequencer import Lines, leave
+from bridge.orders.risk.reference_data import ReferenceData
+from bridge.orders.risk.rules import RestApi, Rules, TradingAccount
+from bridge.orders.routing.mass_cancel import MassCancel, overtakes
+from bridge.orders.routing.sequencer import Sequencer, leave
 from bridge.orders.routing.submitter import Submitter
 from bridge.runtime.turns import News, Turn
 
-__all__ = ["Account", "Gateway", "Publisher", "Rest", "Rules"]
+__all__ = ["Gateway", "MessageSink", "RestApi", "Rules", "TradingAccount"]
 
 log = structlog.get_logger()
 
@@ -92,9 +92,9 @@ class Gateway:
         *,
         catalog: Catalog,
         journal: Journal,
-        publisher: Publisher,
+        sink: MessageSink,
         topics: Topics,
-        accounts: Mapping[str, Account],
+        accounts: Mapping[str, TradingAccount],
         rules: Rules,
         reference_price: Callable[[str, str, str], Decimal | None] = _no_price,
         trades: order_hours.TradingDays = _weekdays,
@@ -102,7 +102,7 @@ class Gateway:
     ) -> None:
         self._catalog = catalog
         self._journal = journal
-        self._announcer = Announcer(publisher, topics, rules.response_prefixes)
+        self._publisher = Publisher(sink, topics, rules.response_prefixes)
         self._topics = topics
         self._accounts = accounts
         self._aliases = {
@@ -118,26 +118,26 @@ class Gateway:
         self._halting = asyncio.Lock()
         self._halted_at: dict[tuple[str, str], int] = {}
         self._settled = News()
-        self._book = Book()
-        self._chronicle = Chronicle(
-            self._book, journal, self._announcer, clock=clock, pause_s=rules.pause_s
+        self._blotter = Blotter()
+        self._outbox = Outbox(
+            self._blotter, journal, self._publisher, clock=clock, pause_s=rules.pause_s
         )
         self._holdings = Accounts(
             catalog=catalog,
             accounts=accounts,
             rules=rules,
-            book=self._book,
-            announcer=self._announcer,
+            blotter=self._blotter,
+            publisher=self._publisher,
             clock=clock,
         )
-        self._chronicle.on_fill = self._holdings.filled
+        self._outbox.on_fill = self._holdings.filled
         self._reconciler = Reconciler(
             catalog=catalog,
             accounts=accounts,
             rules=rules,
-            book=self._book,
-            chronicle=self._chronicle,
-            announcer=self._announcer,
+            blotter=self._blotter,
+            outbox=self._outbox,
+            publisher=self._publisher,
             clock=clock,
             on_round=self._release,
             on_list=self._listed,
@@ -147,10 +147,10 @@ class Gateway:
             catalog=catalog,
             accounts=accounts,
             rules=rules,
-            book=self._book,
-            chronicle=self._chronicle,
-            announcer=self._announcer,
-            references=References(
+            blotter=self._blotter,
+            outbox=self._outbox,
+            publisher=self._publisher,
+            reference_data=ReferenceData(
                 catalog, paper=rules.paper, last_price=reference_price, clock=clock
             ),
             holdings=self._holdings,
@@ -162,26 +162,26 @@ class Gateway:
             on_answer=self._release,
             news=self._settled,
         )
-        self._lines = Lines(self._book, self._submitter, clock)
-        self._carried: dict[Tracked, asyncio.Event] = {}
+        self._sequencer = Sequencer(self._blotter, self._submitter, clock)
+        self._carried: dict[ManagedOrder, asyncio.Event] = {}
         """What a task has in hand, and what happens when it is through."""
         self._waiting: Counter[tuple[str, str]] = Counter()
-        self._notices: asyncio.Queue[tuple[str, kis.Notice, int]] = asyncio.Queue()
+        self._notices: asyncio.Queue[tuple[str, kis.ExecutionNotice, int]] = asyncio.Queue()
         self._running: dict[asyncio.Task[None], Identity] = {}
         self._arrived: dict[Identity, int] = {}
         """When what is not in the journal yet came first."""
-        self._admitting: dict[Tracked, asyncio.Event] = {}
+        self._admitting: dict[ManagedOrder, asyncio.Event] = {}
         """What is not in the journal yet, and what happens when that is decided."""
         self._telling: list[asyncio.Task[None]] = []
         self._latest = self._latest_halt = 0
-        self._sweep = Sweep(
-            self._book,
+        self._mass_cancel = MassCancel(
+            self._blotter,
             journal,
-            self._chronicle,
-            self._announcer,
+            self._outbox,
+            self._publisher,
             self._submitter,
             self._take_up,
-            self._lines.called_off,
+            self._sequencer.called_off,
             self._settled,
         )
         self._tasks: asyncio.TaskGroup
@@ -196,8 +196,8 @@ class Gateway:
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 writing = [
-                    self._tasks.create_task(self._chronicle.run()),
-                    self._tasks.create_task(self._announcer.run()),
+                    self._tasks.create_task(self._outbox.run()),
+                    self._tasks.create_task(self._publisher.run()),
                 ]
                 await self._recover()
                 others = [
@@ -223,8 +223,8 @@ class Gateway:
     async def _finish_writing(self) -> None:
         try:
             async with asyncio.timeout(_DRAIN_S):
-                await self._chronicle.flush()
-                await self._announcer.drain()
+                await self._outbox.flush()
+                await self._publisher.drain()
         except TimeoutError:
             log.warning("not everything is written and told")
 
@@ -239,7 +239,7 @@ class Gateway:
 
     def states(self) -> Mapping[str, int]:
         """Count today's orders by state."""
-        return self._book.states()
+        return self._blotter.states()
 
     def gap(self, account: str) -> None:
         """Take no new orders for an account until the exchange was asked what was missed.
@@ -248,7 +248,7 @@ class Gateway:
         """
         self._reconciler.gap(account)
 
-    async def resolve(self, identity: Identity, *, order_no: str, by: str) -> Tracked:
+    async def resolve(self, identity: Identity, *, order_no: str, by: str) -> ManagedOrder:
         """Settle what is unknown as a person says; raises :class:`RequestError`."""
         await self._ready.wait()
         return await self._reconciler.resolve(identity, order_no=order_no, by=by)
@@ -299,8 +299,8 @@ class Gateway:
         now = self._latest_halt = max(self._latest_halt + 1, self._clock())
         self._halts.say(account, client, mode)
         self._settled.tell()
-        self._announcer.post(
-            lambda: self._announcer.halted(
+        self._publisher.post(
+            lambda: self._publisher.halted(
                 "halted" if mode else "resumed",
                 now,
                 account=account or None,
@@ -315,13 +315,13 @@ class Gateway:
             if cancel_all:
                 raise JournalError("the bridge stops: nothing is cancelled, ask again")
             return 0
-        cancellations = await self._sweep.halt(control)
+        cancellations = await self._mass_cancel.halt(control)
         if cancellations and not self._stopping.is_set():
             self._tell_halted(control)
         return len(cancellations)
 
     def _tell_halted(self, control: Control) -> None:
-        self._telling.append(self._tasks.create_task(self._sweep.tell_halted(control)))
+        self._telling.append(self._tasks.create_task(self._mass_cancel.tell_halted(control)))
 
     # commands
 
@@ -362,8 +362,10 @@ class Gateway:
         if identity not in self._arrived:
             self._latest = max(self._latest + 1, message.received_at)
             self._arrived[identity] = self._latest
-        tracked = Tracked.received(identity, verb, command, self._arrived[identity], expires_at)
-        self._start(tracked, source)
+        managed = ManagedOrder.received(
+            identity, verb, command, self._arrived[identity], expires_at
+        )
+        self._start(managed, source)
 
     def _at_the_door(self, source: _Source) -> Refusal | None:
         if source.message.retain:
@@ -377,52 +379,52 @@ class Gateway:
             return Refusal("not_permitted", "the client's name has blanks around it or controls")
         return None
 
-    def _start(self, tracked: Tracked, source: _Source | None) -> asyncio.Task[None]:
+    def _start(self, managed: ManagedOrder, source: _Source | None) -> asyncio.Task[None]:
         """Give a command its place in the line."""
-        turns = self._lines.stand(tracked)
-        name = f"{tracked.verb} {'/'.join(tracked.identity)}"
-        task = self._tasks.create_task(self._take(tracked, source, turns), name=name)
-        self._running[task] = tracked.identity
+        turns = self._sequencer.stand(managed)
+        name = f"{managed.verb} {'/'.join(managed.identity)}"
+        task = self._tasks.create_task(self._take(managed, source, turns), name=name)
+        self._running[task] = managed.identity
         task.add_done_callback(self._running.pop)
         return task
 
-    async def _take(self, tracked: Tracked, source: _Source | None, turns: list[Turn]) -> None:
+    async def _take(self, managed: ManagedOrder, source: _Source | None, turns: list[Turn]) -> None:
         """Write a command down, acknowledge it to the broker, and bring it to its answer."""
-        line = tracked.identity[:2]
+        line = managed.identity[:2]
         # What cancels is let in long after what adds.
-        most = self._rules.waiting * (1 if tracked.verb in ("place", "modify") else 4)
+        most = self._rules.waiting * (1 if managed.verb in ("place", "modify") else 4)
         full = source is not None and self._waiting[line] >= most
         self._waiting[line] += source is not None
         new = source is None  # what a restart found comes without a message
-        digest = tracked.digest
+        digest = managed.digest
         try:
             if source is not None:
-                found = await self._admit_in_turn(tracked, full=full)
+                found = await self._admit_in_turn(managed, full=full)
                 if found is None:
                     refusal = Refusal("expired", "it expired before it could be written down")
-                    await self._turn_away(source, tracked.identity[2:], refusal)
+                    await self._turn_away(source, managed.identity[2:], refusal)
                     return
-                tracked, new = found
+                managed, new = found
                 source.message.ack()
-                if tracked.digest != digest:
+                if managed.digest != digest:
                     refusal = Refusal("duplicate_conflict", "that name stands for another content")
-                    await self._turn_away(source, tracked.identity[2:], refusal)
+                    await self._turn_away(source, managed.identity[2:], refusal)
                     return
             message = source.message if source else None
-            if tracked.progress.answer is not None:
-                await self._submitter.repeat(tracked, message, duplicate=not new)
-            elif (over := self._carried.get(tracked)) is not None:  # another task has it in hand
+            if managed.progress.answer is not None:
+                await self._submitter.repeat(managed, message, duplicate=not new)
+            elif (over := self._carried.get(managed)) is not None:  # another task has it in hand
                 leave(turns)
                 if not full:
                     await over.wait()
-                    if tracked.progress.answer is not None:
-                        await self._submitter.repeat(tracked, message, duplicate=True)
+                    if managed.progress.answer is not None:
+                        await self._submitter.repeat(managed, message, duplicate=True)
             else:
-                over = self._carried[tracked] = asyncio.Event()
+                over = self._carried[managed] = asyncio.Event()
                 try:
-                    await self._carry_out(tracked, message, turns)
+                    await self._carry_out(managed, message, turns)
                 finally:
-                    del self._carried[tracked]
+                    del self._carried[managed]
                     over.set()
         finally:
             leave(turns)
@@ -431,74 +433,78 @@ class Gateway:
                 del self._waiting[line]
 
     async def _carry_out(
-        self, tracked: Tracked, message: Message | None, turns: list[Turn]
+        self, managed: ManagedOrder, message: Message | None, turns: list[Turn]
     ) -> None:
         """Bring a command to its answer; one task does it, however often it was delivered."""
-        await self._lines.come(tracked, turns)
-        while self._sweep.waits(tracked):
+        await self._sequencer.come(managed, turns)
+        while self._mass_cancel.waits(managed):
             leave(turns)
-            await self._settled.wait((tracked.expires_at - self._clock()) / 1_000_000)
-            turns[:] = self._lines.stand(tracked)
-            await self._lines.come(tracked, turns)
-        if tracked.verb == "modify":
-            turns += await self._lines.change(tracked)
-        if tracked.progress.answer is not None:  # it was called off meanwhile
-            await self._submitter.repeat(tracked, message)
-        elif tracked.verb == "cancel_all":
-            await self._sweep.command(tracked, message)
-        elif tracked.progress.state is State.RECEIVED:
-            await self._submitter.execute(tracked, message)
+            await self._settled.wait((managed.expires_at - self._clock()) / 1_000_000)
+            turns[:] = self._sequencer.stand(managed)
+            await self._sequencer.come(managed, turns)
+        if managed.verb == "modify":
+            turns += await self._sequencer.change(managed)
+        if managed.progress.answer is not None:  # it was called off meanwhile
+            await self._submitter.repeat(managed, message)
+        elif managed.verb == "cancel_all":
+            await self._mass_cancel.command(managed, message)
+        elif managed.progress.state is State.RECEIVED:
+            await self._submitter.execute(managed, message)
 
-    def _take_up(self, tracked: Tracked) -> None:
+    def _take_up(self, managed: ManagedOrder) -> None:
         """Give a command from the journal its place in the line."""
         if not self._stopping.is_set():
-            self._start(tracked, None)
+            self._start(managed, None)
 
-    async def _admit_in_turn(self, tracked: Tracked, *, full: bool) -> tuple[Tracked, bool] | None:
-        if tracked.verb == "cancel_all":
+    async def _admit_in_turn(
+        self, managed: ManagedOrder, *, full: bool
+    ) -> tuple[ManagedOrder, bool] | None:
+        if managed.verb == "cancel_all":
             for one, decided in list(self._admitting.items()):
-                if one.identity[:2] == tracked.identity[:2]:
+                if one.identity[:2] == managed.identity[:2]:
                     await decided.wait()
-        self._admitting[tracked] = asyncio.Event()
+        self._admitting[managed] = asyncio.Event()
         try:
-            return await self._admit(tracked, full=full)
+            return await self._admit(managed, full=full)
         finally:
-            self._admitting.pop(tracked).set()
-            self._arrived.pop(tracked.identity, None)
+            self._admitting.pop(managed).set()
+            self._arrived.pop(managed.identity, None)
 
-    async def _admit(self, tracked: Tracked, *, full: bool) -> tuple[Tracked, bool] | None:
+    async def _admit(
+        self, managed: ManagedOrder, *, full: bool
+    ) -> tuple[ManagedOrder, bool] | None:
         """Return the command of that name in the journal, and whether it is this one.
 
         None: there is none, and this one has expired.
         """
         while True:
             try:
-                if self._clock() >= tracked.expires_at:
-                    found, new = await self._journal.find(tracked.identity), False
+                if self._clock() >= managed.expires_at:
+                    found, new = await self._journal.find(managed.identity), False
                 else:
                     steps: list[tuple[Step, State]] = []
                     if full:
                         text = f"{self._rules.waiting} commands are under way; slow down"
                         refuse = self._submitter.refusing(Refusal("overloaded", text))
                         steps.append((refuse, State.REFUSED))
-                    found, new = await self._journal.admit(tracked.record(), *steps)
+                    found, new = await self._journal.admit(managed.record(), *steps)
             except JournalError as error:
                 log.warning("command not written down, trying again", cause=str(error))
                 await asyncio.sleep(self._rules.pause_s)
                 continue
             if found is None:
                 return None
-            known = self._book.get(tracked.identity)
+            known = self._blotter.get(managed.identity)
             if known is None:
-                known = tracked.admitted(found) if new else restore(found)
-                self._book.add(known)
+                known = managed.admitted(found) if new else restore(found)
+                self._blotter.add(known)
             return known, new
 
     async def _turn_away(self, source: _Source, name: Sequence[str], refusal: Refusal) -> None:
         """Refuse what is not to be in the journal."""
         step = self._submitter.refusing(refusal)
-        self._announcer.post(
-            lambda: self._announcer.refuse(
+        self._publisher.post(
+            lambda: self._publisher.refuse(
                 *(source.account, source.client, source.verb, (name[0], name[1])),
                 step,
                 source.message,
@@ -528,37 +534,37 @@ class Gateway:
     async def _serve_notices(self) -> None:
         while True:
             alias, notice, at = await self._notices.get()
-            order = self._book.match(alias, notice, at)
+            order = self._blotter.match(alias, notice, at)
             if order is not None:
                 self._notice_of(order, notice, at)
-            elif self._book.hold(alias, notice, at):
-                if self._book.unsettled(alias, State.UNKNOWN):
+            elif self._blotter.hold(alias, notice, at):
+                if self._blotter.unsettled(alias, State.UNKNOWN):
                     self._reconciler.wake(alias, notice.market)
             else:
                 self._reconciler.elsewhere(alias, notice)
                 self._elsewhere(alias, notice, at)
 
-    def _notice_of(self, order: Tracked, notice: kis.Notice, at: int) -> None:
+    def _notice_of(self, order: ManagedOrder, notice: kis.ExecutionNotice, at: int) -> None:
         account = order.identity.account
         step = execution(order.progress, notice, at)
-        self._chronicle.happen(order, step)
+        self._outbox.happen(order, step)
         if notice.kind == "modified" and order.progress.split:
             order.parts = None
             self._reconciler.wake(account)
         unsure = notice.kind == "fill" and (step is None or step.event is Event.NOTE)
-        if (unsure and order.progress.remaining) or self._book.changes(order):
+        if (unsure and order.progress.remaining) or self._blotter.changes(order):
             # The same notice again, or another fill just like it: the list has to say.
             self._reconciler.wake(account)
 
-    def _elsewhere(self, alias: str, notice: kis.Notice, at: int) -> None:
-        self._chronicle.afterwards(lambda: self._announcer.external(alias, notice, at))
+    def _elsewhere(self, alias: str, notice: kis.ExecutionNotice, at: int) -> None:
+        self._outbox.afterwards(lambda: self._publisher.external(alias, notice, at))
 
     def _release(self) -> None:
         self._settled.tell()
-        for item in self._book.release():
+        for item in self._blotter.release():
             self._notices.put_nowait(item)
 
-    def _listed(self, alias: str, rows: Sequence[Row]) -> None:
+    def _listed(self, alias: str, rows: Sequence[ListedOrder]) -> None:
         self._holdings.listed(alias, rows)
 
     # the journal
@@ -569,33 +575,33 @@ class Gateway:
         controls = await self._journal.controls()
         for control in controls:
             self._halts.take(control)
-        open_ends: list[Tracked] = []
+        open_ends: list[ManagedOrder] = []
         # From the last day on which something happened: its states are still to be cleared.
         since = min(day_start(now), day_start(await self._journal.latest()))
         for record in await self._journal.replay(since):
-            tracked = restore(record)
-            self._book.add(tracked)
-            if tracked.progress.answer is None:
-                open_ends.append(tracked)
-        self._book.recount(now)
-        self._latest = max((tracked.received_at for tracked in self._book), default=0)
-        for tracked in self._book:
-            progress = tracked.progress
-            if tracked.verb == "place" and progress.submitted_at is not None:
-                self._announcer.post(self._chronicle.state(tracked))
+            managed = restore(record)
+            self._blotter.add(managed)
+            if managed.progress.answer is None:
+                open_ends.append(managed)
+        self._blotter.recount(now)
+        self._latest = max((managed.received_at for managed in self._blotter), default=0)
+        for managed in self._blotter:
+            progress = managed.progress
+            if managed.verb == "place" and progress.submitted_at is not None:
+                self._publisher.post(self._outbox.state(managed))
             if progress.answer is not None:  # nobody knows which acks left: they wait in memory
-                self._submitter.acknowledge(tracked, None, duplicate=True)
+                self._submitter.acknowledge(managed, None, duplicate=True)
         for every in (one for one in open_ends if isinstance(one.command, CancelAll)):
             for one in open_ends:
-                one.overtaken = one.overtaken or overtakes(self._book, every, one)
-        for tracked in sorted(open_ends, key=lambda one: one.verb == "cancel_all"):
-            if tracked.progress.submitted_at is None or tracked.verb == "cancel_all":
-                self._start(tracked, None)
+                one.overtaken = one.overtaken or overtakes(self._blotter, every, one)
+        for managed in sorted(open_ends, key=lambda one: one.verb == "cancel_all"):
+            if managed.progress.submitted_at is None or managed.verb == "cancel_all":
+                self._start(managed, None)
             else:
                 text = "the bridge stopped before KIS's answer was written down"
-                await self._submitter.answer(tracked, Step(Event.LOSE, now, message=text), None)
+                await self._submitter.answer(managed, Step(Event.LOSE, now, message=text), None)
         for control in controls:
-            if any(not one.progress.answer for one in self._sweep.of_halt(control)):
+            if any(not one.progress.answer for one in self._mass_cancel.of_halt(control)):
                 self._tell_halted(control)
 
 
@@ -609,7 +615,7 @@ class _Source:
     message: Message
 
 
-def _offered(catalog: Catalog, account: Account, rules: Rules) -> markets.OrderTypes:
+def _offered(catalog: Catalog, account: TradingAccount, rules: Rules) -> markets.OrderTypes:
     """Return the order types of the places where an account trades."""
     traded = account.markets(rules.markets)
     types = markets.order_types(catalog, paper=rules.paper)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from bridge.catalog.model import Catalog
-from bridge.config.models import Orders, Requests
+from bridge.config.models import OrdersConfig, RequestsConfig
 from bridge.errors import RequestError
 from bridge.kis.query import reads_only
 
@@ -17,7 +17,7 @@ __all__ = ["Permissions"]
 class Permissions:
     """Refuses by raising `RequestError` with code ``not_permitted``; a blank client is nobody."""
 
-    def __init__(self, requests: Requests, orders: Orders) -> None:
+    def __init__(self, requests: RequestsConfig, orders: OrdersConfig) -> None:
         self._requests = requests
         self._orders = orders
 

@@ -23,7 +23,7 @@ from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Handler, Message
 from bridge.mqtt.topics import Topics
 
-__all__ = ["RequestHandler", "Requests", "explain", "request"]
+__all__ = ["RequestHandler", "RequestServer", "explain", "request"]
 
 log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ class _Client(Protocol):
     ) -> None: ...
 
 
-class Requests:
+class RequestServer:
     """Routes requests to the handlers of their verbs; create and register before the client runs.
 
     Requests of one verb are served one after another, different verbs side by side: a slow

@@ -22,9 +22,9 @@ from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway
 from bridge.orders.journal.journal import Identity
 from bridge.requests.permissions import Permissions
-from bridge.requests.server import Requests
+from bridge.requests.server import RequestServer
 from bridge.subscriptions.pool import Pool
-from bridge.subscriptions.request import ByChannel, ByTopic, Wanted, Wish, resolve
+from bridge.subscriptions.request import ByChannel, ByTopic, SubscriptionRequest, Wanted, resolve
 from bridge.subscriptions.upkeep import CONFIGURATION, ORDERS
 
 __all__ = ["REQUESTS", "Verbs"]
@@ -178,7 +178,7 @@ class Verbs:
         self._topics = topics
         self._permissions = permissions
 
-    def register(self, requests: Requests) -> None:
+    def register(self, requests: RequestServer) -> None:
         """Offer every verb."""
         requests.register("subscribe", self.subscribe)
         requests.register("unsubscribe", self.unsubscribe)
@@ -197,7 +197,7 @@ class Verbs:
         for tr_id in {one.tr_id for one in wanted}:
             self._pump.prepare(tr_id)
         self._pool.hold(wanted, asked.client, asked.priority, asked.lease_s)
-        waiting = {demand.wanted for demand in self._pool.waiting()}
+        waiting = {requests.wanted for requests in self._pool.waiting()}
         return {"subscribed": len(wanted), "waiting": len(waiting.intersection(wanted))}
 
     async def unsubscribe(self, payload: dict[str, Any], message: Message) -> object:
@@ -329,7 +329,7 @@ class Verbs:
         return payload | ({"client": asked} if client else {})
 
     def _wanted(self, item: _Item) -> Wanted:
-        wish: Wish = ByTopic(item.market, item.venue, item.kind, item.symbol)
+        interest: SubscriptionRequest = ByTopic(item.market, item.venue, item.kind, item.symbol)
         if item.channel:
-            wish = ByChannel(item.channel, item.key)
-        return resolve(self._catalog, wish, paper=self._paper)
+            interest = ByChannel(item.channel, item.key)
+        return resolve(self._catalog, interest, paper=self._paper)

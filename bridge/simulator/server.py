@@ -21,19 +21,19 @@ from bridge.catalog.model import Catalog
 from bridge.errors import ConfigError
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
-from bridge.simulator.exchange.tickets import Event
+from bridge.simulator.exchange.tickets import ExchangeEvent
 from bridge.simulator.faults.plan import Faults
-from bridge.simulator.off_book.desk import Branch
+from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest import documents
-from bridge.simulator.rest.handlers import Desk
+from bridge.simulator.rest.handlers import Handlers
 from bridge.simulator.rest.keys import Keys
-from bridge.simulator.rest.server import Rest
+from bridge.simulator.rest.server import RestServer
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream import playback
-from bridge.simulator.stream.connection import Connection
+from bridge.simulator.stream.connection import ClientConnection
 from bridge.simulator.stream.feed import Source
-from bridge.simulator.stream.pump import Pump
-from bridge.simulator.stream.server import Stream
+from bridge.simulator.stream.pump import RecordPump
+from bridge.simulator.stream.server import StreamServer
 
 __all__ = ["Simulator", "SimulatorSettings"]
 
@@ -71,7 +71,7 @@ class Simulator:
                 if not number.endswith("-03")
             ],
         )
-        self.branch = Branch(catalog, settings)
+        self.off_book = OffBook(catalog, settings)
         """Overseas stocks, futures and options."""
         self.keys = Keys(settings)
         player = None
@@ -80,28 +80,28 @@ class Simulator:
             player = playback.Player(frames, per_s=settings.rate or 20.0, once=settings.play_once)
         self._random = Random(f"server {settings.seed}")  # noqa: S311 - decides no secret
         self.faults = Faults(settings.faults)
-        self.stream = Stream(
+        self.stream = StreamServer(
             catalog,
             self.keys,
-            Source(self.exchange, settings.seed, catalog.codes, self.branch),
-            Pump(self.exchange, settings.rate),
+            Source(self.exchange, settings.seed, catalog.codes, self.off_book),
+            RecordPump(self.exchange, settings.rate),
             settings,
             player=player,
             clock=self.clock,
             name_of=lambda symbol: listings.listing(symbol, settings.seed).name,
             faults=self.faults,
         )
-        self.rest = Rest(
-            Desk(self.exchange, catalog, settings, self.branch),
+        self.rest = RestServer(
+            Handlers(self.exchange, catalog, settings, self.off_book),
             self.keys,
             settings,
             clock=self.clock,
             early=lambda: self._random.random() < settings.early_notices,
             publish=self.publish,
-            fault=self.stream.haunt.rest,
+            fault=self.stream.injector.rest,
         )
         self.rest.app.router.routes.extend(documents.routes(catalog, settings.seed))
-        self.events: deque[Event] = deque(maxlen=10_000)
+        self.events: deque[ExchangeEvent] = deque(maxlen=10_000)
         """The latest events of users' orders, in order."""
 
     @property
@@ -129,7 +129,7 @@ class Simulator:
         return f"ws://{self.settings.host}:{self._ws_port}"
 
     async def __aenter__(self) -> Self:
-        self.stream.haunt.begin()
+        self.stream.injector.begin()
         host = self.settings.host
         self._ws_socket = _listen(host, self.settings.ws_port)
         try:
@@ -143,7 +143,7 @@ class Simulator:
             self.stream.handle,
             sock=self._ws_socket,
             process_request=self.stream.check_path,
-            create_connection=Connection,
+            create_connection=ClientConnection,
             compression=None,
             ping_interval=None,
             server_header=None,
@@ -193,7 +193,7 @@ class Simulator:
     def step(self, seconds: float = 0.1) -> None:
         """Let the markets live so long at once, and send what comes of it."""
         self.stream.send_market_data(seconds, self.clock())
-        self.branch.live(self.clock())
+        self.off_book.live(self.clock())
         self.publish()
 
     def publish(self) -> None:
@@ -202,9 +202,9 @@ class Simulator:
         self.events += events
         for event in events:
             self.stream.send_notice(event)
-        told, self.branch.events = self.branch.events, []
+        told, self.off_book.events = self.off_book.events, []
         for one in told:
-            self.stream.send_values(*self.branch.notice(one))
+            self.stream.send_values(*self.off_book.notice(one))
 
     def drop_connections(self) -> None:
         """Cut every WebSocket connection without a closing handshake."""

@@ -8,7 +8,7 @@ from random import Random
 from typing import Literal
 
 from bridge.simulator.exchange.sessions import Hours
-from bridge.simulator.faults.plan import Plan
+from bridge.simulator.faults.plan import FaultPlan
 
 __all__ = ["SimulatorSettings"]
 
@@ -50,7 +50,7 @@ class SimulatorSettings:
     ping_patience_s: float = 100.0
     early_notices: float = 0.3
     """How often, of 1, the notices of an order are sent before its REST answer."""
-    faults: Plan = Plan()  # noqa: RUF009 - frozen
+    faults: FaultPlan = FaultPlan()  # noqa: RUF009 - frozen
     """What is to go wrong."""
     widths: dict[str, int] = field(default_factory=dict)
     """TR id → number of values, to write a channel in one of its older layouts."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from bridge.subscriptions.request import Wanted
 
-__all__ = ["Demand", "allocate", "queue"]
+__all__ = ["SlotRequest", "allocate", "queue"]
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class SlotRequest:
     """One subscription that somebody wants."""
 
     wanted: Wanted
@@ -26,7 +26,7 @@ class Demand:
 
 
 def allocate(
-    demand: Iterable[Demand], rooms: Mapping[str, int], places: Mapping[Wanted, str]
+    requests: Iterable[SlotRequest], rooms: Mapping[str, int], places: Mapping[Wanted, str]
 ) -> dict[Wanted, str]:
     """Return who sits where; who is not in it waits.
 
@@ -34,7 +34,7 @@ def allocate(
     where everybody sat until now, which may name sessions that are gone.
     """
     free = {session: max(0, room) for session, room in rooms.items()}
-    served = _ordered(demand, rooms, places)[: sum(free.values())]
+    served = _ordered(requests, rooms, places)[: sum(free.values())]
     seats: dict[Wanted, str] = {}
     homeless: list[Wanted] = []
     for one in served:
@@ -51,16 +51,16 @@ def allocate(
     return seats
 
 
-def queue(demand: Iterable[Demand], seats: Mapping[Wanted, str]) -> list[Demand]:
+def queue(requests: Iterable[SlotRequest], seats: Mapping[Wanted, str]) -> list[SlotRequest]:
     """Return who waits for a slot, the next one first."""
-    waiting = (one for one in demand if one.wanted not in seats)
+    waiting = (one for one in requests if one.wanted not in seats)
     return sorted(waiting, key=lambda one: (one.priority, one.since))
 
 
 def _ordered(
-    demand: Iterable[Demand], rooms: Mapping[str, int], places: Mapping[Wanted, str]
-) -> list[Demand]:
+    requests: Iterable[SlotRequest], rooms: Mapping[str, int], places: Mapping[Wanted, str]
+) -> list[SlotRequest]:
     return sorted(
-        demand,
+        requests,
         key=lambda one: (one.priority, places.get(one.wanted) not in rooms, one.since),
     )

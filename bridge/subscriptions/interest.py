@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bridge.subscriptions.allocation import Demand
+from bridge.subscriptions.allocation import SlotRequest
 from bridge.subscriptions.request import Wanted
 
-__all__ = ["Wishes"]
+__all__ = ["Interests"]
 
 
 @dataclass(slots=True)
-class _Wish:
+class _Interest:
     priority: int
     until: float | None
     """Seconds since the epoch when the lease ends; None: it has none."""
@@ -40,40 +40,40 @@ class _Rows(BaseModel):
     subscriptions: list[_Row]
 
 
-class Wishes:
+class Interests:
     """The wishes of all holders."""
 
     def __init__(self) -> None:
-        self._wishes: dict[Wanted, dict[str, _Wish]] = {}
+        self._interests: dict[Wanted, dict[str, _Interest]] = {}
         self._since: dict[Wanted, int] = {}
         self._count = 0
 
     def __len__(self) -> int:
-        return len(self._wishes)
+        return len(self._interests)
 
     def __contains__(self, wanted: Wanted) -> bool:
-        return wanted in self._wishes
+        return wanted in self._interests
 
     def hold(
         self, wanted: Wanted, holder: str, priority: int = 0, until: float | None = None
     ) -> None:
         """Want a subscription on behalf of ``holder``; again: with the new priority and lease."""
-        if wanted not in self._wishes:
+        if wanted not in self._interests:
             self._count += 1
             self._since[wanted] = self._count
-        self._wishes.setdefault(wanted, {})[holder] = _Wish(priority, until)
+        self._interests.setdefault(wanted, {})[holder] = _Interest(priority, until)
 
     def release(self, wanted: Wanted, holder: str) -> bool:
         """Drop the wish of ``holder``; return whether nobody wants the subscription any more."""
-        holders = self._wishes.get(wanted)
+        holders = self._interests.get(wanted)
         if holders is None or holders.pop(holder, None) is None or holders:
             return False
-        del self._wishes[wanted], self._since[wanted]
+        del self._interests[wanted], self._since[wanted]
         return True
 
     def replace(self, holder: str, wanted: Collection[Wanted], priority: int) -> bool:
         """Let ``holder`` want exactly these; return whether anything changed."""
-        before = {one for one, holders in self._wishes.items() if holder in holders}
+        before = {one for one, holders in self._interests.items() if holder in holders}
         for one in before.difference(wanted):
             self.release(one, holder)
         for one in wanted:
@@ -85,9 +85,9 @@ class Wishes:
         """Drop the wishes whose lease is over (``now``: seconds since the epoch); return them."""
         over = [
             (wanted, holder)
-            for wanted, holders in self._wishes.items()
-            for holder, wish in holders.items()
-            if wish.until is not None and wish.until <= now
+            for wanted, holders in self._interests.items()
+            for holder, interest in holders.items()
+            if interest.until is not None and interest.until <= now
         ]
         for wanted, holder in over:
             self.release(wanted, holder)
@@ -95,21 +95,22 @@ class Wishes:
 
     def holders(self, wanted: Wanted) -> list[str]:
         """Return who wants a subscription."""
-        return sorted(self._wishes.get(wanted, ()))
+        return sorted(self._interests.get(wanted, ()))
 
     def priority(self, wanted: Wanted) -> int:
         """Return the priority of a subscription that is wanted."""
-        return min(wish.priority for wish in self._wishes[wanted].values())
+        return min(interest.priority for interest in self._interests[wanted].values())
 
     def until(self, wanted: Wanted) -> float | None:
         """Return when the last lease ends; None when one has no end."""
-        ends = [wish.until for wish in self._wishes[wanted].values()]
+        ends = [interest.until for interest in self._interests[wanted].values()]
         return max((end for end in ends if end is not None), default=None) if all(ends) else None
 
-    def demand(self) -> list[Demand]:
+    def requests(self) -> list[SlotRequest]:
         """Return everything that is wanted, as what slots are given out for."""
         return [
-            Demand(wanted, self.priority(wanted), self._since[wanted]) for wanted in self._wishes
+            SlotRequest(wanted, self.priority(wanted), self._since[wanted])
+            for wanted in self._interests
         ]
 
     def dumps(self, leave_out: Collection[str]) -> str:
@@ -119,11 +120,11 @@ class Wishes:
                 channel=wanted.channel,
                 key=wanted.key,
                 holder=holder,
-                priority=wish.priority,
-                until=wish.until,
+                priority=interest.priority,
+                until=interest.until,
             )
-            for wanted, holders in self._wishes.items()
-            for holder, wish in holders.items()
+            for wanted, holders in self._interests.items()
+            for holder, interest in holders.items()
             if holder not in leave_out
         ]
         return _Rows(subscriptions=rows).model_dump_json(indent=1)

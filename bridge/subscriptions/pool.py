@@ -13,15 +13,22 @@ from typing import Protocol
 
 from bridge.errors import RequestError
 from bridge.kis.codes import Action, action
-from bridge.kis.events import Event, Lost, Refused, State, Subscribed, Unsubscribed
+from bridge.kis.events import (
+    Lost,
+    SessionEvent,
+    SlotRefused,
+    Subscribed,
+    SubscriptionState,
+    Unsubscribed,
+)
 from bridge.kis.session import Session
 from bridge.kis.stream import StreamCounts
-from bridge.subscriptions.allocation import Demand, allocate, queue
+from bridge.subscriptions.allocation import SlotRequest, allocate, queue
 from bridge.subscriptions.gaps import Gaps
-from bridge.subscriptions.interest import Wishes
+from bridge.subscriptions.interest import Interests
 from bridge.subscriptions.request import Wanted
 
-__all__ = ["Feed", "Pool"]
+__all__ = ["Pool", "SessionFeed"]
 
 AWAY_S = 15.0
 """A session that is away for longer gives its subscriptions to others."""
@@ -32,7 +39,7 @@ _MEND_S, _MEND_LONGEST_S = 600.0, 3600.0
 """Pauses before a refused subscription is tried again; each is twice the one before."""
 
 
-class Feed(Protocol):
+class SessionFeed(Protocol):
     """A stream as far as the pool needs it."""
 
     session: Session
@@ -64,7 +71,7 @@ class Pool:
 
     def __init__(
         self,
-        feeds: Mapping[str, Feed],
+        feeds: Mapping[str, SessionFeed],
         *,
         learned: Mapping[str, int] | None = None,
         clock: Callable[[], float] = time.time,
@@ -76,7 +83,7 @@ class Pool:
         self._clock, self._monotonic = clock, monotonic
         self._patience = patience
         """Factor of all pauses, for tests."""
-        self.wishes = Wishes()
+        self.interests = Interests()
         self.gaps = Gaps()
         self.learned = {app: n for app, n in (learned or {}).items() if app in feeds}
         self.changed = False
@@ -118,17 +125,17 @@ class Pool:
             raise RequestError("no_session", "the configuration names no app key")
         until = None if lease_s is None else self._clock() + lease_s
         for one in wanted:
-            self.wishes.hold(one, holder, priority, until)
+            self.interests.hold(one, holder, priority, until)
             self._refusals.pop((one.tr_id, one.key), None)
             if one in self._places:
-                best = self.wishes.priority(one)
+                best = self.interests.priority(one)
                 self._feeds[self._places[one]].subscribe(one.tr_id, one.key, best)
         self.changed = True
         self.arrange()
 
     def release(self, wanted: Collection[Wanted], holder: str) -> int:
         """Drop ``holder``'s wishes; return how many subscriptions end with them."""
-        ended = [one for one in wanted if self.wishes.release(one, holder)]
+        ended = [one for one in wanted if self.interests.release(one, holder)]
         for one in ended:
             self._ended(one)
         self.changed = True
@@ -137,20 +144,20 @@ class Pool:
 
     def replace(self, holder: str, wanted: Collection[Wanted], priority: int) -> None:
         """Let ``holder`` want exactly these."""
-        if self._feeds and self.wishes.replace(holder, wanted, priority):
+        if self._feeds and self.interests.replace(holder, wanted, priority):
             for one in [*self._places, *self._live]:
-                if one not in self.wishes:
+                if one not in self.interests:
                     self._ended(one)
             self.arrange()
 
     # what happens
 
-    def happened(self, app: str, event: Event) -> None:
+    def happened(self, app: str, event: SessionEvent) -> None:
         """Take an event of a session."""
         match event:
             case Subscribed():
                 self._subscribed(app, event)
-            case Refused():
+            case SlotRefused():
                 self._refused(app, event)
             case Unsubscribed():
                 self.arrange()
@@ -161,10 +168,10 @@ class Pool:
 
     def tick(self) -> list[tuple[Wanted, str]]:
         """Let time pass; return the wishes whose lease is over, with their holders."""
-        over = self.wishes.expire(self._clock())
+        over = self.interests.expire(self._clock())
         for wanted, _ in over:
             self.changed = True
-            if wanted not in self.wishes:
+            if wanted not in self.interests:
                 self._ended(wanted)
         now = self._monotonic()
         due = bool(over) or any(at <= now for at in self._probes.values())
@@ -203,7 +210,7 @@ class Pool:
         """Return every subscription with its session, state and holders, for people."""
         place = {one.wanted: number for number, one in enumerate(self.waiting(), 1)}
         rows: list[dict[str, object]] = []
-        for one in self.wishes.demand():
+        for one in self.interests.requests():
             wanted = one.wanted
             refusal = self._refusals.get((wanted.tr_id, wanted.key))
             row: dict[str, object] = {
@@ -212,18 +219,18 @@ class Pool:
                 "session": self._places.get(wanted),
                 "state": self._state(wanted),
                 "priority": one.priority,
-                "holders": self.wishes.holders(wanted),
+                "holders": self.interests.holders(wanted),
             }
             if refusal is not None:
                 row["code"] = refusal.code
             elif wanted in place:
                 row["waits_as"] = place[wanted]
-            if (until := self.wishes.until(wanted)) is not None:
+            if (until := self.interests.until(wanted)) is not None:
                 row["lease_until"] = int(until)
             rows.append(row)
         return rows
 
-    def waiting(self) -> list[Demand]:
+    def waiting(self) -> list[SlotRequest]:
         """Return who waits for a slot, the next one first."""
         return queue(self._eligible(), self._places)
 
@@ -233,7 +240,7 @@ class Pool:
 
     def numbers(self) -> dict[str, int]:
         """Return how many subscriptions are wanted, live, refused and waiting for a slot."""
-        wanted, eligible = len(self.wishes), len(self._eligible())
+        wanted, eligible = len(self.interests), len(self._eligible())
         return {
             "wanted": wanted,
             "live": len(self._live),
@@ -243,10 +250,10 @@ class Pool:
 
     # inside
 
-    def _eligible(self) -> list[Demand]:
+    def _eligible(self) -> list[SlotRequest]:
         return [
             one
-            for one in self.wishes.demand()
+            for one in self.interests.requests()
             if (found := self._refusals.get((one.wanted.tr_id, one.wanted.key))) is None
             or not found.waiting
         ]
@@ -262,14 +269,14 @@ class Pool:
 
     def _arrange(self) -> None:
         self._probe()
-        demand = self._eligible()
+        requests = self._eligible()
         self._seen_rooms = self._rooms()
-        seats = allocate(demand, self._seen_rooms, self._places)
+        seats = allocate(requests, self._seen_rooms, self._places)
         before, self._places = self._places, seats
-        priorities = {one.wanted: one.priority for one in demand}
+        priorities = {one.wanted: one.priority for one in requests}
         for wanted, app in before.items():
             if seats.get(wanted) != app:
-                if self._live.pop(wanted, None) is not None and wanted in self.wishes:
+                if self._live.pop(wanted, None) is not None and wanted in self.interests:
                     reason = "moved" if wanted in seats else "no_slot"
                     self.gaps.open(wanted, self._now_us(), reason)
                 self._feeds[app].unsubscribe(wanted.tr_id, wanted.key)
@@ -302,7 +309,7 @@ class Pool:
             self._learn(app, live)
             self._probes[app] = self._monotonic()  # where one more fits there may be others
 
-    def _refused(self, app: str, event: Refused) -> None:
+    def _refused(self, app: str, event: SlotRefused) -> None:
         if action(event.code) is Action.LIMIT:
             limit = self._feeds[app].session.limit
             if limit < self.learned.get(app, self._ceilings[app]):
@@ -348,12 +355,12 @@ class Pool:
     def _state(self, wanted: Wanted) -> str:
         refusal = self._refusals.get((wanted.tr_id, wanted.key))
         if refusal is not None and refusal.waiting:
-            return State.REFUSED.value
+            return SubscriptionState.REFUSED.value
         app = self._places.get(wanted)
         if app is None:
             return "waiting"
         states = self._feeds[app].session.states()
-        return states.get((wanted.tr_id, wanted.key), State.WANTED).value
+        return states.get((wanted.tr_id, wanted.key), SubscriptionState.WANTED).value
 
     def _now_us(self) -> int:
         return int(self._clock() * 1e6)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from bridge.catalog.model import Catalog
 from bridge.kis.codes import meaning
 from bridge.kis.decode import Drift, Problem, Quarantined
-from bridge.kis.session import Dropped, Event, Lost, Refused, Subscribed
+from bridge.kis.session import Dropped, Lost, SessionEvent, SlotRefused, Subscribed
 from bridge.mqtt.events import Events
 from bridge.subscriptions.gaps import Gap
 from bridge.subscriptions.request import Wanted
@@ -45,7 +45,7 @@ class Reports:
             case Drift():
                 self._events.tell("schema_drift", **asdict(problem))
 
-    def session(self, app: str, event: Event) -> None:
+    def session(self, app: str, event: SessionEvent) -> None:
         """Tell what happened to the session of an app."""
         self.changed.add(app)
         match event:
@@ -62,7 +62,7 @@ class Reports:
                     reason=meaning(event.code),
                     retry_s=retry_s,
                 )
-            case Refused():
+            case SlotRefused():
                 # The key of a notice is a login, and no secret may get into an event.
                 key = None if event.tr_id in self._notices else event.key
                 self._events.tell(

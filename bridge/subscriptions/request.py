@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 from bridge.catalog.model import Catalog, Channel
 from bridge.errors import RequestError
 
-__all__ = ["ByChannel", "ByTopic", "Wanted", "Wish", "resolve", "split_key"]
+__all__ = ["ByChannel", "ByTopic", "SubscriptionRequest", "Wanted", "resolve", "split_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,19 @@ class ByTopic(NamedTuple):
     symbol: str
 
 
-Wish: TypeAlias = ByChannel | ByTopic
+SubscriptionRequest: TypeAlias = ByChannel | ByTopic
 
 
-def resolve(catalog: Catalog, wish: Wish, *, paper: bool) -> Wanted:
+def resolve(catalog: Catalog, interest: SubscriptionRequest, *, paper: bool) -> Wanted:
     """Return the registration that KIS must be asked for.
 
     Raises :class:`RequestError` naming what is wrong and what it may be.
     """
-    match wish:
+    match interest:
         case ByChannel():
-            return _by_channel(catalog, wish, paper)
+            return _by_channel(catalog, interest, paper)
         case ByTopic():
-            return _by_topic(catalog, wish, paper)
+            return _by_topic(catalog, interest, paper)
 
 
 def split_key(channel: Channel, key: str) -> tuple[str, str]:
@@ -66,38 +66,40 @@ def split_key(channel: Channel, key: str) -> tuple[str, str]:
     return channel.venue or "all", key
 
 
-def _by_channel(catalog: Catalog, wish: ByChannel, paper: bool) -> Wanted:
-    found = catalog.channel(wish.channel)
+def _by_channel(catalog: Catalog, interest: ByChannel, paper: bool) -> Wanted:
+    found = catalog.channel(interest.channel)
     if found is None:
-        near = difflib.get_close_matches(wish.channel, catalog.channels, 1)
+        near = difflib.get_close_matches(interest.channel, catalog.channels, 1)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        raise RequestError("unknown_channel", f"no channel {wish.channel!r} in the workbook{hint}")
+        raise RequestError(
+            "unknown_channel", f"no channel {interest.channel!r} in the workbook{hint}"
+        )
     if found.encrypted:
         raise RequestError(
             "not_market_data",
-            f"{wish.channel} is an account notice, which the bridge registers",
+            f"{interest.channel} is an account notice, which the bridge registers",
         )
-    if not wish.key.strip():
-        raise RequestError("invalid_request", f"{wish.channel} needs a key, such as a symbol")
-    return Wanted(_wire(found, paper), wish.key, found.tr_id)
+    if not interest.key.strip():
+        raise RequestError("invalid_request", f"{interest.channel} needs a key, such as a symbol")
+    return Wanted(_wire(found, paper), interest.key, found.tr_id)
 
 
-def _by_topic(catalog: Catalog, wish: ByTopic, paper: bool) -> Wanted:
+def _by_topic(catalog: Catalog, interest: ByTopic, paper: bool) -> Wanted:
     channels = [channel for channel in catalog.channels.values() if not channel.encrypted]
-    channels = _narrow(channels, "market", wish.market, lambda channel: [channel.market])
-    channels = _narrow(channels, "venue", wish.venue, _venues)
-    channels = _narrow(channels, "kind", wish.kind, lambda channel: [channel.kind])
-    if not wish.symbol.strip():
+    channels = _narrow(channels, "market", interest.market, lambda channel: [channel.market])
+    channels = _narrow(channels, "venue", interest.venue, _venues)
+    channels = _narrow(channels, "kind", interest.kind, lambda channel: [channel.kind])
+    if not interest.symbol.strip():
         raise RequestError("invalid_request", "a subscription needs a symbol")
     if len(channels) > 1:
         names = ", ".join(sorted(channel.tr_id for channel in channels))
-        levels = f"{wish.market}/{wish.venue}/{wish.kind}"
+        levels = f"{interest.market}/{interest.venue}/{interest.kind}"
         raise RequestError(
             "ambiguous_channel", f"{levels} is carried by {names}; name one as channel and key"
         )
     [channel] = channels
-    prefix = next((v.prefix for v in channel.venues if v.venue == wish.venue), "")
-    return Wanted(_wire(channel, paper), f"{prefix}{wish.symbol}", channel.tr_id)
+    prefix = next((v.prefix for v in channel.venues if v.venue == interest.venue), "")
+    return Wanted(_wire(channel, paper), f"{prefix}{interest.symbol}", channel.tr_id)
 
 
 def _venues(channel: Channel) -> list[str]:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import structlog
 
-__all__ = ["Memory"]
+__all__ = ["SubscriptionStore"]
 
 log = structlog.get_logger()
 
 
-class Memory:
+class SubscriptionStore:
     """Reads what is there, ignores (and says) what is damaged, replaces files in one step."""
 
     def __init__(self, folder: Path) -> None:

@@ -14,15 +14,15 @@ from bridge.calendar.hours import Phase, phase
 from bridge.catalog.model import Catalog
 from bridge.errors import RequestError
 from bridge.feed.lane import Lane
-from bridge.kis.events import Event, Lost
+from bridge.kis.events import Lost, SessionEvent
 from bridge.kis.replies import KisError, Reply
 from bridge.kis.stream import Stream
 from bridge.mqtt.topics import Topics
 from bridge.subscriptions.pool import Pool
 from bridge.subscriptions.reports import Reports
 from bridge.subscriptions.request import ByChannel, ByTopic, Wanted, resolve, split_key
-from bridge.subscriptions.store import Memory
-from bridge.subscriptions.watchdog import Vigil
+from bridge.subscriptions.store import SubscriptionStore
+from bridge.subscriptions.watchdog import Watchdog
 
 __all__ = ["CONFIGURATION", "ORDERS", "Upkeep"]
 
@@ -53,7 +53,7 @@ class Upkeep:
         streams: Mapping[str, Stream],
         lane: Lane,
         reports: Reports,
-        memory: Memory,
+        store: SubscriptionStore,
         *,
         paper: bool,
         open_orders: Callable[[], Iterable[Symbol]] = tuple,
@@ -62,34 +62,34 @@ class Upkeep:
     ) -> None:
         self._catalog, self._topics, self._paper = catalog, topics, paper
         self._streams, self._lane, self._reports = dict(streams), lane, reports
-        self._memory, self._clock = memory, clock
+        self._store, self._clock = store, clock
         self._open_orders = open_orders
         self._traded: frozenset[Symbol] = frozenset()
         self.calendar = Calendar()
-        self.calendar.known = memory.trading_days()
-        self.pool = Pool(streams, learned=memory.limits(), clock=clock, patience=patience)
-        self._vigils = {app: Vigil() for app in streams}
+        self.calendar.known = store.trading_days()
+        self.pool = Pool(streams, learned=store.limits(), clock=clock, patience=patience)
+        self._watchdogs = {app: Watchdog() for app in streams}
         self._frames = dict.fromkeys(streams, 0)
         self._phases: dict[tuple[str, str, str], Phase] = {}
         self._phases_until = 0.0
 
     def restore(self) -> int:
         """Take up the subscriptions that clients had asked for; return how many."""
-        text = self._memory.read(_SUBSCRIPTIONS)
+        text = self._store.read(_SUBSCRIPTIONS)
         if not text:
             return 0
         try:
-            taken = self.pool.wishes.loads(text, self._clock(), self._find)
+            taken = self.pool.interests.loads(text, self._clock(), self._find)
         except ValueError as error:
             log.warning("subscriptions ignored, the file is damaged", reason=str(error))
             return 0
         self.pool.arrange()
         return taken
 
-    def happened(self, app: str, event: Event) -> None:
+    def happened(self, app: str, event: SessionEvent) -> None:
         """Take an event of a session."""
         if isinstance(event, Lost) and event.code == "mute":
-            self._vigils[app].was_mute()
+            self._watchdogs[app].was_mute()
         self._reports.session(app, event)
         self.pool.happened(app, event)
 
@@ -108,15 +108,15 @@ class Upkeep:
 
     def save(self) -> None:
         """Write down what is to survive a restart."""
-        self._memory.save_limits(self.pool.learned)
-        self._memory.write(_SUBSCRIPTIONS, self.pool.wishes.dumps({CONFIGURATION, ORDERS}))
+        self._store.save_limits(self.pool.learned)
+        self._store.write(_SUBSCRIPTIONS, self.pool.interests.dumps({CONFIGURATION, ORDERS}))
 
     async def learn_trading_days(
         self, call: Callable[[str, Mapping[str, str]], Awaitable[Reply]]
     ) -> None:
         """Ask KIS which days KRX trades; once a day, more often it does not want to be asked."""
         today = self._today()
-        learned = datetime.fromtimestamp(self._memory.days_learned_at(), _SEOUL).date()
+        learned = datetime.fromtimestamp(self._store.days_learned_at(), _SEOUL).date()
         if learned == today and today in self.calendar.known:
             return
         params = {"BASS_DT": f"{today:%Y%m%d}", "CTX_AREA_NK": "", "CTX_AREA_FK": ""}
@@ -139,7 +139,7 @@ class Upkeep:
                 for day, trades in (dict(self.calendar.known) | days).items()
                 if day >= today - timedelta(days=7)
             }
-            self._memory.save_trading_days(self.calendar.known)
+            self._store.save_trading_days(self.calendar.known)
 
     # inside
 
@@ -157,8 +157,8 @@ class Upkeep:
         wanted = set()
         for market, venue, symbol in traded:
             try:
-                wish = ByTopic(market, venue, "trade", symbol)
-                wanted.add(resolve(self._catalog, wish, paper=self._paper))
+                interest = ByTopic(market, venue, "trade", symbol)
+                wanted.add(resolve(self._catalog, interest, paper=self._paper))
             except RequestError as error:
                 log.info("no prices of an open order", symbol=symbol, reason=str(error))
         self.pool.replace(ORDERS, wanted, _ORDERS_FIRST)
@@ -167,9 +167,9 @@ class Upkeep:
         frames = stream.counts.frames
         if frames != self._frames[app]:
             self._frames[app] = frames
-            self._vigils[app].heard()
+            self._watchdogs[app].heard()
         busy = sum(self._phase(wanted) == "busy" for wanted in self.pool.live(app))
-        stream.expect(*self._vigils[app].limits(busy, stream.session.ping_every_s))
+        stream.expect(*self._watchdogs[app].limits(busy, stream.session.ping_every_s))
 
     def _phase(self, wanted: Wanted) -> Phase:
         now = self._clock()

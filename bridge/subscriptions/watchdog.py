@@ -7,7 +7,7 @@ so each time that a new connection brought none either.
 
 from __future__ import annotations
 
-__all__ = ["Vigil"]
+__all__ = ["Watchdog"]
 
 QUIET_SILENCE_S = 120.0
 """Without any message, while nothing is known of KIS's pace or no market is busy."""
@@ -19,7 +19,7 @@ MUTE_S, MUTE_ALONE_S, MUTE_LONGEST_S = 60.0, 300.0, 1800.0
 _MOST_DOUBT = 6
 
 
-class Vigil:
+class Watchdog:
     """The patience with one session."""
 
     def __init__(self) -> None:

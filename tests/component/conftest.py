@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from bridge.catalog.compile import load
 from bridge.documents.topics import Topic, payloads, topics
 from bridge.mqtt.client import ControlClient
-from bridge.orders.publishing.publisher import Announcer
+from bridge.orders.publishing.publisher import Publisher
 from tests.component.schemas import error
 
 Said = list[tuple[str, bytes]]
@@ -49,7 +49,7 @@ def _what_is_said_is_documented(
         monkeypatch.setattr(speaker, name, noted)
 
     listen(ControlClient, "publish")
-    listen(Announcer, "_publish")
+    listen(Publisher, "_publish")
     yield
     families, checks = documented
     for topic, payload in said:

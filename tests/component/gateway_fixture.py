@@ -19,7 +19,7 @@ from bridge.kis.replies import KisError, KisNotSentError, Reply
 from bridge.kis.throttle import Priority
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
-from bridge.orders.gateway import Account, Gateway, Rules
+from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal.journal import Journal
 
 __all__ = [
@@ -260,7 +260,7 @@ async def bench(
     broker: Broker | None = None,
     journal: Journal | None = None,
     rules: Rules | None = None,
-    accounts: Mapping[str, Account] | None = None,
+    accounts: Mapping[str, TradingAccount] | None = None,
     **more: Any,
 ) -> AsyncIterator[Bench]:
     kis, broker = kis or Kis(), broker or Broker()
@@ -269,9 +269,9 @@ async def bench(
     gateway = Gateway(
         catalog=CATALOG,
         journal=journal,
-        publisher=broker,
+        sink=broker,
         topics=Topics("kis"),
-        accounts=accounts or {"main": Account(SecretStr(NUMBER), kis)},
+        accounts=accounts or {"main": TradingAccount(SecretStr(NUMBER), kis)},
         rules=rules or Rules(paper=False, pause_s=0.001, grace_s=0.05),
         **more,
     )

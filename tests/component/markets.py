@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from bridge.mqtt.topics import Topics
-from bridge.orders.gateway import Account, Gateway, Rules
+from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from tests.component.gateway_fixture import Bench, Broker, Kis
 from tests.component.virtual_exchange import (
     ACCOUNT,
@@ -76,11 +76,11 @@ async def market(
     gateway = Gateway(
         catalog=CATALOG,
         journal=journal,
-        publisher=broker,
+        sink=broker,
         topics=Topics("kis"),
         accounts={
-            "main": Account(SecretStr(ACCOUNT), rest),
-            "futures": Account(SecretStr(FUTURES), rest),
+            "main": TradingAccount(SecretStr(ACCOUNT), rest),
+            "futures": TradingAccount(SecretStr(FUTURES), rest),
         },
         rules=Rules(
             paper=False, markets=("domestic_stock", "overseas_stock"), proof_s=3.0, **rules

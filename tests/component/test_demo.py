@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from bridge.cli import app
 from bridge.cli.demo import _run
-from bridge.cli.demo_table import Board
+from bridge.cli.demo_table import DemoTable
 from bridge.dashboard.listen import Listen
 from bridge.embedded.broker import EmbeddedBroker
 from bridge.mqtt.message import Message
@@ -46,7 +46,7 @@ def test_a_port_that_is_none_is_wrong_usage(option: str, port: str) -> None:
     ],
 )
 async def test_the_table_takes_whatever_strangers_publish(payload: bytes) -> None:
-    board = Board({"005930": "Samsung"})
+    board = DemoTable({"005930": "Samsung"})
     for topic in ("kis/market/a/b/trade/c", "kis/market/a/b/quote/c", "kis/market/x"):
         await board.market(Message(topic, payload, 0, False, "", b"", None, 0, lambda: None))
     topic = "kis/orders/main/[/me]/state/1"

@@ -23,7 +23,7 @@ from bridge.catalog.compile import load
 from bridge.catalog.openapi import openapi
 from bridge.documents.contract import REQUEST_MODELS
 from bridge.documents.topics import payloads, topics
-from bridge.simulator.off_book.desk import Branch
+from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest.handlers import CALLS
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.component.schemas import error, misses
@@ -64,7 +64,7 @@ SOUND = {
     "CTX_AREA_NK200": "",
 }
 """Values with which a call succeeds; every second request has them."""
-BRANCH = Branch(CATALOG, SimulatorSettings()).handlers()
+BRANCH = OffBook(CATALOG, SimulatorSettings()).handlers()
 PATHS = sorted({*CALLS, *(CATALOG.apis[name].path for name in BRANCH)})
 """Every call that the simulator answers."""
 TRADE = "kis/market/domestic_stock/krx/trade/005930"

@@ -24,8 +24,8 @@ from bridge.mqtt.topics import Topics
 from bridge.orders.risk.rules import Rules
 from bridge.requests.server import request
 from bridge.simulator.exchange.order_book import Side
-from bridge.simulator.exchange.tickets import Request
-from bridge.simulator.faults.plan import Fault, Plan
+from bridge.simulator.exchange.tickets import OrderRequest
+from bridge.simulator.faults.plan import Fault, FaultPlan
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.brokers import Mosquitto
 from tests.component.feed_world import hurry, running, until
@@ -110,7 +110,9 @@ async def test_every_kind_of_event_fulfils_its_schema(
     monkeypatch.setattr("bridge.subscriptions.upkeep.phase", lambda *_: "closed")
     monkeypatch.setattr("bridge.orders.reconciliation.accounts._UNSURE", 0)
     settings = SimulatorSettings(
-        rest_per_second=0, slots=6, faults=Plan((Fault("http", chance=1.0, status=503, tr_id=BUY),))
+        rest_per_second=0,
+        slots=6,
+        faults=FaultPlan((Fault("http", chance=1.0, status=503, tr_id=BUY),)),
     )
     ear = Ear(mosquitto.url)
     async with asyncio.TaskGroup() as tasks, Simulator(load(), settings) as sim:
@@ -161,7 +163,7 @@ async def _provoke(sim: Simulator, ear: Ear, broker: Mosquitto) -> None:
     assert misses(answers, ["resolve"], {"status": "ok", "data": settled}) == []
     assert settled == {"client_order_id": "e-1", "state": "not_placed", "order_no": None}
 
-    sim.exchange.place(Request(sim.account, "000660", Side.SELL, 3, kind="01"), sim.clock())
+    sim.exchange.place(OrderRequest(sim.account, "000660", Side.SELL, 3, kind="01"), sim.clock())
     sim.publish()
     await ear.until("order_external")
     await ear.until("position_difference", lambda event: event["symbol"] == "000660")

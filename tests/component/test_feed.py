@@ -17,7 +17,7 @@ from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.requests.server import request
-from bridge.simulator.faults.plan import Fault, Plan
+from bridge.simulator.faults.plan import Fault, FaultPlan
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.brokers import Mosquitto
 from tests.component.feed_world import configuration, hurry, running, until
@@ -97,7 +97,7 @@ async def test_five_app_keys_share_three_hundred_wishes(
             # One app key is taken away and comes back.
             [stream] = [s.stream for app, s in bridge.sessions.items() if app == "app3"]
             lost = {wanted for wanted, app in places.items() if app == "app3"}
-            better = {one for one in lost if pool.wishes.priority(one) < 2}
+            better = {one for one in lost if pool.interests.priority(one) < 2}
             assert better
             monkeypatch.setattr("bridge.kis.stream._FIRST_DELAY_S", 3.0)
             monkeypatch.setattr("bridge.kis.stream._LONGEST_DELAY_S", 3.0)
@@ -130,7 +130,7 @@ async def test_a_learned_limit_and_a_wish_survive_a_restart(
     hurry(monkeypatch)
     monkeypatch.setattr("bridge.subscriptions.pool.PROBE_S", 600.0)
     monkeypatch.setattr("bridge.subscriptions.upkeep.phase", lambda *_: "closed")
-    plan = Plan((Fault("slots", count=4),))
+    plan = FaultPlan((Fault("slots", count=4),))
     settings = SimulatorSettings(rest_per_second=0, faults=plan, manual=True)
     async with Simulator(load(), settings) as sim:
         config = configuration(sim, mosquitto.url, tmp_path, ["005930"])

@@ -20,7 +20,7 @@ from bridge.kis.replies import (
 )
 from bridge.kis.throttle import Priority
 from bridge.orders.gateway import Rules
-from bridge.orders.journal.journal import Journal, Line, NewRecord, Record
+from bridge.orders.journal.journal import Journal, JournalStep, NewRecord, Record
 from bridge.orders.model.lifecycle import State, Step
 from bridge.orders.risk.checks import Limits
 from tests.component.gateway_fixture import (
@@ -445,7 +445,7 @@ class Fragile(Journal):
         )
         return result
 
-    async def append(self, *lines: Line) -> None:
+    async def append(self, *lines: JournalStep) -> None:
         await self._fragile(lambda: super(Fragile, self).append(*lines))
 
     async def _fragile(self, write: Callable[[], Any]) -> Any:
@@ -499,7 +499,7 @@ class Full(Journal):
             raise JournalError("disk full")
         return await super().admit(new, *lines)
 
-    async def append(self, *lines: Line) -> None:
+    async def append(self, *lines: JournalStep) -> None:
         if self.full:
             raise JournalError("disk full")
         await super().append(*lines)

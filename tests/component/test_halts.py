@@ -15,9 +15,9 @@ from bridge.errors import JournalError
 from bridge.kis.replies import Reply
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
-from bridge.orders.gateway import Account, Gateway, Rules
+from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal.journal import Journal
-from bridge.requests.server import Requests
+from bridge.requests.server import RequestServer
 from tests.component.gateway_fixture import (
     CATALOG,
     NUMBER,
@@ -45,9 +45,9 @@ async def unready(
     gateway = Gateway(
         catalog=CATALOG,
         journal=journal,
-        publisher=broker,
+        sink=broker,
         topics=Topics("kis"),
-        accounts={"main": Account(SecretStr(NUMBER), kis)},
+        accounts={"main": TradingAccount(SecretStr(NUMBER), kis)},
         rules=RULES,
     )
     try:
@@ -76,7 +76,7 @@ async def test_a_halt_cancels_while_the_journal_is_busy(tmp_path: Path) -> None:
         await b.send("place", PLACE | {"client_order_id": "b"})
         await b.kis.until(lambda kis: len(kis.calls) == 2)
         await b.send("place", PLACE | {"client_order_id": "c"})
-        while len(list(b.gateway._book)) < 3:  # noqa: ASYNC110 - it is being admitted
+        while len(list(b.gateway._blotter)) < 3:  # noqa: ASYNC110 - it is being admitted
             await asyncio.sleep(0)
         journal.slow = True
         b.fill("0000000001", 1, 71900)
@@ -160,7 +160,7 @@ async def test_a_halt_and_a_resumption_keep_their_order(tmp_path: Path) -> None:
 
     journal, client = Slow(f"sqlite:///{tmp_path}/orders.db"), Client()
     async with bench(tmp_path, journal=journal, rules=RULES) as b:
-        requests = Requests(client, Topics("kis"))
+        requests = RequestServer(client, Topics("kis"))
 
         async def halt(asked: Any, message: Message) -> None:
             at, client = message.received_at, asked.get("client", "")

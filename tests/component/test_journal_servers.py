@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from bridge.errors import JournalError
-from bridge.orders.journal.journal import Control, Identity, Journal, Line, NewRecord, read
+from bridge.orders.journal.journal import Control, Identity, Journal, JournalStep, NewRecord, read
 from bridge.orders.model.lifecycle import Event, State, Step
 from tests.brokers import free_port
 from tests.component.gateway_fixture import bench
@@ -141,7 +141,7 @@ async def test_what_is_written_is_there_after_a_restart(url: str) -> None:
     await journal.open()
     record, new = await journal.admit(NEW)
     assert new
-    line = Line(record.id, 1, SUBMIT, State.SUBMITTING)
+    line = JournalStep(record.id, 1, SUBMIT, State.SUBMITTING)
     await journal.append(line)
     await journal.append(line)
     other = replace(NEW, identity=NEW.identity._replace(client_order_id="A-1"))
@@ -178,7 +178,7 @@ async def test_a_second_bridge_is_refused_and_a_lost_connection_is_not(url: str)
                 if row[0] != mine and row[1] == "root":
                     connection.execute(text(f"KILL {row[0]}"))
     engine.dispose()
-    line = Line(record.id, 1, SUBMIT, State.SUBMITTING)
+    line = JournalStep(record.id, 1, SUBMIT, State.SUBMITTING)
     for _ in range(20):  # the lock of the connection that died may take a moment to go
         try:
             await journal.append(line)

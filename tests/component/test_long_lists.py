@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge.simulator.exchange.order_book import Side
-from bridge.simulator.exchange.tickets import Request
+from bridge.simulator.exchange.tickets import OrderRequest
 from tests.component.gateway_fixture import PLACE, ack_topic
 from tests.component.markets import EXPIRES, in_virtual_time, market
 from tests.component.virtual_exchange import ACCOUNT, Street
@@ -16,7 +16,7 @@ async def test_a_list_of_many_pages_may_take_minutes(tmp_path: Path, street: Str
     base = street.exchange.market("000660", street.loop.now()).listing.base
     for _ in range(700):
         street.exchange.place(
-            Request(ACCOUNT, "000660", Side.BUY, 1, base - 5000), street.loop.now()
+            OrderRequest(ACCOUNT, "000660", Side.BUY, 1, base - 5000), street.loop.now()
         )
     async with market(tmp_path, street, per_second=0.1) as m:
         price = street.exchange.market("005930", street.loop.now()).listing.base

@@ -52,7 +52,7 @@ def subscriptions() -> dict[str, dict[str, Any]]:
     return wanted
 
 
-def configuration(sim: Simulator, broker: Mosquitto, folder: Path, wishes: list[Any]) -> Config:
+def configuration(sim: Simulator, broker: Mosquitto, folder: Path, interests: list[Any]) -> Config:
     secrets = {"app_secret": sim.app_secret, "hts_id": sim.hts_id}
     return Config.model_validate(
         {
@@ -66,7 +66,7 @@ def configuration(sim: Simulator, broker: Mosquitto, folder: Path, wishes: list[
                 ],
             },
             "mqtt": {"url": broker.url},
-            "market": {"subscriptions": wishes},
+            "market": {"subscriptions": interests},
         }
     )
 
@@ -79,7 +79,7 @@ async def test_a_record_of_every_family_fulfils_its_schema(
     assert {one.name for one in families} == {
         one.name for one in families if any(one.matches(topic) for topic in wanted)
     }
-    assert {wish["channel"] for wish in wanted.values()} == {one.tr_id for one in CHANNELS}
+    assert {interest["channel"] for interest in wanted.values()} == {one.tr_id for one in CHANNELS}
     assert len(CHANNELS) == 53
 
     heard = await _heard(mosquitto, tmp_path, monkeypatch, wanted)

@@ -18,7 +18,7 @@ from bridge.errors import BrokerError, RequestError
 from bridge.mqtt.client import ControlClient, Message, Will
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
-from bridge.requests.server import Requests, request
+from bridge.requests.server import RequestServer, request
 from tests.brokers import Mosquitto, embedded, free_port, mosquitto_program
 
 DEADLINE_S = 10.0
@@ -247,7 +247,7 @@ async def test_a_request_and_its_answer(endpoint: Endpoint, topics: Topics) -> N
         return {"n": 1, "of": "삼성"}
 
     bridge = client_of(endpoint, topics.base)
-    requests = Requests(bridge, topics)
+    requests = RequestServer(bridge, topics)
     requests.register("channels", channels)
     async with running(bridge):
         assert await request([endpoint], "channels", {}, topics=topics) == {"n": 1, "of": "삼성"}
@@ -623,7 +623,7 @@ async def test_a_request_topic_too_long_to_answer_on(urls: dict[str, str]) -> No
     endpoint = Endpoint.parse(urls["mosquitto"])
     topics = Topics("long")
     bridge = client_of(endpoint, "long")
-    requests = Requests(bridge, topics)
+    requests = RequestServer(bridge, topics)
 
     async def echo(content: dict[str, Any], _: Message) -> object:
         return content

@@ -17,7 +17,7 @@ from bridge.catalog.compile import load
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
-from bridge.orders.gateway import Account, Gateway, Rules
+from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal.journal import Journal
 from tests.brokers import Mosquitto
 from tests.component.gateway_fixture import NUMBER, Kis
@@ -53,9 +53,9 @@ async def bridge(mosquitto: Mosquitto, path: Path) -> AsyncIterator[Command]:
     gateway = Gateway(
         catalog=load(),
         journal=journal,
-        publisher=control,
+        sink=control,
         topics=topics,
-        accounts={"main": Account(SecretStr(NUMBER), Kis())},
+        accounts={"main": TradingAccount(SecretStr(NUMBER), Kis())},
         rules=Rules(paper=True),
     )
     control.subscribe(topics.command_filter(), 1, gateway.command)

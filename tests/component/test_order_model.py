@@ -23,14 +23,14 @@ from pydantic import SecretStr
 from bridge.kis.listing import plain
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
-from bridge.orders.gateway import Account, Gateway, Rules
+from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal import journal as journals
 from bridge.orders.model.blotter import restore
 from bridge.orders.model.lifecycle import State
 from bridge.orders.risk.checks import Limits
 from bridge.orders.risk.halts import Mode
 from bridge.simulator.exchange.order_book import Side
-from bridge.simulator.exchange.tickets import Refused, Request
+from bridge.simulator.exchange.tickets import OrderRefused, OrderRequest
 from tests.component.virtual_exchange import (
     ACCOUNT,
     CATALOG,
@@ -107,9 +107,9 @@ class Orders(RuleBasedStateMachine):
         self.gateway = Gateway(
             catalog=CATALOG,
             journal=self.journal,
-            publisher=self.wire,
+            sink=self.wire,
             topics=Topics("kis"),
-            accounts={"main": Account(SecretStr(ACCOUNT), self.street.rest())},
+            accounts={"main": TradingAccount(SecretStr(ACCOUNT), self.street.rest())},
             rules=Rules(
                 paper=False,
                 proof_s=PROOF_S,
@@ -265,8 +265,8 @@ class Orders(RuleBasedStateMachine):
         # At a price of their own: an order of somebody else that is just like one whose answer
         # was lost, in the same seconds, is taken for it, and nothing could tell them apart.
         price = self.street.exchange.market(symbol, self.loop.now()).listing.base - 5000
-        request = Request(ACCOUNT, symbol, Side.BUY, quantity, price)
-        with suppress(Refused):
+        request = OrderRequest(ACCOUNT, symbol, Side.BUY, quantity, price)
+        with suppress(OrderRefused):
             self.street.exchange.place(request, self.loop.now())
         self.street.collect()
 
@@ -355,15 +355,15 @@ class Orders(RuleBasedStateMachine):
         }
         spent = Decimal(0)
         journal = {one.identity: one for one in map(restore, journals.read(self.url))}
-        for tracked in journal.values():
-            _, client, name, command_id = tracked.identity
-            state = tracked.progress.state
-            order = journal.get(tracked.identity._replace(command_id=""))
+        for managed in journal.values():
+            _, client, name, command_id = managed.identity
+            state = managed.progress.state
+            order = journal.get(managed.identity._replace(command_id=""))
             swept = command_id.startswith(("all:", "halt:"))
             unknown = order is not None and order.progress.state is State.UNKNOWN
             if not (swept and unknown):  # that waits for its order
-                assert tracked.progress.answer is not None, (tracked.identity, state)
-            if tracked.verb != "place":
+                assert managed.progress.answer is not None, (managed.identity, state)
+            if managed.verb != "place":
                 continue
             numbers = self.street.sent.get(f"place main/{client}/{name}/", [])
             if state is State.UNKNOWN:
@@ -374,7 +374,7 @@ class Orders(RuleBasedStateMachine):
                 continue
             chain = self.street.chain(numbers[0])
             spent += max(t.request.price * t.request.quantity for t in chain)
-            self.same(tracked, chain)
+            self.same(managed, chain)
         assert spent <= DAILY
         assert not self.wire.kept
 
@@ -395,8 +395,8 @@ class Orders(RuleBasedStateMachine):
                     left = sum(ticket.remaining for ticket in self.street.chain(first))
                     assert not left, (name, order)
 
-    def same(self, tracked: Any, chain: list[Any]) -> None:
-        progress = tracked.progress
+    def same(self, managed: Any, chain: list[Any]) -> None:
+        progress = managed.progress
         orders = [ticket for ticket in chain if ticket.action != "cancel"]
         filled = sum(ticket.filled for ticket in orders)
         remaining = sum(ticket.remaining for ticket in orders)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bridge.orders.risk.checks import Limits
-from bridge.simulator.off_book.desk import Branch
+from bridge.simulator.off_book.off_book import OffBook
 from tests.component.markets import EXPIRES, Market, in_virtual_time, market
 from tests.component.virtual_exchange import Street
 
@@ -210,7 +210,7 @@ async def past_midnight(m: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     papers.clear()
     papers.update(old)
     new = count(30_000_001)
-    monkeypatch.setattr(Branch, "_number", lambda self: f"{next(new):010d}")
+    monkeypatch.setattr(OffBook, "_number", lambda self: f"{next(new):010d}")
 
 
 @in_virtual_time

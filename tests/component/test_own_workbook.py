@@ -90,8 +90,8 @@ def test_the_programs_run_from_the_copy(mine: Path, tmp_path: Path) -> None:
         Ear(broker.port, topic) as ear,
     ):
         config = bridge_toml(tmp_path, kis, broker.url)
-        wish = "[[market.subscriptions]]\nchannel = 'H0XXDIV0'\nkeys = ['005930']\n"
-        config.write_text(config.read_text() + wish)
+        interest = "[[market.subscriptions]]\nchannel = 'H0XXDIV0'\nkeys = ['005930']\n"
+        config.write_text(config.read_text() + interest)
         options = ("--config", str(config), "--spec", str(compiled))
         with Program(*KIS_BRIDGE, "run", "--json", *options):
             record = ear.until(topic).payload

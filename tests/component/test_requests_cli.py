@@ -16,7 +16,7 @@ from bridge.errors import RequestError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
-from bridge.requests.server import Requests
+from bridge.requests.server import RequestServer
 from tests.brokers import Mosquitto, free_port
 
 DEADLINE_S = 20.0
@@ -48,7 +48,7 @@ class Command:
 async def answering(url: str, version: Literal[5, 4] = 5) -> AsyncIterator[Command]:
     command = Command(url)
     client = ControlClient([Endpoint.parse(url, version=version)], client_id="bridge", clean=True)
-    requests = Requests(client, Topics("home/kis"))
+    requests = RequestServer(client, Topics("home/kis"))
     answers: dict[str, object] = {
         "subscribe": {"subscribed": 2},
         "unsubscribe": {"ended": 1},

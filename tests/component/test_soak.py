@@ -16,7 +16,7 @@ from bridge.errors import BridgeError
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
 from bridge.requests.server import request
-from bridge.simulator.faults.plan import KINDS, Fault, Plan
+from bridge.simulator.faults.plan import KINDS, Fault, FaultPlan
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.brokers import Mosquitto
 from tests.component.feed_world import TRADES, Books, configuration, hurry, running, until
@@ -25,7 +25,7 @@ SECONDS = 45.0
 CUTS = 6
 """Times that the connection to the broker is cut as well."""
 SYMBOLS = [f"{number:06d}" for number in range(100010, 100210, 10)]
-PLAN = Plan(
+PLAN = FaultPlan(
     (
         *(Fault(kind, every_s=7) for kind in ("drop", "forget", "revoke")),
         Fault("silence", every_s=9, for_s=2),

@@ -19,7 +19,15 @@ from bridge.kis import stream as module
 from bridge.kis.crypto import encrypt
 from bridge.kis.frames import DataFrame
 from bridge.kis.replies import KisRefusedError
-from bridge.kis.session import Dropped, Event, Lost, Notice, Session, Subscribed, Unsubscribed
+from bridge.kis.session import (
+    Dropped,
+    Lost,
+    Notice,
+    Session,
+    SessionEvent,
+    Subscribed,
+    Unsubscribed,
+)
 from bridge.kis.stream import Stream
 from tests.component.fakes import StreamPeer, acknowledge, stream_peer
 
@@ -35,7 +43,7 @@ class Bench:
     def __init__(self, url: str, **options: Any) -> None:
         self.data: asyncio.Queue[tuple[DataFrame, int]] = asyncio.Queue()
         self.notices: asyncio.Queue[tuple[Notice, int]] = asyncio.Queue()
-        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.events: asyncio.Queue[SessionEvent] = asyncio.Queue()
         self.keys: list[bool] = []
         self.delays: list[float] = []
         self.refuse_keys = 0
@@ -73,7 +81,7 @@ class Bench:
             yield self.stream
             task.cancel()
 
-    async def event(self, kind: type[Event]) -> Event:
+    async def event(self, kind: type[SessionEvent]) -> SessionEvent:
         while not isinstance(event := await self.events.get(), kind):
             pass
         return event

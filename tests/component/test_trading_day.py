@@ -15,13 +15,13 @@ import pytest
 from bridge.catalog.compile import load
 from bridge.catalog.model import Catalog
 from bridge.feed.lane import Lane
-from bridge.kis.events import Event, Lost
+from bridge.kis.events import Lost, SessionEvent
 from bridge.kis.session import Session
 from bridge.kis.stream import Stream, StreamCounts
 from bridge.mqtt.topics import Topics
 from bridge.subscriptions.reports import Reports
 from bridge.subscriptions.request import ByChannel, resolve
-from bridge.subscriptions.store import Memory
+from bridge.subscriptions.store import SubscriptionStore
 from bridge.subscriptions.upkeep import CONFIGURATION, Upkeep
 from bridge.subscriptions.watchdog import BUSY_SILENCE_S, MUTE_S, QUIET_SILENCE_S
 
@@ -69,7 +69,7 @@ class Line:
         self.session = Session(notices=frozenset(), spacing_s=0.0)
         self.counts = StreamCounts(connections=1)
         self.state = "connected"
-        self.told: list[tuple[datetime, Event]] = []
+        self.told: list[tuple[datetime, SessionEvent]] = []
         self.mute = self.dead = False
         lane = Lane({})
         self.upkeep = Upkeep(
@@ -78,12 +78,14 @@ class Line:
             {"app1": cast("Stream", self)},
             lane,
             cast("Reports", Silent()),
-            Memory(folder),
+            SubscriptionStore(folder),
             paper=False,
             clock=lambda: self.now,
         )
-        wishes = [ByChannel(channel, key) for channel, keys in CHANNELS.items() for key in keys]
-        self.upkeep.pool.hold([resolve(catalog, wish, paper=False) for wish in wishes], "user")
+        interests = [ByChannel(channel, key) for channel, keys in CHANNELS.items() for key in keys]
+        self.upkeep.pool.hold(
+            [resolve(catalog, interest, paper=False) for interest in interests], "user"
+        )
         self.connect()
 
     # what the pool asks of a stream
@@ -139,7 +141,7 @@ class Line:
                 answer = json.dumps({"header": names, "body": body})
                 self._tell(self.session.receive(answer, self.now))
 
-    def _tell(self, events: list[Event]) -> None:
+    def _tell(self, events: list[SessionEvent]) -> None:
         for event in events:
             self.told.append((datetime.fromtimestamp(self.now, SEOUL), event))
             if hasattr(self, "upkeep"):
@@ -216,6 +218,6 @@ def test_at_night_only_a_dead_connection_is_one(line: Line) -> None:
     assert alarms[0][0] - seoul("2026-11-21 03:00") <= timedelta(
         seconds=QUIET_SILENCE_S + 3 * STEP_S
     )
-    assert CONFIGURATION not in line.upkeep.pool.wishes.holders(
+    assert CONFIGURATION not in line.upkeep.pool.interests.holders(
         resolve(load(), ByChannel("H0MFCNT0", "A01612"), paper=False)
     )

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from bridge.errors import JournalError
 from bridge.kis.replies import KisNotSentError, KisUnknownError, Reply
-from bridge.orders.gateway import Account, Rules
+from bridge.orders.gateway import Rules, TradingAccount
 from bridge.orders.journal.journal import Journal
 from bridge.orders.risk.checks import Limits
 from tests.component.gateway_fixture import NUMBER, PLACE, Kis, ack_topic, bench, row
@@ -176,7 +176,7 @@ async def test_what_waits_for_an_account_that_is_gone_is_refused(tmp_path: Path)
         await b.send("modify", MODIFY)
         asked = len(b.kis.asked)
         await b.kis.until(lambda kis: len(kis.asked) > asked + 2 and len(b.acked) == 2)
-    accounts = {"other": Account(SecretStr(NUMBER), Kis())}
+    accounts = {"other": TradingAccount(SecretStr(NUMBER), Kis())}
     async with bench(tmp_path, rules=Rules(**RULES), accounts=accounts) as b:
         acks = await b.broker.wait(ack_topic(), 2)
         assert acks[-1]["reason"] == "unknown_account"

@@ -27,9 +27,9 @@ from bridge.orders.journal import journal as journals
 from bridge.orders.journal.journal import Journal
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.tickets import Ticket
-from bridge.simulator.off_book.desk import Branch
+from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest.answers import Answer
-from bridge.simulator.rest.handlers import Desk
+from bridge.simulator.rest.handlers import Handlers
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream import records
 
@@ -158,8 +158,8 @@ class Street:
         shares = [("005930", 1_000, 274_000), ("000660", 1_000, 1_180_000)]
         self.exchange = Exchange(seed=7, accounts=[with_holdings(ACCOUNT, 10**12, shares)])
         settings = SimulatorSettings(environment="real", accounts=(ACCOUNT, FUTURES))
-        self.branch = Branch(CATALOG, settings)
-        self.desk = Desk(self.exchange, CATALOG, settings, self.branch)
+        self.branch = OffBook(CATALOG, settings)
+        self.desk = Handlers(self.exchange, CATALOG, settings, self.branch)
         self._layout = CATALOG.channels["H0STCNI0"].layouts[0]
 
     def rest(self, per_second: float = 100) -> RestClient:

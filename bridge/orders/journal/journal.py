@@ -60,7 +60,7 @@ __all__ = [
     "Control",
     "Identity",
     "Journal",
-    "Line",
+    "JournalStep",
     "NewRecord",
     "Record",
     "read",
@@ -158,7 +158,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class JournalStep:
     """One step to append, its number in the life of its command, and the state it leads to.
 
     The number makes it safe to append again what may have been written already.
@@ -235,11 +235,11 @@ class Journal:
             lambda connection: _admit(connection, new, lines, careful=self._doubtful)
         )
 
-    async def append(self, *lines: Line) -> None:
+    async def append(self, *lines: JournalStep) -> None:
         """Write steps down, all of them or none."""
         await self._run(lambda connection: _append(connection, lines, careful=self._doubtful))
 
-    async def expand(self, cause: Line | Control, new: Sequence[NewRecord]) -> list[Record]:
+    async def expand(self, cause: JournalStep | Control, new: Sequence[NewRecord]) -> list[Record]:
         """Write down a step of a command, or a halt, and the commands that come of it, or nothing.
 
         Returns what the journal has of them now; those that were there already stay as they were.
@@ -247,7 +247,7 @@ class Journal:
 
         def work(connection: Connection) -> list[Record]:
             careful = self._doubtful
-            if isinstance(cause, Line):
+            if isinstance(cause, JournalStep):
                 _append(connection, [cause], careful=careful)
             else:
                 _control(connection, cause)
@@ -451,7 +451,7 @@ def _admit(
     }
     inserted = _NEW.execute(connection, values)
     key = inserted.scalar_one() if inserted.returns_rows else inserted.lastrowid
-    new_lines = [Line(key, n, *line) for n, line in enumerate(lines, 1)]
+    new_lines = [JournalStep(key, n, *line) for n, line in enumerate(lines, 1)]
     _append(connection, new_lines, careful=careful)
     steps = tuple(step for step, _ in lines)
     return (
@@ -469,7 +469,7 @@ def _admit(
     )
 
 
-def _append(connection: Connection, lines: Sequence[Line], *, careful: bool) -> None:
+def _append(connection: Connection, lines: Sequence[JournalStep], *, careful: bool) -> None:
     """Write lines; ``careful``: but those that an earlier, doubtful attempt has written."""
     if not lines:
         return

@@ -1,6 +1,6 @@
 """Today's commands and orders in memory, found by identity and by KIS's order numbers; no I/O.
 
-Everything in it follows from the journal; :class:`Book` is filled from there at the start.
+Everything in it follows from the journal; :class:`Blotter` is filled from there at the start.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
 from bridge.calendar import order_hours
-from bridge.kis.listing import Row, plain
+from bridge.kis.listing import ListedOrder, plain
 from bridge.kis.markets import NIGHT
-from bridge.kis.orders import Notice
-from bridge.orders.journal.journal import Identity, Line, NewRecord, Record
+from bridge.kis.orders import ExecutionNotice
+from bridge.orders.journal.journal import Identity, JournalStep, NewRecord, Record
 from bridge.orders.model.command import Cancel, Command, Place, parse
 from bridge.orders.model.lifecycle import CLOSED, Event, Progress, State, Step
 from bridge.orders.risk.checks import MINUTE, Ledger, Limits, Scope
 
 __all__ = [
     "OPEN",
-    "Book",
-    "Tracked",
+    "Blotter",
+    "ManagedOrder",
     "day_end",
     "day_start",
     "lives",
@@ -60,7 +60,7 @@ def day_end(at: int) -> int:
 
 
 @dataclass(slots=True, eq=False)
-class Tracked:
+class ManagedOrder:
     """A command and, when it placed one, its order."""
 
     identity: Identity
@@ -98,7 +98,7 @@ class Tracked:
     @classmethod
     def received(
         cls, identity: Identity, verb: str, command: Command, received_at: int, expires_at: int
-    ) -> Tracked:
+    ) -> ManagedOrder:
         """Make one of a command that just came in."""
         progress = Progress()
         if isinstance(command, Place):
@@ -119,21 +119,21 @@ class Tracked:
             self.expires_at,
         )
 
-    def admitted(self, record: Record) -> Tracked:
+    def admitted(self, record: Record) -> ManagedOrder:
         """Take over what the journal made of it."""
         self.id = record.id
         self.progress = self.progress.apply_all(record.steps)
         return self
 
 
-def restore(record: Record) -> Tracked:
+def restore(record: Record) -> ManagedOrder:
     """Return a command as the journal knows it."""
     command = parse(record.verb, record.body.encode())
-    tracked = Tracked.received(
+    managed = ManagedOrder.received(
         record.identity, record.verb, command, record.received_at, record.expires_at
     )
-    tracked.digest = record.digest
-    return tracked.admitted(record)
+    managed.digest = record.digest
+    return managed.admitted(record)
 
 
 @dataclass(slots=True)
@@ -141,55 +141,55 @@ class _Held:
     """A notice that no order is known for, while commands have no answer that may explain it."""
 
     alias: str
-    notice: Notice
+    notice: ExecutionNotice
     at: int
     waiting: set[int] = field(default_factory=set)
 
 
-class Book:
+class Blotter:
     """Commands by identity, orders by number, ledgers by account and client."""
 
     def __init__(self) -> None:
-        self._commands: dict[Identity, Tracked] = {}
-        self._numbers: dict[tuple[str, str, str], dict[int, Tracked]] = {}
+        self._commands: dict[Identity, ManagedOrder] = {}
+        self._numbers: dict[tuple[str, str, str], dict[int, ManagedOrder]] = {}
         """By account, market and number: since when it means which order, as its own number or as
         that of what changed it."""
-        self._unsettled: dict[int, Tracked] = {}
-        self._open: dict[int, Tracked] = {}
+        self._unsettled: dict[int, ManagedOrder] = {}
+        self._open: dict[int, ManagedOrder] = {}
         self._held: list[_Held] = []
         self._ledgers: dict[tuple[str, ...], Ledger] = {}
 
-    def __iter__(self) -> Iterator[Tracked]:
+    def __iter__(self) -> Iterator[ManagedOrder]:
         return iter(self._commands.values())
 
-    def get(self, identity: Identity) -> Tracked | None:
+    def get(self, identity: Identity) -> ManagedOrder | None:
         return self._commands.get(identity)
 
-    def order(self, identity: Identity) -> Tracked | None:
+    def order(self, identity: Identity) -> ManagedOrder | None:
         """Return the order that a command is about."""
         return self._commands.get(identity._replace(command_id=""))
 
-    def add(self, tracked: Tracked) -> None:
+    def add(self, managed: ManagedOrder) -> None:
         """Take a command that is in the journal."""
-        self._commands[tracked.identity] = tracked
-        self._index(tracked)
+        self._commands[managed.identity] = managed
+        self._index(managed)
 
-    def drop(self, over: Collection[Tracked], before: int) -> None:
+    def drop(self, over: Collection[ManagedOrder], before: int) -> None:
         """Forget orders of a day that is over, and what was asked about them.
 
         And about nothing, ``before``. The journal knows them.
         """
-        ids = {tracked.id for tracked in over}
-        for tracked in self:
-            if tracked.progress.answer is None or tracked.progress.state is State.UNKNOWN:
+        ids = {managed.id for managed in over}
+        for managed in self:
+            if managed.progress.answer is None or managed.progress.state is State.UNKNOWN:
                 continue
-            order = self.order(tracked.identity)
+            order = self.order(managed.identity)
             if order is None or order.verb != "place":
-                gone = tracked.received_at < before
+                gone = managed.received_at < before
             else:
                 gone = order.id in ids
             if gone:
-                ids.add(tracked.id)
+                ids.add(managed.id)
         self._commands = {k: v for k, v in self._commands.items() if v.id not in ids}
         for key, meant in list(self._numbers.items()):
             self._numbers[key] = {at: one for at, one in meant.items() if one.id not in ids}
@@ -199,15 +199,15 @@ class Book:
             self._open.pop(number, None)
             self._unsettled.pop(number, None)
 
-    def step(self, tracked: Tracked, step: Step) -> Line:
+    def step(self, managed: ManagedOrder, step: Step) -> JournalStep:
         """Apply a step; returns the line for the journal.
 
         Raises :class:`bridge.orders.model.lifecycle.LifecycleError` and changes nothing.
         """
-        tracked.progress = tracked.progress.apply(step)
-        self._index(tracked)
-        progress = tracked.progress
-        return Line(tracked.id, progress.steps, step, progress.state)
+        managed.progress = managed.progress.apply(step)
+        self._index(managed)
+        progress = managed.progress
+        return JournalStep(managed.id, progress.steps, step, progress.state)
 
     def states(self) -> Counter[str]:
         """Count today's orders by state."""
@@ -215,38 +215,38 @@ class Book:
 
     # what has no answer yet
 
-    def unsettled(self, account: str, state: State | None = None) -> list[Tracked]:
+    def unsettled(self, account: str, state: State | None = None) -> list[ManagedOrder]:
         """Return the commands of an account that are sent and of which nothing is known."""
         return [
-            tracked
-            for tracked in self._unsettled.values()
-            if tracked.identity.account == account
-            and (state is None or tracked.progress.state is state)
+            managed
+            for managed in self._unsettled.values()
+            if managed.identity.account == account
+            and (state is None or managed.progress.state is state)
         ]
 
-    def symbol(self, tracked: Tracked) -> str:
+    def symbol(self, managed: ManagedOrder) -> str:
         """Return what a command trades; blank for an order that is not known."""
-        order = self.order(tracked.identity)
+        order = self.order(managed.identity)
         return order.command.symbol if order and isinstance(order.command, Place) else ""
 
-    def working(self, account: str) -> list[Tracked]:
+    def working(self, account: str) -> list[ManagedOrder]:
         """Return the orders of an account that are or may be open."""
         return [order for order in self._open.values() if order.identity.account == account]
 
-    def fence(self, account: str, symbol: str, *, but: Tracked) -> Tracked | None:
+    def fence(self, account: str, symbol: str, *, but: ManagedOrder) -> ManagedOrder | None:
         """Return the order or modification of unknown outcome that fences a symbol."""
         return next(
             (
-                tracked
-                for tracked in self.unsettled(account, State.UNKNOWN)
-                if tracked is not but
-                and tracked.verb in ("place", "modify")
-                and self.symbol(tracked) == symbol
+                managed
+                for managed in self.unsettled(account, State.UNKNOWN)
+                if managed is not but
+                and managed.verb in ("place", "modify")
+                and self.symbol(managed) == symbol
             ),
             None,
         )
 
-    def meant(self, account: str, market: str, order_no: str, at: int) -> Tracked | None:
+    def meant(self, account: str, market: str, order_no: str, at: int) -> ManagedOrder | None:
         """Return the order that was meant by a number of KIS's at a moment.
 
         KIS starts its numbers again, and where a session has two Korean dates it does not say when.
@@ -259,16 +259,16 @@ class Book:
         return pick[1] if pick else None
 
     def owned(
-        self, account: str, market: str, rows: Iterable[Row]
-    ) -> dict[tuple[date | None, str], Tracked]:
+        self, account: str, market: str, rows: Iterable[ListedOrder]
+    ) -> dict[tuple[date | None, str], ManagedOrder]:
         """Return the orders whose numbers stand in the exchange's list, by the rows' ``key``.
 
         Of two rows with one number an order has the one of its own time.
         """
-        same: dict[str, list[Row]] = {}
+        same: dict[str, list[ListedOrder]] = {}
         for row in rows:
             same.setdefault(plain(row.order_no), []).append(row)
-        found: dict[tuple[date | None, str], tuple[int, Tracked]] = {}
+        found: dict[tuple[date | None, str], tuple[int, ManagedOrder]] = {}
         for number, group in same.items():
             for since, order in self._numbers.get((account, market, number), {}).items():
                 near = [
@@ -282,13 +282,13 @@ class Book:
                         found[row.key] = apart, order
         return {key: order for key, (_, order) in found.items()}
 
-    def changed(self, order: Tracked) -> set[str]:
+    def changed(self, order: ManagedOrder) -> set[str]:
         """Return the numbers that KIS gave to the modifications and cancellations of an order."""
         return {
             plain(leg.order_no)
-            for tracked in self
-            if tracked is not order and self.order(tracked.identity) is order
-            for leg in tracked.progress.legs
+            for managed in self
+            if managed is not order and self.order(managed.identity) is order
+            for leg in managed.progress.legs
         }
 
     # as the exchange's list sees it
@@ -296,57 +296,57 @@ class Book:
     def markets(self, account: str) -> set[str]:
         """Return the markets of an account's orders."""
         return {
-            tracked.command.market
-            for tracked in self
-            if tracked.identity.account == account and isinstance(tracked.command, Place)
+            managed.command.market
+            for managed in self
+            if managed.identity.account == account and isinstance(managed.command, Place)
         }
 
     def at_night(self, account: str, market: str) -> bool:
         """Tell whether an account has orders in a session with a list of its own."""
         return any(
-            tracked.command.place == NIGHT and tracked.identity.account == account
-            for tracked in self
-            if isinstance(tracked.command, Place) and tracked.command.market == market
+            managed.command.place == NIGHT and managed.identity.account == account
+            for managed in self
+            if isinstance(managed.command, Place) and managed.command.market == market
         )
 
     def days(self, account: str, market: str) -> set[date]:
         """Return the Korean dates of the orders that are or may be open."""
         return {
-            trading_day(tracked.progress.submitted_at or tracked.received_at)
-            for tracked in self._open.values()
-            if tracked.identity.account == account
-            and isinstance(tracked.command, Place)
-            and tracked.command.market == market
+            trading_day(managed.progress.submitted_at or managed.received_at)
+            for managed in self._open.values()
+            if managed.identity.account == account
+            and isinstance(managed.command, Place)
+            and managed.command.market == market
         }
 
-    def changes(self, order: Tracked) -> list[Tracked]:
+    def changes(self, order: ManagedOrder) -> list[ManagedOrder]:
         """Return the modifications and cancellations of an order that have no answer."""
         return [
-            tracked
-            for tracked in self.unsettled(order.identity.account, State.UNKNOWN)
-            if tracked is not order and self.order(tracked.identity) is order
+            managed
+            for managed in self.unsettled(order.identity.account, State.UNKNOWN)
+            if managed is not order and self.order(managed.identity) is order
         ]
 
     def cancelled(self) -> set[tuple[str, ...]]:
         """Return the orders of which KIS took a cancellation of the whole: with which number."""
         return {
-            (*tracked.identity[:3], tracked.command.order_no or "")
-            for tracked in self
-            if isinstance(tracked.command, Cancel)
-            and tracked.command.quantity is None
-            and tracked.progress.state is State.ACCEPTED
+            (*managed.identity[:3], managed.command.order_no or "")
+            for managed in self
+            if isinstance(managed.command, Cancel)
+            and managed.command.quantity is None
+            and managed.progress.state is State.ACCEPTED
         }
 
-    def changing(self, order: Tracked) -> bool:
+    def changing(self, order: ManagedOrder) -> bool:
         """Tell whether a modification or cancellation of an order is sent and has no answer."""
         return any(
-            tracked is not order and self.order(tracked.identity) is order
-            for tracked in self.unsettled(order.identity.account)
+            managed is not order and self.order(managed.identity) is order
+            for managed in self.unsettled(order.identity.account)
         )
 
     # execution notices
 
-    def match(self, alias: str, notice: Notice, at: int) -> Tracked | None:
+    def match(self, alias: str, notice: ExecutionNotice, at: int) -> ManagedOrder | None:
         """Return the order that a notice is about."""
         numbers = (notice.order_no, notice.original_order_no)
         found = [self.meant(alias, notice.market, number, at) for number in numbers]
@@ -354,15 +354,15 @@ class Book:
         same = (one for one in candidates if self.symbol(one) == notice.symbol)
         return next(same, None)
 
-    def hold(self, alias: str, notice: Notice, at: int) -> bool:
+    def hold(self, alias: str, notice: ExecutionNotice, at: int) -> bool:
         """Keep an unmatched notice until what may explain it is answered.
 
         Returns False when nothing is: the order was placed elsewhere.
         """
         waiting = {
-            tracked.id
-            for tracked in self.unsettled(alias)
-            if tracked.verb != "cancel" and self.symbol(tracked) == notice.symbol
+            managed.id
+            for managed in self.unsettled(alias)
+            if managed.verb != "cancel" and self.symbol(managed) == notice.symbol
         }
         if waiting:
             self._held.append(_Held(alias, notice, at, waiting))
@@ -376,7 +376,7 @@ class Book:
             if held.alias == alias and held.notice.symbol == symbol
         }
 
-    def release(self) -> list[tuple[str, Notice, int]]:
+    def release(self) -> list[tuple[str, ExecutionNotice, int]]:
         """Return the held notices that need to wait no longer, oldest first."""
         ready: list[_Held] = []
         held: list[_Held] = []
@@ -390,70 +390,70 @@ class Book:
     # limits
 
     def scopes(
-        self, tracked: Tracked, account: Limits, client: Limits, at: int
+        self, managed: ManagedOrder, account: Limits, client: Limits, at: int
     ) -> tuple[Scope, ...]:
         """Return what others have used of the limits of an account, and of a client on it."""
-        identity = tracked.identity
+        identity = managed.identity
         whole, own = self._of(identity)
         day = trading_day(at)
         everyone = mine = 0
         if account.open_orders is not None or client.open_orders is not None:
-            everyone, mine = self._working(tracked)
+            everyone, mine = self._working(managed)
         return (
             whole.scope(f"account {identity.account}", account, at, day, everyone),
             own.scope(f"client {identity.client}", client, at, day, mine),
         )
 
-    def _working(self, tracked: Tracked) -> tuple[int, int]:
+    def _working(self, managed: ManagedOrder) -> tuple[int, int]:
         """Count the other orders that are or may be open: of the account, of the client on it."""
-        account, client, _, _ = tracked.identity
+        account, client, _, _ = managed.identity
         names = [
             one.identity.client
             for one in self._open.values()
-            if one.identity.account == account and one is not tracked
+            if one.identity.account == account and one is not managed
         ]
         return len(names), names.count(client)
 
-    def reserve(self, tracked: Tracked, notional: Decimal, at: int) -> None:
+    def reserve(self, managed: ManagedOrder, notional: Decimal, at: int) -> None:
         """Count a command against the limits before it is sent."""
-        tracked.notional, tracked.reserved_at = notional, at
-        for ledger in self._of(tracked.identity):
+        managed.notional, managed.reserved_at = notional, at
+        for ledger in self._of(managed.identity):
             ledger.add(at, trading_day(at), notional)
 
-    def postpone(self, tracked: Tracked, at: int) -> bool:
+    def postpone(self, managed: ManagedOrder, at: int) -> bool:
         """Count it as of now instead; False: its minute or day is over, and it needs room anew."""
-        before = tracked.reserved_at
+        before = managed.reserved_at
         if at - before >= MINUTE or trading_day(at) != trading_day(before):
             return False
-        tracked.reserved_at = at
-        for ledger in self._of(tracked.identity):
+        managed.reserved_at = at
+        for ledger in self._of(managed.identity):
             ledger.move(before, at)
         return True
 
-    def unreserve(self, tracked: Tracked, *, sent: bool) -> None:
+    def unreserve(self, managed: ManagedOrder, *, sent: bool) -> None:
         """Give back what a command took, because nothing of it is at the exchange.
 
         What was sent goes on counting as an order of its minute.
         """
-        for ledger in self._of(tracked.identity):
-            ledger.release(trading_day(tracked.reserved_at), tracked.notional)
+        for ledger in self._of(managed.identity):
+            ledger.release(trading_day(managed.reserved_at), managed.notional)
             if not sent:
-                ledger.forget(tracked.reserved_at)
-        tracked.notional = Decimal(0)
+                ledger.forget(managed.reserved_at)
+        managed.notional = Decimal(0)
 
     def recount(self, now: int) -> None:
         """Count what the journal says was sent today, after a restart."""
-        for tracked in self:
-            progress = tracked.progress
+        for managed in self:
+            progress = managed.progress
             at = progress.submitted_at
             if at is not None and progress.answer and progress.answer.event is not Event.REFUSE:
                 at = progress.answer.at  # it may have waited for long before it was sent
             if at is None or trading_day(at) != trading_day(now):
                 continue
-            if tracked.verb not in ("place", "modify"):
+            if managed.verb not in ("place", "modify"):
                 continue
             gone = progress.state in (State.REJECTED, State.REFUSED, State.NOT_PLACED)
-            self.reserve(tracked, Decimal(0) if gone else progress.notional, at)
+            self.reserve(managed, Decimal(0) if gone else progress.notional, at)
 
     def _of(self, identity: Identity) -> tuple[Ledger, Ledger]:
         return (
@@ -461,31 +461,31 @@ class Book:
             self._ledgers.setdefault((identity.account, identity.client), Ledger()),
         )
 
-    def _index(self, tracked: Tracked) -> None:
-        progress = tracked.progress
+    def _index(self, managed: ManagedOrder) -> None:
+        progress = managed.progress
         if progress.state in (State.SUBMITTING, State.UNKNOWN):
-            self._unsettled[tracked.id] = tracked
+            self._unsettled[managed.id] = managed
         else:
-            self._unsettled.pop(tracked.id, None)
-        order = self.order(tracked.identity)
+            self._unsettled.pop(managed.id, None)
+        order = self.order(managed.identity)
         if order is None or not isinstance(order.command, Place):
             return
         for leg in progress.legs:
             key = (order.identity.account, order.command.market, plain(leg.order_no))
             self._numbers.setdefault(key, {}).setdefault(leg.at, order)
-        if tracked is not order or progress.submitted_at is None:
+        if managed is not order or progress.submitted_at is None:
             return
         if progress.state in CLOSED:
-            self._open.pop(tracked.id, None)
+            self._open.pop(managed.id, None)
         else:
-            self._open[tracked.id] = tracked
+            self._open[managed.id] = managed
 
 
 def _since(pair: tuple[int, object]) -> int:
     return pair[0]
 
 
-def lives(order: Tracked, at: int) -> bool:
+def lives(order: ManagedOrder, at: int) -> bool:
     """Tell whether something ordered ``at`` can be about an order: from its day and session."""
     place = order.command
     assert isinstance(place, Place)  # noqa: S101

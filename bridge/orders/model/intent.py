@@ -10,12 +10,12 @@ from bridge.catalog.model import Catalog
 from bridge.kis import orders as kis
 from bridge.kis.listing import plain
 from bridge.kis.markets import OrderType, OrderTypes, venue, won_per_point
-from bridge.orders.model.blotter import OPEN, Tracked
+from bridge.orders.model.blotter import OPEN, ManagedOrder
 from bridge.orders.model.command import Cancel, CommandError, Modify, Place, check_price
 from bridge.orders.model.lifecycle import Event, Leg, Step
-from bridge.orders.risk.checks import Context, Refusal, Request
+from bridge.orders.risk.checks import Context, Refusal, RiskRequest
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Intent", "plan"]
 
 
 _CONDITIONAL = "conditional_limit"
@@ -23,11 +23,11 @@ _CONDITIONAL = "conditional_limit"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Intent:
     """What a command comes to."""
 
-    request: Request
-    call: Callable[[Catalog, str], kis.Call] = field(repr=False)
+    request: RiskRequest
+    call: Callable[[Catalog, str], kis.OrderCall] = field(repr=False)
     """Writes the REST call for an account number."""
     leg: Leg | None = None
     """A modification: the order afterwards, but for its new numbers."""
@@ -59,16 +59,16 @@ class Plan:
 
 
 def plan(
-    tracked: Tracked,
-    order: Tracked | None,
+    managed: ManagedOrder,
+    order: ManagedOrder | None,
     order_types: OrderTypes,
     rates: Mapping[str, Decimal],
-) -> Plan | Refusal:
+) -> Intent | Refusal:
     """Say what a command comes to; ``order`` is what a modification or cancellation is about.
 
     ``rates`` are won for one unit of a currency.
     """
-    command = tracked.command
+    command = managed.command
     if isinstance(command, Place):
         return _place(command, order_types, rates)
     if order is None or not isinstance(order.command, Place):
@@ -95,12 +95,14 @@ def plan(
     return _modify(command, place, leg, progress.remaining, order_types, rates)
 
 
-def _place(command: Place, order_types: OrderTypes, rates: Mapping[str, Decimal]) -> Plan | Refusal:
+def _place(
+    command: Place, order_types: OrderTypes, rates: Mapping[str, Decimal]
+) -> Intent | Refusal:
     kind = order_types.get(command.place, {}).get(command.order_type)
     if kind is None:  # the workbook or the environment changed since it was received
         return Refusal("invalid_payload", f"order_type: {command.venue} has no such type any more")
-    return Plan(
-        Request(
+    return Intent(
+        RiskRequest(
             "place",
             command.symbol,
             command.quantity,
@@ -123,7 +125,7 @@ def _place(command: Place, order_types: OrderTypes, rates: Mapping[str, Decimal]
     )
 
 
-def _part(order: Tracked, last: Leg, order_no: str | None) -> tuple[Leg, int] | None:
+def _part(order: ManagedOrder, last: Leg, order_no: str | None) -> tuple[Leg, int] | None:
     """Return the number to cancel, and what is left under it."""
     remaining, parts = order.progress.remaining, order.parts or {}
     legs = {plain(leg.order_no): leg for leg in order.progress.legs}
@@ -138,7 +140,7 @@ def _part(order: Tracked, last: Leg, order_no: str | None) -> tuple[Leg, int] | 
 
 def _cancel(
     command: Cancel, place: Place, leg: Leg, remaining: int, order_types: OrderTypes
-) -> Plan | Refusal:
+) -> Intent | Refusal:
     at, kind = venue(place.place), _kind(order_types, place, leg.order_type)
     if kind is None:
         return Refusal("invalid_payload", f"order_type: {place.venue} has no {leg.order_type!r}")
@@ -147,8 +149,8 @@ def _cancel(
         part = None
     if part is not None and not at.parts:
         return Refusal("invalid_payload", f"quantity: {place.venue} cancels whole orders only")
-    return Plan(
-        Request("cancel", place.symbol, part or remaining, leg.price, side=place.side),
+    return Intent(
+        RiskRequest("cancel", place.symbol, part or remaining, leg.price, side=place.side),
         lambda catalog, account: kis.change(
             catalog,
             kind="cancel",
@@ -173,7 +175,7 @@ def _modify(
     remaining: int,
     order_types: OrderTypes,
     rates: Mapping[str, Decimal],
-) -> Plan | Refusal:
+) -> Intent | Refusal:
     at = venue(place.place)
     if not at.modifies:
         text = f"{place.venue}: KIS has no modification there; cancel the order and place another"
@@ -196,8 +198,8 @@ def _modify(
         return Refusal("invalid_payload", "order_type: overseas only the price can be modified")
     kind = order_types[place.place][name]
     unit = won_per_point(place.place, place.symbol, rates)
-    return Plan(
-        Request(
+    return Intent(
+        RiskRequest(
             *("modify", place.symbol, remaining, wanted.price),
             replaces=leg.price,
             side=place.side,

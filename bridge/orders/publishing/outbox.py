@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.errors import JournalError
-from bridge.orders.journal.journal import Journal, Line
-from bridge.orders.model.blotter import Book, Tracked
+from bridge.orders.journal.journal import Journal, JournalStep
+from bridge.orders.model.blotter import Blotter, ManagedOrder
 from bridge.orders.model.lifecycle import Event, LifecycleError, Step
 from bridge.orders.publishing import payloads
-from bridge.orders.publishing.publisher import Announcer, Saying
+from bridge.orders.publishing.publisher import Publisher, Saying
 from bridge.runtime.turns import News
 
-__all__ = ["Chronicle"]
+__all__ = ["Outbox"]
 
 log = structlog.get_logger()
 
@@ -25,12 +25,12 @@ _FILLS = (Event.FILL_PART, Event.FILL_REST, Event.FILL_LAST)
 
 @dataclass(slots=True)
 class _Entry:
-    line: Line
+    line: JournalStep
     sayings: Sequence[Saying]
     urgent: bool
 
 
-class Chronicle:
+class Outbox:
     """Steps go through here one after the other, whoever found them.
 
     While the journal cannot be written they wait, in order; nothing is lost and nothing overtakes.
@@ -38,19 +38,19 @@ class Chronicle:
 
     def __init__(
         self,
-        book: Book,
+        blotter: Blotter,
         journal: Journal,
-        announcer: Announcer,
+        publisher: Publisher,
         *,
         clock: Callable[[], int],
         pause_s: float,
     ) -> None:
-        self._book = book
+        self._blotter = blotter
         self._journal = journal
-        self._announcer = announcer
+        self._publisher = publisher
         self._clock = clock
         self._pause_s = pause_s
-        self.on_fill: Callable[[Tracked, int], None] = lambda order, quantity: None
+        self.on_fill: Callable[[ManagedOrder, int], None] = lambda order, quantity: None
         """Called for each fill, when it is known and not yet written."""
         self._entries: list[_Entry] = []
         self._taken = 0
@@ -81,17 +81,21 @@ class Chronicle:
                 self._tell(batch)
                 self._attempts.tell()
 
-    def take(self, tracked: Tracked, step: Step, *sayings: Saying, urgent: bool = False) -> None:
+    def take(
+        self, managed: ManagedOrder, step: Step, *sayings: Saying, urgent: bool = False
+    ) -> None:
         """Apply a step, and have it written and then told.
 
         ``urgent`` is told after the first attempt to write, whatever came of it. Raises
         :class:`LifecycleError` and changes nothing.
         """
-        self._entries.append(_Entry(self._book.step(tracked, step), sayings, urgent))
+        self._entries.append(_Entry(self._blotter.step(managed, step), sayings, urgent))
         self._taken += 1
         self._wake.set()
 
-    def happen(self, order: Tracked, step: Step | None, change: Tracked | None = None) -> bool:
+    def happen(
+        self, order: ManagedOrder, step: Step | None, change: ManagedOrder | None = None
+    ) -> bool:
         """Apply what happened to an order and have it told; False: it does not fit the order.
 
         ``change`` is the command that a ``SETTLE`` is about.
@@ -108,7 +112,7 @@ class Chronicle:
         if step.event is not Event.NOTE:
             event = payloads.event(order, step, change)
             self._entries[-1].sayings = (
-                lambda: self._announcer.event(order, event),
+                lambda: self._publisher.event(order, event),
                 self.state(order),
             )
         return True
@@ -118,12 +122,12 @@ class Chronicle:
         if self._entries:
             self._entries[-1].sayings = (*self._entries[-1].sayings, *sayings)
         else:
-            self._announcer.post(*sayings)
+            self._publisher.post(*sayings)
 
-    def state(self, order: Tracked) -> Saying:
+    def state(self, order: ManagedOrder) -> Saying:
         """Return what publishes the order as it is now."""
         payload, now = payloads.state(order), self._clock()
-        return lambda: self._announcer.state(order, payload, now)
+        return lambda: self._publisher.state(order, payload, now)
 
     async def flush(self, until: int | None = None) -> bool:
         """Wait until everything taken so far is on disk.
@@ -140,5 +144,5 @@ class Chronicle:
 
     def _tell(self, entries: Sequence[_Entry]) -> None:
         for entry in entries:
-            self._announcer.post(*entry.sayings)
+            self._publisher.post(*entry.sayings)
             entry.sayings = ()

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from decimal import Decimal
 
-from bridge.kis.listing import Row
-from bridge.kis.orders import Notice
-from bridge.orders.model.blotter import Tracked
+from bridge.kis.listing import ListedOrder
+from bridge.kis.orders import ExecutionNotice
+from bridge.orders.model.blotter import ManagedOrder
 from bridge.orders.model.command import Place
 from bridge.orders.model.lifecycle import ANSWERS, Step
 
@@ -26,19 +26,19 @@ _PRICE = Decimal("0.0001")
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def ack(tracked: Tracked, *, duplicate: bool = False) -> bytes:
+def ack(managed: ManagedOrder, *, duplicate: bool = False) -> bytes:
     """Return the first answer of a command; also for each duplicate, however late."""
-    progress, answer = tracked.progress, tracked.progress.answer
+    progress, answer = managed.progress, managed.progress.answer
     if answer is None:
         raise ValueError("the command is not answered yet")
     return _ack(
-        tracked.identity.client_order_id,
+        managed.identity.client_order_id,
         str(ANSWERS[answer.event]),
         answer,
-        received_at=tracked.received_at,
+        received_at=managed.received_at,
         submitted_at=progress.submitted_at,
-        verb=tracked.verb,
-        command_id=tracked.identity.command_id,
+        verb=managed.verb,
+        command_id=managed.identity.command_id,
         duplicate=duplicate,
     )
 
@@ -59,12 +59,12 @@ def refusal(
     )
 
 
-def event(tracked: Tracked, step: Step, change: Tracked | None = None) -> bytes:
+def event(managed: ManagedOrder, step: Step, change: ManagedOrder | None = None) -> bytes:
     """Return what just happened to an order; ``change`` is the command that is settled."""
     fields: dict[str, object] = {
-        "client_order_id": tracked.identity.client_order_id,
+        "client_order_id": managed.identity.client_order_id,
         "event": str(step.event),
-        **_standing(tracked),
+        **_standing(managed),
     }
     if step.quantity:
         fields["quantity"] = step.quantity
@@ -79,9 +79,9 @@ def event(tracked: Tracked, step: Step, change: Tracked | None = None) -> bytes:
     return encode(fields)
 
 
-def state(tracked: Tracked) -> bytes:
+def state(managed: ManagedOrder) -> bytes:
     """Return the whole order."""
-    command, progress = tracked.command, tracked.progress
+    command, progress = managed.command, managed.progress
     if not isinstance(command, Place):
         raise TypeError("only a placed order has a state")
     return encode(
@@ -97,14 +97,14 @@ def state(tracked: Tracked) -> bytes:
             "condition_price": progress.condition_price,
             "remaining_quantity": progress.remaining,
             "cancelled_quantity": progress.cancelled,
-            **_standing(tracked),
-            "received_at": tracked.received_at,
+            **_standing(managed),
+            "received_at": managed.received_at,
             "submitted_at": progress.submitted_at,
         }
     )
 
 
-def external(notice: Notice, received_at: int) -> bytes:
+def external(notice: ExecutionNotice, received_at: int) -> bytes:
     """Return a notice about an order that this bridge did not place; without the account."""
     return encode(
         {
@@ -121,7 +121,7 @@ def external(notice: Notice, received_at: int) -> bytes:
     )
 
 
-def external_row(row: Row, received_at: int) -> bytes:
+def external_row(row: ListedOrder, received_at: int) -> bytes:
     """Return what the exchange's list has of an order that this bridge did not place."""
     return encode(
         {
@@ -178,8 +178,8 @@ def _ack(
     return encode(fields)
 
 
-def _standing(tracked: Tracked) -> dict[str, object]:
-    progress = tracked.progress
+def _standing(managed: ManagedOrder) -> dict[str, object]:
+    progress = managed.progress
     average = progress.average_price
     if average is not None:
         average = average.quantize(_PRICE)

@@ -11,16 +11,16 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from bridge.errors import BrokerError
-from bridge.kis.listing import Row
-from bridge.kis.orders import Notice
+from bridge.kis.listing import ListedOrder
+from bridge.kis.orders import ExecutionNotice
 from bridge.mqtt import payloads as bridge_payloads
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
-from bridge.orders.model.blotter import Tracked, day_end
+from bridge.orders.model.blotter import ManagedOrder, day_end
 from bridge.orders.model.lifecycle import Step
 from bridge.orders.publishing import payloads
 
-__all__ = ["Announcer", "Publisher", "Saying"]
+__all__ = ["MessageSink", "Publisher", "Saying"]
 
 log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ _DAY_S = 86_400
 """A state outlives its Korean day: orders of some markets do too, and the bridge clears it."""
 
 
-class Publisher(Protocol):
+class MessageSink(Protocol):
     """The part of the MQTT client that orders need."""
 
     async def publish(
@@ -49,16 +49,16 @@ class Publisher(Protocol):
     ) -> None: ...
 
 
-class Announcer:
+class Publisher:
     """Publishes in the order of :meth:`post`; what cannot be published is logged.
 
     Nobody waits for the broker here: the journal knows what was to be said.
     """
 
     def __init__(
-        self, publisher: Publisher, topics: Topics, response_prefixes: Sequence[str] = ()
+        self, sink: MessageSink, topics: Topics, response_prefixes: Sequence[str] = ()
     ) -> None:
-        self._publisher = publisher
+        self._sink = sink
         self._prefixes = response_prefixes
         self._topics = topics
         self._waiting: asyncio.Queue[Saying] = asyncio.Queue()
@@ -82,11 +82,11 @@ class Announcer:
         await self._waiting.join()
 
     async def acknowledge(
-        self, tracked: Tracked, message: Message | None = None, *, duplicate: bool = False
+        self, managed: ManagedOrder, message: Message | None = None, *, duplicate: bool = False
     ) -> None:
         """Publish the first answer of a command."""
-        account, client, client_order_id, _ = tracked.identity
-        payload = payloads.ack(tracked, duplicate=duplicate)
+        account, client, client_order_id, _ = managed.identity
+        payload = payloads.ack(managed, duplicate=duplicate)
         await self._ack(account, client, client_order_id, payload, message)
 
     async def refuse(
@@ -102,12 +102,12 @@ class Announcer:
         payload = payloads.refusal(name[0], verb, name[1], answer, message.received_at)
         await self._ack(account, client, name[0] or _INVALID, payload, message)
 
-    async def event(self, order: Tracked, payload: bytes) -> None:
+    async def event(self, order: ManagedOrder, payload: bytes) -> None:
         """Publish a later step of an order, as :func:`payloads.event` wrote it."""
         account, client, client_order_id, _ = order.identity
         await self._publish(self._topics.order_event(account, client, client_order_id), payload)
 
-    async def state(self, order: Tracked, payload: bytes, now: int) -> None:
+    async def state(self, order: ManagedOrder, payload: bytes, now: int) -> None:
         """Publish the whole order, as :func:`payloads.state` wrote it, retained."""
         account, client, client_order_id, _ = order.identity
         await self._publish(
@@ -117,14 +117,14 @@ class Announcer:
             expiry_s=max(1, (day_end(now) - now) // 1_000_000 + _DAY_S),
         )
 
-    async def clear_state(self, order: Tracked) -> None:
+    async def clear_state(self, order: ManagedOrder) -> None:
         account, client, client_order_id, _ = order.identity
         topic = self._topics.order_state(account, client, client_order_id)
         await self._publish(topic, b"", retain=True)
 
-    async def unknown(self, tracked: Tracked, now: int, why: str = "") -> None:
+    async def unknown(self, managed: ManagedOrder, now: int, why: str = "") -> None:
         """Tell everybody that nobody knows what became of a command."""
-        account, client, client_order_id, command_id = tracked.identity
+        account, client, client_order_id, command_id = managed.identity
         details = {"command_id": command_id} if command_id else {}
         await self._event(
             "order_unknown",
@@ -132,12 +132,12 @@ class Announcer:
             account=account,
             client=client,
             client_order_id=client_order_id,
-            verb=tracked.verb,
+            verb=managed.verb,
             **details,
             **({"message": why} if why else {}),
         )
 
-    async def external(self, alias: str, notice: Notice, at: int) -> None:
+    async def external(self, alias: str, notice: ExecutionNotice, at: int) -> None:
         """Publish a notice of an order that was placed elsewhere."""
         await self._publish(self._topics.external(alias), payloads.external(notice, at))
         await self._event(
@@ -149,7 +149,7 @@ class Announcer:
             what=notice.kind,
         )
 
-    async def external_row(self, alias: str, row: Row, at: int) -> None:
+    async def external_row(self, alias: str, row: ListedOrder, at: int) -> None:
         """Publish what the exchange's list has of an order that was placed elsewhere."""
         await self._publish(self._topics.external(alias), payloads.external_row(row, at))
         await self._event(
@@ -202,7 +202,7 @@ class Announcer:
         correlation: bytes = b"",
     ) -> None:
         try:
-            await self._publisher.publish(
+            await self._sink.publish(
                 topic,
                 payload,
                 qos=1,

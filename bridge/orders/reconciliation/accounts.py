@@ -13,15 +13,15 @@ import structlog
 from bridge.catalog.model import Catalog
 from bridge.errors import BridgeError, RequestError
 from bridge.kis import query
-from bridge.kis.listing import Row
+from bridge.kis.listing import ListedOrder
 from bridge.kis.markets import venue
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
-from bridge.orders.model.blotter import Book, Tracked
+from bridge.orders.model.blotter import Blotter, ManagedOrder
 from bridge.orders.model.command import Place
 from bridge.orders.publishing.payloads import encode
-from bridge.orders.publishing.publisher import Announcer
-from bridge.orders.risk.rules import Account, Rules
+from bridge.orders.publishing.publisher import Publisher
+from bridge.orders.risk.rules import Rules, TradingAccount
 
 __all__ = ["Accounts"]
 
@@ -59,17 +59,17 @@ class Accounts:
         self,
         *,
         catalog: Catalog,
-        accounts: Mapping[str, Account],
+        accounts: Mapping[str, TradingAccount],
         rules: Rules,
-        book: Book,
-        announcer: Announcer,
+        blotter: Blotter,
+        publisher: Publisher,
         clock: Callable[[], int],
     ) -> None:
         self._catalog = catalog
         self._accounts = accounts
         self._rules = rules
-        self._book = book
-        self._announcer = announcer
+        self._blotter = blotter
+        self._publisher = publisher
         self._clock = clock
         self._held = {alias: _Holding() for alias in accounts}
         self.after_fills: Callable[[str], None] = lambda alias: None
@@ -81,7 +81,7 @@ class Accounts:
             for alias, held in self._held.items():
                 tasks.create_task(self._keep(alias, held))
 
-    def filled(self, order: Tracked, quantity: int) -> None:
+    def filled(self, order: ManagedOrder, quantity: int) -> None:
         """Take note of a fill."""
         place, held = order.command, self._held.get(order.identity.account)
         if held is None or not isinstance(place, Place):
@@ -90,14 +90,14 @@ class Accounts:
         held.fills.append((self._clock(), (place.market, place.symbol), more))
         held.wake.set()
 
-    def listed(self, alias: str, rows: Sequence[Row]) -> None:
+    def listed(self, alias: str, rows: Sequence[ListedOrder]) -> None:
         """Publish the orders that work at the exchange, ours with their names."""
         working = [row for row in rows if row.remaining > 0 and row.action != "cancel"]
         markets = {row.market for row in rows}
         own = {
             (market, key): order
             for market in markets
-            for key, order in self._book.owned(
+            for key, order in self._blotter.owned(
                 alias, market, [row for row in rows if row.market == market]
             ).items()
         }
@@ -122,7 +122,7 @@ class Accounts:
             )
         self._say(alias, "orders", {"at": self._clock(), "orders": orders})
 
-    def reducible(self, alias: str, place: Place, *, but: Tracked) -> int | None:
+    def reducible(self, alias: str, place: Place, *, but: ManagedOrder) -> int | None:
         """Return how much of an order would only make a position smaller; None: not known.
 
         What other orders of that side may still take of it is taken off.
@@ -136,7 +136,7 @@ class Accounts:
         sells = place.side == "sell"
         left = quantity + sum(more for more in moved if (more < 0) is sells)
         left = left if sells else -left
-        for order in self._book.working(alias):
+        for order in self._blotter.working(alias):
             other = order.command
             same = isinstance(other, Place) and (other.market, other.symbol) == key
             if same and order is not but and order.identity != but.identity._replace(command_id=""):
@@ -181,7 +181,7 @@ class Accounts:
         self._say(alias, "balance", {"at": now, "balance": balance})
         self._say(alias, "positions", {"at": now, "positions": positions})
 
-    def _calls(self, alias: str, account: Account) -> list[tuple[str, str, dict[str, str]]]:
+    def _calls(self, alias: str, account: TradingAccount) -> list[tuple[str, str, dict[str, str]]]:
         """Return what to ask for: markets where the account has orders of ours, and its own."""
         given: dict[str, str] = {}
         if account.markets(self._rules.markets) == ("domestic_derivative",):
@@ -190,7 +190,7 @@ class Accounts:
         calls = [("domestic_stock", "domestic_stock/inquire_balance", given)]
         places = {
             order.command.place
-            for order in self._book
+            for order in self._blotter
             if order.identity.account == alias
             and isinstance(order.command, Place)
             and order.command.market == "overseas_stock"
@@ -204,7 +204,7 @@ class Accounts:
         return calls
 
     async def _read(
-        self, account: Account, name: str, given: Mapping[str, str]
+        self, account: TradingAccount, name: str, given: Mapping[str, str]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Return positions and totals; raises :class:`BridgeError` unless they are complete."""
         api = self._catalog.apis[name]
@@ -254,8 +254,8 @@ class Accounts:
 
     def _differ(self, alias: str, key: tuple[str, str], expected: int, found: int) -> None:
         at = self._clock()
-        self._announcer.post(
-            lambda: self._announcer.difference(
+        self._publisher.post(
+            lambda: self._publisher.difference(
                 "position_difference",
                 at,
                 account=alias,
@@ -268,7 +268,7 @@ class Accounts:
 
     def _say(self, alias: str, what: str, content: Mapping[str, Any]) -> None:
         payload = encode(content)
-        self._announcer.post(lambda: self._announcer.account(alias, what, payload))
+        self._publisher.post(lambda: self._publisher.account(alias, what, payload))
 
 
 def _rows(block: object) -> list[dict[str, Any]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bridge.kis.orders import Notice
+from bridge.kis.orders import ExecutionNotice
 from bridge.orders.model.lifecycle import Event, Progress, Step, fill_key, same_number
 
 __all__ = ["cancel_key", "execution"]
 
 
-def execution(progress: Progress, notice: Notice, at: int) -> Step | None:
+def execution(progress: Progress, notice: ExecutionNotice, at: int) -> Step | None:
     """Return what a notice about this order changes, or None: nothing that is not known yet."""
     price = notice.price or None
     match notice.kind:

@@ -13,14 +13,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
-from bridge.kis.listing import Row, plain
+from bridge.kis.listing import ListedOrder, plain
 from bridge.kis.markets import NIGHT
-from bridge.orders.model.blotter import Tracked
+from bridge.orders.model.blotter import ManagedOrder
 from bridge.orders.model.command import Cancel, Modify, Place
 from bridge.orders.model.lifecycle import Event, Progress, State, Step
 from bridge.orders.reconciliation.executions import cancel_key
 
-__all__ = ["Verdict", "Window", "find_change", "find_order", "listed_steps", "parts"]
+__all__ = ["ProofWindow", "Verdict", "find_change", "find_order", "listed_steps", "parts"]
 
 _ANSWER = 15_000_000
 """How long an answer is waited for."""
@@ -35,7 +35,7 @@ Verdict: TypeAlias = Literal["open", "ambiguous", "absent"]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class ProofWindow:
     """What time says about a command without an answer.
 
     ``asked`` is when the list was asked for, ``proof`` how long after the answer was given up a
@@ -45,23 +45,23 @@ class Window:
     asked: int
     proof: int
 
-    def covers(self, tracked: Tracked, at: int | None) -> bool:
+    def covers(self, managed: ManagedOrder, at: int | None) -> bool:
         """Tell whether something ordered ``at`` may be this command."""
         if at is None:
             return True
-        return tracked.since - _EARLY <= at <= _given_up(tracked.progress) + self.proof
+        return managed.since - _EARLY <= at <= _given_up(managed.progress) + self.proof
 
-    def tight(self, tracked: Tracked, at: int | None) -> bool:
+    def tight(self, managed: ManagedOrder, at: int | None) -> bool:
         """Tell whether it was ordered so soon after this command was sent that it is this one.
 
         After a crash nobody knows when the bridge gave up; then ``covers`` reaches much further.
         """
-        latest = tracked.since + _ANSWER + self.proof
-        return at is not None and at <= latest and self.covers(tracked, at)
+        latest = managed.since + _ANSWER + self.proof
+        return at is not None and at <= latest and self.covers(managed, at)
 
-    def over(self, tracked: Tracked) -> bool:
+    def over(self, managed: ManagedOrder) -> bool:
         """Tell whether what is not in the list by now never gets there."""
-        return self.asked >= _given_up(tracked.progress) + self.proof
+        return self.asked >= _given_up(managed.progress) + self.proof
 
 
 def _given_up(progress: Progress) -> int:
@@ -69,7 +69,7 @@ def _given_up(progress: Progress) -> int:
 
 
 def listed_steps(
-    progress: Progress, chain: Sequence[Row], at: int, *, changing: bool = False
+    progress: Progress, chain: Sequence[ListedOrder], at: int, *, changing: bool = False
 ) -> Iterator[Step]:
     """Yield, one after the other, what the list knows more about an accepted order.
 
@@ -111,7 +111,7 @@ def listed_steps(
         yield end
 
 
-def parts(progress: Progress, chain: Sequence[Row]) -> dict[str, int] | None:
+def parts(progress: Progress, chain: Sequence[ListedOrder]) -> dict[str, int] | None:
     """Return what is left under each number of an order that was modified in parts elsewhere.
 
     Nothing: what is left is under its last number. None: the list lags behind, or changed while
@@ -126,7 +126,7 @@ def parts(progress: Progress, chain: Sequence[Row]) -> dict[str, int] | None:
     return {} if list(left) in ([], numbers[-1:]) else left
 
 
-def _end(progress: Progress, orders: Sequence[Row], at: int) -> Step | None:
+def _end(progress: Progress, orders: Sequence[ListedOrder], at: int) -> Step | None:
     """Return how an order ended that has nothing left at the exchange, but has in the journal."""
     numbers = {plain(row.order_no) for row in orders}
     complete = all(plain(leg.order_no) in numbers for leg in progress.legs)
@@ -140,13 +140,13 @@ def _end(progress: Progress, orders: Sequence[Row], at: int) -> Step | None:
 
 
 def find_order(
-    order: Tracked,
+    order: ManagedOrder,
     place: Place,
-    rows: Sequence[Row],
+    rows: Sequence[ListedOrder],
     owned: Container[tuple[date | None, str]],
     heard: Collection[str],
-    window: Window,
-) -> Row | Verdict:
+    window: ProofWindow,
+) -> ListedOrder | Verdict:
     """Look for an order whose answer was lost; ``owned`` are the keys of other orders' rows.
 
     It is the only other row with its symbol, side, quantity, price and type from the moments after
@@ -182,7 +182,7 @@ def find_order(
     return "absent" if not unexplained and window.over(order) else "open"
 
 
-def _fits(place: Place, row: Row) -> bool:
+def _fits(place: Place, row: ListedOrder) -> bool:
     return (
         row.symbol == place.symbol
         and row.side == place.side
@@ -193,11 +193,11 @@ def _fits(place: Place, row: Row) -> bool:
 
 
 def find_change(
-    change: Tracked,
-    chain: Sequence[Row],
+    change: ManagedOrder,
+    chain: Sequence[ListedOrder],
     claimed: Collection[str],
-    window: Window,
-) -> Row | Verdict:
+    window: ProofWindow,
+) -> ListedOrder | Verdict:
     """Look for a modification or cancellation whose answer was lost among its order's rows.
 
     ``claimed`` are the numbers of those that were answered.

@@ -22,24 +22,24 @@ from bridge.calendar import order_hours
 from bridge.catalog.model import Catalog
 from bridge.errors import BridgeError, RequestError
 from bridge.kis import listing
-from bridge.kis.listing import Row, plain
-from bridge.kis.orders import Notice
+from bridge.kis.listing import ListedOrder, plain
+from bridge.kis.orders import ExecutionNotice
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
 from bridge.orders.journal.journal import Identity
-from bridge.orders.model.blotter import OPEN, Book, Tracked, day_start, lives, trading_day
+from bridge.orders.model.blotter import OPEN, Blotter, ManagedOrder, day_start, lives, trading_day
 from bridge.orders.model.command import Modify, Place
 from bridge.orders.model.lifecycle import Event, LifecycleError, State, Step
-from bridge.orders.publishing.outbox import Chronicle
-from bridge.orders.publishing.publisher import Announcer
+from bridge.orders.publishing.outbox import Outbox
+from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.reconciliation.matching import (
-    Window,
+    ProofWindow,
     find_change,
     find_order,
     listed_steps,
     parts,
 )
-from bridge.orders.risk.rules import Account, Rules
+from bridge.orders.risk.rules import Rules, TradingAccount
 
 __all__ = ["Reconciler"]
 
@@ -67,7 +67,7 @@ class _Watch:
     """Orders placed elsewhere that day, by market and number: how much was told to be filled."""
     told: set[tuple[int, str]] = field(default_factory=set)
     """Differences that were told."""
-    rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    rows: Mapping[str, Sequence[ListedOrder]] = field(default_factory=dict)
 
 
 class Reconciler:
@@ -80,21 +80,21 @@ class Reconciler:
         self,
         *,
         catalog: Catalog,
-        accounts: Mapping[str, Account],
+        accounts: Mapping[str, TradingAccount],
         rules: Rules,
-        book: Book,
-        chronicle: Chronicle,
-        announcer: Announcer,
+        blotter: Blotter,
+        outbox: Outbox,
+        publisher: Publisher,
         clock: Callable[[], int],
         on_round: Callable[[], None],
-        on_list: Callable[[str, Sequence[Row]], None],
+        on_list: Callable[[str, Sequence[ListedOrder]], None],
     ) -> None:
         self._catalog = catalog
         self._accounts = accounts
         self._rules = rules
-        self._book = book
-        self._chronicle = chronicle
-        self._announcer = announcer
+        self._blotter = blotter
+        self._outbox = outbox
+        self._publisher = publisher
         self._clock = clock
         self._on_round = on_round
         self._on_list = on_list
@@ -137,7 +137,7 @@ class Reconciler:
         problems = "; ".join(sorted(set(watch.problems.values()))) if watch else ""
         return problems and f"the list of orders could not be read ({problems})"
 
-    def elsewhere(self, alias: str, notice: Notice) -> None:
+    def elsewhere(self, alias: str, notice: ExecutionNotice) -> None:
         """Remember that a notice of an order placed elsewhere was told."""
         told, key = self._told(alias), (notice.market, plain(notice.order_no))
         told[key] = told.get(key, 0) + (notice.quantity if notice.kind == "fill" else 0)
@@ -150,35 +150,35 @@ class Reconciler:
             watch.elsewhere.clear()
         return watch.elsewhere
 
-    async def resolve(self, identity: Identity, *, order_no: str, by: str) -> Tracked:
+    async def resolve(self, identity: Identity, *, order_no: str, by: str) -> ManagedOrder:
         """Settle a command as a person says: under ``order_no``, or, blank, never placed.
 
         Raises :class:`RequestError`.
         """
-        tracked = self._book.get(identity)
-        if tracked is None:
+        managed = self._blotter.get(identity)
+        if managed is None:
             raise RequestError("unknown_order", "there is no such command today")
-        if tracked.progress.state is not State.UNKNOWN:
-            text = f"it is {tracked.progress.state}, not unknown"
+        if managed.progress.state is not State.UNKNOWN:
+            text = f"it is {managed.progress.state}, not unknown"
             raise RequestError("not_unknown", text)
-        if order_no and self._taken(tracked, order_no):
+        if order_no and self._taken(managed, order_no):
             raise RequestError("order_no_taken", f"{order_no} is another command's order_no")
         if order_no:
-            self._accept(tracked, order_no, "", f"resolved by {by}")
+            self._accept(managed, order_no, "", f"resolved by {by}")
         else:
-            self._absent(tracked, f"resolved by {by}")
-        await self._chronicle.flush()
+            self._absent(managed, f"resolved by {by}")
+        await self._outbox.flush()
         self._on_round()
         self.wake(identity.account)
-        return tracked
+        return managed
 
-    def _taken(self, tracked: Tracked, order_no: str) -> bool:
-        about, account = self._book.order(tracked.identity), tracked.identity.account
+    def _taken(self, managed: ManagedOrder, order_no: str) -> bool:
+        about, account = self._blotter.order(managed.identity), managed.identity.account
         if about is None or not isinstance(about.command, Place):
             return False
-        owner = self._book.meant(account, about.command.market, order_no, tracked.since)
-        if owner is about and tracked is not about:  # the list may have told it
-            return plain(order_no) in self._book.changed(about)
+        owner = self._blotter.meant(account, about.command.market, order_no, managed.since)
+        if owner is about and managed is not about:  # the list may have told it
+            return plain(order_no) in self._blotter.changed(about)
         return owner is not None
 
     # asking
@@ -188,7 +188,7 @@ class Reconciler:
         while True:
             watch.wake.clear()
             gaps, asked = watch.gaps, self._clock()
-            for market in sorted(watch.markets | self._book.markets(alias)):
+            for market in sorted(watch.markets | self._blotter.markets(alias)):
                 try:
                     rows = await self._list(alias, market)
                     self._compare(alias, watch, market, rows, asked)
@@ -198,7 +198,7 @@ class Reconciler:
                     continue
                 watch.rows = {**watch.rows, market: rows}
                 watch.problems.pop(market, None)
-                await self._chronicle.flush()
+                await self._outbox.flush()
                 if gaps == watch.gaps:
                     watch.complete.add(market)
                 self._on_round()
@@ -212,8 +212,8 @@ class Reconciler:
         if failures:
             pause = min(self._rules.unknown_s * 2 ** min(failures - 1, 16), _LONGEST_PAUSE_S)
         elif any(
-            (tracked.id, "unknown") not in watch.told
-            for tracked in self._book.unsettled(alias, State.UNKNOWN)
+            (managed.id, "unknown") not in watch.told
+            for managed in self._blotter.unsettled(alias, State.UNKNOWN)
         ):
             pause = self._rules.unknown_s
         try:
@@ -224,16 +224,16 @@ class Reconciler:
         if failures:  # what asks must not make KIS be asked faster
             await asyncio.sleep(self._rules.pause_s)
 
-    async def _list(self, alias: str, market: str) -> list[Row]:
+    async def _list(self, alias: str, market: str) -> list[ListedOrder]:
         """Return all pages; raises :class:`BridgeError` unless the list is complete."""
-        nights = [False, True] if self._book.at_night(alias, market) else [False]
+        nights = [False, True] if self._blotter.at_night(alias, market) else [False]
         rows = [row for night in nights for row in await self._pages(alias, market, night=night)]
         rows.sort(key=lambda row: row.at or 0)
         return list({row.key: row for row in rows}.values())
 
-    async def _pages(self, alias: str, market: str, *, night: bool) -> list[Row]:
+    async def _pages(self, alias: str, market: str, *, night: bool) -> list[ListedOrder]:
         account, today = self._accounts[alias], trading_day(self._clock())
-        first = min([today, *self._book.days(alias, market)])
+        first = min([today, *self._blotter.days(alias, market)])
         call = listing.ask(
             self._catalog,
             market=market,
@@ -243,7 +243,7 @@ class Reconciler:
             paper=self._rules.paper,
             night=night,
         )
-        rows: list[Row] = []
+        rows: list[ListedOrder] = []
         more = False
         async for reply in account.rest.pages(
             call.api,
@@ -264,31 +264,31 @@ class Reconciler:
     # comparing
 
     def _compare(
-        self, alias: str, watch: _Watch, market: str, rows: Sequence[Row], asked: int
+        self, alias: str, watch: _Watch, market: str, rows: Sequence[ListedOrder], asked: int
     ) -> None:
         """Bring what the journal knows up to what the list says."""
-        window = Window(asked, self._proof)
+        window = ProofWindow(asked, self._proof)
         self._settle_orders(alias, watch, market, rows, window)
         chains, strangers = self._chains(alias, market, rows)
         for order, own in chains.items():
-            for change in self._book.changes(order):
+            for change in self._blotter.changes(order):
                 self._settle_change(watch, change, order, own, window)
             self._follow(order, own)
-        for tracked in self._book.unsettled(alias, State.UNKNOWN):
-            about = self._book.order(tracked.identity)
-            if tracked.verb != "place" and about is not None and about not in chains:
-                self._settle_change(watch, tracked, about, (), window)
-            elif about is None and window.over(tracked):  # its order's day is over
-                self._tell_unknown(watch, tracked, "open")
+        for managed in self._blotter.unsettled(alias, State.UNKNOWN):
+            about = self._blotter.order(managed.identity)
+            if managed.verb != "place" and about is not None and about not in chains:
+                self._settle_change(watch, managed, about, (), window)
+            elif about is None and window.over(managed):  # its order's day is over
+                self._tell_unknown(watch, managed, "open")
         self._differ(alias, watch, market, chains, window)
         self._tell_strangers(alias, strangers)
         self._end_day(alias, market, asked)
 
-    def _follow(self, order: Tracked, own: Sequence[Row]) -> None:
-        changing = self._book.changing(order)
+    def _follow(self, order: ManagedOrder, own: Sequence[ListedOrder]) -> None:
+        changing = self._blotter.changing(order)
         try:
             for step in listed_steps(order.progress, own, self._clock(), changing=changing):
-                if not self._chronicle.happen(order, step):
+                if not self._outbox.happen(order, step):
                     return
         except LifecycleError as error:
             what = f"the exchange's list does not fit: {error}"
@@ -298,18 +298,23 @@ class Reconciler:
             order.parts = found
 
     def _settle_orders(
-        self, alias: str, watch: _Watch, market: str, rows: Sequence[Row], window: Window
+        self,
+        alias: str,
+        watch: _Watch,
+        market: str,
+        rows: Sequence[ListedOrder],
+        window: ProofWindow,
     ) -> None:
-        owned = self._book.owned(alias, market, rows)
-        lost = [t for t in self._book.unsettled(alias, State.UNKNOWN) if t.verb == "place"]
-        found: dict[str, list[tuple[Tracked, Row]]] = {}
+        owned = self._blotter.owned(alias, market, rows)
+        lost = [t for t in self._blotter.unsettled(alias, State.UNKNOWN) if t.verb == "place"]
+        found: dict[str, list[tuple[ManagedOrder, ListedOrder]]] = {}
         for order in lost:
             place = order.command
             if not isinstance(place, Place) or place.market != market:
                 continue
-            heard = self._book.heard(alias, place.symbol)
+            heard = self._blotter.heard(alias, place.symbol)
             verdict = find_order(order, place, rows, owned, heard, window)
-            if isinstance(verdict, Row):
+            if isinstance(verdict, ListedOrder):
                 found.setdefault(verdict.order_no, []).append((order, verdict))
             elif verdict == "absent":
                 self._absent(order, "the exchange's complete list does not have it")
@@ -319,8 +324,8 @@ class Reconciler:
             [(order, row), *others] = candidates
             # What is being sent right now may be what stands in the list.
             sending = any(
-                self._book.symbol(other) == row.symbol and other.verb == "place"
-                for other in self._book.unsettled(alias, State.SUBMITTING)
+                self._blotter.symbol(other) == row.symbol and other.verb == "place"
+                for other in self._blotter.unsettled(alias, State.SUBMITTING)
             )
             if not others and not sending:
                 self._accept(order, row.order_no, row.org_no, "found in the exchange's list")
@@ -329,10 +334,15 @@ class Reconciler:
                     self._tell_unknown(watch, one, "ambiguous")
 
     def _settle_change(
-        self, watch: _Watch, change: Tracked, order: Tracked, own: Sequence[Row], window: Window
+        self,
+        watch: _Watch,
+        change: ManagedOrder,
+        order: ManagedOrder,
+        own: Sequence[ListedOrder],
+        window: ProofWindow,
     ) -> None:
-        verdict = find_change(change, own, self._book.changed(order), window)
-        if isinstance(verdict, Row):
+        verdict = find_change(change, own, self._blotter.changed(order), window)
+        if isinstance(verdict, ListedOrder):
             self._accept(change, verdict.order_no, verdict.org_no, "found in the exchange's list")
             command = change.command
             if isinstance(command, Modify):
@@ -346,45 +356,45 @@ class Reconciler:
                     condition_price=command.condition_price,
                     since=verdict.at or 0,
                 )
-                self._chronicle.happen(order, step)
+                self._outbox.happen(order, step)
         elif verdict == "absent":
             self._absent(change, "the exchange's complete list does not have it")
         elif window.over(change):
             self._tell_unknown(watch, change, verdict)
 
-    def _accept(self, tracked: Tracked, order_no: str, org_no: str, why: str) -> None:
+    def _accept(self, managed: ManagedOrder, order_no: str, org_no: str, why: str) -> None:
         step = Step(Event.ACCEPT, self._clock(), order_no=order_no, org_no=org_no, message=why)
-        self._settle(tracked, step)
+        self._settle(managed, step)
 
-    def _absent(self, tracked: Tracked, why: str) -> None:
-        self._settle(tracked, Step(Event.PROVE_ABSENT, self._clock(), message=why))
-        self._book.unreserve(tracked, sent=True)
+    def _absent(self, managed: ManagedOrder, why: str) -> None:
+        self._settle(managed, Step(Event.PROVE_ABSENT, self._clock(), message=why))
+        self._blotter.unreserve(managed, sent=True)
 
-    def _settle(self, tracked: Tracked, step: Step) -> None:
-        log.info("settled", identity=tracked.identity, what=step.event, why=step.message)
-        if tracked.verb == "place":
-            self._chronicle.happen(tracked, step)
+    def _settle(self, managed: ManagedOrder, step: Step) -> None:
+        log.info("settled", identity=managed.identity, what=step.event, why=step.message)
+        if managed.verb == "place":
+            self._outbox.happen(managed, step)
             return
-        self._chronicle.take(tracked, step)
-        order = self._book.order(tracked.identity)
+        self._outbox.take(managed, step)
+        order = self._blotter.order(managed.identity)
         if order is not None:
-            said = f"{tracked.verb} {tracked.identity.command_id}: {step.message}"
+            said = f"{managed.verb} {managed.identity.command_id}: {step.message}"
             settle = Step(Event.SETTLE, step.at, order_no=step.order_no, message=said)
-            self._chronicle.happen(order, settle, tracked)
+            self._outbox.happen(order, settle, managed)
 
     def _chains(
-        self, alias: str, market: str, rows: Sequence[Row]
-    ) -> tuple[dict[Tracked, list[Row]], list[Row]]:
+        self, alias: str, market: str, rows: Sequence[ListedOrder]
+    ) -> tuple[dict[ManagedOrder, list[ListedOrder]], list[ListedOrder]]:
         """Return the rows of each of our orders, and the rows of nobody's."""
-        chains: dict[Tracked, list[Row]] = {}
-        owned, now = self._book.owned(alias, market, rows), self._clock()
-        changed: dict[str, Tracked] = {}
+        chains: dict[ManagedOrder, list[ListedOrder]] = {}
+        owned, now = self._blotter.owned(alias, market, rows), self._clock()
+        changed: dict[str, ManagedOrder] = {}
         """Our orders by the numbers of changes that were asked for elsewhere."""
         strangers = []
         for row in rows:  # oldest first: a change follows what it changes
             owner = owned.get(row.key)
             if owner is None and row.original_order_no:
-                owner = self._book.meant(alias, market, row.original_order_no, row.at or now)
+                owner = self._blotter.meant(alias, market, row.original_order_no, row.at or now)
                 other = changed.get(plain(row.original_order_no))
                 if owner is None and other is not None and lives(other, row.at or now):
                     owner = other
@@ -397,26 +407,26 @@ class Reconciler:
 
     # telling
 
-    def _tell_unknown(self, watch: _Watch, tracked: Tracked, verdict: str) -> None:
+    def _tell_unknown(self, watch: _Watch, managed: ManagedOrder, verdict: str) -> None:
         """Tell, once, that only a person can settle it."""
-        if (tracked.id, "unknown") in watch.told:
+        if (managed.id, "unknown") in watch.told:
             return
-        watch.told.add((tracked.id, "unknown"))
+        watch.told.add((managed.id, "unknown"))
         now, why = self._clock(), "several orders of the exchange's list may be it"
         if verdict == "open":
             why = "the exchange's list does not have it, which proves nothing here"
-        self._announcer.post(lambda: self._announcer.unknown(tracked, now, f"{why}: resolve it"))
+        self._publisher.post(lambda: self._publisher.unknown(managed, now, f"{why}: resolve it"))
 
     def _differ(
         self,
         alias: str,
         watch: _Watch,
         market: str,
-        chains: Mapping[Tracked, Sequence[Row]],
-        window: Window,
+        chains: Mapping[ManagedOrder, Sequence[ListedOrder]],
+        window: ProofWindow,
     ) -> None:
         """Tell, once, what the exchange has otherwise and the journal cannot follow."""
-        for order in self._book:
+        for order in self._blotter:
             progress = order.progress
             if order.verb != "place" or order.identity.account != alias or not progress.legs:
                 continue
@@ -436,11 +446,11 @@ class Reconciler:
                 watch.told.add((order.id, what))
                 self._tell_difference(order, what)
 
-    def _tell_difference(self, order: Tracked, what: str) -> None:
+    def _tell_difference(self, order: ManagedOrder, what: str) -> None:
         account, client, client_order_id, _ = order.identity
         now = self._clock()
-        self._announcer.post(
-            lambda: self._announcer.difference(
+        self._publisher.post(
+            lambda: self._publisher.difference(
                 "order_difference",
                 now,
                 account=account,
@@ -450,9 +460,9 @@ class Reconciler:
             )
         )
 
-    def _tell_strangers(self, alias: str, strangers: Sequence[Row]) -> None:
+    def _tell_strangers(self, alias: str, strangers: Sequence[ListedOrder]) -> None:
         now, elsewhere = self._clock(), self._told(alias)
-        waiting = {self._book.symbol(tracked) for tracked in self._book.unsettled(alias)}
+        waiting = {self._blotter.symbol(managed) for managed in self._blotter.unsettled(alias)}
         for row in strangers:
             key = (row.market, plain(row.order_no))
             if row.symbol in waiting or row.day not in (None, trading_day(now)):
@@ -463,15 +473,15 @@ class Reconciler:
             elsewhere[key] = row.filled
             self._post_stranger(alias, row, now)
 
-    def _post_stranger(self, alias: str, row: Row, now: int) -> None:
-        self._announcer.post(lambda: self._announcer.external_row(alias, row, now))
+    def _post_stranger(self, alias: str, row: ListedOrder, now: int) -> None:
+        self._publisher.post(lambda: self._publisher.external_row(alias, row, now))
 
     # the end of a day
 
     def _end_day(self, alias: str, market: str, asked: int) -> None:
         """Expire what no market fills any more, and forget what is over."""
         over = []
-        for order in list(self._book):
+        for order in list(self._blotter):
             if order.identity.account != alias or order.verb != "place":
                 continue
             place, at = order.command, order.progress.submitted_at or order.received_at
@@ -480,15 +490,15 @@ class Reconciler:
             if asked < order_hours.over(place.place, at):
                 continue
             if order.progress.state in OPEN:
-                self._chronicle.happen(order, Step(Event.EXPIRE, self._clock()))
+                self._outbox.happen(order, Step(Event.EXPIRE, self._clock()))
             open_end = order.progress.state is State.UNKNOWN or order.progress.answer is None
-            if not open_end and not self._book.changing(order):
+            if not open_end and not self._blotter.changing(order):
                 over.append(order)
         for order in over:
             if order.progress.submitted_at is not None:
                 self._clear(order)
         if over:
-            self._book.drop(over, day_start(asked))
+            self._blotter.drop(over, day_start(asked))
 
-    def _clear(self, order: Tracked) -> None:
-        self._chronicle.afterwards(lambda: self._announcer.clear_state(order))
+    def _clear(self, order: ManagedOrder) -> None:
+        self._outbox.afterwards(lambda: self._publisher.clear_state(order))

@@ -19,7 +19,7 @@ __all__ = [
     "Limits",
     "Reference",
     "Refusal",
-    "Request",
+    "RiskRequest",
     "Scope",
     "added",
     "check",
@@ -60,7 +60,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RiskRequest:
     """What is about to be sent.
 
     ``quantity`` is what could trade because of it.
@@ -181,7 +181,7 @@ class Ledger:
             self._day, self._notional = day, Decimal(0)
 
 
-def needs_reference(request: Request, limits: Limits) -> bool:
+def needs_reference(request: RiskRequest, limits: Limits) -> bool:
     """Tell whether a limit can only be checked with what is known of the symbol."""
     money = limits.notional is not None or limits.daily_notional is not None
     at_market = request.price is None or request.becomes_market
@@ -192,18 +192,18 @@ def needs_reference(request: Request, limits: Limits) -> bool:
     return limits.price_band is not None or limits.price_limits or limits.tick_size
 
 
-def added(request: Request, reference: Reference) -> Decimal:
+def added(request: RiskRequest, reference: Reference) -> Decimal:
     """Return what the request adds to the day's notional, as far as its price is known."""
     worth = _worth(request, reference)
     return Decimal(0) if worth is None else max(Decimal(0), worth - _already(request, reference))
 
 
-def check(request: Request, context: Context) -> Refusal | None:
+def check(request: RiskRequest, context: Context) -> Refusal | None:
     """Return why the order must not go out, or None."""
     return next(_refusals(request, context), None)
 
 
-def _refusals(request: Request, context: Context) -> Iterator[Refusal]:
+def _refusals(request: RiskRequest, context: Context) -> Iterator[Refusal]:
     if not context.account_known:
         yield Refusal("unknown_account", "the configuration has no such account")
     if not context.permitted:
@@ -227,11 +227,11 @@ def _refusals(request: Request, context: Context) -> Iterator[Refusal]:
             yield from _funds(request, scope, context)
 
 
-def _reduces(request: Request, context: Context) -> bool:
+def _reduces(request: RiskRequest, context: Context) -> bool:
     return context.reducible is not None and request.quantity <= context.reducible
 
 
-def _limit(request: Request, scope: Scope, reference: Reference) -> Iterator[Refusal]:
+def _limit(request: RiskRequest, scope: Scope, reference: Reference) -> Iterator[Refusal]:
     limits, name, symbol = scope.limits, scope.name, request.symbol
     if limits.symbols is not None and symbol not in limits.symbols:
         yield Refusal("risk_symbol", f"{name}: {symbol} is not in symbols")
@@ -249,7 +249,7 @@ def _limit(request: Request, scope: Scope, reference: Reference) -> Iterator[Ref
         yield from _price(request, request.price, scope, reference)
 
 
-def _money(request: Request, scope: Scope, reference: Reference) -> Iterator[Refusal]:
+def _money(request: RiskRequest, scope: Scope, reference: Reference) -> Iterator[Refusal]:
     worth = _worth(request, reference)
     for reason, limit, used in (
         ("risk_notional", scope.limits.notional, Decimal(0)),
@@ -267,7 +267,7 @@ def _money(request: Request, scope: Scope, reference: Reference) -> Iterator[Ref
 
 
 def _price(
-    request: Request, price: Decimal, scope: Scope, reference: Reference
+    request: RiskRequest, price: Decimal, scope: Scope, reference: Reference
 ) -> Iterator[Refusal]:
     limits, symbol = scope.limits, request.symbol
     band, last = limits.price_band, reference.last
@@ -290,7 +290,7 @@ def _price(
         yield Refusal("risk_tick", f"{scope.name}: {price:f} is no multiple of {reference.tick:f}")
 
 
-def _funds(request: Request, scope: Scope, context: Context) -> Iterator[Refusal]:
+def _funds(request: RiskRequest, scope: Scope, context: Context) -> Iterator[Refusal]:
     orderable = context.orderable
     if orderable is None:
         text = f"{scope.name}: KIS did not say what {request.symbol} can be ordered"
@@ -299,7 +299,7 @@ def _funds(request: Request, scope: Scope, context: Context) -> Iterator[Refusal
         yield Refusal("risk_funds", f"{scope.name}: {request.quantity} is above {orderable}")
 
 
-def _covered(request: Request, orderable: int, reference: Reference) -> bool:
+def _covered(request: RiskRequest, orderable: int, reference: Reference) -> bool:
     """Tell whether a modification is covered: what its order holds is not orderable any more."""
     if request.verb != "modify":
         return False
@@ -311,14 +311,14 @@ def _covered(request: Request, orderable: int, reference: Reference) -> bool:
     return one * request.quantity - _already(request, reference) <= one * orderable
 
 
-def _already(request: Request, reference: Reference) -> Decimal:
+def _already(request: RiskRequest, reference: Reference) -> Decimal:
     """Return the part of a modification's worth that the day's sum holds."""
     if request.replaces is None or request.unit is None:
         return Decimal(0)
     return _most(request, request.replaces, reference) * request.quantity * request.unit
 
 
-def _worth(request: Request, reference: Reference) -> Decimal | None:
+def _worth(request: RiskRequest, reference: Reference) -> Decimal | None:
     """Return the most it can be worth in won; None: not known."""
     price, worst = request.price, reference.worst
     if price is None or request.becomes_market:
@@ -330,7 +330,7 @@ def _worth(request: Request, reference: Reference) -> Decimal | None:
     return price * request.quantity * request.unit
 
 
-def _most(request: Request, price: Decimal, reference: Reference) -> Decimal:
+def _most(request: RiskRequest, price: Decimal, reference: Reference) -> Decimal:
     """Return what it may trade at: a sale at the market, when its limit is below that."""
     sells = request.side == "sell" and reference.last is not None
     return max(price, reference.last or price) if sells else price

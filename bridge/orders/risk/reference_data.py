@@ -19,9 +19,9 @@ from bridge.kis.markets import NIGHT, Place, grid, venue
 from bridge.kis.replies import KisError
 from bridge.kis.throttle import Priority
 from bridge.orders.risk.checks import Reference
-from bridge.orders.risk.rules import Account
+from bridge.orders.risk.rules import TradingAccount
 
-__all__ = ["References"]
+__all__ = ["ReferenceData"]
 
 log = structlog.get_logger()
 
@@ -43,7 +43,7 @@ class _Quote:
     """At ``last``."""
 
 
-class References:
+class ReferenceData:
     """Prices and price limits by symbol; what cannot be had is None."""
 
     def __init__(
@@ -68,7 +68,13 @@ class References:
         return self._last_price(market, quoted, symbol)
 
     async def reference(
-        self, account: Account, place: Place, symbol: str, price: Decimal | None, *, limits: bool
+        self,
+        account: TradingAccount,
+        place: Place,
+        symbol: str,
+        price: Decimal | None,
+        *,
+        limits: bool,
     ) -> Reference:
         """Return what is known of a symbol; ``limits``: with the day's limits and the tick."""
         last = self.last(place, symbol)
@@ -89,7 +95,7 @@ class References:
 
     async def orderable(
         self,
-        account: Account,
+        account: TradingAccount,
         place: Place,
         symbol: str,
         side: str,
@@ -124,7 +130,7 @@ class References:
         return None
 
     async def _quote(
-        self, account: Account, place: Place, symbol: str, *, fresh: bool
+        self, account: TradingAccount, place: Place, symbol: str, *, fresh: bool
     ) -> _Quote | None:
         key = (place, symbol)
         async with self._asking.setdefault(key, asyncio.Lock()):
@@ -160,7 +166,7 @@ class References:
         return "domestic_futureoption/inquire_price", {"symbol": symbol, "market": board}
 
     async def _held(
-        self, account: Account, api: str, given: Mapping[str, str], symbol: str
+        self, account: TradingAccount, api: str, given: Mapping[str, str], symbol: str
     ) -> int | None:
         """Return what can be sold, from the balance."""
         rows = await self._ask(account, api, given)
@@ -171,7 +177,7 @@ class References:
         return sum(int(quantity) for quantity in quantities if isinstance(quantity, Decimal))
 
     async def _ask(
-        self, account: Account, name: str, given: Mapping[str, str]
+        self, account: TradingAccount, name: str, given: Mapping[str, str]
     ) -> list[dict[str, Any]]:
         """Return the rows of an answer, all blocks and pages of it; none: KIS did not answer."""
         api = self._catalog.apis[name]

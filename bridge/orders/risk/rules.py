@@ -13,10 +13,10 @@ from bridge.kis.replies import Reply
 from bridge.kis.throttle import Priority
 from bridge.orders.risk.checks import Limits
 
-__all__ = ["Account", "Rest", "Rules"]
+__all__ = ["RestApi", "Rules", "TradingAccount"]
 
 
-class Rest(Protocol):
+class RestApi(Protocol):
     """The part of the KIS REST client that orders need."""
 
     async def call(
@@ -46,12 +46,12 @@ class Rest(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class TradingAccount:
     """An account and the REST client of the app key that trades it."""
 
     number: SecretStr
     """As in ``12345678-01``."""
-    rest: Rest
+    rest: RestApi
 
     def markets(self, traded: Sequence[str]) -> tuple[str, ...]:
         """Return where it trades; ``traded`` is where stock accounts do.

@@ -17,17 +17,17 @@ from bridge.calendar import order_hours
 from bridge.errors import JournalError
 from bridge.mqtt.message import Message
 from bridge.orders.journal.journal import Control, Journal, NewRecord, Record
-from bridge.orders.model.blotter import OPEN, Book, Tracked, restore
+from bridge.orders.model.blotter import OPEN, Blotter, ManagedOrder, restore
 from bridge.orders.model.command import Cancel, CancelAll, Place
 from bridge.orders.model.lifecycle import CLOSED, Event, State, Step
-from bridge.orders.publishing.outbox import Chronicle
-from bridge.orders.publishing.publisher import Announcer
+from bridge.orders.publishing.outbox import Outbox
+from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.risk import checks
 from bridge.orders.risk.checks import Refusal
 from bridge.orders.routing.submitter import Submitter
 from bridge.runtime.turns import News
 
-__all__ = ["Sweep", "overtakes"]
+__all__ = ["MassCancel", "overtakes"]
 
 log = structlog.get_logger()
 
@@ -43,7 +43,7 @@ _Write = Callable[[list[NewRecord]], Awaitable[list[Record]]]
 
 
 @dataclass(slots=True)
-class Sweep:
+class MassCancel:
     """Makes many cancellations of one word; ``start`` gives each its place in the line.
 
     ``called_off`` lets a command know that it need not wait any more.
@@ -51,33 +51,33 @@ class Sweep:
     There is ``news`` whenever a command is answered or settled.
     """
 
-    book: Book
+    blotter: Blotter
     journal: Journal
-    chronicle: Chronicle
-    announcer: Announcer
+    outbox: Outbox
+    publisher: Publisher
     submitter: Submitter
-    start: Callable[[Tracked], None]
-    called_off: Callable[[Tracked], None]
+    start: Callable[[ManagedOrder], None]
+    called_off: Callable[[ManagedOrder], None]
     news: News
 
     # cancel_all
 
-    async def command(self, tracked: Tracked, message: Message | None) -> None:
+    async def command(self, managed: ManagedOrder, message: Message | None) -> None:
         """Cancel what the client has open; answer when the cancellations are answered."""
-        account, client, _, _ = tracked.identity
-        name = f"{_OF_COMMAND}{tracked.digest[:24]}"
-        if tracked.progress.state is State.RECEIVED:
-            refusal = self._refusal(tracked)
+        account, client, _, _ = managed.identity
+        name = f"{_OF_COMMAND}{managed.digest[:24]}"
+        if managed.progress.state is State.RECEIVED:
+            refusal = self._refusal(managed)
             if refusal is not None:
-                await self.submitter.answer(tracked, self.submitter.refusing(refusal), message)
+                await self.submitter.answer(managed, self.submitter.refusing(refusal), message)
                 return
             line = None
 
             async def write(new: list[NewRecord]) -> list[Record]:
                 nonlocal line
                 if line is None:
-                    line = self.book.step(tracked, Step(Event.SUBMIT, self.submitter.clock()))
-                await self.chronicle.flush()
+                    line = self.blotter.step(managed, Step(Event.SUBMIT, self.submitter.clock()))
+                await self.outbox.flush()
                 while True:
                     try:
                         return await self.journal.expand(line, new)
@@ -85,46 +85,46 @@ class Sweep:
                         log.warning("cancellations not written, trying again", cause=str(error))
                         await asyncio.sleep(self.submitter.rules.pause_s)
 
-            about = [one for one in self.book if overtakes(self.book, tracked, one)]
-            mine = await self._cancel(about, name, lambda order: tracked.expires_at, write)
+            about = [one for one in self.blotter if overtakes(self.blotter, managed, one)]
+            mine = await self._cancel(about, name, lambda order: managed.expires_at, write)
         else:  # a restart came in between
             mine = [one for one in self._of(name) if one.identity[:2] == (account, client)]
         await self._answered(mine)
-        await self.submitter.answer(tracked, self._summary(mine), message)
+        await self.submitter.answer(managed, self._summary(mine), message)
 
-    def _refusal(self, tracked: Tracked) -> Refusal | None:
-        account, client, _, _ = tracked.identity
-        if self.submitter.clock() >= tracked.expires_at:
+    def _refusal(self, managed: ManagedOrder) -> Refusal | None:
+        account, client, _, _ = managed.identity
+        if self.submitter.clock() >= managed.expires_at:
             return Refusal("expired", "it expired before it was taken")
         context = checks.Context(
             account_known=account in self.submitter.accounts,
             permitted=self.submitter.rules.permits(client, account),
             orders_allowed=self.submitter.rules.orders_allowed,
         )
-        return checks.check(checks.Request("cancel"), context)
+        return checks.check(checks.RiskRequest("cancel"), context)
 
     # halts
 
-    async def halt(self, control: Control) -> list[Tracked]:
+    async def halt(self, control: Control) -> list[ManagedOrder]:
         """Write a halt down with the cancellations of everything it is about.
 
         They may take until each order's day is over. Raises :class:`JournalError`.
         """
 
         async def write(new: list[NewRecord]) -> list[Record]:
-            if not await self.chronicle.flush(until=0):
+            if not await self.outbox.flush(until=0):
                 raise JournalError("what the halt calls off is not written down")
             return await self.journal.expand(control, new)
 
         about = [
             one
-            for one in self.book
+            for one in self.blotter
             if control.account in ("", one.identity.account)
             and control.client in ("", one.identity.client)
         ]
         return await self._cancel(about, f"{_OF_HALT}{control.at}", _day_over, write)
 
-    def of_halt(self, control: Control) -> list[Tracked]:
+    def of_halt(self, control: Control) -> list[ManagedOrder]:
         """Return the cancellations that a halt asked for."""
         return self._of(f"{_OF_HALT}{control.at}")
 
@@ -135,8 +135,8 @@ class Sweep:
         left = self._left(mine)
         names = ["/".join(one.identity[1:3]) for one in left[:_LISTED]]
         now = self.submitter.clock()
-        self.announcer.post(
-            lambda: self.announcer.halted(
+        self.publisher.post(
+            lambda: self.publisher.halted(
                 "halted",
                 now,
                 account=control.account or None,
@@ -150,30 +150,30 @@ class Sweep:
 
     # what both do
 
-    def _of(self, name: str) -> list[Tracked]:
+    def _of(self, name: str) -> list[ManagedOrder]:
         return [
             one
-            for one in self.book
+            for one in self.blotter
             if one.identity.command_id == name or one.identity.command_id.startswith(f"{name}:")
         ]
 
-    def waits(self, tracked: Tracked) -> bool:
+    def waits(self, managed: ManagedOrder) -> bool:
         """Tell whether a cancellation has to wait for what is not known about its order."""
-        if not tracked.identity.command_id.startswith((_OF_COMMAND, _OF_HALT)):
+        if not managed.identity.command_id.startswith((_OF_COMMAND, _OF_HALT)):
             return False
-        order = self.book.order(tracked.identity)
-        if order is None or self.submitter.clock() >= tracked.expires_at:
+        order = self.blotter.order(managed.identity)
+        if order is None or self.submitter.clock() >= managed.expires_at:
             return False
-        changing = any(one.verb == "modify" for one in self.book.changes(order))
+        changing = any(one.verb == "modify" for one in self.blotter.changes(order))
         return order.progress.state is State.UNKNOWN or changing
 
     async def _cancel(
         self,
-        about: Iterable[Tracked],
+        about: Iterable[ManagedOrder],
         name: str,
-        until: Callable[[Tracked], int],
+        until: Callable[[ManagedOrder], int],
         write: _Write,
-    ) -> list[Tracked]:
+    ) -> list[ManagedOrder]:
         """Call off what is not sent yet of some commands, and cancel what is or may be open."""
         now = self.submitter.clock()
         new: list[NewRecord] = []
@@ -182,29 +182,29 @@ class Sweep:
                 continue
             one.overtaken = True
             if one.progress.state is State.RECEIVED:
-                self.chronicle.take(one, self.submitter.refusing(_CALLED_OFF))
+                self.outbox.take(one, self.submitter.refusing(_CALLED_OFF))
                 self.called_off(one)
             elif one.verb == "place" and one.progress.state in _MAY_BE_OPEN:
                 new += _cancellations(one, name, now, until(one))
         self.news.tell()
         children = []
         for record in await write(new):
-            child = self.book.get(record.identity)
+            child = self.blotter.get(record.identity)
             if child is None:
                 child = restore(record)
-                self.book.add(child)
+                self.blotter.add(child)
             children.append(child)
         for child in children:
             if child.progress.answer is None:
                 self.start(child)
         return children
 
-    async def _answered(self, children: Sequence[Tracked]) -> None:
+    async def _answered(self, children: Sequence[ManagedOrder]) -> None:
         """Return when each is answered, or waits for what may never be known."""
         while any(one.progress.answer is None and not self.waits(one) for one in children):
             await self.news.wait()
 
-    def _summary(self, children: Sequence[Tracked]) -> Step:
+    def _summary(self, children: Sequence[ManagedOrder]) -> Step:
         left = self._left(children)
         text = f"{len(children) - len(left)} of {len(children)} orders"
         if left:
@@ -214,18 +214,18 @@ class Sweep:
         event = Event.REJECT if left else Event.ACCEPT
         return Step(event, self.submitter.clock(), message=text)
 
-    def _standing(self, child: Tracked) -> State:
-        order = self.book.order(child.identity)
+    def _standing(self, child: ManagedOrder) -> State:
+        order = self.blotter.order(child.identity)
         unknown = order is not None and order.progress.state is State.UNKNOWN
         return State.UNKNOWN if unknown else child.progress.state
 
-    def _left(self, children: Sequence[Tracked]) -> list[Tracked]:
+    def _left(self, children: Sequence[ManagedOrder]) -> list[ManagedOrder]:
         """Return those that left something open, or may have."""
-        cancelled = self.book.cancelled()
+        cancelled = self.blotter.cancelled()
         return [child for child in children if not self._nothing_left(child, cancelled)]
 
-    def _nothing_left(self, child: Tracked, cancelled: Container[tuple[str, ...]]) -> bool:
-        order = self.book.order(child.identity)
+    def _nothing_left(self, child: ManagedOrder, cancelled: Container[tuple[str, ...]]) -> bool:
+        order = self.blotter.order(child.identity)
         if order is not None and order.progress.state is State.UNKNOWN:
             return False
         if order is not None and order.progress.state in CLOSED:
@@ -237,26 +237,26 @@ class Sweep:
         return over or whole or (*name, number) in cancelled
 
 
-def _cancellations(order: Tracked, name: str, now: int, until: int) -> Iterator[NewRecord]:
+def _cancellations(order: ManagedOrder, name: str, now: int, until: int) -> Iterator[NewRecord]:
     """Yield a cancellation for each number under which an order has something left."""
     client_order_id = order.identity.client_order_id
     for number in order.numbers or ("",):
         command = Cancel(client_order_id=client_order_id, order_no=number or None)
         own = order.identity._replace(command_id=f"{name}:{number}" if number else name)
-        yield Tracked.received(own, "cancel", command, now, until).record()
+        yield ManagedOrder.received(own, "cancel", command, now, until).record()
 
 
-def overtakes(book: Book, every: Tracked, one: Tracked) -> bool:
+def overtakes(blotter: Blotter, every: ManagedOrder, one: ManagedOrder) -> bool:
     """Tell whether a ``cancel_all`` is about a command: that came before it, of its client."""
     command = every.command
     return (
         isinstance(command, CancelAll)
         and one.identity[:2] == every.identity[:2]
         and one.received_at <= every.received_at
-        and command.symbol in (None, getattr(one.command, "symbol", None) or book.symbol(one))
+        and command.symbol in (None, getattr(one.command, "symbol", None) or blotter.symbol(one))
     )
 
 
-def _day_over(order: Tracked) -> int:
+def _day_over(order: ManagedOrder) -> int:
     assert isinstance(order.command, Place)  # noqa: S101
     return order_hours.over(order.command.place, order.since)

@@ -12,62 +12,62 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bridge.orders.model.blotter import Book, Tracked
+from bridge.orders.model.blotter import Blotter, ManagedOrder
 from bridge.orders.model.lifecycle import State
 from bridge.orders.routing.submitter import Submitter
 from bridge.runtime.turns import Turn, Turns
 
-__all__ = ["Lines", "leave"]
+__all__ = ["Sequencer", "leave"]
 
 
 @dataclass(slots=True)
-class Lines:
+class Sequencer:
     """Gives commands their places and has them wait."""
 
-    book: Book
+    blotter: Blotter
     submitter: Submitter
     clock: Callable[[], int]
     turns: Turns = field(default_factory=Turns)
-    waiting: dict[Tracked, Turn] = field(default_factory=dict)
+    waiting: dict[ManagedOrder, Turn] = field(default_factory=dict)
 
-    def stand(self, tracked: Tracked) -> list[Turn]:
+    def stand(self, managed: ManagedOrder) -> list[Turn]:
         """Take the places of a command behind everybody who came before."""
-        return [self.turns.take([key]) for key in _keys(tracked)]
+        return [self.turns.take([key]) for key in _keys(managed)]
 
-    async def come(self, tracked: Tracked, turns: Sequence[Turn]) -> None:
+    async def come(self, managed: ManagedOrder, turns: Sequence[Turn]) -> None:
         """Wait for its turns, as long as there is something to wait for."""
         for turn in turns:
-            self.waiting[tracked] = turn
+            self.waiting[managed] = turn
             try:
-                while not turn.here and tracked.progress.answer is None:
-                    left = (tracked.expires_at - self.clock()) / 1_000_000
+                while not turn.here and managed.progress.answer is None:
+                    left = (managed.expires_at - self.clock()) / 1_000_000
                     if left <= 0:
                         return  # whatever is tried with it now is refused
                     with suppress(TimeoutError):
                         async with asyncio.timeout(left):
                             await turn.come()
             finally:
-                del self.waiting[tracked]
+                del self.waiting[managed]
 
-    async def change(self, tracked: Tracked) -> list[Turn]:
+    async def change(self, managed: ManagedOrder) -> list[Turn]:
         """Take the order of a modification, when that can be sent.
 
         Not one that waits itself, maybe for this command: then the modification is refused.
         """
-        while await self.submitter.listed(tracked):
-            order = self.book.order(tracked.identity)
+        while await self.submitter.listed(managed):
+            order = self.blotter.order(managed.identity)
             if order is None or order.progress.state is State.RECEIVED:
                 break
-            turns = [self.turns.take([tracked.identity[:3]])]
-            await self.come(tracked, turns)
-            if self.submitter.ready(tracked):
+            turns = [self.turns.take([managed.identity[:3]])]
+            await self.come(managed, turns)
+            if self.submitter.ready(managed):
                 return turns
             leave(turns)
         return []
 
-    def called_off(self, tracked: Tracked) -> None:
+    def called_off(self, managed: ManagedOrder) -> None:
         """Let a command know that it need not wait any more."""
-        if (turn := self.waiting.get(tracked)) is not None:
+        if (turn := self.waiting.get(managed)) is not None:
             turn.wake()
 
 
@@ -77,13 +77,13 @@ def leave(turns: Iterable[Turn]) -> None:
         turn.leave()
 
 
-def _keys(tracked: Tracked) -> list[tuple[str, ...]]:
-    order, client = tracked.identity[:3], tracked.identity[:2]
-    match tracked.verb:
+def _keys(managed: ManagedOrder) -> list[tuple[str, ...]]:
+    order, client = managed.identity[:3], managed.identity[:2]
+    match managed.verb:
         case "place":
             return [order, client]
         case "modify":
             return [client]
         case "cancel":
             return [order]
-    return [tracked.identity]
+    return [managed.identity]

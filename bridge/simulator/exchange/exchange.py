@@ -13,11 +13,17 @@ from datetime import date, datetime
 from random import Random
 
 from bridge.simulator.exchange import listings, ticks, traders
-from bridge.simulator.exchange.ledger import Account, Holding
+from bridge.simulator.exchange.ledger import CashAccount, Holding
 from bridge.simulator.exchange.market import Listing, Market
 from bridge.simulator.exchange.order_book import Order, Side
 from bridge.simulator.exchange.sessions import Hours, Session, session
-from bridge.simulator.exchange.tickets import Event, EventKind, Refused, Request, Ticket
+from bridge.simulator.exchange.tickets import (
+    EventKind,
+    ExchangeEvent,
+    OrderRefused,
+    OrderRequest,
+    Ticket,
+)
 
 __all__ = ["Exchange", "with_holdings"]
 
@@ -37,7 +43,7 @@ class Exchange:
     """All markets, accounts and users' orders."""
 
     def __init__(
-        self, *, seed: int = 0, hours: Hours = "always", accounts: Iterable[Account] = ()
+        self, *, seed: int = 0, hours: Hours = "always", accounts: Iterable[CashAccount] = ()
     ) -> None:
         self._seed = seed
         self._hours: Hours = hours
@@ -50,7 +56,7 @@ class Exchange:
         self.markets: dict[str, Market] = {}
         self.tickets: dict[str, Ticket] = {}
         """Every order, change and cancellation that was taken, by its number, oldest first."""
-        self.events: list[Event] = []
+        self.events: list[ExchangeEvent] = []
         self.refuse_next: deque[str] = deque()
         """For tests: symbols whose next order is taken and then refused by the exchange."""
 
@@ -70,7 +76,7 @@ class Exchange:
             found = self._new_day(found, now)
         if found is None:
             if not listings.plausible(symbol):
-                raise Refused("symbol")
+                raise OrderRefused("symbol")
             found = self._open(listings.listing(symbol, self._seed), now)
         return found
 
@@ -88,8 +94,8 @@ class Exchange:
 
     # -- the order desk
 
-    def place(self, request: Request, now: datetime) -> Ticket:
-        """Take a new order, or raise :class:`Refused`; it may have traded when this returns."""
+    def place(self, request: OrderRequest, now: datetime) -> Ticket:
+        """Take a new order or raise :class:`OrderRefused`; it may have traded when this returns."""
         market, account = self._admit(request, now)
         ticket = Ticket(self._next_number(), request, market.listing.name, now)
         ticket.reserve_price = self._price(market, request)
@@ -97,7 +103,7 @@ class Exchange:
             request.side, request.symbol, request.quantity, ticket.reserve_price
         )
         if not reserved:
-            raise Refused("cash" if request.side is Side.BUY else "holdings")
+            raise OrderRefused("cash" if request.side is Side.BUY else "holdings")
         self.tickets[ticket.number] = ticket
         self._tell("taken", ticket, now, request.quantity, request.price)
         if request.symbol in self.refuse_next:
@@ -130,7 +136,7 @@ class Exchange:
         owner.release(side, symbol, quantity, old.reserve_price)
         if not owner.reserve(side, symbol, quantity, reserve_price):
             owner.reserve(side, symbol, quantity, old.reserve_price)
-            raise Refused("cash")
+            raise OrderRefused("cash")
         self._withdraw(old, quantity)
         old.moved += quantity
         new = Ticket(self._next_number(), request, old.name, now, "modify", old.number)
@@ -157,35 +163,35 @@ class Exchange:
 
     # -- inside
 
-    def _admit(self, request: Request, now: datetime) -> tuple[Market, Account]:
+    def _admit(self, request: OrderRequest, now: datetime) -> tuple[Market, CashAccount]:
         account = self.accounts.get(request.account)
         if account is None:
-            raise Refused("account")
+            raise OrderRefused("account")
         market = self.market(request.symbol, now)
         self._check_session(now)
         if request.kind not in _BY_VENUE.get(request.venue, set()):
-            raise Refused("kind")
+            raise OrderRefused("kind")
         if not 0 < request.quantity < 10**9:
-            raise Refused("quantity")
+            raise OrderRefused("quantity")
         kind = _plain(request.kind)
         prices = [request.price] if kind in _PRICED else []
         prices += [request.trigger] if kind == STOP else []
         prices += [request.price] if kind == MIDDLE and request.price else []
         for price in prices:
             if not ticks.on_grid(price):
-                raise Refused("tick")
+                raise OrderRefused("tick")
             if not market.lower <= price <= market.upper:
-                raise Refused("limit")
+                raise OrderRefused("limit")
         if not self._price(market, request):
-            raise Refused("no_price")
+            raise OrderRefused("no_price")
         return market, account
 
     def _check_session(self, now: datetime) -> None:
         state = self.session(now)
         if state != "open":
-            raise Refused("session", state)
+            raise OrderRefused("session", state)
 
-    def _price(self, market: Market, request: Request) -> int:
+    def _price(self, market: Market, request: OrderRequest) -> int:
         """Return the limit an order enters with; 0 when the book names none."""
         kind, side = _plain(request.kind), request.side
         if kind == BEST:
@@ -255,18 +261,18 @@ class Exchange:
 
     def _find(self, account: str, number: str, quantity: int | None) -> tuple[Ticket, int]:
         if account not in self.accounts:
-            raise Refused("account")
+            raise OrderRefused("account")
         ticket = self.tickets.get(number)
         if ticket is None or ticket.request.account != account:
-            raise Refused("order")
+            raise OrderRefused("order")
         if not ticket.remaining:
-            raise Refused("left")
+            raise OrderRefused("left")
         if quantity is None:
             quantity = ticket.remaining
         if quantity <= 0:
-            raise Refused("quantity")
+            raise OrderRefused("quantity")
         if quantity > ticket.remaining:
-            raise Refused("left")
+            raise OrderRefused("left")
         return ticket, quantity
 
     def _withdraw(self, ticket: Ticket, quantity: int) -> None:
@@ -307,7 +313,7 @@ class Exchange:
         quantity: int,
         price: int,
     ) -> None:
-        self.events.append(Event(kind, ticket, now, quantity, price))
+        self.events.append(ExchangeEvent(kind, ticket, now, quantity, price))
 
     def _next_number(self) -> str:
         self._number += self._random.randrange(1, 10)
@@ -332,9 +338,9 @@ class Exchange:
         return self._open(replace(market.listing, base=base, previous_volume=market.volume), now)
 
 
-def with_holdings(number: str, cash: int, holdings: Iterable[tuple[str, int, int]]) -> Account:
+def with_holdings(number: str, cash: int, holdings: Iterable[tuple[str, int, int]]) -> CashAccount:
     """Return an account that owns shares: (symbol, quantity, price paid)."""
-    account = Account(number, cash)
+    account = CashAccount(number, cash)
     for symbol, quantity, price in holdings:
         account.holdings[symbol] = Holding(quantity, quantity * price)
     return account
@@ -345,5 +351,5 @@ def _plain(kind: str) -> str:
     return _IOC.get(kind) or _FOK.get(kind) or kind
 
 
-def _triggered(request: Request, last: int) -> bool:
+def _triggered(request: OrderRequest, last: int) -> bool:
     return last >= request.trigger if request.side is Side.BUY else last <= request.trigger

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bridge.simulator.exchange.order_book import Side
 
-__all__ = ["Account", "Holding"]
+__all__ = ["CashAccount", "Holding"]
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class Holding:
 
 
 @dataclass(slots=True)
-class Account:
+class CashAccount:
     """What an account owns; ``number`` is ``12345678-01``."""
 
     number: str

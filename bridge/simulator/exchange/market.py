@@ -9,7 +9,7 @@ from datetime import datetime
 from random import Random
 
 from bridge.simulator.exchange import ticks
-from bridge.simulator.exchange.order_book import Book, Fill, Order, Side
+from bridge.simulator.exchange.order_book import Fill, Order, OrderBook, Side
 
 __all__ = ["Listing", "Market", "Print"]
 
@@ -66,10 +66,10 @@ class Market:
     opened_at: datetime
     random: Random
     on_fill: Callable[[Order, int, int, datetime], None]
-    book: Book = field(default_factory=Book)
+    book: OrderBook = field(default_factory=OrderBook)
     prints: deque[Print] = field(default_factory=lambda: deque(maxlen=_KEPT_PRINTS))
     """Trades that nobody has collected yet, oldest first."""
-    crowd: list[Order] = field(default_factory=list)
+    traders: list[Order] = field(default_factory=list)
     """Resting orders of the background traders; those that have traded away may linger."""
     pegged: list[Order] = field(default_factory=list)
     """Resting mid-price orders, in order of arrival; ``price`` is their limit."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["Book", "Fill", "Order", "Side"]
+__all__ = ["Fill", "Order", "OrderBook", "Side"]
 
 
 class Side(StrEnum):
@@ -82,7 +82,7 @@ class _Half:
             del self.prices[bisect_left(self.prices, price)]
 
 
-class Book:
+class OrderBook:
     """The resting orders of one symbol."""
 
     __slots__ = ("_asks", "_bids")

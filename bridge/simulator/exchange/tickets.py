@@ -9,7 +9,7 @@ from typing import Literal
 from bridge.simulator.exchange.order_book import Order, Side
 from bridge.simulator.exchange.sessions import Session
 
-__all__ = ["Event", "EventKind", "Reason", "Refused", "Request", "Ticket"]
+__all__ = ["EventKind", "ExchangeEvent", "OrderRefused", "OrderRequest", "Reason", "Ticket"]
 
 Reason = Literal[
     "account",
@@ -29,7 +29,7 @@ Reason = Literal[
 EventKind = Literal["taken", "confirmed", "filled", "lapsed", "refused"]
 
 
-class Refused(Exception):  # noqa: N818 - an outcome of the desk, not a fault
+class OrderRefused(Exception):  # noqa: N818 - an outcome of the desk, not a fault
     """The desk did not take an order; nothing has changed."""
 
     def __init__(self, reason: Reason, session: Session = "open") -> None:
@@ -39,7 +39,7 @@ class Refused(Exception):  # noqa: N818 - an outcome of the desk, not a fault
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class OrderRequest:
     """A new order as a user states it; ``kind`` is KIS's ``ORD_DVSN``."""
 
     account: str
@@ -57,7 +57,7 @@ class Ticket:
     """An order, change or cancellation of a user, under its own number."""
 
     number: str
-    request: Request
+    request: OrderRequest
     name: str
     """Of the symbol."""
     at: datetime
@@ -81,7 +81,7 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ExchangeEvent:
     """Something a customer is told of: one execution notice."""
 
     kind: EventKind

@@ -65,17 +65,17 @@ def _quote(market: Market, now: datetime) -> None:
 def _rest(market: Market, order: Order, now: datetime) -> None:
     market.enter(order, now, rest=True)
     if order.remaining:
-        market.crowd.append(order)
+        market.traders.append(order)
 
 
 def _withdraw(market: Market) -> None:
     """Take back a few orders, first those on the wrong side of the fair value."""
-    if len(market.crowd) > _MAX_RESTING:
-        market.crowd = [order for order in market.crowd if order.remaining]
+    if len(market.traders) > _MAX_RESTING:
+        market.traders = [order for order in market.traders if order.remaining]
     ask, bid = _around(market)
     kept = []
-    stale = len(market.crowd) - _MAX_RESTING
-    for order in market.crowd:
+    stale = len(market.traders) - _MAX_RESTING
+    for order in market.traders:
         if not order.remaining:
             continue
         wrong = order.price < bid if order.side is Side.SELL else order.price > ask
@@ -84,7 +84,7 @@ def _withdraw(market: Market) -> None:
             market.book.take(order, order.remaining)
         else:
             kept.append(order)
-    market.crowd = kept
+    market.traders = kept
     if kept and market.random.random() < 0.3:
         order = market.random.choice(kept)
         market.book.take(order, max(1, order.remaining // 2))

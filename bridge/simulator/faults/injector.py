@@ -13,9 +13,9 @@ from websockets.asyncio.server import ServerConnection, broadcast
 from bridge.simulator.faults.plan import Fault, Faults
 from bridge.simulator.rest.keys import Keys
 from bridge.simulator.stream.acks import reply
-from bridge.simulator.stream.connection import Session
+from bridge.simulator.stream.connection import ClientSession
 
-__all__ = ["Haunt"]
+__all__ = ["Injector"]
 
 log = structlog.get_logger()
 
@@ -23,11 +23,11 @@ _TURN_S = 0.02
 _UNCLEAN, _GOING_AWAY = 1006, 1001
 
 
-class Haunt:
+class Injector:
     """Does to the sessions what the plan says; without a plan, nothing."""
 
     def __init__(
-        self, faults: Faults, keys: Keys, sessions: Mapping[ServerConnection, Session]
+        self, faults: Faults, keys: Keys, sessions: Mapping[ServerConnection, ClientSession]
     ) -> None:
         self._faults, self._keys, self._sessions = faults, keys, sessions
         self._began = 0.0
@@ -74,7 +74,7 @@ class Haunt:
             return None
         return reply(fault.code, tr_id, key, text=fault.code)
 
-    def answers(self, session: Session, answer: dict[str, Any]) -> list[str]:
+    def answers(self, session: ClientSession, answer: dict[str, Any]) -> list[str]:
         """Return what is really sent for an answer."""
         said = json.dumps(answer, ensure_ascii=False)
         fault, self._spoiling = self._spoiling, None
@@ -94,7 +94,7 @@ class Haunt:
 
     # the app key that stays in use
 
-    def left(self, session: Session) -> None:
+    def left(self, session: ClientSession) -> None:
         """Take note that a connection has ended."""
         lock = self._faults.active("lock", self.elapsed())
         if lock is not None and session.connection.close_code == _UNCLEAN and session.slots:

@@ -16,7 +16,7 @@ from typing import Any
 
 from bridge.errors import ConfigError
 
-__all__ = ["KINDS", "Fault", "Faults", "Plan", "read"]
+__all__ = ["KINDS", "Fault", "FaultPlan", "Faults", "read"]
 
 _NOW = ("drop", "revoke", "forget")
 _WINDOWS = ("silence", "mute", "slow", "no_pingpong", "pingpong_storm", "maintenance")
@@ -63,14 +63,14 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FaultPlan:
     """What is to go wrong."""
 
     faults: tuple[Fault, ...] = ()
     seed: int = 1
 
 
-def read(path: Path) -> Plan:
+def read(path: Path) -> FaultPlan:
     """Read a plan; raise :class:`ConfigError` naming the place and what is accepted."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -84,7 +84,9 @@ def read(path: Path) -> Plan:
         raise ConfigError(f"{path}: seed must be an integer")
     if not isinstance(rows, list):
         raise ConfigError(f"{path}: write each fault under [[fault]]")
-    return Plan(tuple(_fault(f"{path}: fault {n}", row) for n, row in enumerate(rows, 1)), seed)
+    return FaultPlan(
+        tuple(_fault(f"{path}: fault {n}", row) for n, row in enumerate(rows, 1)), seed
+    )
 
 
 def _fault(where: str, row: Any) -> Fault:
@@ -141,7 +143,7 @@ class _Line:
 class Faults:
     """The faults of a simulator; ``counts`` says how often each kind has happened."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: FaultPlan) -> None:
         self.counts: Counter[str] = Counter()
         self.log: deque[tuple[float, str]] = deque(maxlen=_MOST_LOGGED)
         """When each was set off."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bridge.simulator.off_book.desk import Paper
+    from bridge.simulator.off_book.off_book import Paper
 
 __all__ = ["Position", "future_row", "future_totals", "position", "stock_row", "stock_totals"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bridge.simulator.exchange.tickets import Refused
+from bridge.simulator.exchange.tickets import OrderRefused
 
 __all__ = ["GATEWAY", "Answer", "done", "gateway", "padded", "refusal"]
 
@@ -84,7 +84,7 @@ def done(environment: Environment, outputs: dict[str, Any], tr_cont: str = "") -
     return Answer("0", code, padded(text, 80), outputs, tr_cont)
 
 
-def refusal(environment: Environment, refused: Refused) -> Answer:
+def refusal(environment: Environment, refused: OrderRefused) -> Answer:
     """Answer a request that the order desk did not take."""
     if refused.reason == "session":
         if environment == "paper":

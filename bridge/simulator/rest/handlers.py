@@ -12,14 +12,14 @@ from bridge.catalog.model import Catalog
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.order_book import Side
-from bridge.simulator.exchange.tickets import Refused, Request
-from bridge.simulator.off_book.desk import Branch
+from bridge.simulator.exchange.tickets import OrderRefused, OrderRequest
+from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest import statements
 from bridge.simulator.rest.answers import Answer, done, padded, refusal
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream import records
 
-__all__ = ["CALLS", "Call", "Desk"]
+__all__ = ["CALLS", "HandlerCall", "Handlers"]
 
 Params = Mapping[str, str]
 Row = dict[str, Any]
@@ -29,7 +29,7 @@ _CATCH_UP = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HandlerCall:
     """One REST call: ``real`` and ``paper`` map the TR ids it takes to a variant."""
 
     handler: str
@@ -45,40 +45,40 @@ def _ids(variant: str, *tr_ids: str) -> dict[str, str]:
 _TRADING = "/uapi/domestic-stock/v1/trading/"
 _QUOTATIONS = "/uapi/domestic-stock/v1/quotations/"
 
-CALLS: dict[str, Call] = {
-    _QUOTATIONS + "inquire-price": Call(
+CALLS: dict[str, HandlerCall] = {
+    _QUOTATIONS + "inquire-price": HandlerCall(
         "price", "GET", _ids("", "FHKST01010100"), _ids("", "FHKST01010100")
     ),
-    _QUOTATIONS + "inquire-asking-price-exp-ccn": Call(
+    _QUOTATIONS + "inquire-asking-price-exp-ccn": HandlerCall(
         "asking_price", "GET", _ids("", "FHKST01010200"), _ids("", "FHKST01010200")
     ),
-    _QUOTATIONS + "search-info": Call("info", "GET", _ids("", "CTPF1604R"), {}),
-    _QUOTATIONS + "chk-holiday": Call("holidays", "GET", _ids("", "CTCA0903R"), {}),
-    _TRADING + "order-cash": Call(
+    _QUOTATIONS + "search-info": HandlerCall("info", "GET", _ids("", "CTPF1604R"), {}),
+    _QUOTATIONS + "chk-holiday": HandlerCall("holidays", "GET", _ids("", "CTCA0903R"), {}),
+    _TRADING + "order-cash": HandlerCall(
         "order",
         "POST",
         _ids("buy", "TTTC0012U", "TTTC0802U") | _ids("sell", "TTTC0011U", "TTTC0801U"),
         _ids("buy", "VTTC0012U", "VTTC0802U") | _ids("sell", "VTTC0011U", "VTTC0801U"),
     ),
-    _TRADING + "order-rvsecncl": Call(
+    _TRADING + "order-rvsecncl": HandlerCall(
         "change",
         "POST",
         _ids("", "TTTC0013U", "TTTC0803U"),
         _ids("", "VTTC0013U", "VTTC0803U"),
     ),
-    _TRADING + "inquire-psbl-rvsecncl": Call(
+    _TRADING + "inquire-psbl-rvsecncl": HandlerCall(
         "changeable", "GET", _ids("", "TTTC0084R", "TTTC8036R"), {}
     ),
-    _TRADING + "inquire-daily-ccld": Call(
+    _TRADING + "inquire-daily-ccld": HandlerCall(
         "daily",
         "GET",
         _ids("", "TTTC0081R", "TTTC8001R") | _ids("old", "CTSC9215R", "CTSC9115R"),
         _ids("", "VTTC0081R", "VTTC8001R") | _ids("old", "VTSC9215R", "VTSC9115R"),
     ),
-    _TRADING + "inquire-balance": Call(
+    _TRADING + "inquire-balance": HandlerCall(
         "balance", "GET", _ids("", "TTTC8434R"), _ids("", "VTTC8434R")
     ),
-    _TRADING + "inquire-psbl-order": Call(
+    _TRADING + "inquire-psbl-order": HandlerCall(
         "orderable", "GET", _ids("", "TTTC8908R"), _ids("", "VTTC8908R")
     ),
 }
@@ -89,7 +89,7 @@ class _InputError(Exception):
     """A parameter is missing or cannot be read."""
 
 
-class Desk:
+class Handlers:
     """Answers calls that have passed the gateway.
 
     ``params`` have upper-case names; a missing one reads as blank.
@@ -100,7 +100,7 @@ class Desk:
         exchange: Exchange,
         catalog: Catalog,
         settings: SimulatorSettings,
-        branch: Branch | None = None,
+        off_book: OffBook | None = None,
     ) -> None:
         self._exchange, self._catalog, self._settings = exchange, catalog, settings
         self._handlers: dict[str, Callable[[str, Params, str, datetime], Answer]] = {
@@ -117,11 +117,11 @@ class Desk:
         }
         self.calls = dict(CALLS)
         """Every call that is answered, by its path."""
-        if branch is not None:
-            self._handlers |= branch.handlers()
-            for name in branch.handlers():
+        if off_book is not None:
+            self._handlers |= off_book.handlers()
+            for name in off_book.handlers():
                 api = catalog.apis[name]
-                self.calls[api.path] = Call(
+                self.calls[api.path] = HandlerCall(
                     name,
                     api.method,
                     {ids.real: ids.variant for ids in api.tr_ids if ids.real},
@@ -129,12 +129,12 @@ class Desk:
                 )
 
     def answer(
-        self, call: Call, variant: str, params: Params, tr_cont: str, now: datetime
+        self, call: HandlerCall, variant: str, params: Params, tr_cont: str, now: datetime
     ) -> Answer:
         """Carry out a call."""
         try:
             return self._handlers[call.handler](variant, params, tr_cont, now)
-        except Refused as refused:
+        except OrderRefused as refused:
             return refusal(self._settings.environment, refused)
         except _InputError as error:
             return Answer("1", "OPSQ2003", f"ERROR : INVALID INPUT FIELD [{error}]")
@@ -205,7 +205,7 @@ class Desk:
 
     def _order(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
         side = Side.BUY if variant == "buy" else Side.SELL
-        request = Request(
+        request = OrderRequest(
             account=self._account(params),
             symbol=_text(params, "PDNO"),
             side=side,
@@ -298,7 +298,7 @@ class Desk:
     def _balance(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
         account = self._exchange.accounts.get(self._account(params))
         if account is None:
-            raise Refused("account")
+            raise OrderRefused("account")
         rows, value, cost = [], 0, 0
         for symbol, held in account.holdings.items():
             if not (held.quantity or held.bought_today or held.sold_today):
@@ -318,7 +318,7 @@ class Desk:
     def _orderable(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
         account = self._exchange.accounts.get(self._account(params))
         if account is None:
-            raise Refused("account")
+            raise OrderRefused("account")
         price = _number(params, "ORD_UNPR", blank=0)
         symbol = params.get("PDNO", "")
         if symbol and not price:
@@ -340,7 +340,7 @@ class Desk:
     def _account(self, params: Params) -> str:
         number = f"{params.get('CANO', '')}-{params.get('ACNT_PRDT_CD', '')}"
         if number not in self._exchange.accounts:
-            raise Refused("account")
+            raise OrderRefused("account")
         return number
 
     def _symbol(self, params: Params) -> str:
@@ -353,7 +353,7 @@ class Desk:
         if venue not in ("KRX", "NXT", "SOR"):
             raise _InputError("EXCG_ID_DVSN_CD")
         if venue != "KRX" and self._settings.environment == "paper":
-            raise Refused("kind")
+            raise OrderRefused("kind")
         return venue
 
     def _row(self, api: str, block: str, values: Mapping[str, object]) -> Row:

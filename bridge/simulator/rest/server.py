@@ -19,16 +19,16 @@ from starlette.routing import Route
 
 from bridge.simulator.faults.plan import Fault
 from bridge.simulator.rest.answers import GATEWAY, Answer, gateway
-from bridge.simulator.rest.handlers import Call, Desk
+from bridge.simulator.rest.handlers import HandlerCall, Handlers
 from bridge.simulator.rest.keys import KeyRefused, Keys
 from bridge.simulator.settings import SimulatorSettings
 
-__all__ = ["Rest"]
+__all__ = ["RestServer"]
 
 log = structlog.get_logger()
 
 
-class Rest:
+class RestServer:
     """Answers KIS's paths.
 
     ``publish`` sends the notices that have come up, before or after the answer as ``early`` says.
@@ -36,7 +36,7 @@ class Rest:
 
     def __init__(
         self,
-        desk: Desk,
+        handlers: Handlers,
         keys: Keys,
         settings: SimulatorSettings,
         *,
@@ -46,10 +46,10 @@ class Rest:
         fault: Callable[[str], Fault | None] = lambda tr_id: None,
     ) -> None:
         self._fault = fault
-        self._desk, self._keys, self._settings = desk, keys, settings
+        self._handlers, self._keys, self._settings = handlers, keys, settings
         self._clock, self._early, self._publish = clock, early, publish
         self._requests = 0
-        calls = desk.calls.items()
+        calls = handlers.calls.items()
         self.calls: deque[tuple[str, str]] = deque(maxlen=10_000)
         """(TR id, path) of the latest calls that reached the desk, for tests."""
         self.app = Starlette(
@@ -121,7 +121,7 @@ class Rest:
         body = await _json(request) if request.method == "POST" else dict(request.query_params)
         now = self._clock()
         tr_id = request.headers.get("tr_id", "")
-        call = self._desk.calls[request.url.path]
+        call = self._handlers.calls[request.url.path]
         fault = self._fault(tr_id)
         if fault is not None and fault.kind == "http":
             return _broken(fault.status)
@@ -135,7 +135,7 @@ class Rest:
         params = {str(name).upper(): _plain(value) for name, value in body.items()}
         tr_cont = request.headers.get("tr_cont", "").strip()
         self.calls.append((tr_id, request.url.path))
-        answer = self._desk.answer(call, variant, params, tr_cont, now)
+        answer = self._handlers.answer(call, variant, params, tr_cont, now)
         log.debug("call", path=request.url.path, tr_id=tr_id, msg_cd=answer.msg_cd)
         # A fill notice may overtake the answer to its own order, as it does at KIS.
         if self._early():
@@ -149,7 +149,9 @@ class Rest:
     async def _publish_later(self) -> None:
         self._publish()
 
-    def _admit(self, headers: Mapping[str, str], call: Call, tr_id: str, now: datetime) -> str:
+    def _admit(
+        self, headers: Mapping[str, str], call: HandlerCall, tr_id: str, now: datetime
+    ) -> str:
         """Check keys, token, rate and TR id; return the variant of the call."""
         app_key = headers.get("appkey", "")
         self._keys.check(app_key, headers.get("appsecret", ""))

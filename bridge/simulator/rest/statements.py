@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bridge.simulator.exchange import ticks
-from bridge.simulator.exchange.ledger import Account, Holding
+from bridge.simulator.exchange.ledger import CashAccount, Holding
 from bridge.simulator.exchange.market import Listing, Market
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import Ticket
@@ -234,7 +234,7 @@ def holding(market: Market, held: Holding) -> Row:
     }
 
 
-def balance(account: Account, value: int, cost: int) -> Row:
+def balance(account: CashAccount, value: int, cost: int) -> Row:
     return {
         "dnca_tot_amt": account.cash,
         "nxdy_excc_amt": account.cash,

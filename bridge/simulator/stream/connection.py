@@ -8,13 +8,13 @@ from websockets.asyncio.server import ServerConnection
 
 from bridge.simulator.stream.pump import Fed
 
-__all__ = ["Connection", "Session", "Slot"]
+__all__ = ["ClientConnection", "ClientSession", "Slot"]
 
 Slot = tuple[str, str]
 """TR id and key of a registration."""
 
 
-class Connection(ServerConnection):
+class ClientConnection(ServerConnection):
     """A connection that also takes WebSocket PONG frames as answers to PINGPONG."""
 
     alive: Callable[[], None] | None = None
@@ -25,7 +25,7 @@ class Connection(ServerConnection):
         super().acknowledge_pings(data)
 
 
-class Session:
+class ClientSession:
     """What one connection has registered."""
 
     def __init__(self, connection: ServerConnection, now: float) -> None:

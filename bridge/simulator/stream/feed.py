@@ -14,7 +14,7 @@ from bridge.simulator.exchange.price_walks import Index, Overseas, Tape, Typed
 from bridge.simulator.stream import records
 from bridge.simulator.stream.encode import Encoder, Value
 
-__all__ = ["WEIGHTS", "Feed", "Source"]
+__all__ = ["WEIGHTS", "Source", "SubscriptionFeed"]
 
 Values = dict[str, Value]
 
@@ -34,7 +34,7 @@ _INDEX = re.compile(r"[0-9]{4}")
 _KEY = re.compile(r"[A-Za-z0-9/. _-]{1,20}")
 
 
-class Feed:
+class SubscriptionFeed:
     """A subscription to market data: ``weight`` says how much, :meth:`records` what."""
 
     def __init__(self, tr_id: str, key: str, weight: float) -> None:
@@ -50,7 +50,7 @@ class Feed:
         raise NotImplementedError
 
 
-class _Stock(Feed):
+class _Stock(SubscriptionFeed):
     """A domestic stock's channel, drawn from its market."""
 
     def __init__(self, channel: Channel, encoder: Encoder, key: str, exchange: Exchange) -> None:
@@ -84,7 +84,7 @@ class _Stock(Feed):
         return self._encoder.record(values)
 
 
-class _Drawn(Feed):
+class _Drawn(SubscriptionFeed):
     """A channel whose values come from nowhere but a walk of its own."""
 
     def __init__(
@@ -105,7 +105,7 @@ class Source:
     ) -> None:
         self._exchange, self._seed, self._codes, self._tape = exchange, seed, codes, tape
 
-    def feed(self, channel: Channel, encoder: Encoder, key: str) -> Feed:
+    def feed(self, channel: Channel, encoder: Encoder, key: str) -> SubscriptionFeed:
         """Return the feed of a subscription; raise ValueError when the key cannot exist."""
         modelled = channel.market in _STOCK_MARKETS and channel.kind in _STOCK_KINDS
         if modelled and channel.timezone == "Asia/Seoul":

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.stream.encode import Encoder
-from bridge.simulator.stream.feed import Feed
+from bridge.simulator.stream.feed import SubscriptionFeed
 from bridge.simulator.stream.firehose import Loop
 
-__all__ = ["Fed", "Pump"]
+__all__ = ["Fed", "RecordPump"]
 
 Fed = tuple[str, str, int]
 """A feed's name: TR id, key, number of values a record."""
@@ -28,14 +28,14 @@ class _Line:
 
     __slots__ = ("due", "encoder", "feed", "loop", "owed")
 
-    def __init__(self, feed: Feed, encoder: Encoder) -> None:
+    def __init__(self, feed: SubscriptionFeed, encoder: Encoder) -> None:
         self.feed, self.encoder = feed, encoder
         self.owed = 0.0
         self.due: list[str] = []
         self.loop: Loop | None = None
 
 
-class Pump:
+class RecordPump:
     """Shares ``rate`` records a second among the feeds by weight; None: so much for each."""
 
     def __init__(self, exchange: Exchange, rate: float | None) -> None:
@@ -43,7 +43,7 @@ class Pump:
         self._feeds: dict[Fed, _Line] = {}
         self._owed: dict[str, float] = {}
 
-    def add(self, fed: Fed, feed: Feed, encoder: Encoder) -> None:
+    def add(self, fed: Fed, feed: SubscriptionFeed, encoder: Encoder) -> None:
         self._feeds[fed] = _Line(feed, encoder)
 
     def remove(self, fed: Fed) -> None:
@@ -110,7 +110,7 @@ class Pump:
             line.loop = Loop(line.encoder, made)
         return line.loop.records(number, time)
 
-    def _ready_made(self, feed: Feed, now: datetime) -> list[str]:
+    def _ready_made(self, feed: SubscriptionFeed, now: datetime) -> list[str]:
         """Return enough records to repeat; none while the market is closed."""
         made: list[str] = []
         for _ in range(_LOOP):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bridge.simulator.exchange.market import Market, Print
 from bridge.simulator.exchange.order_book import Side
-from bridge.simulator.exchange.tickets import Event
+from bridge.simulator.exchange.tickets import ExchangeEvent
 from bridge.simulator.stream.encode import Value
 
 __all__ = ["member", "nav", "notice", "program", "quote", "rate", "sign", "status", "trade"]
@@ -210,7 +210,7 @@ _ACTION = {"place": "0", "modify": "1", "cancel": "2"}
 _VENUE = {"KRX": "1", "NXT": "2", "SOR": "3"}
 
 
-def notice(event: Event, *, hts_id: str, name: str) -> Values:
+def notice(event: ExchangeEvent, *, hts_id: str, name: str) -> Values:
     """Return the values of an execution notice (``H0STCNI0``, ``H0STCNI9``), zero-padded."""
     ticket, request = event.ticket, event.ticket.request
     filled = event.kind == "filled"

@@ -17,20 +17,20 @@ from websockets.http11 import Request as Handshake
 from websockets.http11 import Response as HandshakeResponse
 
 from bridge.catalog.model import Catalog, Channel
-from bridge.simulator.exchange.tickets import Event
-from bridge.simulator.faults.injector import Haunt
+from bridge.simulator.exchange.tickets import ExchangeEvent
+from bridge.simulator.faults.injector import Injector
 from bridge.simulator.faults.plan import Faults
 from bridge.simulator.rest.keys import Keys
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream.acks import reply
-from bridge.simulator.stream.connection import Connection, Session, Slot
+from bridge.simulator.stream.connection import ClientConnection, ClientSession, Slot
 from bridge.simulator.stream.encode import Encoder, Value, frame, sealed
 from bridge.simulator.stream.feed import Source
 from bridge.simulator.stream.playback import Played, Player
-from bridge.simulator.stream.pump import Fed, Pump
+from bridge.simulator.stream.pump import Fed, RecordPump
 from bridge.simulator.stream.records import notice
 
-__all__ = ["Stream"]
+__all__ = ["StreamServer"]
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ _CLIENT_WIDTHS = {"PyKis/": {"H0STCNT0": 46, "H0STASP0": 59, "H0STCNI0": 23, "H0
 """Clients, by their User-Agent, that read only the layouts of before 2026-09-14."""
 
 
-class Stream:
+class StreamServer:
     """Sessions, registrations and what is sent to them."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Stream:
         catalog: Catalog,
         keys: Keys,
         source: Source,
-        pump: Pump,
+        pump: RecordPump,
         settings: SimulatorSettings,
         *,
         player: Player | None,
@@ -64,8 +64,8 @@ class Stream:
         self._pump, self._settings, self._player = pump, settings, player
         self._clock, self._name_of = clock, name_of
         self._random = Random(f"stream {settings.seed}")  # noqa: S311 - opens only this simulator
-        self._sessions: dict[ServerConnection, Session] = {}
-        self.haunt = Haunt(faults, keys, self._sessions)
+        self._sessions: dict[ServerConnection, ClientSession] = {}
+        self.injector = Injector(faults, keys, self._sessions)
         self._readers: dict[Fed, set[ServerConnection]] = {}
         self._encoders: dict[tuple[str, int], Encoder] = {}
         self.sent_records = 0
@@ -75,7 +75,7 @@ class Stream:
     def check_path(
         self, connection: ServerConnection, request: Handshake
     ) -> HandshakeResponse | None:
-        if self.haunt.has("maintenance"):
+        if self.injector.has("maintenance"):
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "maintenance\n")
         path = request.path.partition("?")[0]
         if path == "/" or path == "/tryitout" or path.startswith("/tryitout/"):
@@ -84,24 +84,24 @@ class Stream:
 
     async def handle(self, connection: ServerConnection) -> None:
         """Serve one connection until it ends."""
-        session = Session(connection, asyncio.get_running_loop().time())
-        if isinstance(connection, Connection):
+        session = ClientSession(connection, asyncio.get_running_loop().time())
+        if isinstance(connection, ClientConnection):
             connection.alive = session.alive
         self._sessions[connection] = session
         try:
             async for message in connection:
                 text = message if isinstance(message, str) else message.decode("utf-8", "replace")
-                answer = self.haunt.instead(text) or self._answer(session, text)
+                answer = self.injector.instead(text) or self._answer(session, text)
                 if answer is None:
                     continue
-                for said in self.haunt.answers(session, answer):
+                for said in self.injector.answers(session, answer):
                     await connection.send(said)
                 if answer["body"]["msg_cd"] == "OPSP8996":
                     break
         except ConnectionClosed:
             pass
         finally:
-            self.haunt.left(session)
+            self.injector.left(session)
             del self._sessions[connection]
             for slot in list(session.slots):
                 self._release(session, slot)
@@ -121,7 +121,7 @@ class Stream:
 
     # -- requests
 
-    def _answer(self, session: Session, text: str) -> dict[str, Any] | None:
+    def _answer(self, session: ClientSession, text: str) -> dict[str, Any] | None:
         try:
             message = json.loads(text)
         except (ValueError, RecursionError):
@@ -146,7 +146,7 @@ class Stream:
         return self._registration(session, header, tr_id, key)
 
     def _registration(
-        self, session: Session, header: dict[str, Any], tr_id: str, key: str
+        self, session: ClientSession, header: dict[str, Any], tr_id: str, key: str
     ) -> dict[str, Any]:
         approval_key = str(header.get("approval_key", ""))
         approval = self._keys.approved(approval_key, self._clock())
@@ -158,7 +158,7 @@ class Stream:
             for other in self._sessions.values()
         ):
             return reply("OPSP8996")
-        if self.haunt.locked(approval.app_key):
+        if self.injector.locked(approval.app_key):
             return reply("OPSP8996")
         session.app_key = approval.app_key
         for client, widths in _CLIENT_WIDTHS.items():
@@ -181,7 +181,7 @@ class Stream:
         log.debug("registration", channel=tr_id, code=code)
         return reply(code, tr_id, key, encrypted=encrypted, output=output)
 
-    def _subscribe(self, session: Session, slot: Slot) -> str:
+    def _subscribe(self, session: ClientSession, slot: Slot) -> str:
         tr_id, key = slot
         channel = self._channel(tr_id)
         if channel is None:
@@ -190,7 +190,7 @@ class Stream:
             return "OPSP0017"
         if slot in session.slots:
             return "OPSP0002"
-        if len(session.slots) >= self.haunt.slots(self._settings.slots):
+        if len(session.slots) >= self.injector.slots(self._settings.slots):
             return "OPSP0008"
         player = self._player
         if channel.encrypted or (player is not None and player.covers(tr_id, key)):
@@ -208,7 +208,7 @@ class Stream:
         session.slots[slot] = fed
         return "OPSP0000"
 
-    def _release(self, session: Session, slot: Slot) -> None:
+    def _release(self, session: ClientSession, slot: Slot) -> None:
         fed = session.slots.pop(slot, None)
         if fed is None:
             return
@@ -230,7 +230,7 @@ class Stream:
         channel = self._channel(tr_id)
         return channel is not None and channel.encrypted
 
-    def _encoder(self, channel: Channel, tr_id: str, session: Session) -> Encoder:
+    def _encoder(self, channel: Channel, tr_id: str, session: ClientSession) -> Encoder:
         width = self._settings.widths.get(tr_id) or session.widths.get(tr_id, 0)
         made = self._encoders.get((tr_id, width))
         if made is None:
@@ -260,7 +260,7 @@ class Stream:
             for played in player.turn(elapsed):
                 self._play(played)
 
-    def send_notice(self, event: Event) -> None:
+    def send_notice(self, event: ExchangeEvent) -> None:
         """Tell every session that has registered for it what happened to an order."""
         name = self._name_of(event.ticket.request.symbol)
         self.send_values("H0STCNI0", notice(event, hts_id=self._settings.hts_id, name=name))
@@ -296,11 +296,11 @@ class Stream:
         # A connection that is being cut still has an entry until its handler has ended.
         connections = [one for one in connections if not one.transport.is_closing()]
         if text.startswith("0|"):
-            if self.haunt.has("mute"):
+            if self.injector.has("mute"):
                 return
             if connections and self.tap is not None:
                 self.tap(text)
-        self.haunt.send(connections, text)
+        self.injector.send(connections, text)
         for connection in connections:
             if connection.transport.get_write_buffer_size() > _SLOW_BYTES:
                 log.warning("client too slow, cut off", unread=_SLOW_BYTES)
@@ -315,7 +315,7 @@ class Stream:
         while True:
             await asyncio.sleep(min(1.0, settings.ping_every_s / 2))
             now = loop.time()
-            if self.haunt.has("no_pingpong"):
+            if self.injector.has("no_pingpong"):
                 continue
             text = self._question()
             for connection, session in list(self._sessions.items()):
@@ -336,4 +336,4 @@ class Stream:
     async def go_wrong(self) -> None:
         """Let the planned faults happen, if there are any."""
         if self._settings.faults.faults:
-            await self.haunt.run(lambda one, text: self._send([one], text), self._question())
+            await self.injector.run(lambda one, text: self._send([one], text), self._question())

@@ -7,7 +7,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from bridge.cli import app
-from bridge.cli.watch import Board, json_line, summary
+from bridge.cli.watch import WatchTable, json_line, summary
 from bridge.errors import ConfigError
 from bridge.mqtt.message import Message
 
@@ -42,7 +42,7 @@ def test_the_main_values(payload: bytes, text: str) -> None:
 
 def test_the_table() -> None:
     now = 100.0
-    board = Board(clock=lambda: now)
+    board = WatchTable(clock=lambda: now)
     assert board.table().title == "waiting …"
     for _ in range(4):
         board.arrived(Message("kis/a", TRADE, 0, False, "", b"", None, 0, lambda: None))
@@ -54,7 +54,7 @@ def test_the_table() -> None:
 
 
 def test_what_a_stranger_publishes_cannot_draw_on_the_terminal() -> None:
-    board = Board()
+    board = WatchTable()
     for payload in (b"[/x]", b'{"a":"[/x] \\u001b[2J","b":"[red]"}', b"\x1b]0;title\x07"):
         topic = f"kis/[/{payload[:2].hex()}]"
         board.arrived(Message(topic, payload, 0, False, "", b"", None, 0, lambda: None))

@@ -14,13 +14,13 @@ from pydantic import SecretStr, ValidationError
 
 from bridge.config.explained_errors import InvalidConfigError
 from bridge.config.models import (
-    App,
+    AppConfig,
     Config,
-    Kis,
-    Limits,
-    Mqtt,
-    Orders,
-    Subscription,
+    KisConfig,
+    LimitsConfig,
+    MqttConfig,
+    OrdersConfig,
+    SubscriptionConfig,
     load,
     reference,
 )
@@ -621,12 +621,12 @@ _scalars = st.one_of(
 _names = st.text(max_size=6) | st.sampled_from(
     [
         *Config.model_fields,
-        *Kis.model_fields,
-        *App.model_fields,
-        *Mqtt.model_fields,
-        *Orders.model_fields,
-        *Limits.model_fields,
-        *Subscription.model_fields,
+        *KisConfig.model_fields,
+        *AppConfig.model_fields,
+        *MqttConfig.model_fields,
+        *OrdersConfig.model_fields,
+        *LimitsConfig.model_fields,
+        *SubscriptionConfig.model_fields,
         "env",
         "file",
     ]

@@ -17,7 +17,7 @@ from bridge.kis.listing import ask
 from bridge.kis.markets import OrderTypes, order_types, venue
 from bridge.kis.orders import (
     Accepted,
-    Call,
+    OrderCall,
     Rejected,
     Unreadable,
     change,
@@ -33,7 +33,7 @@ ACCOUNT = "12345678-01"
 STOCK = "domestic_stock"
 
 
-def buy(catalog: Catalog = CATALOG, **fields: Any) -> Call:
+def buy(catalog: Catalog = CATALOG, **fields: Any) -> OrderCall:
     values: dict[str, Any] = {
         "account": ACCOUNT,
         "side": "buy",

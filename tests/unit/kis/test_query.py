@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from bridge.catalog.compile import load
 from bridge.catalog.model import Api, Catalog, Field, Output
-from bridge.config.models import Orders, Requests
+from bridge.config.models import OrdersConfig, RequestsConfig
 from bridge.errors import RequestError
 from bridge.kis import query
 from bridge.kis.replies import Reply
@@ -28,7 +28,7 @@ from bridge.requests.verbs import Verbs
 CATALOG = load()
 ACCOUNT = SecretStr("87654321-01")
 NONE = SecretStr("")
-RIGHTS = Requests.model_validate(
+RIGHTS = RequestsConfig.model_validate(
     {"clients": {"alice": {"query": ["domestic_stock/inquire_*"], "accounts": []}}}
 )
 
@@ -325,7 +325,7 @@ async def ask(rest: Rest, client: str = "", **content: Any) -> Any:
     verbs._rests = {"app1": rest}
     verbs._accounts = {"main": (ACCOUNT, "app1")}
     verbs._topics = Topics("kis")
-    verbs._permissions = Permissions(RIGHTS, Orders())
+    verbs._permissions = Permissions(RIGHTS, OrdersConfig())
     topic = verbs._topics.request("query", client)
     message = Message(topic, b"", 1, False, "", b"", None, 0, lambda: None)
     return await verbs.query(content, message)

@@ -12,13 +12,13 @@ from bridge.kis.frames import DataFrame
 from bridge.kis.session import (
     Data,
     Dropped,
-    Event,
     Lost,
     Notice,
-    Refused,
     Session,
-    State,
+    SessionEvent,
+    SlotRefused,
     Subscribed,
+    SubscriptionState,
     Unsubscribed,
 )
 
@@ -55,19 +55,19 @@ class Play:
             requests.append((header["tr_type"], names["tr_id"], names["tr_key"]))
         return requests
 
-    def subscribe(self, tr_id: str, key: str, priority: int = 0) -> list[Event]:
+    def subscribe(self, tr_id: str, key: str, priority: int = 0) -> list[SessionEvent]:
         return self.session.subscribe(tr_id, key, self.now, priority)
 
-    def unsubscribe(self, tr_id: str, key: str) -> list[Event]:
+    def unsubscribe(self, tr_id: str, key: str) -> list[SessionEvent]:
         return self.session.unsubscribe(tr_id, key, self.now)
 
-    def hear(self, text: str) -> list[Event]:
+    def hear(self, text: str) -> list[SessionEvent]:
         return self.session.receive(text, self.now)
 
-    def wait(self, seconds: float) -> list[Event]:
+    def wait(self, seconds: float) -> list[SessionEvent]:
         """Let time pass as the shell does: a tick at each deadline."""
         end = self.now + seconds
-        events: list[Event] = []
+        events: list[SessionEvent] = []
         while (at := self.session.next_deadline()) is not None and at <= end:
             self.now = max(self.now, at)
             events += self.session.tick(self.now)
@@ -142,8 +142,8 @@ def test_an_answer_without_names_is_for_the_only_one_who_asked() -> None:
     play.subscribe(QUOTE, "2")
     play.wait(0.5)
     assert play.hear(ack("OPSP0009")) == [Dropped("an answer to nothing asked: OPSP0009", "")]
-    assert play.hear(ack("OPSP0009", TRADE)) == [Refused(TRADE, "2", "OPSP0009")]
-    assert play.hear(ack("OPSP8993")) == [Refused(QUOTE, "2", "OPSP8993")]
+    assert play.hear(ack("OPSP0009", TRADE)) == [SlotRefused(TRADE, "2", "OPSP0009")]
+    assert play.hear(ack("OPSP8993")) == [SlotRefused(QUOTE, "2", "OPSP8993")]
 
 
 def test_an_answer_for_somebody_else_is_dropped() -> None:
@@ -153,14 +153,14 @@ def test_an_answer_for_somebody_else_is_dropped() -> None:
         dropped = Dropped(f"an answer to nothing asked: {code}", TRADE)
         assert play.hear(ack(code, TRADE, "another")) == [dropped]
     assert play.hear(ack("0\n", "x" * 99, "y")) == [Dropped("an answer to nothing asked: ", "")]
-    assert play.session.states() == {(TRADE, "1"): State.REQUESTED}
+    assert play.session.states() == {(TRADE, "1"): SubscriptionState.REQUESTED}
 
 
 @pytest.mark.parametrize("code", ["OPSP0009", "OPSP8991", "OPSP8992", "OPSP9995", "NEW42"])
 def test_a_refusal_is_final_until_subscribed_again(code: str) -> None:
     play = Play()
     play.subscribe(TRADE, "1")
-    assert play.hear(ack(code, TRADE, "1")) == [Refused(TRADE, "1", code)]
+    assert play.hear(ack(code, TRADE, "1")) == [SlotRefused(TRADE, "1", code)]
     assert play.session.slots_used == 0
     play.sent()
     play.wait(60)
@@ -177,8 +177,8 @@ def test_a_wrong_hts_id_is_the_oldest_notice_request() -> None:
     for tr_id in (TRADE, NOTICE, OVERSEAS_NOTICE):
         play.subscribe(tr_id, "someone")
     play.wait(1)
-    assert play.hear(ack("OPSP0017")) == [Refused(NOTICE, "someone", "OPSP0017")]
-    assert play.hear(ack("OPSP0017")) == [Refused(OVERSEAS_NOTICE, "someone", "OPSP0017")]
+    assert play.hear(ack("OPSP0017")) == [SlotRefused(NOTICE, "someone", "OPSP0017")]
+    assert play.hear(ack("OPSP0017")) == [SlotRefused(OVERSEAS_NOTICE, "someone", "OPSP0017")]
     assert play.hear(ack("OPSP0017")) == [Dropped("an answer to nothing asked: OPSP0017", "")]
 
 
@@ -193,7 +193,7 @@ def test_an_internal_error_is_asked_again_later_but_not_for_ever() -> None:
     assert play.sent() == []
     play.wait(0.2)
     assert play.sent() == [("1", TRADE, "1")]
-    assert play.hear(ack("OPSP0007", TRADE, "1")) == [Refused(TRADE, "1", "OPSP0007")]
+    assert play.hear(ack("OPSP0007", TRADE, "1")) == [SlotRefused(TRADE, "1", "OPSP0007")]
 
 
 def test_no_answer_is_asked_again_then_given_up() -> None:
@@ -201,7 +201,7 @@ def test_no_answer_is_asked_again_then_given_up() -> None:
     play.subscribe(TRADE, "1")
     assert play.wait(14.9) == []
     assert play.sent() == [("1", TRADE, "1")] * 3
-    assert play.wait(0.2) == [Refused(TRADE, "1", "timeout")]
+    assert play.wait(0.2) == [SlotRefused(TRADE, "1", "timeout")]
     assert play.session.slots_used == 0
     assert play.hear(ack("OPSP0000", TRADE, "1")) == [Subscribed(TRADE, "1")]
 
@@ -209,7 +209,7 @@ def test_no_answer_is_asked_again_then_given_up() -> None:
 def test_a_late_grant_does_not_break_the_limit() -> None:
     play = Play(slots=1, attempts=1)
     play.subscribe(TRADE, "1")
-    assert Refused(TRADE, "1", "timeout") in play.wait(5.1)
+    assert SlotRefused(TRADE, "1", "timeout") in play.wait(5.1)
     play.go_live("2")
     dropped = Dropped("an answer to nothing asked: OPSP0000", TRADE)
     assert play.hear(ack("OPSP0000", TRADE, "1")) == [dropped]
@@ -332,15 +332,15 @@ def test_leaving_goes_before_entering() -> None:
 def test_the_slots_are_never_exceeded_and_a_free_one_is_used_by_priority() -> None:
     play = Play(slots=2)
     play.go_live("1", "2")
-    assert play.subscribe(TRADE, "3", priority=5) == [Refused(TRADE, "3", "OPSP0008", 2)]
-    assert play.subscribe(TRADE, "4", priority=1) == [Refused(TRADE, "4", "OPSP0008", 2)]
+    assert play.subscribe(TRADE, "3", priority=5) == [SlotRefused(TRADE, "3", "OPSP0008", 2)]
+    assert play.subscribe(TRADE, "4", priority=1) == [SlotRefused(TRADE, "4", "OPSP0008", 2)]
     assert play.wait(60) == []
     assert play.sent() == []
     play.unsubscribe(TRADE, "1")
     assert play.hear(ack("OPSP0001", TRADE, "1")) == [Unsubscribed(TRADE, "1")]
     play.wait(1)
     assert play.sent() == [("2", TRADE, "1"), ("1", TRADE, "4")]
-    assert play.session.states()[TRADE, "3"] is State.WANTED
+    assert play.session.states()[TRADE, "3"] is SubscriptionState.WANTED
 
 
 def test_the_limit_is_learned_from_the_refusal() -> None:
@@ -348,9 +348,9 @@ def test_the_limit_is_learned_from_the_refusal() -> None:
     play.go_live("1", "2", "3")
     play.subscribe(TRADE, "4")
     play.wait(0.2)
-    assert play.hear(ack("OPSP0008", TRADE, "4")) == [Refused(TRADE, "4", "OPSP0008", 3)]
+    assert play.hear(ack("OPSP0008", TRADE, "4")) == [SlotRefused(TRADE, "4", "OPSP0008", 3)]
     assert play.session.limit == 3
-    assert play.subscribe(TRADE, "5") == [Refused(TRADE, "5", "OPSP0008", 3)]
+    assert play.subscribe(TRADE, "5") == [SlotRefused(TRADE, "5", "OPSP0008", 3)]
     play.sent()
     play.wait(100)
     assert play.sent() == []
@@ -368,8 +368,8 @@ def test_several_refusals_on_their_way_teach_the_same_limit() -> None:
         play.subscribe(TRADE, key)
     play.wait(1)
     assert play.hear(ack("OPSP0000", TRADE, "3")) == [Subscribed(TRADE, "3")]
-    assert play.hear(ack("OPSP0008", TRADE, "4")) == [Refused(TRADE, "4", "OPSP0008", 3)]
-    assert play.hear(ack("OPSP0008", TRADE, "5")) == [Refused(TRADE, "5", "OPSP0008", 3)]
+    assert play.hear(ack("OPSP0008", TRADE, "4")) == [SlotRefused(TRADE, "4", "OPSP0008", 3)]
+    assert play.hear(ack("OPSP0008", TRADE, "5")) == [SlotRefused(TRADE, "5", "OPSP0008", 3)]
     assert play.session.slots_used == 3
 
 
@@ -384,7 +384,7 @@ def test_the_limit_counts_requests_in_the_order_of_sending() -> None:
     play.unsubscribe(TRADE, "2")  # sent after: still held then
     play.wait(0.2)
     # Held when 5 was handled: 2 and 3 live, 4 requested before.
-    assert Refused(TRADE, "5", "OPSP0008", 3) in play.hear(ack("OPSP0008", TRADE, "5"))
+    assert SlotRefused(TRADE, "5", "OPSP0008", 3) in play.hear(ack("OPSP0008", TRADE, "5"))
 
 
 def test_a_grant_above_the_learned_limit_corrects_it() -> None:
@@ -409,7 +409,7 @@ def test_a_grant_above_the_learned_limit_corrects_it() -> None:
 def test_full_from_the_start_waits_for_the_older_session_to_go() -> None:
     play = Play()
     play.subscribe(TRADE, "1")
-    assert play.hear(ack("OPSP0008", TRADE, "1")) == [Refused(TRADE, "1", "OPSP0008", 41)]
+    assert play.hear(ack("OPSP0008", TRADE, "1")) == [SlotRefused(TRADE, "1", "OPSP0008", 41)]
     play.sent()
     play.wait(19.9)
     assert play.sent() == []
@@ -596,7 +596,7 @@ def test_nobody_is_told_to_wait_for_a_slot_that_is_being_freed() -> None:
     play.go_live("1", "2")
     play.unsubscribe(TRADE, "1")
     assert play.subscribe(TRADE, "3") == []
-    assert play.subscribe(TRADE, "4") == [Refused(TRADE, "4", "OPSP0008", 2)]
+    assert play.subscribe(TRADE, "4") == [SlotRefused(TRADE, "4", "OPSP0008", 2)]
 
 
 # --- anything at all

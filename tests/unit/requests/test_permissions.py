@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from bridge.catalog.compile import load
-from bridge.config.models import Orders, Requests
+from bridge.config.models import OrdersConfig, RequestsConfig
 from bridge.documents.contract import REQUEST_MODELS
 from bridge.errors import RequestError
 from bridge.mqtt.topics import REQUEST_VERBS
 from bridge.requests.permissions import Permissions
 
-ORDERS = Orders.model_validate(
+ORDERS = OrdersConfig.model_validate(
     {"clients": {"alice": {"accounts": ["main"]}, "carol": {"accounts": ["other"]}}}
 )
 PRICE, BALANCE = "domestic_stock/inquire_price", "domestic_stock/inquire_balance"
 
 
-def permissions(orders: Orders = ORDERS, **requests: Any) -> Permissions:
-    return Permissions(Requests.model_validate(requests), orders)
+def permissions(orders: OrdersConfig = ORDERS, **requests: Any) -> Permissions:
+    return Permissions(RequestsConfig.model_validate(requests), orders)
 
 
 def refusal(allowed: Permissions, *asked: str) -> str:
@@ -35,7 +35,7 @@ def test_the_verbs_are_those_that_are_served() -> None:
 
 
 def test_whoever_the_broker_lets_in_may_do_everything_by_default() -> None:
-    allowed = permissions(Orders())
+    allowed = permissions(OrdersConfig())
     for client in ("", "alice"):
         for verb in REQUEST_VERBS:
             allowed.verb(client, verb)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from bridge.errors import BridgeError, RequestError
 from bridge.mqtt.message import Handler, Message
 from bridge.mqtt.topics import Topics
-from bridge.requests.server import Requests
+from bridge.requests.server import RequestServer
 
 
 @dataclass
@@ -104,7 +104,7 @@ def permit(client: str, verb: str) -> None:
 @pytest.fixture
 def client() -> FakeClient:
     client = FakeClient()
-    requests = Requests(client, Topics(), ["clients"], permit)
+    requests = RequestServer(client, Topics(), ["clients"], permit)
     for verb, handler in (
         ("channels", echo),
         ("halt", halt),
@@ -220,14 +220,14 @@ async def test_a_bug_in_a_handler_is_not_hidden() -> None:
     async def bug(content: dict[str, Any], message: Message) -> Any:
         raise KeyError("x")
 
-    Requests(client, Topics()).register("bug", bug)
+    RequestServer(client, Topics()).register("bug", bug)
     with pytest.raises(KeyError):
         await client.ask("bug", b"{}")
 
 
 async def test_slow_requests_hold_up_nothing_else() -> None:
     client, release = FakeClient(), asyncio.Event()
-    requests = Requests(client, Topics("kis"))
+    requests = RequestServer(client, Topics("kis"))
 
     async def slow(_content: dict[str, Any], _message: Message) -> str:
         await release.wait()

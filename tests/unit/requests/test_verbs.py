@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.catalog.compile import load
-from bridge.config.models import Orders, Requests
+from bridge.config.models import OrdersConfig, RequestsConfig
 from bridge.errors import RequestError
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
@@ -48,7 +48,9 @@ async def ask(pool: Pool, client: str, more: dict[str, object]) -> None:
     verbs._catalog, verbs._paper = load(), True
     verbs._pool = verbs._pump = pool
     verbs._topics = Topics("home/kis")
-    verbs._permissions = Permissions(Requests.model_validate({"clients": {"alice": {}}}), Orders())
+    verbs._permissions = Permissions(
+        RequestsConfig.model_validate({"clients": {"alice": {}}}), OrdersConfig()
+    )
     for verb in ("subscribe", "unsubscribe"):
         topic = verbs._topics.request(verb, client)
         message = Message(topic, b"", 1, False, "", b"", None, 0, lambda: None)

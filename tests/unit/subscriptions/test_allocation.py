@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.subscriptions.allocation import Demand, allocate, queue
+from bridge.subscriptions.allocation import SlotRequest, allocate, queue
 from bridge.subscriptions.request import Wanted
 
 SESSIONS = ("a", "b", "c")
@@ -15,26 +15,26 @@ def wanted(number: int) -> Wanted:
     return Wanted("H0STCNT0", f"{number:06d}", "H0STCNT0")
 
 
-def demand(*priorities: int) -> list[Demand]:
-    return [Demand(wanted(n), priority, n) for n, priority in enumerate(priorities)]
+def requests(*priorities: int) -> list[SlotRequest]:
+    return [SlotRequest(wanted(n), priority, n) for n, priority in enumerate(priorities)]
 
 
 def test_five_app_keys_and_three_hundred_wishes() -> None:
     keys = [f"app{n}" for n in range(1, 6)]
-    wishes = demand(*(n % 10 for n in range(300)))
+    interests = requests(*(n % 10 for n in range(300)))
     full = dict.fromkeys(keys, 41)
-    seats = allocate(wishes, full, {})
+    seats = allocate(interests, full, {})
     assert len(seats) == 205
     assert all(list(seats.values()).count(key) == 41 for key in keys)
-    best = sorted(wishes, key=lambda one: (one.priority, one.since))[:205]
+    best = sorted(interests, key=lambda one: (one.priority, one.since))[:205]
     assert set(seats) == {one.wanted for one in best}
 
     # A session dies: the better of its subscriptions take over the worst of the others; all else
     # stays where it is.
     left = {key: room for key, room in full.items() if key != "app3"}
-    after = allocate(wishes, left, seats)
+    after = allocate(interests, left, seats)
     assert len(after) == 164
-    priority = {one.wanted: one.priority for one in wishes}
+    priority = {one.wanted: one.priority for one in interests}
     orphans = [one for one, key in seats.items() if key == "app3"]
     moved = [one for one in after if one in seats and after[one] != seats[one]]
     assert set(moved) <= set(orphans)
@@ -43,31 +43,31 @@ def test_five_app_keys_and_three_hundred_wishes() -> None:
     assert max(priority[one] for one in moved) < min(priority[one] for one in evicted)
 
     # It returns: filled again by priority, and nobody who is served moves.
-    again = allocate(wishes, full, after)
+    again = allocate(interests, full, after)
     assert len(again) == 205
     assert all(again[one] == key for one, key in after.items())
     assert sorted(priority[one] for one in again) == sorted(priority[one] for one in seats)
 
 
 def test_of_the_same_priority_nobody_gives_way() -> None:
-    wishes = demand(*[0] * 12)
+    interests = requests(*[0] * 12)
     rooms = dict.fromkeys(SESSIONS, 4)
-    seats = allocate(wishes, rooms, {})
+    seats = allocate(interests, rooms, {})
     del rooms["a"]
-    after = allocate(wishes, rooms, seats)
+    after = allocate(interests, rooms, seats)
     assert after == {one: key for one, key in seats.items() if key != "a"}
 
 
 def test_the_queue_is_in_the_order_of_service() -> None:
-    wishes = demand(3, 1, 2, 1)
-    seats = allocate(wishes, {"a": 1}, {})
+    interests = requests(3, 1, 2, 1)
+    seats = allocate(interests, {"a": 1}, {})
     assert seats == {wanted(1): "a"}
-    assert [one.wanted for one in queue(wishes, seats)] == [wanted(3), wanted(2), wanted(0)]
+    assert [one.wanted for one in queue(interests, seats)] == [wanted(3), wanted(2), wanted(0)]
 
 
 def test_no_session_serves_nobody() -> None:
-    assert allocate(demand(0), {}, {}) == {}
-    assert allocate(demand(0), {"a": -1}, {}) == {}
+    assert allocate(requests(0), {}, {}) == {}
+    assert allocate(requests(0), {"a": -1}, {}) == {}
 
 
 @settings(max_examples=50)
@@ -79,20 +79,20 @@ def test_no_session_serves_nobody() -> None:
 def test_whatever_is_wanted(
     priorities: list[int], rooms: dict[str, int], places: dict[Wanted, str]
 ) -> None:
-    wishes = demand(*priorities)
-    seats = allocate(wishes, rooms, places)
-    assert len(seats) == min(len(wishes), sum(rooms.values()))
+    interests = requests(*priorities)
+    seats = allocate(interests, rooms, places)
+    assert len(seats) == min(len(interests), sum(rooms.values()))
     for session, room in rooms.items():
         assert list(seats.values()).count(session) <= room
-    waiting = [one for one in wishes if one.wanted not in seats]
-    served = [one for one in wishes if one.wanted in seats]
+    waiting = [one for one in interests if one.wanted not in seats]
+    served = [one for one in interests if one.wanted in seats]
     if waiting:
         assert (
             max(one.priority for one in served) <= min(one.priority for one in waiting)
             if (served)
             else True
         )
-    assert allocate(wishes, rooms, seats) == seats, "a second look moves nobody"
+    assert allocate(interests, rooms, seats) == seats, "a second look moves nobody"
     for one in served:
         place = places.get(one.wanted)
         if place in rooms and seats[one.wanted] != place:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.errors import RequestError
-from bridge.kis.events import Event, Lost
+from bridge.kis.events import Lost, SessionEvent
 from bridge.kis.session import Session
 from bridge.kis.stream import StreamCounts
 from bridge.subscriptions.pool import PROBE_S, Pool
@@ -84,7 +84,7 @@ class Feed:
         body = {"rt_cd": "0", "msg_cd": code, "msg1": "-"}
         self._tell(self.session.receive(json.dumps({"header": names, "body": body}), self.now))
 
-    def _tell(self, events: list[Event]) -> None:
+    def _tell(self, events: list[SessionEvent]) -> None:
         for event in events:
             if self.pool is not None:
                 self.pool.happened(self.app, event)
@@ -348,9 +348,9 @@ def test_open_orders_want_exactly_their_symbols() -> None:
     play.pool.replace("orders", {wanted("A")}, -1)
     play.serve()
     assert play.live == {"A", "B"}
-    assert play.pool.wishes.holders(wanted("A")) == ["configuration", "orders"]
+    assert play.pool.interests.holders(wanted("A")) == ["configuration", "orders"]
     play.pool.replace("orders", set(), -1)
-    assert play.pool.wishes.holders(wanted("A")) == ["configuration"]
+    assert play.pool.interests.holders(wanted("A")) == ["configuration"]
 
 
 def test_without_an_app_key_nothing_can_be_held() -> None:

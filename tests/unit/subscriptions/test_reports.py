@@ -11,7 +11,7 @@ import pytest
 from bridge.catalog.compile import load
 from bridge.catalog.model import Catalog
 from bridge.kis.decode import Drift, Quarantined
-from bridge.kis.session import Dropped, Lost, Refused, Subscribed, Unsubscribed
+from bridge.kis.session import Dropped, Lost, SlotRefused, Subscribed, Unsubscribed
 from bridge.mqtt.events import Events
 from bridge.mqtt.topics import Topics
 from bridge.subscriptions.gaps import Gap
@@ -80,8 +80,8 @@ async def test_a_session_that_is_lost_and_back(reports: Reports, told: Told) -> 
 
 
 async def test_a_refused_slot(reports: Reports, told: Told) -> None:
-    reports.session("app1", Refused("H0STCNT0", "005930", "OPSP0008", 40))
-    reports.session("app1", Refused("H0STCNI9", "my-login", "OPSP0017", None))
+    reports.session("app1", SlotRefused("H0STCNT0", "005930", "OPSP0008", 40))
+    reports.session("app1", SlotRefused("H0STCNI9", "my-login", "OPSP0017", None))
     assert await told.all() == [
         (
             "slot_refused",

@@ -9,7 +9,14 @@ import pytest
 from bridge.catalog.compile import load
 from bridge.catalog.model import Catalog
 from bridge.errors import RequestError
-from bridge.subscriptions.request import ByChannel, ByTopic, Wanted, Wish, resolve, split_key
+from bridge.subscriptions.request import (
+    ByChannel,
+    ByTopic,
+    SubscriptionRequest,
+    Wanted,
+    resolve,
+    split_key,
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +46,12 @@ def test_both_ways_are_one_registration(catalog: Catalog) -> None:
 
 
 def test_an_overseas_venue_puts_its_prefix_before_the_symbol(catalog: Catalog) -> None:
-    wish = trade("AAPL", market="overseas_stock", venue="nas")
-    assert resolve(catalog, wish, paper=False).key == "DNASAAPL"
+    interest = trade("AAPL", market="overseas_stock", venue="nas")
+    assert resolve(catalog, interest, paper=False).key == "DNASAAPL"
 
 
 @pytest.mark.parametrize(
-    ("wish", "code", "says"),
+    ("interest", "code", "says"),
     [
         (trade(market="domestic"), "unknown_channel", "market 'domestic' is none of "),
         (trade(venue="nyse"), "unknown_channel", "venue 'nyse' is none of krx"),
@@ -57,17 +64,19 @@ def test_an_overseas_venue_puts_its_prefix_before_the_symbol(catalog: Catalog) -
         (ByChannel("H0STCNI9", "login"), "not_market_data", "account notice"),
     ],
 )
-def test_what_cannot_be_had(catalog: Catalog, wish: Wish, code: str, says: str) -> None:
+def test_what_cannot_be_had(
+    catalog: Catalog, interest: SubscriptionRequest, code: str, says: str
+) -> None:
     with pytest.raises(RequestError) as caught:
-        resolve(catalog, wish, paper=False)
+        resolve(catalog, interest, paper=False)
     assert caught.value.code == code
     assert says in str(caught.value)
 
 
 def test_paper_trading_has_few_channels(catalog: Catalog) -> None:
-    wish = trade(market="overseas_stock", venue="nas")
+    interest = trade(market="overseas_stock", venue="nas")
     with pytest.raises(RequestError, match="paper trading has no HDFSCNT0") as caught:
-        resolve(catalog, wish, paper=True)
+        resolve(catalog, interest, paper=True)
     assert caught.value.code == "not_in_paper"
 
 

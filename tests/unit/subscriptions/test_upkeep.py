@@ -21,7 +21,7 @@ from bridge.kis.stream import Stream, StreamCounts
 from bridge.mqtt.topics import Topics
 from bridge.subscriptions.reports import Reports
 from bridge.subscriptions.request import ByChannel, resolve
-from bridge.subscriptions.store import Memory
+from bridge.subscriptions.store import SubscriptionStore
 from bridge.subscriptions.upkeep import CONFIGURATION, ORDERS, Symbol, Upkeep
 
 CATALOG = load()
@@ -76,7 +76,7 @@ class World:
             {"app1": cast("Stream", self.feed)},
             self.lane,
             cast("Reports", self.told),
-            Memory(self.folder),
+            SubscriptionStore(self.folder),
             paper=False,
             open_orders=lambda: self.orders,
             clock=lambda: self.now,
@@ -127,11 +127,11 @@ def test_open_orders_are_followed_before_everything_else(world: World) -> None:
     upkeep = world.upkeep()
     world.orders = {("domestic_stock", "krx", "005930"), ("domestic_stock", "mars", "X")}
     upkeep.tick()
-    assert upkeep.pool.wishes.holders(TRADE) == [ORDERS]
-    assert upkeep.pool.wishes.priority(TRADE) == -1
+    assert upkeep.pool.interests.holders(TRADE) == [ORDERS]
+    assert upkeep.pool.interests.priority(TRADE) == -1
     world.orders = set()
     upkeep.tick()
-    assert TRADE not in upkeep.pool.wishes
+    assert TRADE not in upkeep.pool.interests
 
 
 def test_what_clients_wished_survives_a_restart(world: World) -> None:
@@ -142,7 +142,7 @@ def test_what_clients_wished_survives_a_restart(world: World) -> None:
     upkeep.tick()
     again = World(world.folder).upkeep()
     assert again.restore() == 2
-    assert again.pool.wishes.holders(TRADE) == ["alice"]
+    assert again.pool.interests.holders(TRADE) == ["alice"]
     late = World(world.folder)
     late.now += 61
     assert late.upkeep().restore() == 1

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from bridge.errors import JournalError
-from bridge.orders.journal.journal import Control, Identity, Journal, Line, NewRecord, read
+from bridge.orders.journal.journal import Control, Identity, Journal, JournalStep, NewRecord, read
 from bridge.orders.model.lifecycle import Event, State, Step
 
 NEW = NewRecord(Identity("main", "alice", "a-1", ""), "place", "d" * 64, "{}", 100, 200)
@@ -39,8 +39,8 @@ def named(name: str, **fields: object) -> NewRecord:
 async def test_what_is_admitted_is_there_after_a_restart(journal: Journal, url: str) -> None:
     record, new = await journal.admit(NEW)
     assert (new, record.steps) == (True, ())
-    await journal.append(Line(record.id, 1, SUBMIT, State.SUBMITTING))
-    await journal.append(Line(record.id, 2, ACCEPT, State.ACCEPTED))
+    await journal.append(JournalStep(record.id, 1, SUBMIT, State.SUBMITTING))
+    await journal.append(JournalStep(record.id, 2, ACCEPT, State.ACCEPTED))
     await journal.close()
     again = Journal(url)
     await again.open()
@@ -54,7 +54,7 @@ async def test_what_is_admitted_is_there_after_a_restart(journal: Journal, url: 
 
 async def test_a_line_written_twice_is_there_once(journal: Journal) -> None:
     record, _ = await journal.admit(NEW, (SUBMIT, State.SUBMITTING))
-    line = Line(record.id, 2, ACCEPT, State.ACCEPTED)
+    line = JournalStep(record.id, 2, ACCEPT, State.ACCEPTED)
     await journal.append(line)
     await journal.append(line)
     await journal.append()
@@ -112,7 +112,7 @@ async def test_the_file_is_the_owners_and_durable(journal: Journal, tmp_path: Pa
 
 async def test_a_database_that_fails_raises_ours_and_works_again(journal: Journal) -> None:
     with pytest.raises(JournalError, match="FOREIGN KEY"):
-        await journal.append(Line(77, 1, SUBMIT, State.SUBMITTING))
+        await journal.append(JournalStep(77, 1, SUBMIT, State.SUBMITTING))
     assert (await journal.admit(NEW))[1]
 
 
@@ -188,7 +188,7 @@ async def test_what_a_command_consists_of_is_written_with_it_or_not_at_all(
         replace(NEW, identity=NEW.identity._replace(client_order_id=name, command_id="all:1"))
         for name in ("b", "c")
     ]
-    line = Line(parent.id, 1, SUBMIT, State.SUBMITTING)
+    line = JournalStep(parent.id, 1, SUBMIT, State.SUBMITTING)
     written = await journal.expand(line, children)
     assert [record.identity.client_order_id for record in written] == ["b", "c"]
     assert await journal.expand(line, children) == written
@@ -196,4 +196,4 @@ async def test_what_a_command_consists_of_is_written_with_it_or_not_at_all(
     assert found is not None
     assert found.steps == (SUBMIT,)
     with pytest.raises(JournalError):
-        await journal.expand(Line(99, 1, SUBMIT, State.SUBMITTING), children[:1])
+        await journal.expand(JournalStep(99, 1, SUBMIT, State.SUBMITTING), children[:1])

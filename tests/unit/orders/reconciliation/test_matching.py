@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from bridge.kis.listing import Row
+from bridge.kis.listing import ListedOrder
 from bridge.orders.model.lifecycle import Event, Leg, Progress, State
 from bridge.orders.reconciliation.matching import listed_steps
 
-GONE = Row(
+GONE = ListedOrder(
     market="overseas_stock",
     order_no="0000000001",
     original_order_no="",

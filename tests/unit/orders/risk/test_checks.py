@@ -13,7 +13,7 @@ from bridge.orders.risk.checks import (
     Ledger,
     Limits,
     Reference,
-    Request,
+    RiskRequest,
     Scope,
     added,
     check,
@@ -24,10 +24,10 @@ D = Decimal
 _PRICE = D(1000)
 REFERENCE = Reference(D(1000), D(700), D(1300), D(1))
 OPEN = Context(reference=REFERENCE)
-BUY = Request("place", "005930", 10, D(1000), side="buy")
+BUY = RiskRequest("place", "005930", 10, D(1000), side="buy")
 
 
-def reason(request: Request, context: Context) -> str | None:
+def reason(request: RiskRequest, context: Context) -> str | None:
     refusal = check(request, context)
     return None if refusal is None else refusal.reason
 
@@ -178,7 +178,7 @@ def test_what_is_asked_for_only_when_a_limit_needs_it() -> None:
 
 
 def test_a_modification_counts_with_what_it_adds() -> None:
-    change = Request("modify", "005930", 10, D(1100), replaces=D(1000))
+    change = RiskRequest("modify", "005930", 10, D(1100), replaces=D(1000))
     assert added(change, REFERENCE) == D(1000)
     assert added(replace(change, price=D(900)), REFERENCE) == 0
     assert reason(change, under(Limits(daily_notional=D(11000)), day=10000)) is None
@@ -234,7 +234,7 @@ def test_the_ledger_forgets_minutes_and_days() -> None:
 def test_nothing_gets_past_the_daily_limit(orders: list[tuple[int, int]]) -> None:
     limits, ledger, sent = Limits(daily_notional=D(100_000)), Ledger(), D(0)
     for at, (quantity, price) in enumerate(orders):
-        request = Request("place", "005930", quantity, D(price))
+        request = RiskRequest("place", "005930", quantity, D(price))
         scope = ledger.scope("account main", limits, at, 1)
         if check(request, replace(OPEN, scopes=(scope,))) is None:
             ledger.add(at, 1, added(request, REFERENCE))

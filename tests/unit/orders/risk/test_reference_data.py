@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from bridge.catalog.compile import load
 from bridge.kis.replies import Reply
-from bridge.orders.risk.reference_data import References
-from bridge.orders.risk.rules import Account
+from bridge.orders.risk.reference_data import ReferenceData
+from bridge.orders.risk.rules import TradingAccount
 
 CATALOG = load()
 
@@ -30,15 +30,15 @@ class Rest:
         yield Reply("0", "", "", {"rt_cd": "0", "output": values, "output1": values}, "D")
 
 
-def references(
+def reference_data(
     rest: Rest, prices: Mapping[tuple[str, str, str], int]
-) -> tuple[References, Account]:
+) -> tuple[ReferenceData, TradingAccount]:
     def last(market: str, venue: str, symbol: str) -> Decimal | None:
         price = prices.get((market, venue, symbol))
         return None if price is None else Decimal(price)
 
-    found = References(CATALOG, paper=False, last_price=last, clock=lambda: 1)
-    return found, Account(SecretStr("12345678-03"), rest)
+    found = ReferenceData(CATALOG, paper=False, last_price=last, clock=lambda: 1)
+    return found, TradingAccount(SecretStr("12345678-03"), rest)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ async def test_a_price_is_asked_where_the_order_goes(
     place: tuple[str, str], symbol: str, market: str
 ) -> None:
     rest = Rest()
-    found, account = references(rest, {})
+    found, account = reference_data(rest, {})
     known = await found.reference(account, place, symbol, Decimal(1), limits=False)
     assert known.last in (71900, Decimal("400.00"))
     [(_, params)] = rest.asked
@@ -67,7 +67,7 @@ async def test_a_price_is_asked_where_the_order_goes(
 async def test_the_feeds_price_is_of_the_same_venue() -> None:
     rest = Rest()
     prices = {("domestic_stock", "krx", "005930"): 1, ("domestic_stock", "unified", "005930"): 2}
-    found, account = references(rest, prices)
+    found, account = reference_data(rest, prices)
     for venue, price in (("krx", 1), ("sor", 2)):
         place = ("domestic_stock", venue)
         known = await found.reference(account, place, "005930", None, limits=False)
@@ -81,7 +81,7 @@ async def test_the_feeds_price_is_of_the_same_venue() -> None:
 )
 async def test_funds_are_asked_of_the_session(venue: str, api: str) -> None:
     rest = Rest()
-    found, account = references(rest, {})
+    found, account = reference_data(rest, {})
     place = ("domestic_derivative", venue)
     assert await found.orderable(account, place, "A01603", "buy", "limit", Decimal(400)) == 3
     assert rest.asked[0][0] == f"domestic_futureoption/{api}"

@@ -13,7 +13,7 @@ from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.market import Market
 from bridge.simulator.exchange.order_book import Order, Side
 from bridge.simulator.exchange.sessions import Hours
-from bridge.simulator.exchange.tickets import Refused, Request, Ticket
+from bridge.simulator.exchange.tickets import OrderRefused, OrderRequest, Ticket
 
 NOW = datetime(2026, 9, 22, 10, 0, tzinfo=ZoneInfo("Asia/Seoul"))
 ACCOUNT = "12345678-01"
@@ -35,7 +35,7 @@ def quiet(base: int = 10_000) -> tuple[Exchange, Market]:
         for price in market.book.prices(side):
             for order in market.book.queue(side, price):
                 market.book.take(order, order.remaining)
-    market.crowd.clear()
+    market.traders.clear()
     market.pegged.clear()
     market.lower, market.upper = ticks.limits(base)
     market.last = base
@@ -50,7 +50,7 @@ def rest(market: Market, side: Side, price: int, quantity: int) -> Order:
 
 
 def place(made: Exchange, side: Side, quantity: int, price: int = 0, kind: str = "00") -> Ticket:
-    return made.place(Request(ACCOUNT, "100000", side, quantity, price, kind), NOW)
+    return made.place(OrderRequest(ACCOUNT, "100000", side, quantity, price, kind), NOW)
 
 
 def kinds(made: Exchange) -> list[str]:
@@ -99,7 +99,7 @@ class TestKinds:
     @pytest.mark.parametrize("kind", ["03", "04", "15", "16"])
     def test_a_price_that_the_book_does_not_name_is_refused(self, kind: str) -> None:
         made, _ = quiet()
-        with pytest.raises(Refused, match="no_price"):
+        with pytest.raises(OrderRefused, match="no_price"):
             place(made, Side.BUY, 5, kind=kind)
 
     @pytest.mark.parametrize(("kind", "price"), [("11", 10_000), ("13", 0), ("15", 0)])
@@ -126,7 +126,7 @@ class TestKinds:
         made, market = quiet()
         rest(market, Side.SELL, 10_100, 50)
         ticket = made.place(
-            Request(ACCOUNT, "100000", Side.BUY, 5, 10_150, "22", trigger=10_100), NOW
+            OrderRequest(ACCOUNT, "100000", Side.BUY, 5, 10_150, "22", trigger=10_100), NOW
         )
         assert made.working() == {"100000"}
         assert market.book.depth(Side.BUY) == []
@@ -137,7 +137,7 @@ class TestKinds:
     def test_a_waiting_stop_order_can_be_cancelled(self) -> None:
         made, _ = quiet()
         ticket = made.place(
-            Request(ACCOUNT, "100000", Side.BUY, 5, 10_150, "22", trigger=10_100), NOW
+            OrderRequest(ACCOUNT, "100000", Side.BUY, 5, 10_150, "22", trigger=10_100), NOW
         )
         made.cancel(ACCOUNT, ticket.number, quantity=2, now=NOW)
         assert ticket.remaining == 3
@@ -162,35 +162,35 @@ class TestKinds:
     @pytest.mark.parametrize("kind", ["05", "06", "07", "41", "27", "99"])
     def test_other_kinds_are_refused(self, kind: str) -> None:
         made, _ = quiet()
-        with pytest.raises(Refused, match="kind"):
+        with pytest.raises(OrderRefused, match="kind"):
             place(made, Side.BUY, 1, 10_000, kind)
 
     def test_nxt_has_no_market_order(self) -> None:
         made, _ = quiet()
-        with pytest.raises(Refused, match="kind"):
-            made.place(Request(ACCOUNT, "100000", Side.BUY, 1, kind="01", venue="NXT"), NOW)
+        with pytest.raises(OrderRefused, match="kind"):
+            made.place(OrderRequest(ACCOUNT, "100000", Side.BUY, 1, kind="01", venue="NXT"), NOW)
 
 
 class TestRefusals:
     @pytest.mark.parametrize(
         ("request_", "reason"),
         [
-            (Request("87654321-01", SYMBOL, Side.BUY, 1, 274_000), "account"),
-            (Request(ACCOUNT, "SAMSUNG", Side.BUY, 1, 274_000), "symbol"),
-            (Request(ACCOUNT, SYMBOL, Side.BUY, 0, 274_000), "quantity"),
-            (Request(ACCOUNT, SYMBOL, Side.BUY, 1, 274_100), "tick"),
-            (Request(ACCOUNT, SYMBOL, Side.BUY, 1, 0), "tick"),
-            (Request(ACCOUNT, SYMBOL, Side.BUY, 1, 356_500), "limit"),
-            (Request(ACCOUNT, SYMBOL, Side.SELL, 1, 191_550), "tick"),
-            (Request(ACCOUNT, SYMBOL, Side.SELL, 1, 191_900), "limit"),
-            (Request(ACCOUNT, SYMBOL, Side.BUY, 1_000, 274_000), "cash"),
-            (Request(ACCOUNT, SYMBOL, Side.SELL, 101, 274_000), "holdings"),
-            (Request(ACCOUNT, SYMBOL, Side.BUY, 1, 274_000, "22"), "tick"),
+            (OrderRequest("87654321-01", SYMBOL, Side.BUY, 1, 274_000), "account"),
+            (OrderRequest(ACCOUNT, "SAMSUNG", Side.BUY, 1, 274_000), "symbol"),
+            (OrderRequest(ACCOUNT, SYMBOL, Side.BUY, 0, 274_000), "quantity"),
+            (OrderRequest(ACCOUNT, SYMBOL, Side.BUY, 1, 274_100), "tick"),
+            (OrderRequest(ACCOUNT, SYMBOL, Side.BUY, 1, 0), "tick"),
+            (OrderRequest(ACCOUNT, SYMBOL, Side.BUY, 1, 356_500), "limit"),
+            (OrderRequest(ACCOUNT, SYMBOL, Side.SELL, 1, 191_550), "tick"),
+            (OrderRequest(ACCOUNT, SYMBOL, Side.SELL, 1, 191_900), "limit"),
+            (OrderRequest(ACCOUNT, SYMBOL, Side.BUY, 1_000, 274_000), "cash"),
+            (OrderRequest(ACCOUNT, SYMBOL, Side.SELL, 101, 274_000), "holdings"),
+            (OrderRequest(ACCOUNT, SYMBOL, Side.BUY, 1, 274_000, "22"), "tick"),
         ],
     )
-    def test_nothing_changes(self, request_: Request, reason: str) -> None:
+    def test_nothing_changes(self, request_: OrderRequest, reason: str) -> None:
         made = exchange()
-        with pytest.raises(Refused, match=reason):
+        with pytest.raises(OrderRefused, match=reason):
             made.place(request_, NOW)
         assert made.tickets == {}
         assert made.events == []
@@ -203,8 +203,8 @@ class TestRefusals:
     def test_krx_hours(self, hour: int, day: int, session: str) -> None:
         made = exchange(hours="krx")
         at = NOW.replace(hour=hour, day=day)
-        with pytest.raises(Refused) as caught:
-            made.place(Request(ACCOUNT, SYMBOL, Side.BUY, 1, 274_000), at)
+        with pytest.raises(OrderRefused) as caught:
+            made.place(OrderRequest(ACCOUNT, SYMBOL, Side.BUY, 1, 274_000), at)
         assert (caught.value.reason, caught.value.session) == ("session", session)
         before = made.market(SYMBOL, at).volume
         made.act(SYMBOL, at)
@@ -213,7 +213,7 @@ class TestRefusals:
     def test_the_exchange_can_refuse_what_the_desk_took(self) -> None:
         made = exchange()
         made.refuse_next.append(SYMBOL)
-        ticket = made.place(Request(ACCOUNT, SYMBOL, Side.BUY, 1, 274_000), NOW)
+        ticket = made.place(OrderRequest(ACCOUNT, SYMBOL, Side.BUY, 1, 274_000), NOW)
         assert (ticket.refused, ticket.remaining) == (1, 0)
         assert kinds(made) == ["taken", "refused"]
         assert made.accounts[ACCOUNT].free_cash == CASH
@@ -242,7 +242,7 @@ class TestChanges:
         made, _ = quiet()
         ticket = place(made, Side.BUY, 10_000, 9_990)
         reserved = made.accounts[ACCOUNT].reserved
-        with pytest.raises(Refused, match="cash"):
+        with pytest.raises(OrderRefused, match="cash"):
             made.modify(ACCOUNT, ticket.number, quantity=None, price=10_100, kind="00", now=NOW)
         assert made.accounts[ACCOUNT].reserved == reserved
         assert (ticket.moved, ticket.remaining) == (0, 10_000)
@@ -256,16 +256,16 @@ class TestChanges:
             (ACCOUNT, ticket.number, 11, "left"),
             (ACCOUNT, ticket.number, 0, "quantity"),
         ):
-            with pytest.raises(Refused, match=reason):
+            with pytest.raises(OrderRefused, match=reason):
                 made.cancel(account, number, quantity=quantity, now=NOW)
         made.cancel(ACCOUNT, ticket.number, quantity=None, now=NOW)
-        with pytest.raises(Refused, match="left"):
+        with pytest.raises(OrderRefused, match="left"):
             made.cancel(ACCOUNT, ticket.number, quantity=None, now=NOW)
 
 
 def test_orders_end_with_their_day() -> None:
     made = exchange()
-    ticket = made.place(Request(ACCOUNT, SYMBOL, Side.BUY, 1, 200_000), NOW)
+    ticket = made.place(OrderRequest(ACCOUNT, SYMBOL, Side.BUY, 1, 200_000), NOW)
     last = made.markets[SYMBOL].last
     tomorrow = made.market(SYMBOL, NOW + timedelta(days=1))
     assert tomorrow.listing.base == ticks.down(last)
@@ -287,7 +287,7 @@ def test_the_same_seed_is_the_same_market() -> None:
 def test_an_order_near_the_market_fills() -> None:
     made = exchange()
     bid = made.market(SYMBOL, NOW).book.best(Side.BUY)
-    ticket = made.place(Request(ACCOUNT, SYMBOL, Side.BUY, 10, bid), NOW)
+    ticket = made.place(OrderRequest(ACCOUNT, SYMBOL, Side.BUY, 10, bid), NOW)
     for _ in range(2_000):
         made.act(SYMBOL, NOW)
     assert ticket.filled == 10
@@ -304,7 +304,7 @@ def test_the_market_stays_alive_and_within_its_limits() -> None:
         assert market.book.best(Side.BUY) < market.book.best(Side.SELL)
         assert all(market.lower <= row.price <= market.upper for row in market.prints)
         assert market.volume == market.bought + market.sold
-        assert len(market.crowd) <= 300
+        assert len(market.traders) <= 300
 
 
 KINDS = ["00", "01", "02", "03", "04", "11", "12", "13", "14", "15", "16", "21", "22", "23", "24"]
@@ -364,8 +364,8 @@ def _carry_out(made: Exchange, market: Market, step: Operation) -> None:
         else:
             priced = price if what in ("00", "02", "11", "12", "22") else 0
             trigger = ticks.step(market.last, -offset) if what == "22" else 0
-            made.place(Request(ACCOUNT, SYMBOL, side, quantity, priced, what, trigger), NOW)
-    except Refused:
+            made.place(OrderRequest(ACCOUNT, SYMBOL, side, quantity, priced, what, trigger), NOW)
+    except OrderRefused:
         pass
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.simulator.exchange.order_book import Book, Order, Side
+from bridge.simulator.exchange.order_book import Order, OrderBook, Side
 
 
 @dataclass
@@ -47,7 +47,7 @@ orders = st.lists(
 
 @given(orders)
 def test_fills_follow_price_then_time(given_orders: list[tuple[Side, int, int]]) -> None:
-    book, naive = Book(), Naive()
+    book, naive = OrderBook(), Naive()
     arrival: dict[Order, int] = {}
     for number, (side, price, quantity) in enumerate(given_orders):
         order = Order(side, price, quantity)
@@ -72,7 +72,7 @@ def test_fills_follow_price_then_time(given_orders: list[tuple[Side, int, int]])
 
 
 def test_taking_a_part_keeps_the_place() -> None:
-    book = Book()
+    book = OrderBook()
     first, second = Order(Side.BUY, 100, 10), Order(Side.BUY, 100, 10)
     book.add(first)
     book.add(second)
@@ -86,7 +86,7 @@ def test_taking_a_part_keeps_the_place() -> None:
 
 
 def test_available_counts_what_a_limit_reaches() -> None:
-    book = Book()
+    book = OrderBook()
     for price in (100, 101, 102):
         book.add(Order(Side.SELL, price, 5))
     book.add(Order(Side.BUY, 98, 7))

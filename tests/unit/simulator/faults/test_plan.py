@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import ConfigError
-from bridge.simulator.faults.plan import KINDS, Fault, Faults, Plan, read
+from bridge.simulator.faults.plan import KINDS, Fault, FaultPlan, Faults, read
 
 FRAME = "0|H0STCNT0|002|005930^090000^71900^5^000660^090001^130000^5"
 
 
-def plan(tmp_path: Path, text: str) -> Plan:
+def plan(tmp_path: Path, text: str) -> FaultPlan:
     path = tmp_path / "faults.toml"
     path.write_text(text)
     return read(path)
@@ -35,7 +35,7 @@ def test_a_plan_is_read(tmp_path: Path) -> None:
         kind = "slots"
         count = 3
         """,
-    ) == Plan(
+    ) == FaultPlan(
         (
             Fault("drop", at_s=(1, 2.5)),
             Fault("append", chance=0.5, count=2, tr_id="H0STCNT0"),
@@ -43,7 +43,7 @@ def test_a_plan_is_read(tmp_path: Path) -> None:
         ),
         7,
     )
-    assert plan(tmp_path, "") == Plan()
+    assert plan(tmp_path, "") == FaultPlan()
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_no_plan_no_file(tmp_path: Path) -> None:
 
 
 def test_times_set_a_fault_off_once_each() -> None:
-    faults = Faults(Plan((Fault("drop", at_s=(1, 3)), Fault("silence", at_s=(2,), for_s=5))))
+    faults = Faults(FaultPlan((Fault("drop", at_s=(1, 3)), Fault("silence", at_s=(2,), for_s=5))))
     assert faults.tick(0.5) == []
     assert [fault.kind for fault in faults.tick(2)] == ["drop", "silence"]
     assert faults.tick(2.5) == []
@@ -87,7 +87,7 @@ def test_times_set_a_fault_off_once_each() -> None:
 
 
 def test_again_and_again_on_average() -> None:
-    faults = Faults(Plan((Fault("drop", every_s=10),)))
+    faults = Faults(FaultPlan((Fault("drop", every_s=10),)))
     for second in range(10_000):
         faults.tick(second)
     assert 900 < faults.counts["drop"] < 1100
@@ -97,7 +97,7 @@ def test_the_same_seed_does_the_same() -> None:
     faults = tuple(Fault(kind, chance=0.1) for kind, by in KINDS.items() if by == ("chance",))
 
     def drawn(seed: int) -> list[object]:
-        made = Faults(Plan(faults, seed))
+        made = Faults(FaultPlan(faults, seed))
         return [
             *(made.frames(FRAME, 0) for _ in range(200)),
             *(made.answer("H0STCNT0", 0) for _ in range(200)),
@@ -121,23 +121,23 @@ def test_the_same_seed_does_the_same() -> None:
     ],
 )
 def test_spoiled_frames(kind: str, expected: list[object]) -> None:
-    faults = Faults(Plan((Fault(kind, chance=1, count=2),)))
+    faults = Faults(FaultPlan((Fault(kind, chance=1, count=2),)))
     assert faults.frames(FRAME, 0) == expected
-    faults = Faults(Plan((Fault(kind, chance=1, tr_id="H0STASP0"),)))
+    faults = Faults(FaultPlan((Fault(kind, chance=1, tr_id="H0STASP0"),)))
     assert faults.frames(FRAME, 0) == [FRAME]
 
 
 def test_what_is_random_stays_next_to_the_frame() -> None:
     for kind in ("garbage", "unknown_tr"):
-        junk, frame = Faults(Plan((Fault(kind, chance=1),))).frames(FRAME, 0)
+        junk, frame = Faults(FaultPlan((Fault(kind, chance=1),))).frames(FRAME, 0)
         assert junk != frame == FRAME
-    [spoiled] = Faults(Plan((Fault("bad_number", chance=1),))).frames(FRAME, 0)
+    [spoiled] = Faults(FaultPlan((Fault("bad_number", chance=1),))).frames(FRAME, 0)
     assert "12x4" in str(spoiled)
 
 
 def test_answers_and_calls() -> None:
     faults = Faults(
-        Plan(
+        FaultPlan(
             (
                 Fault("no_answer", chance=1, tr_id="A"),
                 Fault("rate", chance=1),
@@ -155,7 +155,7 @@ def test_answers_and_calls() -> None:
 
 
 def test_a_call_fails_only_under_the_tr_id_of_the_plan() -> None:
-    faults = Faults(Plan((Fault("hang", chance=1, tr_id="VTTC0012U"),)))
+    faults = Faults(FaultPlan((Fault("hang", chance=1, tr_id="VTTC0012U"),)))
     assert faults.rest("", 0) is None  # a token
     assert faults.rest("VTTC0011U", 0) is None
     assert faults.rest("VTTC0012U", 0) is not None

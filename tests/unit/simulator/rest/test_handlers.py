@@ -10,9 +10,9 @@ import pytest
 from bridge.catalog.compile import load
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.order_book import Side
-from bridge.simulator.exchange.tickets import Request
+from bridge.simulator.exchange.tickets import OrderRequest
 from bridge.simulator.rest.answers import Answer
-from bridge.simulator.rest.handlers import CALLS, Desk
+from bridge.simulator.rest.handlers import CALLS, Handlers
 from bridge.simulator.settings import SimulatorSettings
 
 CATALOG = load()
@@ -29,7 +29,7 @@ class Calls:
         settings = settings or SimulatorSettings(manual=True)
         account = with_holdings(NUMBER, 10**8, [("005930", 100, 270_000)])
         self.exchange = Exchange(seed=1, hours=settings.hours, accounts=[account])
-        self.desk = Desk(self.exchange, CATALOG, settings)
+        self.handlers = Handlers(self.exchange, CATALOG, settings)
 
     def __call__(
         self,
@@ -40,7 +40,7 @@ class Calls:
         now: datetime = NOW,
     ) -> Answer:
         (path,) = (path for path in CALLS if path.endswith(f"/{name}"))
-        return self.desk.answer(CALLS[path], variant, ACCOUNT | dict(params or {}), "", now)
+        return self.handlers.answer(CALLS[path], variant, ACCOUNT | dict(params or {}), "", now)
 
 
 def test_every_call_of_the_catalog_is_answered_under_its_tr_ids() -> None:
@@ -56,7 +56,7 @@ def test_every_call_of_the_catalog_is_answered_under_its_tr_ids() -> None:
 
 def test_rows_have_every_field_of_the_workbook_as_text() -> None:
     calls = Calls()
-    calls.exchange.place(Request(NUMBER, "005930", Side.BUY, 1, 200_000), NOW)
+    calls.exchange.place(OrderRequest(NUMBER, "005930", Side.BUY, 1, 200_000), NOW)
     daily = calls("inquire-daily-ccld", DAYS).outputs["output1"][0]
     balance = calls("inquire-balance").outputs
     for api, block, row in (
@@ -89,9 +89,9 @@ def test_rows_have_every_field_of_the_workbook_as_text() -> None:
 def test_daily_orders_are_chosen(params: dict[str, str], expected: int) -> None:
     calls = Calls()
     place = calls.exchange.place
-    place(Request(NUMBER, "005930", Side.SELL, 1, kind="01"), NOW)
-    place(Request(NUMBER, "005930", Side.BUY, 1, 200_000), NOW)
-    kept = place(Request(NUMBER, "000660", Side.BUY, 2, 1_000_000), NOW)
+    place(OrderRequest(NUMBER, "005930", Side.SELL, 1, kind="01"), NOW)
+    place(OrderRequest(NUMBER, "005930", Side.BUY, 1, 200_000), NOW)
+    kept = place(OrderRequest(NUMBER, "000660", Side.BUY, 2, 1_000_000), NOW)
     calls.exchange.cancel(NUMBER, kept.number, quantity=1, now=NOW)
     if params.get("PDNO") == "000660":
         expected = 2
@@ -102,7 +102,7 @@ def test_daily_orders_are_chosen(params: dict[str, str], expected: int) -> None:
 
 def test_daily_orders_say_what_became_of_an_order() -> None:
     calls = Calls()
-    ticket = calls.exchange.place(Request(NUMBER, "005930", Side.BUY, 5, 200_000), NOW)
+    ticket = calls.exchange.place(OrderRequest(NUMBER, "005930", Side.BUY, 5, 200_000), NOW)
     calls.exchange.cancel(NUMBER, ticket.number, quantity=2, now=NOW)
     days = DAYS | {"INQR_DVSN": "01"}
     first, second = calls("inquire-daily-ccld", days).outputs["output1"]

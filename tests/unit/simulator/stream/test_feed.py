@@ -11,10 +11,10 @@ from bridge.catalog.compile import load
 from bridge.catalog.model import Channel
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.market import Print
-from bridge.simulator.off_book.desk import Branch
+from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream.encode import Encoder
-from bridge.simulator.stream.feed import Feed, Source
+from bridge.simulator.stream.feed import Source, SubscriptionFeed
 
 CATALOG = load()
 NOW = datetime(2026, 9, 22, 10, 0, 5, tzinfo=ZoneInfo("Asia/Seoul"))
@@ -40,10 +40,12 @@ _PATTERNS = {
 }
 
 
-def feed_of(channel: Channel, key: str, exchange: Exchange | None = None) -> tuple[Feed, Encoder]:
+def feed_of(
+    channel: Channel, key: str, exchange: Exchange | None = None
+) -> tuple[SubscriptionFeed, Encoder]:
     encoder = Encoder(channel)
-    branch = Branch(CATALOG, SimulatorSettings())
-    source = Source(exchange or Exchange(seed=1), 1, CATALOG.codes, branch)
+    off_book = OffBook(CATALOG, SimulatorSettings())
+    source = Source(exchange or Exchange(seed=1), 1, CATALOG.codes, off_book)
     return source.feed(channel, encoder, key), encoder
 
 
@@ -145,16 +147,16 @@ def test_an_after_hours_quote_is_a_book_and_a_trade_has_a_symbol_from_the_start(
     ],
 )
 def test_records_and_orders_have_one_price(tr_id: str, key: str, symbol: str, name: str) -> None:
-    branch = Branch(CATALOG, SimulatorSettings())
+    off_book = OffBook(CATALOG, SimulatorSettings())
     channel = CATALOG.channels[tr_id]
     encoder = Encoder(channel)
-    feed = Source(Exchange(seed=1), 1, CATALOG.codes, branch).feed(channel, encoder, key)
+    feed = Source(Exchange(seed=1), 1, CATALOG.codes, off_book).feed(channel, encoder, key)
     for _ in range(20):
         [record] = feed.records(1, [], NOW)
         told = Decimal(record.split("^")[encoder.place(name) or 0])
-        assert told == branch.price(symbol)
-    assert branch.price(symbol) != branch.bases[symbol]
-    branch.move(symbol, Decimal(77), NOW)
+        assert told == off_book.price(symbol)
+    assert off_book.price(symbol) != off_book.bases[symbol]
+    off_book.move(symbol, Decimal(77), NOW)
     [record] = feed.records(1, [], NOW)
     assert abs(Decimal(record.split("^")[encoder.place(name) or 0]) - 77) < 1
 

@@ -9,12 +9,12 @@ import pytest
 from bridge.catalog.compile import load
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.order_book import Side
-from bridge.simulator.exchange.tickets import Request
-from bridge.simulator.off_book.desk import Branch
+from bridge.simulator.exchange.tickets import OrderRequest
+from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream.encode import Encoder
 from bridge.simulator.stream.feed import Source
-from bridge.simulator.stream.pump import Fed, Pump
+from bridge.simulator.stream.pump import Fed, RecordPump
 
 CATALOG = load()
 NOW = datetime(2026, 9, 22, 10, 0, tzinfo=ZoneInfo("Asia/Seoul"))
@@ -23,19 +23,19 @@ ACCOUNT = "12345678-01"
 
 def pump(
     rate: float | None, *names: tuple[str, str], exchange: Exchange | None = None
-) -> tuple[Pump, Exchange]:
+) -> tuple[RecordPump, Exchange]:
     made = exchange or Exchange(seed=1, accounts=[with_holdings(ACCOUNT, 10**9, [])])
-    filled = Pump(made, rate)
+    filled = RecordPump(made, rate)
     for tr_id, key in names:
         channel = CATALOG.channels[tr_id]
         encoder = Encoder(channel)
-        tape = Branch(CATALOG, SimulatorSettings())
+        tape = OffBook(CATALOG, SimulatorSettings())
         feed = Source(made, 1, {}, tape).feed(channel, encoder, key)
         filled.add((tr_id, key, encoder.layout.width), feed, encoder)
     return filled, made
 
 
-def run(filled: Pump, seconds: int = 5) -> dict[Fed, list[str]]:
+def run(filled: RecordPump, seconds: int = 5) -> dict[Fed, list[str]]:
     out: dict[Fed, list[str]] = {}
     for turn in range(seconds * 20):
         for fed, records in filled.turn(0.05, NOW + timedelta(seconds=turn * 0.05)):
@@ -70,7 +70,7 @@ def test_time_and_volume_never_go_back(rate: float) -> None:
 def test_every_trade_of_a_user_is_printed() -> None:
     filled, exchange = pump(1, ("H0STCNT0", "005930"))
     run(filled, 1)
-    ticket = exchange.place(Request(ACCOUNT, "005930", Side.BUY, 3, kind="01"), NOW)
+    ticket = exchange.place(OrderRequest(ACCOUNT, "005930", Side.BUY, 3, kind="01"), NOW)
     ((_, records),) = filled.turn(0.0, NOW)
     assert sum(int(record.split("^")[12]) for record in records) == ticket.filled == 3
 
@@ -78,7 +78,7 @@ def test_every_trade_of_a_user_is_printed() -> None:
 def test_a_market_with_a_waiting_order_lives_unwatched() -> None:
     filled, exchange = pump(None)
     bid = exchange.market("005930", NOW).book.best(Side.BUY)
-    ticket = exchange.place(Request(ACCOUNT, "005930", Side.BUY, 1, bid), NOW)
+    ticket = exchange.place(OrderRequest(ACCOUNT, "005930", Side.BUY, 1, bid), NOW)
     run(filled, 60)
     assert ticket.filled == 1
     volume = exchange.market("005930", NOW).volume

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from bridge.catalog.model import Api, Catalog
 from bridge.simulator.exchange.price_walks import OVERSEAS_BASE
-from bridge.simulator.exchange.tickets import Refused
+from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.off_book.holdings import (
     Position,
     future_row,
@@ -27,7 +27,7 @@ from bridge.simulator.off_book.holdings import (
 from bridge.simulator.rest.answers import Answer, done, padded
 from bridge.simulator.settings import SimulatorSettings
 
-__all__ = ["Branch", "Filled", "Paper", "Side"]
+__all__ = ["Filled", "OffBook", "Paper", "Side"]
 
 Params = Mapping[str, str]
 Row = dict[str, Any]
@@ -98,7 +98,7 @@ class Filled:
 
 
 @dataclass(slots=True)
-class Branch:
+class OffBook:
     """Takes, changes and lists these orders; ``events`` is what is to be told, in order."""
 
     catalog: Catalog
@@ -193,20 +193,20 @@ class Branch:
         side: Side = "01" if variant.endswith("_sell") else "02"
         symbol, quantity = params.get("PDNO", ""), _whole(params, "ORD_QTY")
         if not symbol:
-            raise Refused("symbol")
+            raise OrderRefused("symbol")
         held = self._stocks(self._account(params), symbol)
         if side == "01" and quantity > held.quantity - held.reserved:
-            raise Refused("holdings")
+            raise OrderRefused("holdings")
         price = _amount(params, "OVRS_ORD_UNPR")
         kind = params.get("ORD_DVSN", "00")
         if not price and kind not in ("31", "33"):
-            raise Refused("no_price")
+            raise OrderRefused("no_price")
         return self._place("overseas_stock", params, symbol, side, quantity, price, kind, now)
 
     def _change_stock(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
         old = self._find(params)
         if variant.endswith("cancel_only") and params.get("RVSE_CNCL_DVSN_CD") != "02":
-            raise Refused("kind")
+            raise OrderRefused("kind")
         return self._change(old, params, _amount(params, "OVRS_ORD_UNPR"), now)
 
     def _list_stocks(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
@@ -263,9 +263,9 @@ class Branch:
         symbol, quantity = params.get("SHTN_PDNO", ""), _whole(params, "ORD_QTY")
         price, kind = _amount(params, "UNIT_PRICE"), params.get("ORD_DVSN_CD", "01")
         if not symbol:
-            raise Refused("symbol")
+            raise OrderRefused("symbol")
         if (kind in ("01", "03", "10", "11")) is not bool(price):
-            raise Refused("no_price")
+            raise OrderRefused("no_price")
         market = "domestic_derivative"
         if variant == "night":
             params = {**params, "OVRS_EXCG_CD": _NIGHT}
@@ -334,10 +334,10 @@ class Branch:
         now: datetime,
     ) -> Answer:
         if not 0 < quantity < 10**9:
-            raise Refused("quantity")
+            raise OrderRefused("quantity")
         account, exchange = self._account(params), params.get("OVRS_EXCG_CD", "")
         if account.endswith("-03") is not (market == "domestic_derivative"):
-            raise Refused("account")
+            raise OrderRefused("account")
         paper = Paper(
             *(market, self._number(), account, symbol, side, quantity),
             *(price, kind, exchange, now),
@@ -353,7 +353,7 @@ class Branch:
         whole = params.get("RMN_QTY_YN") == "Y"
         quantity = old.remaining if whole else _whole(params, "ORD_QTY")
         if not 0 < quantity <= old.remaining:
-            raise Refused("left")
+            raise OrderRefused("left")
         action: Literal["modify", "cancel"] = "modify"
         if params.get("RVSE_CNCL_DVSN_CD") == "02":
             action = "cancel"
@@ -393,7 +393,7 @@ class Branch:
     def _find(self, params: Params) -> Paper:
         paper = self.papers.get(params.get("ORGN_ODNO", "").zfill(10))
         if paper is None or paper.account != self._account(params):
-            raise Refused("order")
+            raise OrderRefused("order")
         return paper
 
     def _stocks(self, account: str, symbol: str) -> Position:
@@ -417,7 +417,7 @@ class Branch:
     def _account(self, params: Params) -> str:
         number = f"{params.get('CANO', '')}-{params.get('ACNT_PRDT_CD', '')}"
         if number not in self.settings.accounts:
-            raise Refused("account")
+            raise OrderRefused("account")
         return number
 
     def _number(self) -> str:
@@ -511,4 +511,4 @@ def _amount(params: Params, name: str) -> Decimal:
     try:
         return Decimal(params.get(name) or "0")
     except InvalidOperation as error:
-        raise Refused("quantity") from error
+        raise OrderRefused("quantity") from error
