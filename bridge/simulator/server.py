@@ -23,13 +23,13 @@ from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.tickets import ExchangeEvent
 from bridge.simulator.faults.plan import Faults
+from bridge.simulator.keys import Keys
 from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest import documents
 from bridge.simulator.rest.handlers import Handlers
-from bridge.simulator.rest.keys import Keys
 from bridge.simulator.rest.server import RestServer
 from bridge.simulator.settings import SimulatorSettings
-from bridge.simulator.stream import playback
+from bridge.simulator.stream import notices, playback
 from bridge.simulator.stream.connection import ClientConnection
 from bridge.simulator.stream.feed import Source
 from bridge.simulator.stream.pump import RecordPump
@@ -71,7 +71,7 @@ class Simulator:
                 if not number.endswith("-03")
             ],
         )
-        self.off_book = OffBook(catalog, settings)
+        self.off_book = OffBook(settings.seed, settings.accounts)
         """Overseas stocks, futures and options."""
         self.keys = Keys(settings)
         player = None
@@ -204,7 +204,8 @@ class Simulator:
             self.stream.send_notice(event)
         told, self.off_book.events = self.off_book.events, []
         for one in told:
-            self.stream.send_values(*self.off_book.notice(one))
+            tr_id, values = notices.off_book_notice(one, hts_id=self.hts_id)
+            self.stream.send_values(tr_id, values)
 
     def drop_connections(self) -> None:
         """Cut every WebSocket connection without a closing handshake."""

@@ -9,7 +9,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import pytest
 from pydantic import SecretStr
 
 from bridge.mqtt.topics import Topics
@@ -20,7 +19,7 @@ from tests.component.virtual_exchange import (
     CATALOG,
     FUTURES,
     InlineJournal,
-    Street,
+    VirtualExchange,
     VirtualLoop,
 )
 
@@ -32,7 +31,7 @@ EXPIRES = "2026-11-24T12:00:00+09:00"
 class Market(Bench):
     """Commands for two accounts, and the notices that come of them."""
 
-    street: Street
+    virtual: VirtualExchange
 
     async def order(self, verb: str, name: str, account: str = "main", **fields: object) -> Any:
         content = {"client_order_id": name, "expires_at": EXPIRES} | fields
@@ -42,7 +41,7 @@ class Market(Bench):
         return (await self.broker.wait(topic, acks + 1))[-1]
 
     def tell(self) -> None:
-        for market, values in self.street.told():
+        for market, values in self.virtual.told():
             self.gateway.notice(values, self.gateway._clock(), market)
 
     async def event(self, name: str, count: int, account: str = "main") -> Any:
@@ -52,13 +51,12 @@ class Market(Bench):
 
 def in_virtual_time(
     test: Callable[..., Coroutine[Any, Any, None]],
-) -> Callable[[Path, pytest.MonkeyPatch], None]:
+) -> Callable[[Path], None]:
     @wraps(test)
-    def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(tmp_path: Path) -> None:
         loop = VirtualLoop()
-        more = {"monkeypatch": monkeypatch} if "monkeypatch" in test.__annotations__ else {}
         try:
-            loop.run_until_complete(test(tmp_path, Street(loop), **more))
+            loop.run_until_complete(test(tmp_path, VirtualExchange(loop)))
         finally:
             loop.close()
 
@@ -68,11 +66,11 @@ def in_virtual_time(
 
 @asynccontextmanager
 async def market(
-    path: Path, street: Street, *, per_second: float = 100, **rules: Any
+    path: Path, virtual: VirtualExchange, *, per_second: float = 100, **rules: Any
 ) -> AsyncIterator[Market]:
     journal = InlineJournal(f"sqlite:///{path}/orders.db")
     await journal.open()
-    rest, broker = street.rest(per_second), Broker()
+    rest, broker = virtual.rest(per_second), Broker()
     gateway = Gateway(
         catalog=CATALOG,
         journal=journal,
@@ -85,14 +83,14 @@ async def market(
         rules=Rules(
             paper=False, markets=("domestic_stock", "overseas_stock"), proof_s=3.0, **rules
         ),
-        clock=street.loop.micros,
+        clock=virtual.loop.micros,
     )
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(gateway.run())
             await gateway.ready()
             bench = Market(gateway, Kis(), broker, journal)
-            bench.street = street
+            bench.virtual = virtual
             yield bench
             await gateway.stop()
     finally:

@@ -28,7 +28,7 @@ from tests.component.gateway_fixture import (
     row,
 )
 from tests.component.markets import in_virtual_time, market
-from tests.component.virtual_exchange import Street
+from tests.component.virtual_exchange import VirtualExchange
 
 RULES: dict[str, Any] = {
     "paper": False,
@@ -202,21 +202,23 @@ async def test_a_crash_does_not_forget_what_a_halt_cancels(tmp_path: Path) -> No
 
 
 @in_virtual_time
-async def test_a_halt_cancels_however_many_are_open(tmp_path: Path, street: Street) -> None:
-    async with market(tmp_path, street, per_second=1) as m:
+async def test_a_halt_cancels_however_many_are_open(
+    tmp_path: Path, virtual: VirtualExchange
+) -> None:
+    async with market(tmp_path, virtual, per_second=1) as m:
         for number in range(90):
             name = f"a-{number}"
             await m.send("place", PLACE | {"client_order_id": name, "price": 250000})
             await m.broker.wait(ack_topic(name))
-        asked_at = street.loop.time()
+        asked_at = virtual.loop.time()
         assert await m.gateway.halt("halted", cancel_all=True) == 90
         for number in range(90):
             acks = await m.broker.wait(ack_topic(f"a-{number}"), 2, deadline_s=1_000)
             assert acks[-1]["status"] == "accepted"
-        assert street.loop.time() - asked_at > 90
+        assert virtual.loop.time() - asked_at > 90
         told = (await m.broker.wait(HALTED, 2))[-1]
         assert (told["cancelled"], told["not_cancelled"]) == (90, 0)
-        assert not sum(ticket.remaining for ticket in street.exchange.tickets.values())
+        assert not sum(ticket.remaining for ticket in virtual.exchange.tickets.values())
 
 
 async def test_the_cancellations_of_a_cancel_all_leave_room_for_others(tmp_path: Path) -> None:

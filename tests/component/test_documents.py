@@ -23,8 +23,9 @@ from bridge.catalog.compile import load
 from bridge.catalog.openapi import openapi
 from bridge.documents.contract import REQUEST_MODELS
 from bridge.documents.topics import payloads, topics
+from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.off_book.off_book import OffBook
-from bridge.simulator.rest.handlers import CALLS
+from bridge.simulator.rest.handlers import Handlers
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.component.schemas import error, misses
 from tests.system.programs import World, ask, publish
@@ -64,8 +65,7 @@ SOUND = {
     "CTX_AREA_NK200": "",
 }
 """Values with which a call succeeds; every second request has them."""
-BRANCH = OffBook(CATALOG, SimulatorSettings()).handlers()
-PATHS = sorted({*CALLS, *(CATALOG.apis[name].path for name in BRANCH)})
+PATHS = sorted(Handlers(Exchange(), CATALOG, SimulatorSettings(), OffBook(1, ())).calls)
 """Every call that the simulator answers."""
 TRADE = "kis/market/domestic_stock/krx/trade/005930"
 

@@ -1,7 +1,7 @@
 """Any interleaving of commands, faults, notices and crashes, against the exchange itself.
 
-The gateway, the REST client, the throttle and the journal are the real ones; the exchange and its
-desk are the simulator's. Time is virtual, so a run is the same each time it is tried.
+The gateway, the REST client, the throttle and the journal are the real ones; the exchange and what
+answers its calls are the simulator's. Time is virtual: a run is the same each time it is tried.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tests.component.virtual_exchange import (
     START,
     Fault,
     InlineJournal,
-    Street,
+    VirtualExchange,
     VirtualLoop,
 )
 
@@ -93,7 +93,7 @@ class Orders(RuleBasedStateMachine):
         self.loop = VirtualLoop()
         self.folder = tempfile.TemporaryDirectory()
         self.url = f"sqlite:///{Path(self.folder.name)}/orders.db"
-        self.street = Street(self.loop)
+        self.virtual = VirtualExchange(self.loop)
         self.wire = Wire(self.loop)
         self.halting: list[asyncio.Task[int]] = []
         self.number = 0
@@ -109,7 +109,7 @@ class Orders(RuleBasedStateMachine):
             journal=self.journal,
             sink=self.wire,
             topics=Topics("kis"),
-            accounts={"main": TradingAccount(SecretStr(ACCOUNT), self.street.rest())},
+            accounts={"main": TradingAccount(SecretStr(ACCOUNT), self.virtual.rest())},
             rules=Rules(
                 paper=False,
                 proof_s=PROOF_S,
@@ -142,7 +142,7 @@ class Orders(RuleBasedStateMachine):
         if self.halting:
             self.loop.run_until_complete(asyncio.wait(self.halting))
         self.loop.run_until_complete(self.journal.close())
-        self.street.notices.clear()  # nobody listened
+        self.virtual.notices.clear()  # nobody listened
         self.wire.waiting.clear()
 
     def let(self, seconds: float) -> None:
@@ -183,7 +183,7 @@ class Orders(RuleBasedStateMachine):
         self, client: str, symbol: str, side: str, quantity: int, step: int, wait: float
     ) -> None:
         self.number += 1
-        price = self.street.exchange.market(symbol, self.loop.now()).listing.base + step
+        price = self.virtual.exchange.market(symbol, self.loop.now()).listing.base + step
         self.send(
             client,
             "place",
@@ -250,41 +250,41 @@ class Orders(RuleBasedStateMachine):
         )
     )
     def disturb(self, fault: Fault) -> None:
-        self.street.faults.append(fault)
+        self.virtual.faults.append(fault)
 
     @rule(failures=st.integers(0, 2), lag=st.sampled_from([0.0, 0.0, 2.0]))
     def disturb_the_list(self, failures: int, lag: float) -> None:
-        self.street.list_faults, self.street.lag_s = failures, lag
+        self.virtual.list_faults, self.virtual.lag_s = failures, lag
 
     @rule(symbol=st.sampled_from(SYMBOLS), times=st.integers(1, 10))
     def trade(self, symbol: str, times: int) -> None:
-        self.street.trade(symbol, times)
+        self.virtual.trade(symbol, times)
 
     @rule(symbol=st.sampled_from(SYMBOLS), quantity=st.integers(1, 3))
     def somebody_else_orders(self, symbol: str, quantity: int) -> None:
         # At a price of their own: an order of somebody else that is just like one whose answer
         # was lost, in the same seconds, is taken for it, and nothing could tell them apart.
-        price = self.street.exchange.market(symbol, self.loop.now()).listing.base - 5000
+        price = self.virtual.exchange.market(symbol, self.loop.now()).listing.base - 5000
         request = OrderRequest(ACCOUNT, symbol, Side.BUY, quantity, price)
         with suppress(OrderRefused):
-            self.street.exchange.place(request, self.loop.now())
-        self.street.collect()
+            self.virtual.exchange.place(request, self.loop.now())
+        self.virtual.collect()
 
     @rule(count=st.integers(1, 10), at=st.integers(0, 3), again=st.booleans())
     def notify(self, count: int, at: int, again: bool) -> None:
         """Notices arrive: out of order, and some of them twice."""
         for _ in range(count):
-            if self.street.notices and not self.journal.dead:
-                values = self.street.notices[at % len(self.street.notices)]
+            if self.virtual.notices and not self.journal.dead:
+                values = self.virtual.notices[at % len(self.virtual.notices)]
                 self.gateway.notice(values, self.loop.micros())
                 if not again:
-                    self.street.notices.remove(values)
+                    self.virtual.notices.remove(values)
         self.let(0.01)
 
     @rule()
     def reconnect(self) -> None:
         """The session was away: what was told meanwhile is lost."""
-        self.street.notices.clear()
+        self.virtual.notices.clear()
         self.gateway.gap("main")
 
     @rule(away=st.booleans())
@@ -314,8 +314,8 @@ class Orders(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_placed_twice(self) -> None:
-        if hasattr(self, "street"):
-            for name, numbers in self.street.sent.items():
+        if hasattr(self, "virtual"):
+            for name, numbers in self.virtual.sent.items():
                 assert not name.startswith(("place", "modify")) or len(numbers) <= 1, name
 
     def teardown(self) -> None:
@@ -333,15 +333,15 @@ class Orders(RuleBasedStateMachine):
             structlog.reset_defaults()
 
     def settle(self) -> None:
-        self.street.faults.clear()
-        self.street.list_faults, self.street.lag_s = 0, 0.0
+        self.virtual.faults.clear()
+        self.virtual.list_faults, self.virtual.lag_s = 0, 0.0
         self.journal.dies_in = 0
         if self.journal.dead:
             self.crash()
         self.broker(away=False)
         self.let(3.0)
-        while self.street.notices:
-            self.gateway.notice(self.street.notices.popleft(), self.loop.micros())
+        while self.virtual.notices:
+            self.gateway.notice(self.virtual.notices.popleft(), self.loop.micros())
         self.let(PROOF_S + 3.0)
         self.gateway.gap("main")  # as after any interruption
         self.let(25.0)
@@ -365,14 +365,14 @@ class Orders(RuleBasedStateMachine):
                 assert managed.progress.answer is not None, (managed.identity, state)
             if managed.verb != "place":
                 continue
-            numbers = self.street.sent.get(f"place main/{client}/{name}/", [])
+            numbers = self.virtual.sent.get(f"place main/{client}/{name}/", [])
             if state is State.UNKNOWN:
                 assert (client, name) in told
                 continue
             if not numbers:
                 assert state in (State.REFUSED, State.REJECTED, State.NOT_PLACED), state
                 continue
-            chain = self.street.chain(numbers[0])
+            chain = self.virtual.chain(numbers[0])
             spent += max(t.request.price * t.request.quantity for t in chain)
             self.same(managed, chain)
         assert spent <= DAILY
@@ -390,9 +390,9 @@ class Orders(RuleBasedStateMachine):
                 order = json.loads(content)["client_order_id"]
                 if earlier != topic.replace("cancel_all", "place"):
                     continue
-                for first in self.street.sent.get(f"place main/{client}/{order}/", []):
-                    assert self.street.at[first] <= swept, (name, order)
-                    left = sum(ticket.remaining for ticket in self.street.chain(first))
+                for first in self.virtual.sent.get(f"place main/{client}/{order}/", []):
+                    assert self.virtual.at[first] <= swept, (name, order)
+                    left = sum(ticket.remaining for ticket in self.virtual.chain(first))
                     assert not left, (name, order)
 
     def same(self, managed: Any, chain: list[Any]) -> None:

@@ -1,19 +1,15 @@
-"""Overseas stocks, futures and options through the same line, against the simulator's desk."""
+"""Overseas stocks, futures and options through the same line, against the simulated exchange."""
 
 from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from bridge.orders.risk.checks import Limits
-from bridge.simulator.off_book.off_book import OffBook
 from tests.component.markets import EXPIRES, Market, in_virtual_time, market
-from tests.component.virtual_exchange import Street
+from tests.component.virtual_exchange import VirtualExchange
 
 APPLE: dict[str, Any] = {
     "market": "overseas_stock",
@@ -29,10 +25,10 @@ FUTURE = APPLE | {"market": "domestic_derivative", "venue": "krx", "symbol": "A0
 
 @in_virtual_time
 async def test_an_overseas_order_fills_is_modified_and_cancelled(
-    tmp_path: Path, street: Street
+    tmp_path: Path, virtual: VirtualExchange
 ) -> None:
-    async with market(tmp_path, street) as m:
-        last = street.branch.price("AAPL")
+    async with market(tmp_path, virtual) as m:
+        last = virtual.off_book.price("AAPL")
         assert (await m.order("place", "a", **APPLE, price=f"{last + 1}"))["status"] == "accepted"
         m.tell()
         filled = await m.event("a", 2)
@@ -45,19 +41,19 @@ async def test_an_overseas_order_fills_is_modified_and_cancelled(
         assert cancelled["status"] == "accepted"
         m.tell()
         assert (await m.event("b", 2))["event"] == "cancel_part"
-        street.branch.move("AAPL", last - 4, street.loop.now())
+        virtual.off_book.move("AAPL", last - 4, virtual.loop.now())
         m.tell()
         ended = await m.event("b", 3)
         assert (ended["state"], ended["filled_quantity"]) == ("cancelled", 3)
-        papers = list(street.branch.papers.values())
-        assert [p.action for p in papers] == ["place", "place", "modify", "cancel"]
+        tickets = list(virtual.off_book.tickets.values())
+        assert [one.action for one in tickets] == ["place", "place", "modify", "cancel"]
 
 
 @in_virtual_time
 async def test_what_a_market_does_not_have_is_refused_with_what_it_has(
-    tmp_path: Path, street: Street
+    tmp_path: Path, virtual: VirtualExchange
 ) -> None:
-    async with market(tmp_path, street) as m:
+    async with market(tmp_path, virtual) as m:
         plain: dict[str, Any] = APPLE | {"order_type": "market"}
         ack = await m.order("place", "a", **plain)
         assert ack["reason"] == "invalid_payload"
@@ -77,14 +73,16 @@ async def test_what_a_market_does_not_have_is_refused_with_what_it_has(
 
 
 @in_virtual_time
-async def test_futures_fill_and_lost_answers_are_found(tmp_path: Path, street: Street) -> None:
-    async with market(tmp_path, street) as m:
-        last = street.branch.price("A01603")
-        street.faults.append("lost")
+async def test_futures_fill_and_lost_answers_are_found(
+    tmp_path: Path, virtual: VirtualExchange
+) -> None:
+    async with market(tmp_path, virtual) as m:
+        last = virtual.off_book.price("A01603")
+        virtual.faults.append("lost")
         ack = await m.order("place", "a", "futures", **FUTURE, price=f"{last - 1}")
         assert ack["status"] == "unknown"
         assert (await m.event("a", 1, "futures"))["state"] == "accepted"
-        street.branch.move("A01603", last - 1, street.loop.now())
+        virtual.off_book.move("A01603", last - 1, virtual.loop.now())
         m.tell()
         filled = await m.event("a", 2, "futures")
         assert (filled["state"], Decimal(str(filled["average_price"]))) == ("filled", last - 1)
@@ -98,35 +96,37 @@ async def test_futures_fill_and_lost_answers_are_found(tmp_path: Path, street: S
 
 
 @in_virtual_time
-async def test_the_night_session_has_a_list_of_its_own(tmp_path: Path, street: Street) -> None:
+async def test_the_night_session_has_a_list_of_its_own(
+    tmp_path: Path, virtual: VirtualExchange
+) -> None:
     night = FUTURE | {"venue": "krx_night"}
-    async with market(tmp_path, street, unknown_s=1.0) as m:
+    async with market(tmp_path, virtual, unknown_s=1.0) as m:
         await asyncio.sleep(9 * 3_600)  # Monday, 19:00
-        last = street.branch.price("A01603")
-        street.faults.append("lost")
+        last = virtual.off_book.price("A01603")
+        virtual.faults.append("lost")
         ack = await m.order("place", "a", "futures", **night, price=f"{last - 1}")
         assert ack["status"] == "unknown"
         found = await m.event("a", 1, "futures")
         assert (found["event"], found["state"]) == ("accept", "accepted")
         await asyncio.sleep(6 * 3_600)  # Tuesday, 01:00
-        street.branch.move("A01603", last - 1, street.loop.now())
-        street.told()  # nobody listened
+        virtual.off_book.move("A01603", last - 1, virtual.loop.now())
+        virtual.told()  # nobody listened
         m.gateway.gap("futures")
         filled = await m.event("a", 2, "futures")
         assert (filled["state"], Decimal(str(filled["average_price"]))) == ("filled", last - 1)
         assert (await m.order("place", "b", "futures", **night, price="1"))["status"] == "accepted"
-        street.branch.move("A01603", Decimal(1), street.loop.now())
+        virtual.off_book.move("A01603", Decimal(1), virtual.loop.now())
         m.tell()
         assert (await m.event("b", 1, "futures"))["state"] == "filled"
 
 
 @in_virtual_time
 async def test_a_lost_order_of_a_night_is_never_proved_absent(
-    tmp_path: Path, street: Street
+    tmp_path: Path, virtual: VirtualExchange
 ) -> None:
     night = FUTURE | {"venue": "krx_night", "price": "100"}
-    async with market(tmp_path, street) as m:
-        street.faults.append("never")
+    async with market(tmp_path, virtual) as m:
+        virtual.faults.append("never")
         assert (await m.order("place", "a", "futures", **night))["status"] == "unknown"
         told = await m.broker.wait("kis/bridge/event/order_unknown", 2, deadline_s=60)
         assert "proves nothing" in told[-1]["message"]
@@ -136,13 +136,15 @@ async def test_a_lost_order_of_a_night_is_never_proved_absent(
 
 
 @in_virtual_time
-async def test_missed_overseas_fills_are_made_up_for(tmp_path: Path, street: Street) -> None:
-    async with market(tmp_path, street) as m:
-        last = street.branch.price("BRK/B")
+async def test_missed_overseas_fills_are_made_up_for(
+    tmp_path: Path, virtual: VirtualExchange
+) -> None:
+    async with market(tmp_path, virtual) as m:
+        last = virtual.off_book.price("BRK/B")
         berkshire = APPLE | {"venue": "nys", "symbol": "BRK/B", "price": f"{last - 1}"}
         await m.order("place", "a", **berkshire)
-        street.branch.move("BRK/B", last - 1, street.loop.now())
-        street.told()  # nobody listened
+        virtual.off_book.move("BRK/B", last - 1, virtual.loop.now())
+        virtual.told()  # nobody listened
         m.gateway.gap("main")
         filled = await m.event("a", 1)
         assert (filled["state"], Decimal(str(filled["average_price"]))) == ("filled", last - 1)
@@ -151,8 +153,10 @@ async def test_missed_overseas_fills_are_made_up_for(tmp_path: Path, street: Str
 
 
 @in_virtual_time
-async def test_holdings_of_the_united_states_count_once(tmp_path: Path, street: Street) -> None:
-    async with market(tmp_path, street) as m:
+async def test_holdings_of_the_united_states_count_once(
+    tmp_path: Path, virtual: VirtualExchange
+) -> None:
+    async with market(tmp_path, virtual) as m:
         for name, venue, symbol in (("a", "nas", "AAPL"), ("b", "nys", "IBM")):
             await m.order("place", name, **APPLE | {"venue": venue, "symbol": symbol, "price": "1"})
         m.gateway._holdings._held["main"].wake.set()
@@ -170,9 +174,11 @@ async def test_holdings_of_the_united_states_count_once(tmp_path: Path, street: 
 
 
 @in_virtual_time
-async def test_a_future_can_be_closed_while_only_that_may(tmp_path: Path, street: Street) -> None:
-    async with market(tmp_path, street) as m:
-        last = street.branch.price("A01603")
+async def test_a_future_can_be_closed_while_only_that_may(
+    tmp_path: Path, virtual: VirtualExchange
+) -> None:
+    async with market(tmp_path, virtual) as m:
+        last = virtual.off_book.price("A01603")
         await m.order("place", "a", "futures", **FUTURE, price=f"{last + 1}")
         m.tell()
         assert (await m.event("a", 2, "futures"))["state"] == "filled"
@@ -190,42 +196,39 @@ async def test_a_future_can_be_closed_while_only_that_may(tmp_path: Path, street
 
 
 @in_virtual_time
-async def test_foreign_money_counts_with_its_rate(tmp_path: Path, street: Street) -> None:
+async def test_foreign_money_counts_with_its_rate(tmp_path: Path, virtual: VirtualExchange) -> None:
     limits = Limits(daily_notional=Decimal(1_000_000))
-    async with market(tmp_path, street, limits=limits) as m:
+    async with market(tmp_path, virtual, limits=limits) as m:
         ack = await m.order("place", "a", **APPLE, price="1")
         assert (ack["reason"], "orders.rates" in ack["message"]) == ("risk_daily", True)
     rates = {"USD": Decimal(1_400)}
     (tmp_path / "second").mkdir()
-    async with market(tmp_path / "second", street, limits=limits, rates=rates) as m:
+    async with market(tmp_path / "second", virtual, limits=limits, rates=rates) as m:
         assert (await m.order("place", "a", **APPLE, price="178.58"))["reason"] == "risk_daily"
         assert (await m.order("place", "b", **APPLE, price="178.57"))["status"] == "accepted"
 
 
-async def past_midnight(m: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+async def past_midnight(m: Market) -> None:
     """Let a session go on over midnight in Korea, where KIS's numbers start again."""
     await asyncio.sleep(3_900)
-    papers = m.street.branch.papers
-    old = {f"of yesterday {number}": paper for number, paper in papers.items()}
-    papers.clear()
-    papers.update(old)
-    new = count(30_000_001)
-    monkeypatch.setattr(OffBook, "_number", lambda self: f"{next(new):010d}")
+    off_book = m.virtual.off_book
+    off_book.tickets = {f"of yesterday {n}": one for n, one in off_book.tickets.items()}
+    off_book.numbered = 0
 
 
 @in_virtual_time
 async def test_a_number_that_comes_again_in_one_session_is_another_order(
-    tmp_path: Path, street: Street, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, virtual: VirtualExchange
 ) -> None:
-    async with market(tmp_path, street) as m:
+    async with market(tmp_path, virtual) as m:
         await asyncio.sleep(13 * 3600)  # 23:00, in New York in the morning
-        last = street.branch.price("AAPL")
+        last = virtual.off_book.price("AAPL")
         low = f"{last - 50}"
         first = await m.order("place", "a", **APPLE, price=f"{last - 1}")
-        street.branch.move("AAPL", last - 1, street.loop.now())
+        virtual.off_book.move("AAPL", last - 1, virtual.loop.now())
         m.tell()
         assert (await m.event("a", 1))["state"] == "filled"
-        await past_midnight(m, monkeypatch)
+        await past_midnight(m)
         second = await m.order("place", "b", **APPLE, price=low)
         assert first["order_no"] == second["order_no"]
         m.gateway.gap("main")
@@ -240,14 +243,14 @@ async def test_a_number_that_comes_again_in_one_session_is_another_order(
 
 @in_virtual_time
 async def test_a_lost_order_is_found_under_a_number_that_was_used_before(
-    tmp_path: Path, street: Street, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, virtual: VirtualExchange
 ) -> None:
-    async with market(tmp_path, street) as m:
+    async with market(tmp_path, virtual) as m:
         await asyncio.sleep(13 * 3600)
-        low = f"{street.branch.price('AAPL') - 50}"
+        low = f"{virtual.off_book.price('AAPL') - 50}"
         first = await m.order("place", "a", **APPLE, price=low)
-        await past_midnight(m, monkeypatch)
-        street.faults.append("lost")
+        await past_midnight(m)
+        virtual.faults.append("lost")
         assert (await m.order("place", "b", **APPLE, price=low))["status"] == "unknown"
         found = await m.event("b", 1)
         assert (found["state"], found["order_no"]) == ("accepted", first["order_no"])

@@ -1,7 +1,7 @@
 """An exchange, KIS's gateway and its notices in one process and one virtual time.
 
-The exchange and its order desk are the simulator's, the REST client is the bridge's own; between
-them is a wire that loses, delays and repeats what it is told to.
+The exchange and what answers its calls are the simulator's, the REST client is the bridge's own;
+between them is a wire that loses, delays and repeats what it is told to.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest.answers import Answer
 from bridge.simulator.rest.handlers import Handlers
 from bridge.simulator.settings import SimulatorSettings
-from bridge.simulator.stream import records
+from bridge.simulator.stream.notices import off_book_notice, stock_notice
 
 __all__ = [
     "ACCOUNT",
@@ -40,7 +40,7 @@ __all__ = [
     "START",
     "Fault",
     "InlineJournal",
-    "Street",
+    "VirtualExchange",
     "VirtualLoop",
 ]
 
@@ -137,7 +137,7 @@ class InlineJournal(Journal):
 
 
 @dataclass
-class Street:
+class VirtualExchange:
     """Everything beyond the bridge."""
 
     loop: VirtualLoop
@@ -158,8 +158,8 @@ class Street:
         shares = [("005930", 1_000, 274_000), ("000660", 1_000, 1_180_000)]
         self.exchange = Exchange(seed=7, accounts=[with_holdings(ACCOUNT, 10**12, shares)])
         settings = SimulatorSettings(environment="real", accounts=(ACCOUNT, FUTURES))
-        self.branch = OffBook(CATALOG, settings)
-        self.desk = Handlers(self.exchange, CATALOG, settings, self.branch)
+        self.off_book = OffBook(settings.seed, settings.accounts)
+        self.handlers = Handlers(self.exchange, CATALOG, settings, self.off_book)
         self._layout = CATALOG.channels["H0STCNI0"].layouts[0]
 
     def rest(self, per_second: float = 100) -> RestClient:
@@ -177,7 +177,7 @@ class Street:
         )
 
     def trade(self, symbol: str, times: int) -> None:
-        """Let the crowd act."""
+        """Let the traders act."""
         for _ in range(times):
             self.exchange.act(symbol, self.loop.now())
         self.collect()
@@ -186,15 +186,15 @@ class Street:
         """Put the notices of what happened on their way."""
         events, self.exchange.events = self.exchange.events, []
         for event in events:
-            values = {k: str(v) for k, v in records.notice(event, hts_id="x", name="x").items()}
+            values = {k: str(v) for k, v in stock_notice(event, hts_id="x", name="x").items()}
             self.notices.append({f.path: values.get(f.name, "") for f in self._layout.fields})
 
     def told(self) -> list[tuple[str, dict[str, str]]]:
         """Return the notices of the other markets since the last call, each with its market."""
-        events, self.branch.events = self.branch.events, []
+        events, self.off_book.events = self.off_book.events, []
         found = []
         for event in events:
-            tr_id, values = self.branch.notice(event)
+            tr_id, values = off_book_notice(event, hts_id="x")
             channel = CATALOG.channels[tr_id]
             paths = {f.path: str(values.get(f.name, "")) for f in channel.layouts[0].fields}
             found.append((channel.market, paths))
@@ -211,10 +211,10 @@ class Street:
     def process(
         self, path: str, tr_id: str, params: Mapping[str, str], cont: str, by: str
     ) -> Answer:
-        """Carry out a call at the desk."""
-        call = self.desk.calls[path]
+        """Carry out a call."""
+        call = self.handlers.calls[path]
         before = set(self.exchange.tickets)
-        answer = self.desk.answer(call, call.real[tr_id], params, cont, self.loop.now())
+        answer = self.handlers.answer(call, call.real[tr_id], params, cont, self.loop.now())
         new = [number for number in self.exchange.tickets if number not in before]
         self.at |= dict.fromkeys(new, self.loop.time())
         if new:
@@ -224,11 +224,11 @@ class Street:
 
 
 class _Wire(httpx.AsyncBaseTransport):
-    def __init__(self, street: Street) -> None:
-        self._street = street
+    def __init__(self, virtual: VirtualExchange) -> None:
+        self._virtual = virtual
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        street, path = self._street, request.url.path
+        virtual, path = self._virtual, request.url.path
         task = asyncio.current_task()
         by = task.get_name() if task else ""
         tr_id = request.headers["tr_id"]
@@ -237,10 +237,10 @@ class _Wire(httpx.AsyncBaseTransport):
             return await self._inquiry(request, path, tr_id, cont)
         content = json.loads(request.content)
         params = {name.upper(): value for name, value in content.items()}
-        fault = street.faults.popleft() if street.faults else None
+        fault = virtual.faults.popleft() if virtual.faults else None
 
         def go() -> Answer:
-            return street.process(path, tr_id, params, cont, by)
+            return virtual.process(path, tr_id, params, cont, by)
 
         match fault:
             case "cut":
@@ -251,7 +251,7 @@ class _Wire(httpx.AsyncBaseTransport):
                 await asyncio.sleep(0.3)
                 raise httpx.ReadTimeout("never")
             case "late":
-                street.loop.call_later(1.5, go)
+                virtual.loop.call_later(1.5, go)
                 await asyncio.sleep(0.2)
                 raise httpx.ReadTimeout("late")
             case "lost":
@@ -267,7 +267,7 @@ class _Wire(httpx.AsyncBaseTransport):
             case "slow":
                 answered: list[Answer] = []
                 # On the wire it is out of the bridge's hands, whatever becomes of the bridge.
-                street.loop.call_later(0.7, lambda: answered.append(go()))
+                virtual.loop.call_later(0.7, lambda: answered.append(go()))
                 await asyncio.sleep(1.1)
                 return _answer(answered[0])
         answer = go()
@@ -277,16 +277,16 @@ class _Wire(httpx.AsyncBaseTransport):
     async def _inquiry(
         self, request: httpx.Request, path: str, tr_id: str, cont: str
     ) -> httpx.Response:
-        street = self._street
-        if street.list_faults:
-            street.list_faults -= 1
+        virtual = self._virtual
+        if virtual.list_faults:
+            virtual.list_faults -= 1
             await asyncio.sleep(0.1)
             raise httpx.ReadTimeout("no list")
         params = {name.upper(): value for name, value in request.url.params.items()}
-        answer = street.process(path, tr_id, params, cont, "")
+        answer = virtual.process(path, tr_id, params, cont, "")
         await asyncio.sleep(0.02)
-        if street.lag_s and path.endswith("inquire-daily-ccld"):
-            since = (street.loop.now() - timedelta(seconds=street.lag_s)).strftime("%H%M%S")
+        if virtual.lag_s and path.endswith("inquire-daily-ccld"):
+            since = (virtual.loop.now() - timedelta(seconds=virtual.lag_s)).strftime("%H%M%S")
             rows = answer.outputs["output1"]
             answer.outputs["output1"] = [row for row in rows if row["ord_tmd"] <= since]
         return _answer(answer)

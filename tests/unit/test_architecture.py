@@ -61,6 +61,19 @@ Only the command line imports the simulator.
 """
 
 
+SIMULATOR: Mapping[str, set[str]] = {
+    "exchange": set(),
+    "faults": set(),
+    "settings": {"exchange", "faults"},
+    "keys": {"settings"},
+    "off_book": {"exchange"},
+    "stream": {"exchange", "faults", "keys", "off_book", "settings"},
+    "rest": {"exchange", "faults", "keys", "off_book", "settings", "stream"},
+    "server": {"exchange", "faults", "keys", "off_book", "rest", "settings", "stream"},
+}
+"""Room of the simulator → what of the simulator it may import; each names only those above it."""
+
+
 def modules() -> Iterator[tuple[str, Path]]:
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT.parent).with_suffix("").parts
@@ -104,6 +117,35 @@ def test_imports_point_one_way(module: str) -> None:
             assert any(within(target, allowed) for allowed in ALLOWED[room]), (
                 f"{module} may not import {target}"
             )
+
+
+def inner(module: str) -> str:
+    return ".".join(module.split(".")[2:3])
+
+
+SIMULATED = [module for module in IMPORTS if within(module, "bridge.simulator") and inner(module)]
+
+
+def test_every_room_of_the_simulator_has_its_row_below_what_it_imports() -> None:
+    assert {inner(module) for module in SIMULATED} == set(SIMULATOR)
+    before: set[str] = set()
+    for room, allowed in SIMULATOR.items():
+        assert allowed <= before, room
+        before.add(room)
+
+
+@pytest.mark.parametrize("module", SIMULATED)
+def test_imports_inside_the_simulator_point_one_way(module: str) -> None:
+    for target in IMPORTS[module]:
+        if within(target, "bridge.simulator") and inner(target) != inner(module):
+            assert inner(target) in SIMULATOR[inner(module)], f"{module} may not import {target}"
+
+
+def test_no_module_of_the_simulator_imports_itself_over_others() -> None:
+    above = {module: {t for t in IMPORTS[module] if t in SIMULATED} for module in SIMULATED}
+    while leaves := {module for module, targets in above.items() if not targets & above.keys()}:
+        above = {module: targets for module, targets in above.items() if module not in leaves}
+    assert not above, "circles, and what imports them"
 
 
 def test_only_the_command_line_imports_the_command_line_and_the_simulator() -> None:

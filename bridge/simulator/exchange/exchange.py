@@ -1,4 +1,4 @@
-"""The exchange and the broker's order desk behind the simulated KIS (pure, seeded).
+"""The exchange and what a broker checks before it, behind the simulated KIS (pure, seeded).
 
 Time comes in as an aware ``datetime`` of the Korean day. What happens to users' orders is appended
 to :attr:`Exchange.events` in the order in which it happened; the shell collects it from there.
@@ -47,7 +47,7 @@ class Exchange:
     ) -> None:
         self._seed = seed
         self._hours: Hours = hours
-        self._random = Random(f"desk {seed}")  # noqa: S311 - a market, not a secret
+        self._random = Random(f"exchange {seed}")  # noqa: S311 - a market, not a secret
         self._number = self._random.randrange(1_000, 60_000)
         self._day: date | None = None
         self._owner: dict[Order, Ticket] = {}
@@ -81,7 +81,7 @@ class Exchange:
         return found
 
     def act(self, symbol: str, now: datetime) -> None:
-        """Let the crowd act once in a market, when it is open."""
+        """Let the traders act once in a market, when it is open."""
         market = self.market(symbol, now)
         if self.session(now) == "open":
             traders.act(market, now)
@@ -92,7 +92,7 @@ class Exchange:
         stops = {symbol for symbol, tickets in self._stops.items() if tickets}
         return stops | {ticket.request.symbol for ticket in self._owner.values()}
 
-    # -- the order desk
+    # -- orders
 
     def place(self, request: OrderRequest, now: datetime) -> Ticket:
         """Take a new order or raise :class:`OrderRefused`; it may have traded when this returns."""

@@ -1,4 +1,4 @@
-"""What users ask of the order desk and what becomes of it (pure data)."""
+"""What users ask of the exchange and what becomes of it (pure data)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Reason = Literal[
 EventKind = Literal["taken", "confirmed", "filled", "lapsed", "refused"]
 
 
-class OrderRefused(Exception):  # noqa: N818 - an outcome of the desk, not a fault
-    """The desk did not take an order; nothing has changed."""
+class OrderRefused(Exception):  # noqa: N818 - an outcome, not a fault
+    """An order was not taken; nothing has changed."""
 
     def __init__(self, reason: Reason, session: Session = "open") -> None:
         super().__init__(reason)

@@ -26,7 +26,7 @@ def populate(market: Market, now: datetime) -> None:
 
 
 def act(market: Market, now: datetime) -> None:
-    """Let the crowd act once: nearly always a trade, and quotes that follow the fair value."""
+    """Let the traders act once: nearly always a trade, and quotes that follow the fair value."""
     _wander(market)
     _withdraw(market)
     _quote(market, now)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 import structlog
 from websockets.asyncio.server import ServerConnection, broadcast
 
 from bridge.simulator.faults.plan import Fault, Faults
-from bridge.simulator.rest.keys import Keys
-from bridge.simulator.stream.acks import reply
-from bridge.simulator.stream.connection import ClientSession
 
 __all__ = ["Injector"]
 
@@ -23,18 +19,31 @@ _TURN_S = 0.02
 _UNCLEAN, _GOING_AWAY = 1006, 1001
 
 
+@dataclass(slots=True)
+class _Line:
+    """What has gone wrong with one connection."""
+
+    dead: bool = False
+    """Half open: nothing arrives any more, and in the end it breaks."""
+    late: list[str] = field(default_factory=list)
+    """Answers that are held back."""
+    slowed: bool = False
+
+
 class Injector:
-    """Does to the sessions what the plan says; without a plan, nothing."""
+    """Does to the connections what the plan says; without a plan, nothing.
+
+    ``revoke`` and ``forget`` take back every token and every approval key.
+    """
 
     def __init__(
-        self, faults: Faults, keys: Keys, sessions: Mapping[ServerConnection, ClientSession]
+        self, faults: Faults, *, revoke: Callable[[], None], forget: Callable[[], None]
     ) -> None:
-        self._faults, self._keys, self._sessions = faults, keys, sessions
+        self._faults, self._revoke, self._forget = faults, revoke, forget
         self._began = 0.0
+        self._lines: dict[ServerConnection, _Line] = {}
         self._locked: dict[str, float] = {}
         """App key → until when an unclean close keeps it in use."""
-        self._spoiling: Fault | None = None
-        """What goes wrong with the answer that is being made."""
 
     def begin(self) -> None:
         """Start the clock."""
@@ -62,43 +71,39 @@ class Injector:
 
     # answers
 
-    def instead(self, text: str) -> dict[str, Any] | None:
-        """Return a false answer to a registration, which then does not happen."""
-        try:
-            given = json.loads(text)["body"]["input"]
-            tr_id, key = str(given["tr_id"]), str(given["tr_key"])
-        except (ValueError, KeyError, TypeError):
-            return None
-        self._spoiling = fault = self._faults.answer(tr_id, self.elapsed())
-        if fault is None or fault.kind != "answer":
-            return None
-        return reply(fault.code, tr_id, key, text=fault.code)
+    def answer(self, tr_id: str) -> Fault | None:
+        """Return what goes wrong with the answer to this registration."""
+        return self._faults.answer(tr_id, self.elapsed())
 
-    def answers(self, session: ClientSession, answer: dict[str, Any]) -> list[str]:
-        """Return what is really sent for an answer."""
-        said = json.dumps(answer, ensure_ascii=False)
-        fault, self._spoiling = self._spoiling, None
-        if session.dead:
+    def answers(self, connection: ServerConnection, answer: str, fault: Fault | None) -> list[str]:
+        """Return what is really sent for an answer that has this fault."""
+        line = self._lines[connection]
+        if line.dead:
             return []
-        late, session.late = session.late, []
+        late, line.late = line.late, []
         match fault.kind if fault else "":
             case "no_answer":
                 return late
             case "duplicate_answer":
-                return [said, said, *late]
+                return [answer, answer, *late]
             case "late_answer":
-                session.late = [said]
+                line.late = [answer]
                 return late
             case _:
-                return [said, *late]
+                return [answer, *late]
 
     # the app key that stays in use
 
-    def left(self, session: ClientSession) -> None:
-        """Take note that a connection has ended."""
+    def joined(self, connection: ServerConnection) -> None:
+        """Take note of a new connection."""
+        self._lines[connection] = _Line()
+
+    def left(self, connection: ServerConnection, app_key: str) -> None:
+        """Take note that a connection has ended; ``app_key`` is blank when it used none."""
+        del self._lines[connection]
         lock = self._faults.active("lock", self.elapsed())
-        if lock is not None and session.connection.close_code == _UNCLEAN and session.slots:
-            self._locked[session.app_key] = self.elapsed() + lock.for_s
+        if lock is not None and connection.close_code == _UNCLEAN and app_key:
+            self._locked[app_key] = self.elapsed() + lock.for_s
 
     def locked(self, app_key: str) -> bool:
         """Tell whether an app key is still in use by a connection that is gone."""
@@ -108,8 +113,7 @@ class Injector:
 
     def send(self, connections: Iterable[ServerConnection], text: str) -> None:
         """Send a text to all whose line is not dead, spoiled if it is market data."""
-        heard = (self._sessions.get(one) for one in connections)
-        alive = [one.connection for one in heard if one and not one.dead]
+        alive = [one for one in connections if (line := self._lines.get(one)) and not line.dead]
         plain = text.startswith("0|")
         for said in self._faults.frames(text, self.elapsed()) if plain else [text]:
             if isinstance(said, str):
@@ -132,14 +136,14 @@ class Injector:
             flood = faults.active("pingpong_storm", now)
             storm = storm + flood.count * _TURN_S if flood else 0.0
             slow, silent = (faults.active(kind, now) is not None for kind in ("slow", "silence"))
-            for connection, session in list(self._sessions.items()):
-                if session.dead and not silent:
+            for connection, line in list(self._lines.items()):
+                if line.dead and not silent:
                     connection.transport.abort()
-                if slow != session.slowed and not connection.transport.is_closing():
-                    session.slowed = slow
+                if slow != line.slowed and not connection.transport.is_closing():
+                    line.slowed = slow
                     transport = connection.transport
                     (transport.pause_reading if slow else transport.resume_reading)()
-                late, session.late = session.late, []
+                late, line.late = line.late, []
                 for said in [*late, *[question] * int(storm)]:
                     send(connection, said)
             storm %= 1
@@ -147,17 +151,17 @@ class Injector:
     def _strike(self, kind: str) -> None:
         match kind:
             case "drop":
-                for connection in list(self._sessions):
+                for connection in list(self._lines):
                     connection.transport.abort()
             case "revoke":
-                self._keys.revoke_all()
+                self._revoke()
             case "forget":
-                self._keys.forget_approvals()
+                self._forget()
             case "silence":
-                for session in self._sessions.values():
-                    session.dead = True
+                for line in self._lines.values():
+                    line.dead = True
             case "maintenance":
-                for connection in list(self._sessions):
+                for connection in list(self._lines):
                     if not connection.transport.is_closing():
                         connection.protocol.send_close(_GOING_AWAY, "maintenance")
                         connection.send_data()

@@ -1,31 +1,17 @@
-"""What an account holds of overseas stocks, futures and options, in KIS's words (pure)."""
+"""What an account holds of overseas stocks, futures and options (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from bridge.simulator.off_book.off_book import Paper
+from bridge.simulator.exchange.order_book import Side
+from bridge.simulator.off_book.tickets import OffBookTicket
 
-__all__ = ["Position", "future_row", "future_totals", "position", "stock_row", "stock_totals"]
-
-Row = dict[str, Any]
+__all__ = ["Position", "position"]
 
 _ZERO = Decimal(0)
-_POINT = 250_000
-"""Won a point of a future on the index."""
-_MARGIN = Decimal("0.1")
-"""Of the worth of a position."""
-_CURRENCIES = {
-    **dict.fromkeys(("NASD", "NYSE", "AMEX"), "USD"),
-    "SEHK": "HKD",
-    **dict.fromkeys(("SHAA", "SZAA"), "CNY"),
-    "TKSE": "JPY",
-    **dict.fromkeys(("HASE", "VNSE"), "VND"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,101 +60,22 @@ class Position:
 
 
 def position(
-    symbol: str, papers: Iterable[Paper], price: Decimal, shares: int = 0, base: Decimal = _ZERO
+    symbol: str,
+    tickets: Iterable[OffBookTicket],
+    price: Decimal,
+    shares: int = 0,
+    base: Decimal = _ZERO,
 ) -> Position:
     """Add up the orders for one symbol of one account, who owned ``shares`` at ``base`` before."""
-    own = [paper for paper in papers if paper.symbol == symbol]
-    buys = [paper for paper in own if paper.side == "02"]
-    sells = [paper for paper in own if paper.side == "01"]
+    own = [ticket for ticket in tickets if ticket.symbol == symbol]
+    buys = [ticket for ticket in own if ticket.side is Side.BUY]
+    sells = [ticket for ticket in own if ticket.side is Side.SELL]
     return Position(
         symbol,
         price,
-        shares + sum(paper.filled for paper in buys),
-        shares * base + sum((paper.value for paper in buys), _ZERO),
-        sum(paper.filled for paper in sells),
-        sum((paper.value for paper in sells), _ZERO),
-        sum(paper.remaining for paper in sells),
+        shares + sum(ticket.filled for ticket in buys),
+        shares * base + sum((ticket.value for ticket in buys), _ZERO),
+        sum(ticket.filled for ticket in sells),
+        sum((ticket.value for ticket in sells), _ZERO),
+        sum(ticket.remaining for ticket in sells),
     )
-
-
-def stock_row(held: Position, exchange: str) -> Row:
-    return {
-        "ovrs_pdno": held.symbol,
-        "ovrs_item_name": held.symbol,
-        "frcr_evlu_pfls_amt": f"{held.profit:.6f}",
-        "evlu_pfls_rt": _percent(held.profit, held.cost),
-        "pchs_avg_pric": f"{held.average:.4f}",
-        "ovrs_cblc_qty": str(held.quantity),
-        "ord_psbl_qty": str(held.quantity - held.reserved),
-        "frcr_pchs_amt1": f"{held.cost:.5f}",
-        "ovrs_stck_evlu_amt": f"{held.worth:.6f}",
-        "now_pric2": f"{held.price:.6f}",
-        "tr_crcy_cd": _CURRENCIES.get(exchange, ""),
-        "ovrs_excg_cd": exchange,
-    }
-
-
-def stock_totals(held: Sequence[Position], shares: int) -> Row:
-    """Add up the positions; ``shares`` of each were not bought but there from the start."""
-    cost = sum((one.cost for one in held), _ZERO)
-    profit = sum((one.profit for one in held), _ZERO)
-    realized = sum((one.realized for one in held), _ZERO)
-    closed = sum((one.average * one.sold for one in held), _ZERO)
-    bought = sum((one.average * (one.bought - shares) for one in held), _ZERO)
-    return {
-        "frcr_pchs_amt1": f"{cost:.5f}",
-        "ovrs_rlzt_pfls_amt": f"{realized:.5f}",
-        "ovrs_rlzt_pfls_amt2": f"{realized:.5f}",
-        "ovrs_tot_pfls": f"{realized + profit:.5f}",
-        "rlzt_erng_rt": _percent(realized, closed),
-        "tot_evlu_pfls_amt": f"{profit:.8f}",
-        "tot_pftrt": _percent(profit, cost),
-        "frcr_buy_amt_smtl1": f"{bought:.6f}",
-        "frcr_buy_amt_smtl2": f"{bought:.6f}",
-    }
-
-
-def future_row(held: Position) -> Row:
-    return {
-        "pdno": f"KR4{held.symbol:0<9}",
-        "shtn_pdno": held.symbol,
-        "prdt_name": held.symbol,
-        "sll_buy_dvsn_name": "매수" if held.quantity > 0 else "매도",
-        "cblc_qty": str(abs(held.quantity)),
-        "ccld_avg_unpr1": f"{held.average:.9f}",
-        "idx_clpr": f"{held.price:.2f}",
-        "pchs_amt": _won(held.cost),
-        "evlu_amt": _won(held.worth),
-        "evlu_pfls_amt": _won(held.profit),
-        "trad_pfls_amt": _won(held.realized),
-        "lqd_psbl_qty": str(abs(held.quantity)),
-    }
-
-
-def future_totals(held: Sequence[Position], cash: int) -> Row:
-    """Add up the positions of an account that began with ``cash`` won."""
-    cost = sum((one.cost for one in held), _ZERO)
-    worth = sum((one.worth for one in held), _ZERO)
-    profit = sum((one.profit for one in held), _ZERO)
-    realized = sum((one.realized for one in held), _ZERO)
-    own, margin = cash + int(realized * _POINT), int(worth * _POINT * _MARGIN)
-    free, whole = str(own - margin), str(own + int(profit * _POINT))
-    return {
-        **dict.fromkeys(("dnca_cash", "tot_dncl_amt", "nxdy_dnca", "nxdy_dncl_amt"), str(own)),
-        **dict.fromkeys(("cash_mgna", "mgna_tota"), str(margin)),
-        **dict.fromkeys(("prsm_dpast", "prsm_dpast_amt"), whole),
-        **dict.fromkeys(("pprt_ord_psbl_cash", "ord_psbl_cash", "ord_psbl_tota"), free),
-        "wdrw_psbl_tot_amt": free,
-        **dict.fromkeys(("futr_trad_pfls_amt", "trad_pfls_amt_smtl"), _won(realized)),
-        **dict.fromkeys(("futr_evlu_pfls_amt", "evlu_pfls_amt_smtl"), _won(profit)),
-        "pchs_amt_smtl": _won(cost),
-        "evlu_amt_smtl": _won(worth),
-    }
-
-
-def _won(points: Decimal) -> str:
-    return str(int(points * _POINT))
-
-
-def _percent(part: Decimal, whole: Decimal) -> str:
-    return f"{part / whole * 100:.8f}" if whole else "0.00000000"

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bridge.catalog.model import Api
 from bridge.simulator.exchange.tickets import OrderRefused
 
-__all__ = ["GATEWAY", "Answer", "done", "gateway", "padded", "refusal"]
+__all__ = ["GATEWAY", "Answer", "Row", "blank", "done", "gateway", "padded", "refusal"]
 
+Row = dict[str, Any]
+"""KIS's names and values of one row of an answer."""
 Environment = Literal["paper", "real"]
 
 GATEWAY = {
@@ -57,14 +60,24 @@ class Answer:
     rt_cd: str
     msg_cd: str
     msg1: str
-    outputs: dict[str, Any] = field(default_factory=dict)
+    outputs: Row = field(default_factory=dict)
     tr_cont: str = ""
     http: int = 200
 
     @property
-    def body(self) -> dict[str, Any]:
+    def body(self) -> Row:
         envelope = {"rt_cd": self.rt_cd, "msg_cd": self.msg_cd, "msg1": self.msg1}
         return self.outputs | envelope
+
+
+def blank(api: Api | None, block: str) -> Row:
+    """Return a row with every field that the workbook names, as KIS sends what it does not know."""
+    row: Row = {}
+    for output in api.outputs if api else ():
+        if output.name == block:
+            for column in output.fields:
+                row[column.name] = {"int": "0", "decimal": "0.00"}.get(column.type, "")
+    return row
 
 
 def padded(text: str, width: int) -> str:
@@ -72,7 +85,7 @@ def padded(text: str, width: int) -> str:
     return text + " " * max(0, width - len(text.encode("euc-kr", "replace")))
 
 
-def done(environment: Environment, outputs: dict[str, Any], tr_cont: str = "") -> Answer:
+def done(environment: Environment, outputs: Row, tr_cont: str = "") -> Answer:
     """Answer an account inquiry."""
     more = tr_cont in ("F", "M")
     if environment == "paper":
@@ -85,7 +98,7 @@ def done(environment: Environment, outputs: dict[str, Any], tr_cont: str = "") -
 
 
 def refusal(environment: Environment, refused: OrderRefused) -> Answer:
-    """Answer a request that the order desk did not take."""
+    """Answer a request that was not taken."""
     if refused.reason == "session":
         if environment == "paper":
             return Answer("1", *_CLOSED[refused.session])

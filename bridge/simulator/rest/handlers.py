@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from bridge.catalog.model import Catalog
 from bridge.simulator.exchange import listings
@@ -15,85 +12,21 @@ from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRefused, OrderRequest
 from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest import statements
-from bridge.simulator.rest.answers import Answer, done, padded, refusal
+from bridge.simulator.rest.answers import Answer, Row, blank, done, padded, refusal
+from bridge.simulator.rest.calls import CALLS, Handler, HandlerCall
+from bridge.simulator.rest.off_book_handlers import OffBookHandlers
+from bridge.simulator.rest.params import InputError, Params, account_of, number_of, text_of
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream import records
 
-__all__ = ["CALLS", "HandlerCall", "Handlers"]
-
-Params = Mapping[str, str]
-Row = dict[str, Any]
+__all__ = ["Handlers"]
 
 _CATCH_UP = 20
-"""Turns of the crowd at most when somebody asks for a symbol that has stood still."""
-
-
-@dataclass(frozen=True, slots=True)
-class HandlerCall:
-    """One REST call: ``real`` and ``paper`` map the TR ids it takes to a variant."""
-
-    handler: str
-    method: str
-    real: Mapping[str, str]
-    paper: Mapping[str, str]
-
-
-def _ids(variant: str, *tr_ids: str) -> dict[str, str]:
-    return dict.fromkeys(tr_ids, variant)
-
-
-_TRADING = "/uapi/domestic-stock/v1/trading/"
-_QUOTATIONS = "/uapi/domestic-stock/v1/quotations/"
-
-CALLS: dict[str, HandlerCall] = {
-    _QUOTATIONS + "inquire-price": HandlerCall(
-        "price", "GET", _ids("", "FHKST01010100"), _ids("", "FHKST01010100")
-    ),
-    _QUOTATIONS + "inquire-asking-price-exp-ccn": HandlerCall(
-        "asking_price", "GET", _ids("", "FHKST01010200"), _ids("", "FHKST01010200")
-    ),
-    _QUOTATIONS + "search-info": HandlerCall("info", "GET", _ids("", "CTPF1604R"), {}),
-    _QUOTATIONS + "chk-holiday": HandlerCall("holidays", "GET", _ids("", "CTCA0903R"), {}),
-    _TRADING + "order-cash": HandlerCall(
-        "order",
-        "POST",
-        _ids("buy", "TTTC0012U", "TTTC0802U") | _ids("sell", "TTTC0011U", "TTTC0801U"),
-        _ids("buy", "VTTC0012U", "VTTC0802U") | _ids("sell", "VTTC0011U", "VTTC0801U"),
-    ),
-    _TRADING + "order-rvsecncl": HandlerCall(
-        "change",
-        "POST",
-        _ids("", "TTTC0013U", "TTTC0803U"),
-        _ids("", "VTTC0013U", "VTTC0803U"),
-    ),
-    _TRADING + "inquire-psbl-rvsecncl": HandlerCall(
-        "changeable", "GET", _ids("", "TTTC0084R", "TTTC8036R"), {}
-    ),
-    _TRADING + "inquire-daily-ccld": HandlerCall(
-        "daily",
-        "GET",
-        _ids("", "TTTC0081R", "TTTC8001R") | _ids("old", "CTSC9215R", "CTSC9115R"),
-        _ids("", "VTTC0081R", "VTTC8001R") | _ids("old", "VTSC9215R", "VTSC9115R"),
-    ),
-    _TRADING + "inquire-balance": HandlerCall(
-        "balance", "GET", _ids("", "TTTC8434R"), _ids("", "VTTC8434R")
-    ),
-    _TRADING + "inquire-psbl-order": HandlerCall(
-        "orderable", "GET", _ids("", "TTTC8908R"), _ids("", "VTTC8908R")
-    ),
-}
-"""Path → call. The TR ids that were valid before KRX and NXT were told apart still work."""
-
-
-class _InputError(Exception):
-    """A parameter is missing or cannot be read."""
+"""Turns of the traders at most when somebody asks for a symbol that has stood still."""
 
 
 class Handlers:
-    """Answers calls that have passed the gateway.
-
-    ``params`` have upper-case names; a missing one reads as blank.
-    """
+    """Answers calls that have passed the gateway."""
 
     def __init__(
         self,
@@ -103,7 +36,7 @@ class Handlers:
         off_book: OffBook | None = None,
     ) -> None:
         self._exchange, self._catalog, self._settings = exchange, catalog, settings
-        self._handlers: dict[str, Callable[[str, Params, str, datetime], Answer]] = {
+        self._handlers: dict[str, Handler] = {
             "price": self._price,
             "asking_price": self._asking_price,
             "info": self._info,
@@ -118,8 +51,9 @@ class Handlers:
         self.calls = dict(CALLS)
         """Every call that is answered, by its path."""
         if off_book is not None:
-            self._handlers |= off_book.handlers()
-            for name in off_book.handlers():
+            others = OffBookHandlers(off_book, catalog, settings).handlers()
+            self._handlers |= others
+            for name in others:
                 api = catalog.apis[name]
                 self.calls[api.path] = HandlerCall(
                     name,
@@ -136,7 +70,7 @@ class Handlers:
             return self._handlers[call.handler](variant, params, tr_cont, now)
         except OrderRefused as refused:
             return refusal(self._settings.environment, refused)
-        except _InputError as error:
+        except InputError as error:
             return Answer("1", "OPSQ2003", f"ERROR : INVALID INPUT FIELD [{error}]")
 
     # -- quotations
@@ -183,7 +117,7 @@ class Handlers:
         try:
             first = datetime.strptime(params.get("BASS_DT", ""), "%Y%m%d")  # noqa: DTZ007 - a date
         except ValueError as error:
-            raise _InputError("BASS_DT") from error
+            raise InputError("BASS_DT") from error
         always = self._settings.hours == "always"
         rows = []
         for day in (first + timedelta(days=offset) for offset in range(24)):
@@ -207,12 +141,12 @@ class Handlers:
         side = Side.BUY if variant == "buy" else Side.SELL
         request = OrderRequest(
             account=self._account(params),
-            symbol=_text(params, "PDNO"),
+            symbol=text_of(params, "PDNO"),
             side=side,
-            quantity=_number(params, "ORD_QTY"),
-            price=_number(params, "ORD_UNPR"),
-            kind=_text(params, "ORD_DVSN"),
-            trigger=_number(params, "CNDT_PRIC", blank=0),
+            quantity=number_of(params, "ORD_QTY"),
+            price=number_of(params, "ORD_UNPR"),
+            kind=text_of(params, "ORD_DVSN"),
+            trigger=number_of(params, "CNDT_PRIC", blank=0),
             venue=self._venue(params),
         )
         ticket = self._exchange.place(request, now)
@@ -222,18 +156,18 @@ class Handlers:
 
     def _change(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
         account = self._account(params)
-        number = _text(params, "ORGN_ODNO").zfill(10)
+        number = text_of(params, "ORGN_ODNO").zfill(10)
         whole = params.get("QTY_ALL_ORD_YN") == "Y"
-        quantity = None if whole else _number(params, "ORD_QTY")
-        match _text(params, "RVSE_CNCL_DVSN_CD"):
+        quantity = None if whole else number_of(params, "ORD_QTY")
+        match text_of(params, "RVSE_CNCL_DVSN_CD"):
             case "01":
                 ticket = self._exchange.modify(
                     account,
                     number,
                     quantity=quantity,
-                    price=_number(params, "ORD_UNPR"),
-                    kind=_text(params, "ORD_DVSN"),
-                    trigger=_number(params, "CNDT_PRIC", blank=0),
+                    price=number_of(params, "ORD_UNPR"),
+                    kind=text_of(params, "ORD_DVSN"),
+                    trigger=number_of(params, "CNDT_PRIC", blank=0),
                     now=now,
                 )
                 code, name = "40610000", "정정"
@@ -241,7 +175,7 @@ class Handlers:
                 ticket = self._exchange.cancel(account, number, quantity=quantity, now=now)
                 code, name = "40630000", "취소"
             case _:
-                raise _InputError("RVSE_CNCL_DVSN_CD")
+                raise InputError("RVSE_CNCL_DVSN_CD")
         return self._sent(ticket.number, code, f"모의투자 {name}주문이 완료 되었습니다.", now)
 
     def _sent(self, number: str, paper_code: str, paper_text: str, now: datetime) -> Answer:
@@ -273,7 +207,7 @@ class Handlers:
 
     def _daily(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
         account = self._account(params)
-        first, last = _text(params, "INQR_STRT_DT"), _text(params, "INQR_END_DT")
+        first, last = text_of(params, "INQR_STRT_DT"), text_of(params, "INQR_END_DT")
         side, done_only = params.get("SLL_BUY_DVSN_CD", "00"), params.get("CCLD_DVSN", "00")
         symbol, number = params.get("PDNO", ""), params.get("ODNO", "")
         chosen = [
@@ -319,7 +253,7 @@ class Handlers:
         account = self._exchange.accounts.get(self._account(params))
         if account is None:
             raise OrderRefused("account")
-        price = _number(params, "ORD_UNPR", blank=0)
+        price = number_of(params, "ORD_UNPR", blank=0)
         symbol = params.get("PDNO", "")
         if symbol and not price:
             price = self._exchange.market(symbol, now).upper
@@ -338,32 +272,27 @@ class Handlers:
             self._exchange.act(symbol, now)
 
     def _account(self, params: Params) -> str:
-        number = f"{params.get('CANO', '')}-{params.get('ACNT_PRDT_CD', '')}"
+        number = account_of(params)
         if number not in self._exchange.accounts:
             raise OrderRefused("account")
         return number
 
     def _symbol(self, params: Params) -> str:
         if params.get("FID_COND_MRKT_DIV_CODE") not in ("J", "NX", "UN"):
-            raise _InputError("FID_COND_MRKT_DIV_CODE")
-        return _text(params, "FID_INPUT_ISCD")
+            raise InputError("FID_COND_MRKT_DIV_CODE")
+        return text_of(params, "FID_INPUT_ISCD")
 
     def _venue(self, params: Params) -> str:
         venue = params.get("EXCG_ID_DVSN_CD") or "KRX"
         if venue not in ("KRX", "NXT", "SOR"):
-            raise _InputError("EXCG_ID_DVSN_CD")
+            raise InputError("EXCG_ID_DVSN_CD")
         if venue != "KRX" and self._settings.environment == "paper":
             raise OrderRefused("kind")
         return venue
 
     def _row(self, api: str, block: str, values: Mapping[str, object]) -> Row:
         """Return a row with every field that the catalog names, blank where we know nothing."""
-        found = self._catalog.apis.get(api)
-        row: Row = {}
-        for output in found.outputs if found else ():
-            if output.name == block:
-                for field in output.fields:
-                    row[field.name] = {"int": "0", "decimal": "0.00"}.get(field.type, "")
+        row = blank(self._catalog.apis.get(api), block)
         return row | {name: str(value) for name, value in values.items()}
 
     def _page(
@@ -391,20 +320,3 @@ class Handlers:
         } | others
         mark = ("M" if after else "F") if more else ("E" if after else "D")
         return done(self._settings.environment, outputs, mark)
-
-
-def _text(params: Params, name: str) -> str:
-    value = params.get(name, "")
-    if not value:
-        raise _InputError(name)
-    return value
-
-
-def _number(params: Params, name: str, *, blank: int | None = None) -> int:
-    value = params.get(name, "")
-    if not value and blank is not None:
-        return blank
-    try:
-        return int(Decimal(value))
-    except (InvalidOperation, OverflowError, ValueError) as error:
-        raise _InputError(name) from error

@@ -17,9 +17,9 @@ __all__ = ["FOLDER", "content", "packed"]
 FOLDER = "/common/master/"
 """Path of the files on KIS's server."""
 
-Row = Mapping[str, str]
+Entry = Mapping[str, str]
 
-_OTHERS: Mapping[str, tuple[Row, ...]] = {
+_OTHERS: Mapping[str, tuple[Entry, ...]] = {
     "kosdaq": (
         {"symbol": "247540", "name": "에코프로비엠", "standard_symbol": "KR7247540008"},
         {"symbol": "196170", "name": "알테오젠", "standard_symbol": "KR7196170005"},
@@ -38,7 +38,7 @@ _OTHERS: Mapping[str, tuple[Row, ...]] = {
         {"symbol": "BRK/B", "name": "버크셔 해서웨이 B", "english_name": "BERKSHIRE HATHAWAY B"},
     ),
 }
-_MADE_UP: Row = {"symbol": "SIM001", "name": "모의종목", "english_name": "SIMULATED"}
+_MADE_UP: Entry = {"symbol": "SIM001", "name": "모의종목", "english_name": "SIMULATED"}
 _COMMON: Mapping[str, str] = {"currency": "USD", "decimals": "4", "country": "US", "exchange": ""}
 """Of every overseas symbol; the exchange is the master's own."""
 
@@ -62,7 +62,7 @@ def packed(catalog: Catalog, file: str, seed: int) -> bytes | None:
     return buffer.getvalue()
 
 
-def _rows(master: Master, seed: int) -> Iterable[Row]:
+def _rows(master: Master, seed: int) -> Iterable[Entry]:
     if master.id in ("kospi", "nxt_kospi"):
         return [_listed(symbol, seed) for symbol in listings.KNOWN]
     if master.market == "overseas_stock":
@@ -71,7 +71,7 @@ def _rows(master: Master, seed: int) -> Iterable[Row]:
     return _OTHERS.get(master.id.removeprefix("nxt_"), (_MADE_UP,))
 
 
-def _listed(symbol: str, seed: int) -> Row:
+def _listed(symbol: str, seed: int) -> Entry:
     listing = listings.listing(symbol, seed)
     return {
         "symbol": symbol,
@@ -87,7 +87,7 @@ def _listed(symbol: str, seed: int) -> Row:
     }
 
 
-def _line(master: Master, row: Row) -> bytes:
+def _line(master: Master, row: Entry) -> bytes:
     cells = [_cell(column, row.get(column.path, "")) for column in master.columns]
     return {"fixed": b"", "pipe": b"|", "tab": b"\t"}[master.format].join(cells)
 

@@ -1,4 +1,4 @@
-"""The REST side of the simulated KIS: gateway rules, then the desk."""
+"""The REST side of the simulated KIS: the gateway's rules, then the call itself."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bridge.simulator.faults.plan import Fault
+from bridge.simulator.keys import KeyRefused, Keys
 from bridge.simulator.rest.answers import GATEWAY, Answer, gateway
-from bridge.simulator.rest.handlers import HandlerCall, Handlers
-from bridge.simulator.rest.keys import KeyRefused, Keys
+from bridge.simulator.rest.calls import HandlerCall
+from bridge.simulator.rest.handlers import Handlers
 from bridge.simulator.settings import SimulatorSettings
 
 __all__ = ["RestServer"]
@@ -51,7 +52,7 @@ class RestServer:
         self._requests = 0
         calls = handlers.calls.items()
         self.calls: deque[tuple[str, str]] = deque(maxlen=10_000)
-        """(TR id, path) of the latest calls that reached the desk, for tests."""
+        """(TR id, path) of the latest calls that passed the gateway, for tests."""
         self.app = Starlette(
             routes=[
                 Route("/oauth2/tokenP", self._oauth(self._token), methods=["POST"]),

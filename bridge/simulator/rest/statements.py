@@ -10,6 +10,7 @@ from bridge.simulator.exchange.ledger import CashAccount, Holding
 from bridge.simulator.exchange.market import Listing, Market
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import Ticket
+from bridge.simulator.rest.answers import Row
 from bridge.simulator.stream.records import rate, sign
 
 __all__ = [
@@ -22,8 +23,6 @@ __all__ = [
     "orderable",
     "price",
 ]
-
-Row = dict[str, object]
 
 _KINDS = {
     "00": "지정가",

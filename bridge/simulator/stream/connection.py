@@ -38,11 +38,6 @@ class ClientSession:
         """TR id → key and iv of its last acknowledgement."""
         self.pinged = now
         self.unanswered: float | None = None
-        self.dead = False
-        """Half open: nothing arrives any more, and in the end it breaks."""
-        self.late: list[str] = []
-        """Answers that a fault holds back."""
-        self.slowed = False
 
     def alive(self) -> None:
         self.unanswered = None

@@ -8,9 +8,11 @@ from decimal import Decimal
 from bridge.catalog.model import Channel, FieldType, Layout
 from bridge.kis.crypto import encrypt
 
-__all__ = ["Encoder", "Value", "frame", "sealed"]
+__all__ = ["Encoder", "Value", "Values", "frame", "sealed"]
 
 Value = str | int | Decimal | None
+Values = dict[str, Value]
+"""A record by KIS's names."""
 
 _BLANK: dict[FieldType, str] = {
     "int": "0",

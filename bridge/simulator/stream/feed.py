@@ -10,13 +10,11 @@ from bridge.catalog.model import Channel, Code
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.market import Market, Print
-from bridge.simulator.exchange.price_walks import Index, Overseas, Tape, Typed
 from bridge.simulator.stream import records
-from bridge.simulator.stream.encode import Encoder, Value
+from bridge.simulator.stream.encode import Encoder, Values
+from bridge.simulator.stream.price_walks import Index, Overseas, Tape, Typed
 
 __all__ = ["WEIGHTS", "Source", "SubscriptionFeed"]
-
-Values = dict[str, Value]
 
 WEIGHTS = {"trade": 1.0, "quote": 1.0, "index": 0.5, "expected": 0.2, "program": 0.2, "nav": 0.2}
 """How often a kind is sent, relative to trades."""

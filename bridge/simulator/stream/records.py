@@ -6,12 +6,9 @@ from datetime import datetime
 
 from bridge.simulator.exchange.market import Market, Print
 from bridge.simulator.exchange.order_book import Side
-from bridge.simulator.exchange.tickets import ExchangeEvent
-from bridge.simulator.stream.encode import Value
+from bridge.simulator.stream.encode import Values
 
-__all__ = ["member", "nav", "notice", "program", "quote", "rate", "sign", "status", "trade"]
-
-Values = dict[str, Value]
+__all__ = ["member", "nav", "program", "quote", "rate", "sign", "status", "trade"]
 
 _LEVELS = 10
 
@@ -203,44 +200,4 @@ def nav(market: Market) -> Values:
         "OPRC_NAV": f"{opening:.2f}",
         "HPRC_NAV": f"{max(value, (market.high or market.last) * 1.0004):.2f}",
         "LPRC_NAV": f"{min(value, (market.low or market.last) * 1.0004):.2f}",
-    }
-
-
-_ACTION = {"place": "0", "modify": "1", "cancel": "2"}
-_VENUE = {"KRX": "1", "NXT": "2", "SOR": "3"}
-
-
-def notice(event: ExchangeEvent, *, hts_id: str, name: str) -> Values:
-    """Return the values of an execution notice (``H0STCNI0``, ``H0STCNI9``), zero-padded."""
-    ticket, request = event.ticket, event.ticket.request
-    filled = event.kind == "filled"
-    accepted = {"taken": "1", "refused": "1", "lapsed": "3"}.get(event.kind, "2")
-    return {
-        "CUST_ID": hts_id,
-        "ACNT_NO": request.account.replace("-", ""),
-        "ODER_NO": ticket.number,
-        "OODER_NO": ticket.original,
-        "SELN_BYOV_CLS": request.side.value,
-        "RCTF_CLS": _ACTION[ticket.action],
-        "ODER_KIND": request.kind,
-        "ODER_COND": "0",
-        "STCK_SHRN_ISCD": request.symbol,
-        "CNTG_QTY": f"{event.quantity:010d}",
-        "CNTG_UNPR": f"{event.price:09d}",
-        "STCK_CNTG_HOUR": event.at.strftime("%H%M%S"),
-        "RFUS_YN": "1" if event.kind == "refused" else "0",
-        "CNTG_YN": "2" if filled else "1",
-        "ACPT_YN": accepted,
-        "BRNC_NO": "00950",
-        "ODER_QTY": f"{request.quantity:09d}",
-        "ACNT_NAME": "모의계좌",
-        "ORD_COND_PRC": f"{request.trigger:09d}",
-        "ORD_EXG_GB": _VENUE[request.venue],
-        "POPUP_YN": "Y",
-        "FILLER": "",
-        "CRDT_CLS": "10",
-        "CRDT_LOAN_DATE": "",
-        "CNTG_ISNM40": name,
-        "CNTG_ISNM": name,
-        "ODER_PRC": f"{request.price:09d}",
     }

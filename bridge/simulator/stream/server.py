@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from http import HTTPStatus
 from random import Random
@@ -20,15 +20,15 @@ from bridge.catalog.model import Catalog, Channel
 from bridge.simulator.exchange.tickets import ExchangeEvent
 from bridge.simulator.faults.injector import Injector
 from bridge.simulator.faults.plan import Faults
-from bridge.simulator.rest.keys import Keys
+from bridge.simulator.keys import Keys
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream.acks import reply
 from bridge.simulator.stream.connection import ClientConnection, ClientSession, Slot
-from bridge.simulator.stream.encode import Encoder, Value, frame, sealed
+from bridge.simulator.stream.encode import Encoder, Values, frame, sealed
 from bridge.simulator.stream.feed import Source
+from bridge.simulator.stream.notices import stock_notice
 from bridge.simulator.stream.playback import Played, Player
 from bridge.simulator.stream.pump import Fed, RecordPump
-from bridge.simulator.stream.records import notice
 
 __all__ = ["StreamServer"]
 
@@ -65,7 +65,7 @@ class StreamServer:
         self._clock, self._name_of = clock, name_of
         self._random = Random(f"stream {settings.seed}")  # noqa: S311 - opens only this simulator
         self._sessions: dict[ServerConnection, ClientSession] = {}
-        self.injector = Injector(faults, keys, self._sessions)
+        self.injector = Injector(faults, revoke=keys.revoke_all, forget=keys.forget_approvals)
         self._readers: dict[Fed, set[ServerConnection]] = {}
         self._encoders: dict[tuple[str, int], Encoder] = {}
         self.sent_records = 0
@@ -88,20 +88,27 @@ class StreamServer:
         if isinstance(connection, ClientConnection):
             connection.alive = session.alive
         self._sessions[connection] = session
+        self.injector.joined(connection)
         try:
             async for message in connection:
                 text = message if isinstance(message, str) else message.decode("utf-8", "replace")
-                answer = self.injector.instead(text) or self._answer(session, text)
-                if answer is None:
+                slot = _asked(text)
+                fault = self.injector.answer(slot[0]) if slot else None
+                if slot and fault and fault.kind == "answer":
+                    answer = reply(fault.code, *slot, text=fault.code)
+                elif (made := self._answer(session, text)) is not None:
+                    answer = made
+                else:
                     continue
-                for said in self.injector.answers(session, answer):
-                    await connection.send(said)
+                said = json.dumps(answer, ensure_ascii=False)
+                for sent in self.injector.answers(connection, said, fault):
+                    await connection.send(sent)
                 if answer["body"]["msg_cd"] == "OPSP8996":
                     break
         except ConnectionClosed:
             pass
         finally:
-            self.injector.left(session)
+            self.injector.left(connection, session.app_key if session.slots else "")
             del self._sessions[connection]
             for slot in list(session.slots):
                 self._release(session, slot)
@@ -263,9 +270,9 @@ class StreamServer:
     def send_notice(self, event: ExchangeEvent) -> None:
         """Tell every session that has registered for it what happened to an order."""
         name = self._name_of(event.ticket.request.symbol)
-        self.send_values("H0STCNI0", notice(event, hts_id=self._settings.hts_id, name=name))
+        self.send_values("H0STCNI0", stock_notice(event, hts_id=self._settings.hts_id, name=name))
 
-    def send_values(self, real_tr_id: str, values: Mapping[str, Value]) -> None:
+    def send_values(self, real_tr_id: str, values: Values) -> None:
         """Send an execution notice to every session that has registered for its channel."""
         channel = self._catalog.channel(real_tr_id)
         if channel is None:
@@ -337,3 +344,12 @@ class StreamServer:
         """Let the planned faults happen, if there are any."""
         if self._settings.faults.faults:
             await self.injector.run(lambda one, text: self._send([one], text), self._question())
+
+
+def _asked(text: str) -> Slot | None:
+    """Return what a request wants to register or give back, None when it is none."""
+    try:
+        given = json.loads(text)["body"]["input"]
+        return str(given["tr_id"]), str(given["tr_key"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None

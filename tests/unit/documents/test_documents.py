@@ -26,8 +26,8 @@ from bridge.kis.decode import ChannelDecoder, Route
 from bridge.mqtt.payloads import EventKind
 from bridge.requests.symbols import SymbolRequests
 from bridge.requests.verbs import REQUESTS, Verbs
-from bridge.simulator.exchange.price_walks import Typed
 from bridge.simulator.stream.encode import Encoder
+from bridge.simulator.stream.price_walks import Typed
 
 ROOT = Path(__file__).parents[3]
 CATALOG = load()

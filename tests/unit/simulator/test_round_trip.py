@@ -15,8 +15,8 @@ from bridge.catalog.compile import load
 from bridge.catalog.model import Channel, Field
 from bridge.kis.decode import ChannelDecoder, Problem, Route, notice_values
 from bridge.kis.values import down, number, scaled
-from bridge.simulator.exchange.price_walks import Typed
 from bridge.simulator.stream.encode import Encoder
+from bridge.simulator.stream.price_walks import Typed
 
 CATALOG = load()
 NOW = datetime(2026, 9, 22, 10, 0, 5, tzinfo=ZoneInfo("Asia/Seoul"))

@@ -12,7 +12,8 @@ from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRequest
 from bridge.simulator.rest.answers import Answer
-from bridge.simulator.rest.handlers import CALLS, Handlers
+from bridge.simulator.rest.calls import CALLS
+from bridge.simulator.rest.handlers import Handlers
 from bridge.simulator.settings import SimulatorSettings
 
 CATALOG = load()
@@ -23,7 +24,7 @@ DAYS = {"INQR_STRT_DT": "20260922", "INQR_END_DT": "20260922"}
 
 
 class Calls:
-    """A desk to call by the last part of a path."""
+    """Calls by the last part of a path."""
 
     def __init__(self, settings: SimulatorSettings | None = None) -> None:
         settings = settings or SimulatorSettings(manual=True)

@@ -12,7 +12,6 @@ from bridge.catalog.model import Channel
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.market import Print
 from bridge.simulator.off_book.off_book import OffBook
-from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream.encode import Encoder
 from bridge.simulator.stream.feed import Source, SubscriptionFeed
 
@@ -44,7 +43,7 @@ def feed_of(
     channel: Channel, key: str, exchange: Exchange | None = None
 ) -> tuple[SubscriptionFeed, Encoder]:
     encoder = Encoder(channel)
-    off_book = OffBook(CATALOG, SimulatorSettings())
+    off_book = OffBook(1, ())
     source = Source(exchange or Exchange(seed=1), 1, CATALOG.codes, off_book)
     return source.feed(channel, encoder, key), encoder
 
@@ -147,7 +146,7 @@ def test_an_after_hours_quote_is_a_book_and_a_trade_has_a_symbol_from_the_start(
     ],
 )
 def test_records_and_orders_have_one_price(tr_id: str, key: str, symbol: str, name: str) -> None:
-    off_book = OffBook(CATALOG, SimulatorSettings())
+    off_book = OffBook(1, ())
     channel = CATALOG.channels[tr_id]
     encoder = Encoder(channel)
     feed = Source(Exchange(seed=1), 1, CATALOG.codes, off_book).feed(channel, encoder, key)

@@ -11,7 +11,6 @@ from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRequest
 from bridge.simulator.off_book.off_book import OffBook
-from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream.encode import Encoder
 from bridge.simulator.stream.feed import Source
 from bridge.simulator.stream.pump import Fed, RecordPump
@@ -29,7 +28,7 @@ def pump(
     for tr_id, key in names:
         channel = CATALOG.channels[tr_id]
         encoder = Encoder(channel)
-        tape = OffBook(CATALOG, SimulatorSettings())
+        tape = OffBook(1, ())
         feed = Source(made, 1, {}, tape).feed(channel, encoder, key)
         filled.add((tr_id, key, encoder.layout.width), feed, encoder)
     return filled, made

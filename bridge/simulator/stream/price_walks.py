@@ -11,24 +11,13 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from bridge.catalog.model import Code, Field, Layout
-from bridge.simulator.stream.encode import Value
+from bridge.simulator.stream.encode import Value, Values
 from bridge.simulator.stream.records import rate, sign
 
-__all__ = ["OVERSEAS_BASE", "Index", "Overseas", "Tape", "Typed"]
-
-Values = dict[str, Value]
+__all__ = ["Index", "Overseas", "Tape", "Typed"]
 
 _KST = ZoneInfo("Asia/Seoul")
 _INDEX_BASE = {"0001": 3_900.0, "1001": 880.0, "2001": 530.0}
-OVERSEAS_BASE = {
-    "AAPL": 258.0,
-    "MSFT": 512.0,
-    "NVDA": 186.0,
-    "TSLA": 431.0,
-    "AMZN": 226.0,
-    "GOOGL": 252.0,
-    "META": 713.0,
-}
 _OVERSEAS_KEY = re.compile(r"([DR])([A-Z]{3})([A-Z0-9./]{1,12})")
 _ZONES = {
     "America/New_York": ("NAS", "NYS", "AMS", "BAQ", "BAY", "BAA"),

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.simulator.rest.keys import KeyRefused, Keys
+from bridge.simulator.keys import KeyRefused, Keys
 from bridge.simulator.settings import SimulatorSettings
 
 NOW = datetime(2026, 9, 22, 10, 0, tzinfo=ZoneInfo("Asia/Seoul"))

@@ -11,7 +11,9 @@ from bridge.kis.decode import notice_values
 from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest.answers import Answer
+from bridge.simulator.rest.off_book_handlers import OffBookHandlers
 from bridge.simulator.settings import SimulatorSettings
+from bridge.simulator.stream.notices import off_book_notice
 
 CATALOG = load()
 NOW = datetime(2026, 11, 23, 10, tzinfo=ZoneInfo("Asia/Seoul"))
@@ -20,13 +22,15 @@ FUTURES = {"ACNT_PRDT_CD": "03"}
 BUY = {"OVRS_EXCG_CD": "NASD", "PDNO": "AAPL", "ORD_QTY": "4", "OVRS_ORD_UNPR": "1"}
 
 
-class Desk:
+class Calls:
     def __init__(self) -> None:
-        self.off_book = OffBook(CATALOG, SimulatorSettings(environment="real"))
+        settings = SimulatorSettings(environment="real")
+        self.off_book = OffBook(settings.seed, settings.accounts)
+        self.handlers = OffBookHandlers(self.off_book, CATALOG, settings).handlers()
 
     def ask(self, name: str, variant: str = "", cont: str = "", **params: str) -> Answer:
         account = FUTURES if name.startswith("domestic_futureoption/") else {}
-        return self.off_book.handlers()[name](variant, ACCOUNT | account | params, cont, NOW)
+        return self.handlers[name](variant, ACCOUNT | account | params, cont, NOW)
 
     def buy(self, **params: str) -> str:
         answer = self.ask("overseas_stock/order", "us_buy", **(BUY | params))
@@ -34,34 +38,34 @@ class Desk:
 
 
 def test_what_crosses_fills_and_the_rest_waits_for_its_price() -> None:
-    handlers = Desk()
-    last = handlers.off_book.price("AAPL")
-    first, second = handlers.buy(OVRS_ORD_UNPR=f"{last}"), handlers.buy()
-    papers = handlers.off_book.papers
-    assert (papers[first].filled, papers[first].value) == (4, 4 * last)
-    assert papers[second].remaining == 4
-    handlers.off_book.move("AAPL", Decimal("0.99"), NOW)
-    assert papers[second].value == 4
-    assert [event.kind for event in handlers.off_book.events].count("filled") == 3
-    before = handlers.off_book.price("MSFT")
-    handlers.buy(PDNO="MSFT", OVRS_ORD_UNPR="0.01")
-    handlers.off_book.live(NOW)
-    assert handlers.off_book.price("MSFT") != before
+    calls = Calls()
+    last = calls.off_book.price("AAPL")
+    first, second = calls.buy(OVRS_ORD_UNPR=f"{last}"), calls.buy()
+    tickets = calls.off_book.tickets
+    assert (tickets[first].filled, tickets[first].value) == (4, 4 * last)
+    assert tickets[second].remaining == 4
+    calls.off_book.move("AAPL", Decimal("0.99"), NOW)
+    assert tickets[second].value == 4
+    assert [event.kind for event in calls.off_book.events].count("filled") == 3
+    before = calls.off_book.price("MSFT")
+    calls.buy(PDNO="MSFT", OVRS_ORD_UNPR="0.01")
+    calls.off_book.live(NOW)
+    assert calls.off_book.price("MSFT") != before
 
 
 def test_changes_move_or_end_what_is_left() -> None:
-    handlers = Desk()
-    number = handlers.buy()
+    calls = Calls()
+    number = calls.buy()
     change = {"ORGN_ODNO": number, "ORD_QTY": "3", "OVRS_ORD_UNPR": "2"}
-    modified = handlers.ask("overseas_stock/order_rvsecncl", "us", **change, RVSE_CNCL_DVSN_CD="01")
-    moved = handlers.off_book.papers[modified.outputs["output"]["ODNO"]]
+    modified = calls.ask("overseas_stock/order_rvsecncl", "us", **change, RVSE_CNCL_DVSN_CD="01")
+    moved = calls.off_book.tickets[modified.outputs["output"]["ODNO"]]
     assert (moved.quantity, moved.price, moved.original) == (3, Decimal(2), number)
     with pytest.raises(OrderRefused, match="left"):
-        handlers.ask("overseas_stock/order_rvsecncl", "us", **change, RVSE_CNCL_DVSN_CD="02")
+        calls.ask("overseas_stock/order_rvsecncl", "us", **change, RVSE_CNCL_DVSN_CD="02")
     with pytest.raises(OrderRefused, match="kind"):
-        handlers.ask("overseas_stock/order_rvsecncl", "shanghai_cancel_only", **change)
+        calls.ask("overseas_stock/order_rvsecncl", "shanghai_cancel_only", **change)
     with pytest.raises(OrderRefused, match="order"):
-        handlers.ask("overseas_stock/order_rvsecncl", "us", **(change | {"ORGN_ODNO": "7"}))
+        calls.ask("overseas_stock/order_rvsecncl", "us", **(change | {"ORGN_ODNO": "7"}))
 
 
 @pytest.mark.parametrize(
@@ -77,48 +81,48 @@ def test_changes_move_or_end_what_is_left() -> None:
 )
 def test_what_is_refused(variant: str, params: dict[str, str], reason: str) -> None:
     with pytest.raises(OrderRefused, match=reason):
-        Desk().ask("overseas_stock/order", variant, **(BUY | params))
+        Calls().ask("overseas_stock/order", variant, **(BUY | params))
 
 
 def test_lists_come_in_pages() -> None:
-    handlers = Desk()
+    calls = Calls()
     for _ in range(21):
-        handlers.buy()
+        calls.buy()
     days = {"ORD_STRT_DT": "20261122", "ORD_END_DT": "20261123"}
-    first = handlers.ask("overseas_stock/inquire_ccnl", **days)
+    first = calls.ask("overseas_stock/inquire_ccnl", **days)
     assert (first.tr_cont, len(first.outputs["output"])) == ("F", 20)
     key = first.outputs["ctx_area_nk200"]
-    second = handlers.ask("overseas_stock/inquire_ccnl", cont="N", CTX_AREA_NK200=key, **days)
+    second = calls.ask("overseas_stock/inquire_ccnl", cont="N", CTX_AREA_NK200=key, **days)
     assert (second.tr_cont, len(second.outputs["output"])) == ("E", 1)
-    held = handlers.ask("overseas_stock/inquire_balance", OVRS_EXCG_CD="NASD")
+    held = calls.ask("overseas_stock/inquire_balance", OVRS_EXCG_CD="NASD")
     assert held.outputs["output1"][0]["ovrs_cblc_qty"] == "100"
 
 
 def test_futures_lapse_when_they_must_fill_at_once() -> None:
-    handlers = Desk()
+    calls = Calls()
     order = {"SHTN_PDNO": "A01603", "SLL_BUY_DVSN_CD": "01", "ORD_QTY": "2", "ORD_DVSN_CD": "10"}
-    handlers.ask("domestic_futureoption/order", "day", **order, UNIT_PRICE="99999")
-    assert handlers.off_book.events[-1].kind == "lapsed"
-    handlers.ask("domestic_futureoption/order", "day", **(order | {"ORD_DVSN_CD": "02"}))
-    held = handlers.ask("domestic_futureoption/inquire_balance").outputs["output1"]
+    calls.ask("domestic_futureoption/order", "day", **order, UNIT_PRICE="99999")
+    assert calls.off_book.events[-1].kind == "lapsed"
+    calls.ask("domestic_futureoption/order", "day", **(order | {"ORD_DVSN_CD": "02"}))
+    held = calls.ask("domestic_futureoption/inquire_balance").outputs["output1"]
     assert (held[0]["cblc_qty"], held[0]["sll_buy_dvsn_name"]) == ("2", "매도")
-    listed = handlers.ask(
+    listed = calls.ask(
         "domestic_futureoption/inquire_ccnl", STRT_ORD_DT="20261123", END_ORD_DT="20261123"
     )
     assert [row["qty"] for row in listed.outputs["output1"]] == ["0", "0"]
-    price = handlers.ask("domestic_futureoption/inquire_price", FID_INPUT_ISCD="A01603")
-    assert Decimal(price.outputs["output1"]["futs_prpr"]) == handlers.off_book.price("A01603")
+    price = calls.ask("domestic_futureoption/inquire_price", FID_INPUT_ISCD="A01603")
+    assert Decimal(price.outputs["output1"]["futs_prpr"]) == calls.off_book.price("A01603")
 
 
 def test_an_overseas_balance_adds_up() -> None:
-    handlers = Desk()
-    base = handlers.off_book.price("AAPL")
-    handlers.buy(ORD_QTY="100", OVRS_ORD_UNPR=f"{base}")
-    handlers.off_book.move("AAPL", base + 10, NOW)
+    calls = Calls()
+    base = calls.off_book.price("AAPL")
+    calls.buy(ORD_QTY="100", OVRS_ORD_UNPR=f"{base}")
+    calls.off_book.move("AAPL", base + 10, NOW)
     sell = BUY | {"ORD_QTY": "50", "OVRS_ORD_UNPR": f"{base + 10}"}
-    handlers.ask("overseas_stock/order", "us_sell", **sell)
-    handlers.ask("overseas_stock/order", "us_sell", **(sell | {"OVRS_ORD_UNPR": f"{base + 99}"}))
-    answer = handlers.ask("overseas_stock/inquire_balance", OVRS_EXCG_CD="NASD").outputs
+    calls.ask("overseas_stock/order", "us_sell", **sell)
+    calls.ask("overseas_stock/order", "us_sell", **(sell | {"OVRS_ORD_UNPR": f"{base + 99}"}))
+    answer = calls.ask("overseas_stock/inquire_balance", OVRS_EXCG_CD="NASD").outputs
     [row], totals = answer["output1"], answer["output2"]
     # What waits to be sold is still held; the simulated account began with 100.
     assert (row["ovrs_cblc_qty"], row["ord_psbl_qty"], row["tr_crcy_cd"]) == ("150", "100", "USD")
@@ -128,19 +132,19 @@ def test_an_overseas_balance_adds_up() -> None:
     assert Decimal(totals["ovrs_rlzt_pfls_amt"]) == 500
     assert Decimal(totals["ovrs_tot_pfls"]) == 2000
     assert Decimal(totals["frcr_buy_amt_smtl1"]) == 100 * base
-    other = handlers.ask("overseas_stock/inquire_balance", OVRS_EXCG_CD="TKSE").outputs
+    other = calls.ask("overseas_stock/inquire_balance", OVRS_EXCG_CD="TKSE").outputs
     assert not other["output1"]
     assert Decimal(other["output2"]["frcr_pchs_amt1"]) == 0
 
 
 def test_a_balance_of_futures_adds_up() -> None:
-    handlers = Desk()
+    calls = Calls()
     order = {"SHTN_PDNO": "A01603", "ORD_DVSN_CD": "02"}
-    base = handlers.off_book.price("A01603")
-    handlers.ask("domestic_futureoption/order", "day", **order, SLL_BUY_DVSN_CD="01", ORD_QTY="3")
-    handlers.off_book.move("A01603", base - 2, NOW)
-    handlers.ask("domestic_futureoption/order", "day", **order, SLL_BUY_DVSN_CD="02", ORD_QTY="1")
-    answer = handlers.ask("domestic_futureoption/inquire_balance").outputs
+    base = calls.off_book.price("A01603")
+    calls.ask("domestic_futureoption/order", "day", **order, SLL_BUY_DVSN_CD="01", ORD_QTY="3")
+    calls.off_book.move("A01603", base - 2, NOW)
+    calls.ask("domestic_futureoption/order", "day", **order, SLL_BUY_DVSN_CD="02", ORD_QTY="1")
+    answer = calls.ask("domestic_futureoption/inquire_balance").outputs
     [row], totals = answer["output1"], answer["output2"]
     assert (row["cblc_qty"], row["sll_buy_dvsn_name"]) == ("2", "매도")
     assert Decimal(row["ccld_avg_unpr1"]) == base
@@ -158,18 +162,18 @@ def test_a_balance_of_futures_adds_up() -> None:
     "name", ["overseas_stock/inquire_balance", "domestic_futureoption/inquire_balance"]
 )
 def test_a_balance_has_every_member_of_the_workbook(name: str) -> None:
-    answer = Desk().ask(name, OVRS_EXCG_CD="NASD").outputs
+    answer = Calls().ask(name, OVRS_EXCG_CD="NASD").outputs
     for output in CATALOG.apis[name].outputs:
         if output.name == "output2":
             assert set(answer["output2"]) == {field.name for field in output.fields}
 
 
 def test_notices_fill_the_layouts_of_their_channels() -> None:
-    handlers = Desk()
-    handlers.buy(OVRS_ORD_UNPR="9999")
-    tr_id, values = handlers.off_book.notice(handlers.off_book.events[-1])
+    calls = Calls()
+    calls.buy(OVRS_ORD_UNPR="9999")
+    tr_id, values = off_book_notice(calls.off_book.events[-1], hts_id="x")
     channel = CATALOG.channels[tr_id]
     body = "^".join(str(values.get(field.name, "")) for field in channel.layouts[0].fields)
     [read] = notice_values(channel, 1, body)
     assert (read["filled"], read["symbol"], read["overseas_class"]) == ("2", "AAPL", "6")
-    assert Decimal(read["price"]).scaleb(-4) == handlers.off_book.price("AAPL")
+    assert Decimal(read["price"]).scaleb(-4) == calls.off_book.price("AAPL")

@@ -1,0 +1,61 @@
+"""Parameters of a call, read (pure). Names are upper case; a missing one reads as blank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+from bridge.simulator.exchange.tickets import OrderRefused
+
+__all__ = [
+    "InputError",
+    "Params",
+    "account_of",
+    "amount_of",
+    "number_of",
+    "quantity_of",
+    "text_of",
+]
+
+Params = Mapping[str, str]
+
+
+class InputError(Exception):
+    """A parameter is missing or cannot be read."""
+
+
+def account_of(params: Params) -> str:
+    """Return the account number, ``12345678-01``."""
+    return f"{params.get('CANO', '')}-{params.get('ACNT_PRDT_CD', '')}"
+
+
+def text_of(params: Params, name: str) -> str:
+    """Return a parameter that must be there."""
+    value = params.get(name, "")
+    if not value:
+        raise InputError(name)
+    return value
+
+
+def number_of(params: Params, name: str, *, blank: int | None = None) -> int:
+    """Return a whole number; ``blank`` stands for one that is not given."""
+    value = params.get(name, "")
+    if not value and blank is not None:
+        return blank
+    try:
+        return int(Decimal(value))
+    except (InvalidOperation, OverflowError, ValueError) as error:
+        raise InputError(name) from error
+
+
+def amount_of(params: Params, name: str) -> Decimal:
+    """Return a price of an order without a book; blank is 0, anything else unreadable refused."""
+    try:
+        return Decimal(params.get(name) or "0")
+    except InvalidOperation as error:
+        raise OrderRefused("quantity") from error
+
+
+def quantity_of(params: Params, name: str) -> int:
+    """Return a quantity of an order without a book, read as :func:`amount_of` does."""
+    return int(amount_of(params, name))

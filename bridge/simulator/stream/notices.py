@@ -1,0 +1,94 @@
+"""Execution notices: what happened to an order, as KIS's values (pure)."""
+
+from __future__ import annotations
+
+from bridge.simulator.exchange.tickets import ExchangeEvent
+from bridge.simulator.off_book.tickets import NIGHT, OffBookEvent
+from bridge.simulator.stream.encode import Values
+
+__all__ = ["off_book_notice", "stock_notice"]
+
+_ACTION = {"place": "0", "modify": "1", "cancel": "2"}
+_VENUE = {"KRX": "1", "NXT": "2", "SOR": "3"}
+
+
+def stock_notice(event: ExchangeEvent, *, hts_id: str, name: str) -> Values:
+    """Return the values of a domestic stock's notice (``H0STCNI0``, ``H0STCNI9``), zero-padded."""
+    ticket, request = event.ticket, event.ticket.request
+    filled = event.kind == "filled"
+    accepted = {"taken": "1", "refused": "1", "lapsed": "3"}.get(event.kind, "2")
+    return {
+        "CUST_ID": hts_id,
+        "ACNT_NO": request.account.replace("-", ""),
+        "ODER_NO": ticket.number,
+        "OODER_NO": ticket.original,
+        "SELN_BYOV_CLS": request.side.value,
+        "RCTF_CLS": _ACTION[ticket.action],
+        "ODER_KIND": request.kind,
+        "ODER_COND": "0",
+        "STCK_SHRN_ISCD": request.symbol,
+        "CNTG_QTY": f"{event.quantity:010d}",
+        "CNTG_UNPR": f"{event.price:09d}",
+        "STCK_CNTG_HOUR": event.at.strftime("%H%M%S"),
+        "RFUS_YN": "1" if event.kind == "refused" else "0",
+        "CNTG_YN": "2" if filled else "1",
+        "ACPT_YN": accepted,
+        "BRNC_NO": "00950",
+        "ODER_QTY": f"{request.quantity:09d}",
+        "ACNT_NAME": "모의계좌",
+        "ORD_COND_PRC": f"{request.trigger:09d}",
+        "ORD_EXG_GB": _VENUE[request.venue],
+        "POPUP_YN": "Y",
+        "FILLER": "",
+        "CRDT_CLS": "10",
+        "CRDT_LOAN_DATE": "",
+        "CNTG_ISNM40": name,
+        "CNTG_ISNM": name,
+        "ODER_PRC": f"{request.price:09d}",
+    }
+
+
+_CLASSES = {
+    **dict.fromkeys(("NASD", "NYSE", "AMEX"), ("6", 4)),
+    "SEHK": ("4", 3),
+    "SHAA": ("A", 3),
+    "SZAA": ("A", 3),
+    "TKSE": ("D", 1),
+    "HASE": ("E", 0),
+    "VNSE": ("F", 0),
+}
+"""Class and implied decimals of a price in a notice, by exchange."""
+_OPTIONS = tuple("23BC")
+"""First letters of the symbols of options."""
+
+
+def off_book_notice(event: OffBookEvent, *, hts_id: str) -> tuple[str, Values]:
+    """Return the channel and the values of a notice for a stock overseas, a future or an option."""
+    ticket = event.ticket
+    overseas, decimals = _CLASSES.get(ticket.exchange, ("", 2))
+    values: Values = {
+        "CUST_ID": hts_id,
+        "ACNT_NO": ticket.account.replace("-", ""),
+        "ODER_NO": ticket.number,
+        "OODER_NO": ticket.original,
+        "SELN_BYOV_CLS": ticket.side.value,
+        "RCTF_CLS": _ACTION[ticket.action],
+        "ODER_KIND2": "0" if event.kind == "filled" else "L",
+        "STCK_SHRN_ISCD": ticket.symbol,
+        "CNTG_QTY": f"{event.quantity:010d}",
+        "CNTG_UNPR": f"{int(event.price.scaleb(decimals)):09d}",
+        "STCK_CNTG_HOUR": f"{event.at:%H%M%S}",
+        "RFUS_YN": "0",
+        "CNTG_YN": "2" if event.kind == "filled" else "1",
+        "ACPT_YN": {"taken": "1", "lapsed": "3"}.get(event.kind, "2"),
+        "BRNC_NO": "00950",
+        "ODER_QTY": f"{ticket.quantity:010d}",
+        "ACNT_NAME": "모의계좌",
+        "CNTG_ISNM": ticket.symbol,
+        "ODER_COND": overseas,
+    }
+    if ticket.market == "overseas_stock":
+        return "H0GSCNI0", values
+    if ticket.exchange != NIGHT:
+        return "H0IFCNI0", values
+    return "H0EUCNI0" if ticket.symbol.startswith(_OPTIONS) else "H0MFCNI0", values
