@@ -25,6 +25,10 @@ class Turns:
             self._last[key] = turn
         return turn
 
+    def free(self, keys: Sequence[Hashable]) -> bool:
+        """Tell whether nobody holds one of ``keys``."""
+        return not any(key in self._last for key in keys)
+
     def over(self, turn: Turn) -> None:
         """Forget a place that nobody waits behind any more."""
         for key in turn.keys:

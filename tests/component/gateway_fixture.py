@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -124,6 +125,10 @@ class Kis:
         yield Reply("0", "", "", {"rt_cd": "0", "output1": list(rows), "output2": [{}]}, "D")
 
 
+def now() -> int:
+    return time.time_ns() // 1_000
+
+
 def taken(number: int) -> Reply:
     output = {"KRX_FWDG_ORD_ORGNO": "91254", "ODNO": f"{number:010}", "ORD_TMD": "094745"}
     return Reply("0", "APBK0013", "done   ", {"rt_cd": "0", "output": output})
@@ -169,8 +174,16 @@ class Broker:
 class Bench:
     """A gateway, what surrounds it, and who sends commands."""
 
-    def __init__(self, gateway: Gateway, kis: Kis, broker: Broker, journal: Journal) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        kis: Kis,
+        broker: Broker,
+        journal: Journal,
+        clock: Callable[[], int],
+    ) -> None:
         self.gateway, self.kis, self.broker, self.journal = gateway, kis, broker, journal
+        self.clock = clock
         self.acked: list[bytes] = []
         self.fills = 0
 
@@ -192,7 +205,7 @@ class Bench:
             "response_topic": "",
             "correlation": b"",
             "expiry_s": None,
-            "received_at": self.gateway._clock(),
+            "received_at": self.clock(),
             "ack": lambda: self.acked.append(payload),
         }
         return Message(**(fields | properties))
@@ -226,7 +239,7 @@ class Bench:
             "filled": "1",
             "acceptance": "1",
         }
-        self.gateway.notice(values | fields, self.gateway._clock())
+        self.gateway.notice(values | fields, self.clock())
 
     def fill(self, order_no: str, quantity: int, price: int, **fields: str) -> None:
         self.fills += 1
@@ -261,6 +274,7 @@ async def bench(
     journal: Journal | None = None,
     rules: Rules | None = None,
     accounts: Mapping[str, TradingAccount] | None = None,
+    clock: Callable[[], int] = now,
     **more: Any,
 ) -> AsyncIterator[Bench]:
     kis, broker = kis or Kis(), broker or Broker()
@@ -273,13 +287,14 @@ async def bench(
         topics=Topics("kis"),
         accounts=accounts or {"main": TradingAccount(SecretStr(NUMBER), kis)},
         rules=rules or Rules(paper=False, pause_s=0.001, grace_s=0.05),
+        clock=clock,
         **more,
     )
     try:
         async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
             tasks.create_task(gateway.run())
             await gateway.ready()
-            yield Bench(gateway, kis, broker, journal)
+            yield Bench(gateway, kis, broker, journal, clock)
             await gateway.stop()
     finally:
         await journal.close()

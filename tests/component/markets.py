@@ -42,7 +42,7 @@ class Market(Bench):
 
     def tell(self) -> None:
         for market, values in self.virtual.told():
-            self.gateway.notice(values, self.gateway._clock(), market)
+            self.gateway.notice(values, self.clock(), market)
 
     async def event(self, name: str, count: int, account: str = "main") -> Any:
         topic = f"kis/orders/{account}/alice/event/{name}"
@@ -89,7 +89,7 @@ async def market(
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(gateway.run())
             await gateway.ready()
-            bench = Market(gateway, Kis(), broker, journal)
+            bench = Market(gateway, Kis(), broker, journal, virtual.loop.micros)
             bench.virtual = virtual
             yield bench
             await gateway.stop()

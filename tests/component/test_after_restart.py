@@ -56,4 +56,4 @@ async def test_states_of_a_day_that_ended_without_the_bridge_are_cleared(tmp_pat
     async with bench(tmp_path, kis=kis, rules=RULES, clock=lambda: now) as b:
         states = await b.broker.wait(state_topic(), 2)
         assert states[-1] == {}
-        assert not list(b.gateway._blotter)
+        assert not list(b.gateway._parts.blotter)

@@ -68,7 +68,7 @@ async def test_a_cancel_all_stops_what_waits_to_be_sent(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         queued = await queue(b)
         await b.send("cancel_all", ALL)
-        while not any(one.overtaken for one in b.gateway._blotter):  # noqa: ASYNC110
+        while not any(one.overtaken for one in b.gateway._parts.blotter):  # noqa: ASYNC110
             await asyncio.sleep(0)
         queued.set()
         ack = (await b.broker.wait(ack_topic()))[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -458,16 +458,40 @@ class Fragile(Journal):
         return result
 
 
+class Asked(Kis):
+    """Says what can be bought, so that a command waits for it."""
+
+    async def pages(self, api: str, *args: Any, **more: Any) -> AsyncIterator[Reply]:
+        if not api.endswith("inquire_psbl_order"):
+            async for reply in super().pages(api, *args, **more):
+                yield reply
+            return
+        body = {"rt_cd": "0", "output": {"nrcvb_buy_qty": "100"}}
+        yield Reply("0", "", "", body, "D")
+
+
+AT_ONCE = {1: ("accepted", "unknown"), 2: ("unknown", "accepted")}
+"""What a crash before and after each write leads to: received and submitting are one of them."""
+WAITING = {
+    1: ("accepted", "accepted"),
+    2: ("accepted", "unknown"),
+    3: ("unknown", "accepted"),
+}
+"""Received, submitting, and the answer."""
+
+
 @pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("waits", [True, False])
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
 async def test_a_crash_between_any_two_steps_sends_at_most_once(
-    tmp_path: Path, at: int, before: bool
+    tmp_path: Path, at: int, before: bool, waits: bool
 ) -> None:
-    kis, broker = Kis(), Broker()
+    kis, broker = Asked(), Broker()
+    rules = Rules(paper=False, pause_s=0.001, grace_s=0.05, limits=Limits(check_funds=waits))
     fragile = Fragile(f"sqlite:///{tmp_path}/orders.db", at, before=before)
     acked = False
     try:
-        async with bench(tmp_path, kis=kis, broker=broker, journal=fragile) as b:
+        async with bench(tmp_path, kis=kis, broker=broker, journal=fragile, rules=rules) as b:
             try:
                 await b.place()
                 b.fill("0000000001", 10, 71900)
@@ -476,17 +500,15 @@ async def test_a_crash_between_any_two_steps_sends_at_most_once(
                 acked = bool(b.acked)
     except* (Crash, asyncio.CancelledError):
         pass
-    async with bench(tmp_path, kis=kis, broker=broker) as b:
+    async with bench(tmp_path, kis=kis, broker=broker, rules=rules) as b:
         if not acked:  # the broker delivers again what it got no PUBACK for
             await b.send("place", PLACE)
         last = (await broker.wait(ack_topic()))[-1]
         again = await b.place()
         assert again == last | {"duplicate": True}
     assert len(kis.calls) == 1 if again["status"] == "accepted" else len(kis.calls) <= 1
-    expected = {1: "accepted", 2: "accepted" if before else "unknown", 3: "unknown"}
-    if at == 3 and not before:
-        expected[3] = "accepted"
-    assert again["status"] == expected.get(at, "accepted")
+    expected = WAITING if waits else AT_ONCE
+    assert again["status"] == expected.get(at, ("accepted", "accepted"))[not before]
 
 
 class Full(Journal):

@@ -27,6 +27,7 @@ from tests.component.gateway_fixture import (
     Kis,
     ack_topic,
     bench,
+    now,
     row,
 )
 
@@ -51,7 +52,7 @@ async def unready(
         rules=RULES,
     )
     try:
-        yield Bench(gateway, kis, broker, journal)
+        yield Bench(gateway, kis, broker, journal, now)
     finally:
         await journal.close()
 
@@ -76,7 +77,7 @@ async def test_a_halt_cancels_while_the_journal_is_busy(tmp_path: Path) -> None:
         await b.send("place", PLACE | {"client_order_id": "b"})
         await b.kis.until(lambda kis: len(kis.calls) == 2)
         await b.send("place", PLACE | {"client_order_id": "c"})
-        while len(list(b.gateway._blotter)) < 3:  # noqa: ASYNC110 - it is being admitted
+        while len(list(b.gateway._parts.blotter)) < 3:  # noqa: ASYNC110 - it is being admitted
             await asyncio.sleep(0)
         journal.slow = True
         b.fill("0000000001", 1, 71900)

@@ -159,7 +159,7 @@ async def test_holdings_of_the_united_states_count_once(
     async with market(tmp_path, virtual) as m:
         for name, venue, symbol in (("a", "nas", "AAPL"), ("b", "nys", "IBM")):
             await m.order("place", name, **APPLE | {"venue": venue, "symbol": symbol, "price": "1"})
-        m.gateway._holdings._held["main"].wake.set()
+        m.gateway._parts.holdings._held["main"].wake.set()
         positions = "kis/accounts/main/positions"
         async with asyncio.timeout(60):
             while len(m.broker.on(positions)[-1]["positions"]) < 4:

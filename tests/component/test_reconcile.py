@@ -295,7 +295,7 @@ async def test_the_day_ends(tmp_path: Path) -> None:
         assert state[-1] == {}
         assert (await b.broker.wait(event_topic("a-2")))[-1]["state"] == "not_placed"
         assert (await b.place("a-1"))["duplicate"] is True
-        kept = [one.identity.client_order_id for one in b.gateway._blotter]
+        kept = [one.identity.client_order_id for one in b.gateway._parts.blotter]
         assert "nothing" not in kept
         kis.listed = [row("9", ord_dt="20270116", **stranger)]  # its numbers start again
         b.gateway.gap("main")

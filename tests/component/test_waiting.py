@@ -117,6 +117,12 @@ async def test_a_refusal_is_told_when_it_is_on_disk(tmp_path: Path) -> None:
                 raise JournalError("disk full")
             await super().append(*lines)
 
+        async def admit(self, *command: Any) -> Any:
+            if self.full:
+                self.tries.release()
+                raise JournalError("disk full")
+            return await super().admit(*command)
+
     now = time.time_ns() // 1_000
     journal = Full(f"sqlite:///{tmp_path}/orders.db")
     rules = Rules(**RULES, limits=Limits(per_minute=1))

@@ -143,7 +143,7 @@ class _Held:
     alias: str
     notice: ExecutionNotice
     at: int
-    waiting: set[int] = field(default_factory=set)
+    waiting: set[ManagedOrder] = field(default_factory=set)
 
 
 class Blotter:
@@ -154,8 +154,8 @@ class Blotter:
         self._numbers: dict[tuple[str, str, str], dict[int, ManagedOrder]] = {}
         """By account, market and number: since when it means which order, as its own number or as
         that of what changed it."""
-        self._unsettled: dict[int, ManagedOrder] = {}
-        self._open: dict[int, ManagedOrder] = {}
+        self._unsettled: dict[ManagedOrder, None] = {}
+        self._open: dict[ManagedOrder, None] = {}
         self._held: list[_Held] = []
         self._ledgers: dict[tuple[str, ...], Ledger] = {}
 
@@ -174,30 +174,42 @@ class Blotter:
         self._commands[managed.identity] = managed
         self._index(managed)
 
+    def enter(self, managed: ManagedOrder, step: Step) -> None:
+        """Take a command that is on its way into the journal, with the step that goes with it."""
+        self._commands[managed.identity] = managed
+        managed.progress = managed.progress.apply(step)
+        self._index(managed)
+
+    def withdraw(self, managed: ManagedOrder) -> None:
+        """Forget a command that did not get into the journal; KIS never saw it."""
+        if self._commands.get(managed.identity) is managed:
+            del self._commands[managed.identity]
+        self._unsettled.pop(managed, None)
+        self._open.pop(managed, None)
+
     def drop(self, over: Collection[ManagedOrder], before: int) -> None:
         """Forget orders of a day that is over, and what was asked about them.
 
         And about nothing, ``before``. The journal knows them.
         """
-        ids = {managed.id for managed in over}
+        gone = set(over)
         for managed in self:
             if managed.progress.answer is None or managed.progress.state is State.UNKNOWN:
                 continue
             order = self.order(managed.identity)
             if order is None or order.verb != "place":
-                gone = managed.received_at < before
-            else:
-                gone = order.id in ids
-            if gone:
-                ids.add(managed.id)
-        self._commands = {k: v for k, v in self._commands.items() if v.id not in ids}
+                if managed.received_at < before:
+                    gone.add(managed)
+            elif order in gone:
+                gone.add(managed)
+        self._commands = {k: v for k, v in self._commands.items() if v not in gone}
         for key, meant in list(self._numbers.items()):
-            self._numbers[key] = {at: one for at, one in meant.items() if one.id not in ids}
+            self._numbers[key] = {at: one for at, one in meant.items() if one not in gone}
             if not self._numbers[key]:
                 del self._numbers[key]
-        for number in ids:
-            self._open.pop(number, None)
-            self._unsettled.pop(number, None)
+        for managed in gone:
+            self._open.pop(managed, None)
+            self._unsettled.pop(managed, None)
 
     def step(self, managed: ManagedOrder, step: Step) -> JournalStep:
         """Apply a step; returns the line for the journal.
@@ -219,7 +231,7 @@ class Blotter:
         """Return the commands of an account that are sent and of which nothing is known."""
         return [
             managed
-            for managed in self._unsettled.values()
+            for managed in self._unsettled
             if managed.identity.account == account
             and (state is None or managed.progress.state is state)
         ]
@@ -231,7 +243,7 @@ class Blotter:
 
     def working(self, account: str) -> list[ManagedOrder]:
         """Return the orders of an account that are or may be open."""
-        return [order for order in self._open.values() if order.identity.account == account]
+        return [order for order in self._open if order.identity.account == account]
 
     def fence(self, account: str, symbol: str, *, but: ManagedOrder) -> ManagedOrder | None:
         """Return the order or modification of unknown outcome that fences a symbol."""
@@ -313,7 +325,7 @@ class Blotter:
         """Return the Korean dates of the orders that are or may be open."""
         return {
             trading_day(managed.progress.submitted_at or managed.received_at)
-            for managed in self._open.values()
+            for managed in self._open
             if managed.identity.account == account
             and isinstance(managed.command, Place)
             and managed.command.market == market
@@ -360,7 +372,7 @@ class Blotter:
         Returns False when nothing is: the order was placed elsewhere.
         """
         waiting = {
-            managed.id
+            managed
             for managed in self.unsettled(alias)
             if managed.verb != "cancel" and self.symbol(managed) == notice.symbol
         }
@@ -409,7 +421,7 @@ class Blotter:
         account, client, _, _ = managed.identity
         names = [
             one.identity.client
-            for one in self._open.values()
+            for one in self._open
             if one.identity.account == account and one is not managed
         ]
         return len(names), names.count(client)
@@ -464,9 +476,9 @@ class Blotter:
     def _index(self, managed: ManagedOrder) -> None:
         progress = managed.progress
         if progress.state in (State.SUBMITTING, State.UNKNOWN):
-            self._unsettled[managed.id] = managed
+            self._unsettled[managed] = None
         else:
-            self._unsettled.pop(managed.id, None)
+            self._unsettled.pop(managed, None)
         order = self.order(managed.identity)
         if order is None or not isinstance(order.command, Place):
             return
@@ -476,9 +488,9 @@ class Blotter:
         if managed is not order or progress.submitted_at is None:
             return
         if progress.state in CLOSED:
-            self._open.pop(managed.id, None)
+            self._open.pop(managed, None)
         else:
-            self._open[managed.id] = managed
+            self._open[managed] = None
 
 
 def _since(pair: tuple[int, object]) -> int:

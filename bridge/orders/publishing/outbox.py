@@ -34,6 +34,7 @@ class Outbox:
     """Steps go through here one after the other, whoever found them.
 
     While the journal cannot be written they wait, in order; nothing is lost and nothing overtakes.
+    ``on_fill(order, quantity)`` is called for each fill, when it is known and not yet written.
     """
 
     def __init__(
@@ -44,14 +45,14 @@ class Outbox:
         *,
         clock: Callable[[], int],
         pause_s: float,
+        on_fill: Callable[[ManagedOrder, int], None],
     ) -> None:
         self._blotter = blotter
         self._journal = journal
         self._publisher = publisher
         self._clock = clock
         self._pause_s = pause_s
-        self.on_fill: Callable[[ManagedOrder, int], None] = lambda order, quantity: None
-        """Called for each fill, when it is known and not yet written."""
+        self._on_fill = on_fill
         self._entries: list[_Entry] = []
         self._taken = 0
         self._written = 0
@@ -81,6 +82,11 @@ class Outbox:
                 self._tell(batch)
                 self._attempts.tell()
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last attempt to write failed, so that what was taken waits here."""
+        return self._failing
+
     def take(
         self, managed: ManagedOrder, step: Step, *sayings: Saying, urgent: bool = False
     ) -> None:
@@ -108,7 +114,7 @@ class Outbox:
             log.warning("step does not fit the order", order=order.identity, cause=str(error))
             return False
         if step.event in _FILLS:
-            self.on_fill(order, step.quantity)
+            self._on_fill(order, step.quantity)
         if step.event is not Event.NOTE:
             event = payloads.event(order, step, change)
             self._entries[-1].sayings = (

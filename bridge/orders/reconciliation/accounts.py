@@ -64,6 +64,7 @@ class Accounts:
         blotter: Blotter,
         publisher: Publisher,
         clock: Callable[[], int],
+        after_fills: Callable[[str], None],
     ) -> None:
         self._catalog = catalog
         self._accounts = accounts
@@ -72,8 +73,7 @@ class Accounts:
         self._publisher = publisher
         self._clock = clock
         self._held = {alias: _Holding() for alias in accounts}
-        self.after_fills: Callable[[str], None] = lambda alias: None
-        """Called with the account some moments after a burst of fills."""
+        self._after_fills = after_fills
 
     async def run(self) -> None:
         """Keep every account up to date, until cancelled."""
@@ -161,7 +161,7 @@ class Accounts:
             except TimeoutError:
                 continue
             await asyncio.sleep(self._rules.settle_s)  # fills come in bursts
-            self.after_fills(alias)
+            self._after_fills(alias)
 
     async def _refresh(self, alias: str, held: _Holding) -> None:
         account, asked = self._accounts[alias], self._clock()

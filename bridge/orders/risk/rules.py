@@ -9,11 +9,14 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
+from bridge.calendar.order_hours import TradingDays
+from bridge.catalog.model import Catalog
+from bridge.kis.markets import OrderTypes, order_types
 from bridge.kis.replies import Reply
 from bridge.kis.throttle import Priority
 from bridge.orders.risk.checks import Limits
 
-__all__ = ["RestApi", "Rules", "TradingAccount"]
+__all__ = ["RestApi", "Rules", "Terms", "TradingAccount"]
 
 
 class RestApi(Protocol):
@@ -98,3 +101,36 @@ class Rules:
     """The same while something has no answer."""
     settle_s: float = 0.5
     """Between a fill and the question what the account holds now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the order line is told once, when it is built."""
+
+    catalog: Catalog
+    accounts: Mapping[str, TradingAccount]
+    """By alias."""
+    rules: Rules
+    order_types: Mapping[str, OrderTypes]
+    """By account: what the places where it trades take."""
+    trades: TradingDays
+    """Tells trading days."""
+    clock: Callable[[], int]
+    """µs since the epoch."""
+
+    @classmethod
+    def of(
+        cls,
+        catalog: Catalog,
+        accounts: Mapping[str, TradingAccount],
+        rules: Rules,
+        trades: TradingDays,
+        clock: Callable[[], int],
+    ) -> Terms:
+        """Make them, with the order types that the workbook has for each account."""
+        known = order_types(catalog, paper=rules.paper)
+        offered: dict[str, OrderTypes] = {}
+        for alias, account in accounts.items():
+            markets = account.markets(rules.markets)
+            offered[alias] = {place: types for place, types in known.items() if place[0] in markets}
+        return cls(catalog, accounts, rules, offered, trades, clock)

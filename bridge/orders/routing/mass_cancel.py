@@ -24,6 +24,7 @@ from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.risk import checks
 from bridge.orders.risk.checks import Refusal
+from bridge.orders.risk.rules import Terms
 from bridge.orders.routing.submitter import Submitter
 from bridge.runtime.turns import News
 
@@ -51,12 +52,13 @@ class MassCancel:
     There is ``news`` whenever a command is answered or settled.
     """
 
+    terms: Terms
     blotter: Blotter
     journal: Journal
     outbox: Outbox
     publisher: Publisher
     submitter: Submitter
-    start: Callable[[ManagedOrder], None]
+    start: Callable[[ManagedOrder], object]
     called_off: Callable[[ManagedOrder], None]
     news: News
 
@@ -76,14 +78,14 @@ class MassCancel:
             async def write(new: list[NewRecord]) -> list[Record]:
                 nonlocal line
                 if line is None:
-                    line = self.blotter.step(managed, Step(Event.SUBMIT, self.submitter.clock()))
+                    line = self.blotter.step(managed, Step(Event.SUBMIT, self.terms.clock()))
                 await self.outbox.flush()
                 while True:
                     try:
                         return await self.journal.expand(line, new)
                     except JournalError as error:
                         log.warning("cancellations not written, trying again", cause=str(error))
-                        await asyncio.sleep(self.submitter.rules.pause_s)
+                        await asyncio.sleep(self.terms.rules.pause_s)
 
             about = [one for one in self.blotter if overtakes(self.blotter, managed, one)]
             mine = await self._cancel(about, name, lambda order: managed.expires_at, write)
@@ -94,12 +96,12 @@ class MassCancel:
 
     def _refusal(self, managed: ManagedOrder) -> Refusal | None:
         account, client, _, _ = managed.identity
-        if self.submitter.clock() >= managed.expires_at:
+        if self.terms.clock() >= managed.expires_at:
             return Refusal("expired", "it expired before it was taken")
         context = checks.Context(
-            account_known=account in self.submitter.accounts,
-            permitted=self.submitter.rules.permits(client, account),
-            orders_allowed=self.submitter.rules.orders_allowed,
+            account_known=account in self.terms.accounts,
+            permitted=self.terms.rules.permits(client, account),
+            orders_allowed=self.terms.rules.orders_allowed,
         )
         return checks.check(checks.RiskRequest("cancel"), context)
 
@@ -134,7 +136,7 @@ class MassCancel:
         await self._answered(mine)
         left = self._left(mine)
         names = ["/".join(one.identity[1:3]) for one in left[:_LISTED]]
-        now = self.submitter.clock()
+        now = self.terms.clock()
         self.publisher.post(
             lambda: self.publisher.halted(
                 "halted",
@@ -162,7 +164,7 @@ class MassCancel:
         if not managed.identity.command_id.startswith((_OF_COMMAND, _OF_HALT)):
             return False
         order = self.blotter.order(managed.identity)
-        if order is None or self.submitter.clock() >= managed.expires_at:
+        if order is None or self.terms.clock() >= managed.expires_at:
             return False
         changing = any(one.verb == "modify" for one in self.blotter.changes(order))
         return order.progress.state is State.UNKNOWN or changing
@@ -175,7 +177,7 @@ class MassCancel:
         write: _Write,
     ) -> list[ManagedOrder]:
         """Call off what is not sent yet of some commands, and cancel what is or may be open."""
-        now = self.submitter.clock()
+        now = self.terms.clock()
         new: list[NewRecord] = []
         for one in about:
             if one.verb not in ("place", "modify"):
@@ -212,7 +214,7 @@ class MassCancel:
             more = [f"and {len(left) - _LISTED} more"] if len(left) > _LISTED else []
             text = f"{text}; not cancelled: {', '.join([*names[:_LISTED], *more])}"
         event = Event.REJECT if left else Event.ACCEPT
-        return Step(event, self.submitter.clock(), message=text)
+        return Step(event, self.terms.clock(), message=text)
 
     def _standing(self, child: ManagedOrder) -> State:
         order = self.blotter.order(child.identity)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from bridge.orders.model.blotter import Blotter, ManagedOrder
 from bridge.orders.model.lifecycle import State
-from bridge.orders.routing.submitter import Submitter
+from bridge.orders.routing.door import Door
 from bridge.runtime.turns import Turn, Turns
 
 __all__ = ["Sequencer", "leave"]
@@ -25,7 +25,7 @@ class Sequencer:
     """Gives commands their places and has them wait."""
 
     blotter: Blotter
-    submitter: Submitter
+    door: Door
     clock: Callable[[], int]
     turns: Turns = field(default_factory=Turns)
     waiting: dict[ManagedOrder, Turn] = field(default_factory=dict)
@@ -49,18 +49,31 @@ class Sequencer:
             finally:
                 del self.waiting[managed]
 
+    def free(self, managed: ManagedOrder, turns: Sequence[Turn]) -> bool:
+        """Tell whether a command has nobody before it, neither of its client nor of its order."""
+        if not all(turn.here for turn in turns):
+            return False
+        order = self.blotter.order(managed.identity)
+        if managed.verb != "modify" or order is None:
+            return True
+        return order.progress.state is not State.RECEIVED and self.turns.free([_order(managed)])
+
+    def take_order(self, managed: ManagedOrder) -> list[Turn]:
+        """Take the order that a modification is about; everything else stands there already."""
+        return [self.turns.take([_order(managed)])] if managed.verb == "modify" else []
+
     async def change(self, managed: ManagedOrder) -> list[Turn]:
         """Take the order of a modification, when that can be sent.
 
         Not one that waits itself, maybe for this command: then the modification is refused.
         """
-        while await self.submitter.listed(managed):
+        while await self.door.listed(managed):
             order = self.blotter.order(managed.identity)
             if order is None or order.progress.state is State.RECEIVED:
                 break
-            turns = [self.turns.take([managed.identity[:3]])]
+            turns = self.take_order(managed)
             await self.come(managed, turns)
-            if self.submitter.ready(managed):
+            if self.door.ready(managed):
                 return turns
             leave(turns)
         return []
@@ -77,8 +90,12 @@ def leave(turns: Iterable[Turn]) -> None:
         turn.leave()
 
 
+def _order(managed: ManagedOrder) -> tuple[str, ...]:
+    return managed.identity[:3]
+
+
 def _keys(managed: ManagedOrder) -> list[tuple[str, ...]]:
-    order, client = managed.identity[:3], managed.identity[:2]
+    order, client = _order(managed), managed.identity[:2]
     match managed.verb:
         case "place":
             return [order, client]

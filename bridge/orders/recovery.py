@@ -1,0 +1,61 @@
+"""What a restart does: everything that the journal left open is brought to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bridge.orders.model.blotter import ManagedOrder, day_start, restore
+from bridge.orders.model.command import CancelAll
+from bridge.orders.model.lifecycle import Event, Step
+from bridge.orders.routing.mass_cancel import overtakes
+from bridge.orders.wiring import Parts
+
+__all__ = ["recover"]
+
+
+async def recover(parts: Parts, take_up: Callable[[ManagedOrder], object]) -> None:
+    """Fill the blotter from the journal and take up its open ends.
+
+    ``take_up`` gives a command that was not submitted yet its place in the line. One that was, and
+    has no answer, may have reached KIS: it is ``unknown`` and never sent again. Raises
+    :class:`bridge.errors.JournalError`.
+    """
+    now = parts.terms.clock()
+    controls = await parts.journal.controls()
+    for control in controls:
+        parts.halts.take(control)
+    # From the last day on which something happened: its states are still to be cleared.
+    since = min(day_start(now), day_start(await parts.journal.latest()))
+    for record in await parts.journal.replay(since):
+        parts.blotter.add(restore(record))
+    parts.blotter.recount(now)
+    parts.admission.resume(max((one.received_at for one in parts.blotter), default=0))
+    _tell_again(parts)
+    open_ends = [one for one in parts.blotter if one.progress.answer is None]
+    _call_off(parts, open_ends)
+    # A cancel_all comes last: what it is about has to stand in the line before it.
+    for managed in sorted(open_ends, key=lambda one: one.verb == "cancel_all"):
+        if managed.progress.submitted_at is None or managed.verb == "cancel_all":
+            take_up(managed)
+        else:
+            text = "the bridge stopped before KIS's answer was written down"
+            lost = Step(Event.LOSE, now, message=text)
+            await parts.submitter.answer(managed, lost, None)
+    parts.halt_control.recover(controls)
+
+
+def _tell_again(parts: Parts) -> None:
+    """Publish states and acks again: they waited in memory, and nobody knows which of them left."""
+    for managed in parts.blotter:
+        progress = managed.progress
+        if managed.verb == "place" and progress.submitted_at is not None:
+            parts.publisher.post(parts.outbox.state(managed))
+        if progress.answer is not None:
+            parts.submitter.acknowledge(managed, None, duplicate=True)
+
+
+def _call_off(parts: Parts, open_ends: list[ManagedOrder]) -> None:
+    """Let no command go that came before a ``cancel_all`` which is not answered."""
+    for every in (one for one in open_ends if isinstance(one.command, CancelAll)):
+        for one in open_ends:
+            one.overtaken = one.overtaken or overtakes(parts.blotter, every, one)

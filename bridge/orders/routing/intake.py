@@ -1,0 +1,106 @@
+"""What comes on the command topics: read, and turned away where the journal need not know of it.
+
+Refusals that depend on the moment (limits, halted, too much at once) are in the journal and final
+under their name. Those that the same bytes get every time (no command, retained, expired when it
+came, unknown account) are not, and never touch what is known under the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from bridge.mqtt.message import Message
+from bridge.mqtt.topics import Topics
+from bridge.orders.journal.journal import Identity
+from bridge.orders.model.blotter import ManagedOrder
+from bridge.orders.model.command import CommandError, parse
+from bridge.orders.model.lifecycle import Event, Step
+from bridge.orders.publishing.publisher import Publisher
+from bridge.orders.risk.checks import Refusal
+from bridge.orders.risk.rules import Terms
+
+__all__ = ["Intake", "Source"]
+
+log = structlog.get_logger()
+
+_LONGEST_CLIENT = 128
+_UNANSWERED = 1_000
+"""Characters of a name from which on the topic of an answer may be none."""
+_NO_DEADLINE = Refusal(
+    "invalid_payload",
+    "missing key 'expires_at': a time with offset, or set the MQTT message expiry",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a command came from."""
+
+    account: str
+    client: str
+    verb: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Reads messages; ``arrival(identity, received_at)`` says when a command came first."""
+
+    terms: Terms
+    topics: Topics
+    publisher: Publisher
+    arrival: Callable[[Identity, int], int]
+
+    def read(self, message: Message) -> tuple[ManagedOrder, Source] | None:
+        """Return a command; None: it is none, and whoever sent it was told so."""
+        try:
+            account, client, verb = self.topics.parse_command(message.topic)
+        except ValueError:
+            log.warning("not a command topic", topic=message.topic[:200])
+            message.ack()
+            return None
+        if max(len(account), len(client)) > _UNANSWERED:
+            log.warning("command from a name that is too long", client=client[:32])
+            message.ack()
+            return None
+        source = Source(account, client, verb, message)
+        try:
+            command = parse(verb, message.payload, self.terms.order_types.get(account))
+        except CommandError as error:
+            reason = "retained_command" if message.retain else error.code
+            self.turn_away(source, (error.client_order_id, ""), Refusal(reason, str(error)))
+            return None
+        name = (command.client_order_id, command.name())
+        expires_at = command.deadline(message.received_at, message.expiry_s)
+        problem = self._problem(source)
+        if problem is not None or expires_at is None:
+            self.turn_away(source, name, problem or _NO_DEADLINE)
+            return None
+        identity = Identity(account, client, *name)
+        arrived = self.arrival(identity, message.received_at)
+        return ManagedOrder.received(identity, verb, command, arrived, expires_at), source
+
+    def turn_away(self, source: Source, name: Sequence[str], refusal: Refusal) -> None:
+        """Refuse what is not to be in the journal, and have the broker forget it."""
+        at = self.terms.clock()
+        step = Step(Event.REFUSE, at, reason=refusal.reason, message=refusal.message)
+        account, client, verb, message = source.account, source.client, source.verb, source.message
+        self.publisher.post(
+            lambda: self.publisher.refuse(account, client, verb, (name[0], name[1]), step, message)
+        )
+        message.ack()
+
+    def _problem(self, source: Source) -> Refusal | None:
+        if source.message.retain:
+            return Refusal("retained_command", "publish commands without the retain flag")
+        if source.account not in self.terms.accounts:
+            return Refusal("unknown_account", "the configuration has no such account")
+        if len(source.client) > _LONGEST_CLIENT:
+            return Refusal("not_permitted", "the client's name is too long")
+        if not source.client.isprintable() or source.client != source.client.strip():
+            # Databases differ in whether they take these names, and tell them from others.
+            return Refusal("not_permitted", "the client's name has blanks around it or controls")
+        return None

@@ -1,0 +1,109 @@
+"""Hands a command to KIS and reads what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bridge.kis import orders as kis
+from bridge.kis.replies import (
+    KisError,
+    KisNotProcessedError,
+    KisNotSentError,
+    KisRefusedError,
+    KisUnknownError,
+    Reply,
+)
+from bridge.kis.throttle import Priority
+from bridge.orders.model.blotter import ManagedOrder
+from bridge.orders.model.intent import Intent
+from bridge.orders.model.lifecycle import Event, Step
+from bridge.orders.risk.checks import Refusal
+from bridge.orders.risk.rules import Terms
+from bridge.orders.routing.door import Door
+
+__all__ = ["Sender"]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Sends what went through the door: once, and again only while KIS certainly did nothing.
+
+    A halt or a ``cancel_all`` holds until the first byte leaves: the REST client asks right before
+    that, because a command may wait long for its turn in the throttle.
+    """
+
+    terms: Terms
+    door: Door
+
+    async def send(self, managed: ManagedOrder, planned: Intent) -> Step:
+        """Return the answer of a command that the journal says is being submitted."""
+        account = self.terms.accounts[managed.identity.account]
+        call = planned.call(self.terms.catalog, account.number.get_secret_value())
+        cancels = planned.request.verb == "cancel"
+        refusal: Refusal | None = None
+
+        def wanted() -> bool:
+            return not (managed.overtaken or self.door.halted_since(managed, planned))
+
+        def still() -> bool:
+            nonlocal refusal
+            refusal = self._refusal(managed, planned)
+            return refusal is None
+
+        last = Step(Event.REFUSE, 0, reason="expired", message="it expired before it was sent")
+        while (left := (managed.expires_at - self.terms.clock()) / 1_000_000) > 0:
+            refusal = refusal or self._refusal(managed, planned)
+            if refusal is not None:
+                last = replace(last, reason=refusal.reason, message=refusal.message)
+                break
+            try:
+                reply = await account.rest.call(
+                    call.api,
+                    call.params,
+                    variant=call.variant,
+                    priority=Priority.CANCEL if cancels else Priority.ORDER,
+                    deadline=asyncio.get_running_loop().time() + left,
+                    still=still,
+                    wanted=wanted,
+                )
+            except (KisNotSentError, KisNotProcessedError) as error:
+                log.info("order not processed", cause=type(error).__name__, msg_cd=error.msg_cd)
+                last = replace(last, message=f"it expired; before that: {error}", kis=_said(error))
+                await asyncio.sleep(min(self.terms.rules.pause_s, left))
+            except KisRefusedError as error:
+                return Step(Event.REJECT, self.terms.clock(), message=str(error), kis=_said(error))
+            except KisUnknownError as error:
+                return Step(Event.LOSE, self.terms.clock(), message=str(error), kis=_said(error))
+            else:
+                return self._read(call, reply)
+        return replace(last, at=self.terms.clock())
+
+    def _refusal(self, managed: ManagedOrder, planned: Intent) -> Refusal | None:
+        """Say why a command must not be sent any more."""
+        if managed.overtaken:
+            return Refusal("cancelled", "a cancel_all came before it")
+        if self.door.halted_since(managed, planned):
+            return Refusal("halted", "a halt came before it was sent")
+        return self.door.late(managed, planned)
+
+    def _read(self, call: kis.OrderCall, reply: Reply) -> Step:
+        now = self.terms.clock()
+        match kis.outcome(self.terms.catalog, call, reply):
+            case kis.Accepted(order_no, org_no, said):
+                return Step(Event.ACCEPT, now, order_no=order_no, org_no=org_no, kis=said)
+            case kis.Rejected(said):
+                return Step(Event.REJECT, now, kis=said)
+            case kis.Unreadable(said):
+                return Step(Event.LOSE, now, message="KIS named no order number", kis=said)
+
+
+def _said(error: KisError) -> Mapping[str, str]:
+    if not error.msg_cd:
+        return {}
+    return {"rt_cd": "1", "msg_cd": error.msg_cd, "msg1": error.msg1.strip()}
