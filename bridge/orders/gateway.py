@@ -1,15 +1,8 @@
-"""A command's way from MQTT to KIS and back: read :meth:`Gateway.command` from top to bottom.
+"""A command's way from MQTT to KIS and back: the shell around :mod:`bridge.orders.routing.line`.
 
 What holds, whatever fails: a command is acknowledged to the broker when it is in the journal; it
 is handed to the REST client after the journal says ``submitting``; what has no usable answer is
 ``unknown``, is never sent again, and fences its symbol until the exchange's own list settles it.
-
-A command that has to wait for nothing is decided on first, and one commit writes down that it was
-received and what it came to. Only what has to wait is written down as received before that.
-
-Order is kept for each client (:mod:`bridge.orders.routing.sequencer`); clients do not wait for
-each other. A ``cancel_all`` waits until the commands before it are in the journal, and for nothing
-else: what was not sent before it is not sent at all.
 
 While the journal cannot be written nothing is sent: a command waits until it expires, and is only
 then refused, because a refusal that is not on disk could be followed by an execution after a
@@ -20,11 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -34,17 +26,11 @@ from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.journal import Identity, Journal
 from bridge.orders.model.blotter import ManagedOrder
-from bridge.orders.model.intent import Intent
-from bridge.orders.model.lifecycle import State, Step
 from bridge.orders.publishing.publisher import MessageSink
 from bridge.orders.recovery import recover
-from bridge.orders.risk.checks import Refusal
 from bridge.orders.risk.halts import Mode
 from bridge.orders.risk.rules import RestApi, Rules, Terms, TradingAccount
-from bridge.orders.routing.intake import Source
-from bridge.orders.routing.sequencer import leave
 from bridge.orders.wiring import wire
-from bridge.runtime.turns import Turn
 
 __all__ = ["Gateway", "MessageSink", "RestApi", "Rules", "TradingAccount"]
 
@@ -93,12 +79,8 @@ class Gateway:
         self._ready, self._stopping, self._ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._terms = Terms.of(catalog, accounts, rules, trades, clock)
         self._parts = wire(
-            self._terms, journal, sink, topics, reference_price, self._take_up, self._stopping
+            self._terms, journal, sink, topics, reference_price, self._start, self._stopping
         )
-        self._under_way: Counter[tuple[str, str]] = Counter()
-        """Commands by account and client."""
-        self._carried: dict[ManagedOrder, asyncio.Event] = {}
-        """What a task has in hand, and what happens when it is through."""
         self._running: set[asyncio.Task[None]] = set()
         self._tasks: asyncio.TaskGroup
 
@@ -110,7 +92,7 @@ class Gateway:
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 writing = self._run_all(parts.outbox, parts.publisher)
-                await recover(parts, self._take_up)
+                await recover(parts)
                 serving = self._run_all(
                     parts.notices, parts.reconciler, parts.holdings, parts.halt_control
                 )
@@ -156,120 +138,9 @@ class Gateway:
         await self._ready.wait()
         if self._stopping.is_set():
             return  # without PUBACK: the broker delivers it again
-        if (read := self._parts.intake.read(message)) is not None:
-            managed, source = read
-            turns = self._parts.sequencer.stand(managed)
-            self._start(managed, self._take(managed, source, turns))
+        self._parts.line.take(message)
 
-    def _take_up(self, managed: ManagedOrder) -> None:
-        """Give a command from the journal its place in the line."""
-        if not self._stopping.is_set():
-            turns = self._parts.sequencer.stand(managed)
-            self._start(managed, self._carry(managed, None, turns))
-
-    async def _take(self, managed: ManagedOrder, source: Source, turns: list[Turn]) -> None:
-        """Write a command down, acknowledge it to the broker, and bring it to its answer."""
-        parts, client = self._parts, managed.identity[:2]
-        # What cancels is let in long after what adds.
-        most = self._terms.rules.waiting * (1 if managed.verb in ("place", "modify") else 4)
-        full = self._under_way[client] >= most
-        self._under_way[client] += 1
-        try:
-            decision = self._overloaded() if full else self._at_once(managed, turns)
-            admitted = await parts.admission.admit(managed, *self._first_step(managed, decision))
-            if isinstance(decision, Intent) and (not admitted or admitted.managed is not managed):
-                parts.door.give_back(managed, sent=False)
-                decision = None
-            if admitted is None:
-                refusal = Refusal("expired", "it expired before it could be written down")
-                parts.intake.turn_away(source, managed.identity[2:], refusal)
-                return
-            source.message.ack()
-            known, new = admitted
-            if known.digest != managed.digest:
-                refusal = Refusal("duplicate_conflict", "that name stands for another content")
-                parts.intake.turn_away(source, managed.identity[2:], refusal)
-            elif known.progress.answer is not None:
-                await parts.submitter.repeat(known, source.message, duplicate=not new)
-            elif (over := self._carried.get(known)) is not None:  # another task has it in hand
-                leave(turns)
-                if not full:
-                    await over.wait()
-                    if known.progress.answer is not None:
-                        await parts.submitter.repeat(known, source.message, duplicate=True)
-            else:
-                await self._carry(known, source.message, turns, decision)
-        finally:
-            leave(turns)
-            self._under_way[client] -= 1
-            if not self._under_way[client]:
-                del self._under_way[client]
-
-    def _at_once(self, managed: ManagedOrder, turns: list[Turn]) -> Intent | Refusal | None:
-        """Decide on a command that nothing keeps waiting; None: it is decided on in its turn."""
-        parts = self._parts
-        waits = (
-            managed.verb == "cancel_all"
-            or self._terms.clock() >= managed.expires_at
-            or parts.blotter.get(managed.identity) is not None  # most likely a duplicate
-            or parts.outbox.failing
-            or not parts.sequencer.free(managed, turns)
-        )
-        decision = None if waits else parts.door.decide_at_once(managed)
-        if decision is not None:
-            turns += parts.sequencer.take_order(managed)
-        return decision
-
-    def _first_step(self, managed: ManagedOrder, decision: Intent | Refusal | None) -> list[Step]:
-        match decision:
-            case Intent():
-                return [self._parts.submitter.submitting(managed)]
-            case Refusal():
-                return [self._parts.submitter.refusing(decision)]
-        return []
-
-    def _overloaded(self) -> Refusal:
-        text = f"{self._terms.rules.waiting} commands are under way; slow down"
-        return Refusal("overloaded", text)
-
-    async def _carry(
-        self,
-        managed: ManagedOrder,
-        message: Message | None,
-        turns: list[Turn],
-        decision: Intent | Refusal | None = None,
-    ) -> None:
-        """Bring a command to its answer; one task does it, however often it was delivered."""
-        if managed in self._carried:  # a cancel_all that is taken up asks for what is under way
-            leave(turns)
-            return
-        parts, over = self._parts, asyncio.Event()
-        self._carried[managed] = over
-        try:
-            if isinstance(decision, Intent):
-                await parts.admission.hold(managed)
-                await parts.submitter.send(managed, decision, message)
-                return
-            await parts.sequencer.come(managed, turns)
-            while parts.mass_cancel.waits(managed):
-                leave(turns)
-                await parts.news.wait((managed.expires_at - self._terms.clock()) / 1_000_000)
-                turns[:] = parts.sequencer.stand(managed)
-                await parts.sequencer.come(managed, turns)
-            if managed.verb == "modify":
-                turns += await parts.sequencer.change(managed)
-            if managed.progress.answer is not None:  # it was called off meanwhile
-                await parts.submitter.repeat(managed, message)
-            elif managed.verb == "cancel_all":
-                await parts.mass_cancel.command(managed, message)
-            elif managed.progress.state is State.RECEIVED:
-                await parts.submitter.execute(managed, message)
-        finally:
-            leave(turns)
-            del self._carried[managed]
-            over.set()
-
-    def _start(self, managed: ManagedOrder, work: Coroutine[None, None, None]) -> None:
+    def _start(self, managed: ManagedOrder, work: Coroutine[Any, Any, None]) -> None:
         name = f"{managed.verb} {'/'.join(managed.identity)}"
         task = self._tasks.create_task(work, name=name)
         self._running.add(task)

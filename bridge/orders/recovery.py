@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from bridge.orders.model.blotter import ManagedOrder, day_start, restore
 from bridge.orders.model.command import CancelAll
 from bridge.orders.model.lifecycle import Event, Step
@@ -13,11 +11,11 @@ from bridge.orders.wiring import Parts
 __all__ = ["recover"]
 
 
-async def recover(parts: Parts, take_up: Callable[[ManagedOrder], object]) -> None:
+async def recover(parts: Parts) -> None:
     """Fill the blotter from the journal and take up its open ends.
 
-    ``take_up`` gives a command that was not submitted yet its place in the line. One that was, and
-    has no answer, may have reached KIS: it is ``unknown`` and never sent again. Raises
+    A command that was not submitted yet gets its place in the line. One that was, and has no
+    answer, may have reached KIS: it is ``unknown`` and never sent again. Raises
     :class:`bridge.errors.JournalError`.
     """
     now = parts.terms.clock()
@@ -36,7 +34,7 @@ async def recover(parts: Parts, take_up: Callable[[ManagedOrder], object]) -> No
     # A cancel_all comes last: what it is about has to stand in the line before it.
     for managed in sorted(open_ends, key=lambda one: one.verb == "cancel_all"):
         if managed.progress.submitted_at is None or managed.verb == "cancel_all":
-            take_up(managed)
+            parts.line.take_up(managed)
         else:
             text = "the bridge stopped before KIS's answer was written down"
             lost = Step(Event.LOSE, now, message=text)

@@ -7,9 +7,10 @@ when it is called.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from bridge.kis.listing import ListedOrder
 from bridge.mqtt.topics import Topics
@@ -28,6 +29,7 @@ from bridge.orders.routing.admission import Admission
 from bridge.orders.routing.door import Door
 from bridge.orders.routing.halt_control import HaltControl
 from bridge.orders.routing.intake import Intake
+from bridge.orders.routing.line import Line
 from bridge.orders.routing.mass_cancel import MassCancel
 from bridge.orders.routing.sender import Sender
 from bridge.orders.routing.sequencer import Sequencer
@@ -44,21 +46,16 @@ class Parts:
     terms: Terms
     journal: Journal
     blotter: Blotter
-    news: News
-    """Of what is answered, settled, called off or halted."""
     publisher: Publisher
     outbox: Outbox
     halts: Halts
     holdings: Accounts
     reconciler: Reconciler
     notices: Notices
-    intake: Intake
     admission: Admission
-    sequencer: Sequencer
-    door: Door
     submitter: Submitter
-    mass_cancel: MassCancel
     halt_control: HaltControl
+    line: Line
 
 
 def wire(
@@ -67,10 +64,10 @@ def wire(
     sink: MessageSink,
     topics: Topics,
     reference_price: Callable[[str, str, str], Decimal | None],
-    take_up: Callable[[ManagedOrder], object],
+    start: Callable[[ManagedOrder, Coroutine[Any, Any, None]], None],
     stopping: asyncio.Event,
 ) -> Parts:
-    """Build the order line; ``take_up`` gives a command from the journal its place in it."""
+    """Build the order line; ``start`` runs the work on a command in a task of its own."""
     clock, pause_s = terms.clock, terms.rules.pause_s
 
     def settled() -> None:
@@ -81,6 +78,10 @@ def wire(
         settled()
         if answer.event is Event.LOSE:
             reconciler.wake(managed.identity.account)
+
+    def take_up(managed: ManagedOrder) -> None:
+        if not stopping.is_set():
+            line.take_up(managed)
 
     def listed(alias: str, rows: Sequence[ListedOrder]) -> None:
         holdings.listed(alias, rows)
@@ -138,22 +139,31 @@ def wire(
     halt_control = HaltControl(
         halts, journal, mass_cancel, publisher, clock=clock, news=news, stopping=stopping
     )
+    line = Line(
+        terms,
+        blotter,
+        outbox,
+        intake,
+        admission,
+        sequencer,
+        door,
+        submitter,
+        mass_cancel,
+        news,
+        start,
+    )
     return Parts(
         terms=terms,
         journal=journal,
         blotter=blotter,
-        news=news,
         publisher=publisher,
         outbox=outbox,
         halts=halts,
         holdings=holdings,
         reconciler=reconciler,
         notices=notices,
-        intake=intake,
         admission=admission,
-        sequencer=sequencer,
-        door=door,
         submitter=submitter,
-        mass_cancel=mass_cancel,
         halt_control=halt_control,
+        line=line,
     )

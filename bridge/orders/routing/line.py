@@ -1,0 +1,170 @@
+"""A command's way from the broker to its answer: read :meth:`Line.take` from top to bottom.
+
+A command that has to wait for nothing is decided on first, and one commit writes down that it was
+received and what it came to. Only what has to wait is written down as received before that.
+
+Order is kept for each client (:mod:`bridge.orders.routing.sequencer`); clients do not wait for
+each other. A ``cancel_all`` waits until the commands before it are in the journal, and for nothing
+else: what was not sent before it is not sent at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.mqtt.message import Message
+from bridge.orders.model.blotter import Blotter, ManagedOrder
+from bridge.orders.model.intent import Intent
+from bridge.orders.model.lifecycle import State, Step
+from bridge.orders.publishing.outbox import Outbox
+from bridge.orders.risk.checks import Refusal
+from bridge.orders.risk.rules import Terms
+from bridge.orders.routing.admission import Admission
+from bridge.orders.routing.door import Door
+from bridge.orders.routing.intake import Intake, Source
+from bridge.orders.routing.mass_cancel import MassCancel
+from bridge.orders.routing.sequencer import Sequencer, leave
+from bridge.orders.routing.submitter import Submitter
+from bridge.runtime.turns import News, Turn
+
+__all__ = ["Line"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Brings each command to its answer in a task of its own, which ``start`` starts.
+
+    ``news`` comes whenever something is answered or settled.
+    """
+
+    terms: Terms
+    blotter: Blotter
+    outbox: Outbox
+    intake: Intake
+    admission: Admission
+    sequencer: Sequencer
+    door: Door
+    submitter: Submitter
+    mass_cancel: MassCancel
+    news: News
+    start: Callable[[ManagedOrder, Coroutine[Any, Any, None]], None]
+    _under_way: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Commands by account and client."""
+    _carried: dict[ManagedOrder, asyncio.Event] = field(default_factory=dict)
+    """What a task has in hand, and what happens when it is through."""
+
+    def take(self, message: Message) -> None:
+        """Take a message of ``command/{verb}``: it has its place in the line when this returns."""
+        if (read := self.intake.read(message)) is not None:
+            managed, source = read
+            turns = self.sequencer.stand(managed)
+            self.start(managed, self._take(managed, source, turns))
+
+    def take_up(self, managed: ManagedOrder) -> None:
+        """Give a command from the journal its place in the line."""
+        self.start(managed, self._carry(managed, None, self.sequencer.stand(managed)))
+
+    async def _take(self, managed: ManagedOrder, source: Source, turns: list[Turn]) -> None:
+        """Write a command down, acknowledge it to the broker, and bring it to its answer."""
+        client = managed.identity[:2]
+        # What cancels is let in long after what adds.
+        most = self.terms.rules.waiting * (1 if managed.verb in ("place", "modify") else 4)
+        full = self._under_way[client] >= most
+        self._under_way[client] += 1
+        try:
+            decision = self._overloaded() if full else self._at_once(managed, turns)
+            admitted = await self.admission.admit(managed, *self._first_step(managed, decision))
+            if isinstance(decision, Intent) and (not admitted or admitted.managed is not managed):
+                self.door.give_back(managed, sent=False)
+                decision = None
+            if admitted is None:
+                refusal = Refusal("expired", "it expired before it could be written down")
+                self.intake.turn_away(source, managed.identity[2:], refusal)
+                return
+            source.message.ack()
+            known, new = admitted
+            if known.digest != managed.digest:
+                refusal = Refusal("duplicate_conflict", "that name stands for another content")
+                self.intake.turn_away(source, managed.identity[2:], refusal)
+            elif known.progress.answer is not None:
+                await self.submitter.repeat(known, source.message, duplicate=not new)
+            elif (over := self._carried.get(known)) is not None:  # another task has it in hand
+                leave(turns)
+                if not full:
+                    await over.wait()
+                    if known.progress.answer is not None:
+                        await self.submitter.repeat(known, source.message, duplicate=True)
+            else:
+                await self._carry(known, source.message, turns, decision)
+        finally:
+            leave(turns)
+            self._under_way[client] -= 1
+            if not self._under_way[client]:
+                del self._under_way[client]
+
+    def _at_once(self, managed: ManagedOrder, turns: list[Turn]) -> Intent | Refusal | None:
+        """Decide on a command that nothing keeps waiting; None: it is decided on in its turn."""
+        waits = (
+            managed.verb == "cancel_all"
+            or self.terms.clock() >= managed.expires_at
+            or self.blotter.get(managed.identity) is not None  # most likely a duplicate
+            or self.outbox.failing
+            or not self.sequencer.free(managed, turns)
+        )
+        decision = None if waits else self.door.decide_at_once(managed)
+        if decision is not None:
+            turns += self.sequencer.take_order(managed)
+        return decision
+
+    def _first_step(self, managed: ManagedOrder, decision: Intent | Refusal | None) -> list[Step]:
+        match decision:
+            case Intent():
+                return [self.submitter.submitting(managed)]
+            case Refusal():
+                return [self.submitter.refusing(decision)]
+        return []
+
+    def _overloaded(self) -> Refusal:
+        text = f"{self.terms.rules.waiting} commands are under way; slow down"
+        return Refusal("overloaded", text)
+
+    async def _carry(
+        self,
+        managed: ManagedOrder,
+        message: Message | None,
+        turns: list[Turn],
+        decision: Intent | Refusal | None = None,
+    ) -> None:
+        """Bring a command to its answer; one task does it, however often it was delivered."""
+        if managed in self._carried:  # a cancel_all that is taken up asks for what is under way
+            leave(turns)
+            return
+        over = asyncio.Event()
+        self._carried[managed] = over
+        try:
+            if isinstance(decision, Intent):
+                await self.admission.hold(managed)
+                await self.submitter.send(managed, decision, message)
+                return
+            await self.sequencer.come(managed, turns)
+            while self.mass_cancel.waits(managed):
+                leave(turns)
+                await self.news.wait((managed.expires_at - self.terms.clock()) / 1_000_000)
+                turns[:] = self.sequencer.stand(managed)
+                await self.sequencer.come(managed, turns)
+            if managed.verb == "modify":
+                turns += await self.sequencer.change(managed)
+            if managed.progress.answer is not None:  # it was called off meanwhile
+                await self.submitter.repeat(managed, message)
+            elif managed.verb == "cancel_all":
+                await self.mass_cancel.command(managed, message)
+            elif managed.progress.state is State.RECEIVED:
+                await self.submitter.execute(managed, message)
+        finally:
+            leave(turns)
+            del self._carried[managed]
+            over.set()
