@@ -20,7 +20,8 @@ from bridge.runtime import logs
 from bridge.runtime.process import new_event_loop
 from bridge.simulator.faults.plan import FaultPlan
 from bridge.simulator.faults.plan import read as read_faults
-from bridge.simulator.server import Simulator, SimulatorSettings
+from bridge.simulator.server import Simulator
+from bridge.simulator.settings import KIS_RATES, SimulatorSettings
 
 __all__ = ["description", "simulate"]
 
@@ -34,15 +35,24 @@ def simulate(
     ] = SIMULATOR_WS_PORT,
     seed: Annotated[int, typer.Option(help="The same seed, the same market and keys.")] = 1,
     environment: Annotated[
-        Literal["paper", "real"], typer.Option(help="Whose TR ids and rules to follow.")
-    ] = "paper",
+        Literal["paper", "real"] | None,
+        typer.Option(
+            help="Whose TR ids, rules and call rate to follow: 1 REST call a second as paper"
+            " trading, 18 as real trading. Not given: paper trading at 18 calls a second."
+        ),
+    ] = None,
     rate: Annotated[
         float | None,
         typer.Option(help="Market-data records a second over all subscriptions.", min=0.1),
     ] = None,
-    rest_rate: Annotated[
+    rest_per_second: Annotated[
         float | None,
-        typer.Option(help="REST calls a second and app key; 0: no limit. KIS's own if not given."),
+        typer.Option(
+            "--rest-per-second",
+            "--rest-rate",
+            help="REST calls a second that each app key may make; 0: no limit.",
+            min=0,
+        ),
     ] = None,
     play: Annotated[
         Path | None, typer.Option(help="Send the captured frames of this file again, in a loop.")
@@ -73,10 +83,10 @@ def simulate(
         rest_port=rest_port,
         ws_port=ws_port,
         seed=seed,
-        environment=environment,
+        environment=environment or "paper",
         hours=hours,
         rate=rate,
-        rest_per_second=rest_rate,
+        rest_per_second=_rate(environment, rest_per_second),
         play=play,
         any_key=any_key,
         faults=read_faults(faults) if faults else FaultPlan(),
@@ -86,6 +96,15 @@ def simulate(
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         code = runner.run(_run(catalog, settings, as_json=as_json))
     raise typer.Exit(code)
+
+
+def _rate(environment: str | None, given: float | None) -> float | None:
+    """Return the REST calls a second; None: those of the environment that was asked for.
+
+    Paper trading's one a second is for those who ask for it. Without a word it would only be in the
+    way: fifty orders would take a minute.
+    """
+    return KIS_RATES["real"] if environment is None and given is None else given
 
 
 @dataclass(slots=True)
@@ -138,9 +157,14 @@ def _show(kis: dict[str, str], settings: SimulatorSettings) -> None:
         f"  app secret  {kis['app_secret']}",
         f"  account     {kis['account']}",
         f"  HTS id      {kis['hts_id']}",
+        f"  REST calls  {_calls(settings.rest_limit)}",
         "Ctrl-C ends it.",
     ]
     print("\n".join(lines), flush=True)
+
+
+def _calls(limit: float) -> str:
+    return f"{limit:g} a second for each app key" if limit else "as many as come"
 
 
 def _widths(given: list[str], catalog: Catalog) -> dict[str, int]:

@@ -158,7 +158,8 @@ class KisConfig(Section):
     rest_per_second: Count = Field(
         default_factory=lambda data: _SERVERS[data["environment"]].rest_per_second
     )
-    """REST calls a second for each app key; by default 18 (real), 1 (paper), 1000 (simulator)."""
+    """REST calls a second for each app key, by default 18 (real), 1 (paper), 1000 (simulator);
+    fewer where the server says so, as the simulator does."""
     state_dir: Location = Field(default=Path("~/.local/state/kis-bridge"), validate_default=True)
     """Folder for tokens, learned limits and the journal; made with mode 0700."""
     apps: Annotated[tuple[AppConfig, ...], Field(min_length=1)]

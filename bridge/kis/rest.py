@@ -49,6 +49,10 @@ _REFUSAL = re.compile(r"EGW(001\d\d|0020[5-9]|0021[0-3]|0030[34]|00310|0200[46])
 been carried out."""
 _UNCLEAR = re.compile(r"|OPSQ(?!2|999[5-9]).*")
 """No code, or one of a fault after the system has begun with it."""
+_RATE = "x-rate-limit-per-second"
+_NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_SLOWEST = 0.1
+"""Calls a second at least, whatever a server says of itself."""
 _NEVER_LEFT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -229,6 +233,8 @@ class RestClient:
         await self._throttle.acquire(priority, until.deadline, until.wanted)
         self.counts.calls += 1
         response = await self._send(request, tr_cont, until, token)
+        if (said := _rate(response)) is not None:
+            self._throttle.said(said)
         secrets = [self._app_key, self._app_secret, token]
         return _read(request, response, [secret.get_secret_value() for secret in secrets])
 
@@ -387,6 +393,14 @@ def _read(request: _Request, response: httpx.Response, secrets: list[str]) -> Re
         kind = KisRefusedError if described or not request.api.changes else KisUnknownError
     detail = f"{msg_cd} {msg1}".strip() or f"HTTP {response.status_code}"
     raise kind(f"{name}: {detail}", msg_cd=msg_cd, msg1=msg1)
+
+
+def _rate(response: httpx.Response) -> float | None:
+    """Return the calls a second that the simulator says it takes; KIS says nothing of the kind."""
+    text = response.headers.get(_RATE, "")
+    if not _NUMBER.fullmatch(text):
+        return None
+    return max(float(text), _SLOWEST)
 
 
 def _fault(rt_cd: str, msg_cd: str) -> bool:

@@ -81,6 +81,7 @@ class Throttle:
         if per_second <= 0:
             raise ValueError("a rate is above zero")
         self.full_rate = per_second
+        self._configured = per_second
         self._clock = clock
         self._call_at = call_at
         self._slowed_at = -math.inf
@@ -142,6 +143,11 @@ class Throttle:
         if now - self._slowed_at >= 1:
             self._slowed_to = max(self.full_rate * _FLOOR, self.rate / 2)
             self._slowed_at = now
+
+    def said(self, per_second: float) -> None:
+        """Take the rate that the server names for itself, but never more than was configured."""
+        self.full_rate = min(self._configured, per_second)
+        self._serve()
 
     def _serve(self) -> None:
         """Grant what can be granted now, fail what is too late, set the timer for the rest."""

@@ -121,10 +121,7 @@ class Keys:
 
     def count_call(self, app_key: str, now: datetime) -> None:
         """Count a REST call; raise ``EGW00201`` when there were too many within the second."""
-        settings = self._settings
-        limit = settings.rest_per_second
-        if limit is None:
-            limit = 18 if settings.environment == "real" else 1
+        limit = self._settings.rest_limit
         if not limit:
             return
         # A client that paces itself to the limit must not fail by the jitter of the way.

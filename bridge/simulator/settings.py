@@ -10,7 +10,10 @@ from typing import Literal
 from bridge.simulator.exchange.sessions import Hours
 from bridge.simulator.faults.plan import FaultPlan
 
-__all__ = ["SimulatorSettings"]
+__all__ = ["KIS_RATES", "SimulatorSettings"]
+
+KIS_RATES = {"real": 18.0, "paper": 1.0}
+"""REST calls a second and app key that KIS takes since April 2026."""
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -54,6 +57,12 @@ class SimulatorSettings:
     """What is to go wrong."""
     widths: dict[str, int] = field(default_factory=dict)
     """TR id → number of values, to write a channel in one of its older layouts."""
+
+    @property
+    def rest_limit(self) -> float:
+        """REST calls a second and app key that are taken; 0: any number."""
+        given = self.rest_per_second
+        return KIS_RATES[self.environment] if given is None else given
 
     @property
     def app_key(self) -> str:

@@ -286,6 +286,17 @@ async def test_a_business_refusal_is_an_answer() -> None:
     assert (reply.rt_cd, reply.msg_cd, reply.msg1) == ("7", "APBK0919", body["msg1"].strip())
 
 
+@pytest.mark.parametrize(
+    ("said", "rate"),
+    [("18", 18), ("0.5", 0.5), ("5000", 1000), ("0", 0.1), ("-1", 1000), ("nan", 1000), ("", 1000)],
+)
+async def test_the_rate_that_a_server_says_of_itself_is_kept_to(said: str, rate: float) -> None:
+    answer = JSONResponse(DONE, headers={"X-Rate-Limit-Per-Second": said})
+    async with serving(answer) as (bench, _):
+        await bench.place()
+        assert bench.throttle.rate == rate
+
+
 async def test_too_many_a_second_slows_the_throttle() -> None:
     async with serving(gateway("EGW00201")) as (bench, _):
         with pytest.raises(KisNotProcessedError):

@@ -263,6 +263,10 @@ class TestGateway:
             assert [answer.status_code for answer in answers] == [200, 200, 200, 500]
             assert answers[3].json()["msg_cd"] == "EGW00201"
             assert len(kis.simulator.rest.calls) == 3
+            assert {answer.headers["X-Rate-Limit-Per-Second"] for answer in answers} == {"3"}
+        async with simulated(rest_per_second=0) as kis:
+            answer = await kis.call(PRICE, "FHKST01010100", {})
+            assert "X-Rate-Limit-Per-Second" not in answer.headers
 
     async def test_unknown_path_and_bad_input(self) -> None:
         async with simulated() as kis:

@@ -31,6 +31,8 @@ __all__ = [
     "World",
     "ask",
     "bridge_toml",
+    "client",
+    "environ",
     "publish",
     "simulator",
 ]
@@ -39,7 +41,7 @@ DEADLINE_S = 20.0
 KIS_BRIDGE = [sys.executable, "-c", "from bridge.cli import main; main()"]
 
 
-def _environ() -> dict[str, str]:
+def environ() -> dict[str, str]:
     # An installed program has its bytecode, whatever those who test it want to keep.
     no = ("KIS_", "COV_", "PYTHONDONTWRITEBYTECODE")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(no)}
@@ -51,7 +53,7 @@ class Program:
 
     def __init__(self, *args: str) -> None:
         self.process = subprocess.Popen(
-            args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environ()
+            args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ()
         )
         self.out: list[str] = []
         self.err: list[str] = []
@@ -141,7 +143,7 @@ class Ear(Program):
         self.heard: list[Heard] = []
         options = ("-u", login[0], "-P", login[1]) if login else ()
         super().__init__(
-            *(_client("mosquitto_sub"), "-V", version, "-p", str(port), "-q", "1"),
+            *(client("mosquitto_sub"), "-V", version, "-p", str(port), "-q", "1"),
             *("-t", topic_filter, "-F", "%j", *options),
         )
 
@@ -174,7 +176,7 @@ class Ear(Program):
         return heard
 
 
-def _client(name: str) -> str:
+def client(name: str) -> str:
     mosquitto_program()
     found = shutil.which(name)
     if found is None:
@@ -191,9 +193,9 @@ def publish(
     """Publish with mosquitto_pub, QoS 1; ``check``: it must succeed."""
     text = payload if isinstance(payload, str) else json.dumps(payload)
     subprocess.run(
-        [_client("mosquitto_pub"), "-V", version, "-p", str(port), "-q", "1", "-t", topic,
+        [client("mosquitto_pub"), "-V", version, "-p", str(port), "-q", "1", "-t", topic,
          "-m", text, *options],
-        check=check, timeout=DEADLINE_S, env=_environ(), capture_output=True,
+        check=check, timeout=DEADLINE_S, env=environ(), capture_output=True,
     )  # fmt: skip
 
 
@@ -201,7 +203,7 @@ def ask(*args: str) -> subprocess.CompletedProcess[str]:
     """Run a command of kis-bridge to its end."""
     return subprocess.run(
         [*KIS_BRIDGE, *args],
-        capture_output=True, text=True, timeout=30, check=False, env=_environ(),
+        capture_output=True, text=True, timeout=30, check=False, env=environ(),
     )  # fmt: skip
 
 

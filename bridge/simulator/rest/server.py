@@ -24,7 +24,13 @@ from bridge.simulator.rest.calls import HandlerCall
 from bridge.simulator.rest.handlers import Handlers
 from bridge.simulator.settings import SimulatorSettings
 
-__all__ = ["RestServer"]
+__all__ = ["RATE_HEADER", "RestServer"]
+
+RATE_HEADER = "X-Rate-Limit-Per-Second"
+"""The simulator's own: KIS does not say how many calls a second it takes.
+
+With capitals, since KIS's published client reads every header that is all lower case.
+"""
 
 log = structlog.get_logger()
 
@@ -173,6 +179,8 @@ class RestServer:
             "tr_cont": answer.tr_cont,
             "gt_uid": f"{self._requests:032d}",
         }
+        if limit := self._settings.rest_limit:
+            headers[RATE_HEADER] = f"{limit:g}"
         return _response(answer.body, status=answer.http, headers=headers)
 
 

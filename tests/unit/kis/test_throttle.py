@@ -279,3 +279,17 @@ def test_no_second_ever_sees_more_than_the_rate(arrivals: list[tuple[float, Prio
     times = asyncio.run(play())
     assert len(times) == len(arrivals)
     assert all(later - earlier > 1 for earlier, later in zip(times, times[5:], strict=False))
+
+
+async def test_a_server_that_says_its_rate_lowers_it_but_never_above_what_is_configured() -> None:
+    gate, time = throttle(5)
+    async with asyncio.TaskGroup() as group:
+        calls = Calls(gate, time, group)
+        gate.said(2)
+        for name in "abcd":
+            calls.add(name)
+        await settle()
+        assert calls.names == "ab"
+        gate.said(1_000)
+        await settle()
+        assert (gate.rate, calls.names) == (5, "abcd")
