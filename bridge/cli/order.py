@@ -21,7 +21,7 @@ from bridge.errors import BrokerError, ConfigError, JournalError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
-from bridge.orders.journal.journal import read
+from bridge.orders.journal.reader import read
 from bridge.orders.model.blotter import restore
 from bridge.orders.model.command import CommandError, parse
 

@@ -22,7 +22,7 @@ from rich.table import Table
 from bridge.config.models import load
 from bridge.errors import ConfigError
 from bridge.orders.journal import audit
-from bridge.orders.journal.journal import read, read_controls
+from bridge.orders.journal.reader import read, read_controls
 from bridge.orders.model.blotter import ManagedOrder, day_end, day_start, restore
 from bridge.orders.model.lifecycle import State
 from bridge.orders.publishing import payloads

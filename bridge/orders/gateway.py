@@ -24,8 +24,9 @@ from bridge.calendar.order_hours import TradingDays
 from bridge.catalog.model import Catalog
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
-from bridge.orders.journal.journal import Identity, Journal
+from bridge.orders.journal.journal import Journal
 from bridge.orders.model.blotter import ManagedOrder
+from bridge.orders.model.records import Identity
 from bridge.orders.publishing.publisher import MessageSink
 from bridge.orders.recovery import recover
 from bridge.orders.risk.halts import Mode

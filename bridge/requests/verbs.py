@@ -20,7 +20,7 @@ from bridge.mqtt.events import Events
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway
-from bridge.orders.journal.journal import Identity
+from bridge.orders.model.records import Identity
 from bridge.requests.permissions import Permissions
 from bridge.requests.server import RequestServer
 from bridge.subscriptions.pool import Pool

@@ -14,8 +14,9 @@ import pytest
 from bridge.errors import JournalError
 from bridge.kis.replies import KisUnknownError, Reply
 from bridge.orders.gateway import Rules
-from bridge.orders.journal.journal import Identity, Journal, NewRecord
+from bridge.orders.journal.journal import Journal
 from bridge.orders.model.command import CancelAll, Place, parse
+from bridge.orders.model.records import Identity, NewRecord
 from bridge.orders.risk.checks import Limits
 from tests.component.gateway_fixture import (
     PLACE,

@@ -20,8 +20,9 @@ from bridge.kis.replies import (
 )
 from bridge.kis.throttle import Priority
 from bridge.orders.gateway import Rules
-from bridge.orders.journal.journal import Journal, JournalStep, NewRecord, Record
+from bridge.orders.journal.journal import Journal
 from bridge.orders.model.lifecycle import State, Step
+from bridge.orders.model.records import JournalStep, NewRecord, Record
 from bridge.orders.risk.checks import Limits
 from tests.component.gateway_fixture import (
     NUMBER,

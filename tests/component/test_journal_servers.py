@@ -18,8 +18,10 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from bridge.errors import JournalError
-from bridge.orders.journal.journal import Control, Identity, Journal, JournalStep, NewRecord, read
+from bridge.orders.journal.journal import Journal
+from bridge.orders.journal.reader import read
 from bridge.orders.model.lifecycle import Event, State, Step
+from bridge.orders.model.records import Control, Identity, JournalStep, NewRecord
 from tests.brokers import free_port
 from tests.component.gateway_fixture import bench
 

@@ -24,7 +24,7 @@ from bridge.kis.listing import plain
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, Rules, TradingAccount
-from bridge.orders.journal import journal as journals
+from bridge.orders.journal.reader import read
 from bridge.orders.model.blotter import restore
 from bridge.orders.model.lifecycle import State
 from bridge.orders.risk.checks import Limits
@@ -133,7 +133,7 @@ class Orders(RuleBasedStateMachine):
 
     def down(self) -> None:
         """Kill it: nothing is finished, nothing more is written."""
-        self.journal.dead = True
+        self.journal.writer.dead = True
         self.running.cancel()
         with suppress(asyncio.CancelledError):
             self.loop.run_until_complete(self.running)
@@ -159,7 +159,7 @@ class Orders(RuleBasedStateMachine):
         message = Message(topic, payload, 1, False, "", b"", None, self.loop.micros(), acknowledged)
         task = self.loop.create_task(self.gateway.command(message))
         self.let(0.0)
-        assert task.done() or self.journal.dead
+        assert task.done() or self.journal.writer.dead
 
     def send(self, client: str, verb: str, **fields: object) -> None:
         topic = f"kis/orders/main/{client}/command/{verb}"
@@ -274,7 +274,7 @@ class Orders(RuleBasedStateMachine):
     def notify(self, count: int, at: int, again: bool) -> None:
         """Notices arrive: out of order, and some of them twice."""
         for _ in range(count):
-            if self.virtual.notices and not self.journal.dead:
+            if self.virtual.notices and not self.journal.writer.dead:
                 values = self.virtual.notices[at % len(self.virtual.notices)]
                 self.gateway.notice(values, self.loop.micros())
                 if not again:
@@ -297,7 +297,7 @@ class Orders(RuleBasedStateMachine):
 
     @rule(writes=st.integers(1, 5), before=st.booleans())
     def die_soon(self, writes: int, before: bool) -> None:
-        self.journal.dies_in, self.journal.dies_before = writes, before
+        self.journal.writer.dies_in, self.journal.writer.dies_before = writes, before
 
     @rule()
     def crash(self) -> None:
@@ -307,7 +307,7 @@ class Orders(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.01, 0.2, 1.0, 5.0]))
     def wait(self, seconds: float) -> None:
         self.let(seconds)
-        if self.journal.dead:
+        if self.journal.writer.dead:
             self.crash()
 
     # what must hold
@@ -335,8 +335,8 @@ class Orders(RuleBasedStateMachine):
     def settle(self) -> None:
         self.virtual.faults.clear()
         self.virtual.list_faults, self.virtual.lag_s = 0, 0.0
-        self.journal.dies_in = 0
-        if self.journal.dead:
+        self.journal.writer.dies_in = 0
+        if self.journal.writer.dead:
             self.crash()
         self.broker(away=False)
         self.let(3.0)
@@ -354,7 +354,7 @@ class Orders(RuleBasedStateMachine):
             if topic == "kis/bridge/event/order_unknown"
         }
         spent = Decimal(0)
-        journal = {one.identity: one for one in map(restore, journals.read(self.url))}
+        journal = {one.identity: one for one in map(restore, read(self.url))}
         for managed in journal.values():
             _, client, name, command_id = managed.identity
             state = managed.progress.state

@@ -11,7 +11,7 @@ import pytest
 from bridge.errors import RequestError
 from bridge.kis.replies import KisNotSentError, KisUnknownError, Reply
 from bridge.orders.gateway import Rules
-from bridge.orders.journal.journal import Identity
+from bridge.orders.model.records import Identity
 from bridge.orders.risk.checks import Limits
 from tests.component.gateway_fixture import (
     PLACE,

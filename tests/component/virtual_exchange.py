@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 from bridge.catalog.compile import load
 from bridge.kis.rest import RestClient
 from bridge.kis.throttle import Throttle
-from bridge.orders.journal import journal as journals
+from bridge.orders.journal import database
 from bridge.orders.journal.journal import Journal
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.tickets import Ticket
@@ -100,21 +100,21 @@ class _Tokens:
         return SecretStr("token")
 
 
-class InlineJournal(Journal):
-    """The journal without its thread; it may die before or after a write, as a process does."""
+class InlineWriter:
+    """Works with the database without a thread; may die before or after a write, as a process."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url)
+        self.url = database.parse(url)
         self.dead = False
         self.dies_in = 0
         self.dies_before = False
 
     async def open(self) -> None:
-        self._lock = journals._claim(self._url)
-        self._engine = journals._engine(self._url)
+        self._lock = database.claim(self.url)
+        self._engine = database.open_engine(self.url)
         self._connection = self._engine.connect()
         with self._connection.begin():
-            journals._prepare(self._connection, self._url)
+            database.prepare(self._connection, self.url)
 
     async def close(self) -> None:
         self._connection.close()
@@ -122,18 +122,26 @@ class InlineJournal(Journal):
         if self._lock is not None:
             os.close(self._lock)
 
-    async def _run(self, work: Callable[[Connection], _T]) -> _T:
+    async def run(self, work: Callable[[Connection, bool], _T]) -> _T:
         await asyncio.sleep(0.002)  # a disk takes its time
         last = self.dies_in == 1
         self.dies_in = max(0, self.dies_in - 1)
         self.dead = self.dead or (last and self.dies_before)
         if not self.dead:
             with self._connection.begin():
-                result = work(self._connection)
+                result = work(self._connection, False)
             self.dead = last
         if self.dead:
             await asyncio.Event().wait()
         return result
+
+
+class InlineJournal(Journal):
+    """The journal without its thread."""
+
+    def __init__(self, url: str) -> None:
+        self.writer = InlineWriter(url)
+        super().__init__(url, self.writer)
 
 
 @dataclass

@@ -21,7 +21,7 @@ from bridge.kis.listing import plain
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
-from bridge.orders.journal.journal import read
+from bridge.orders.journal.reader import read
 from bridge.orders.model.blotter import restore
 from bridge.orders.model.lifecycle import State
 from bridge.simulator.exchange.tickets import Ticket

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from bridge.orders.journal.journal import Control, Record
 from bridge.orders.model.blotter import restore
 from bridge.orders.model.lifecycle import Step
+from bridge.orders.model.records import Control, Record
 
 __all__ = ["COLUMNS", "entries"]
 

@@ -15,9 +15,9 @@ from bridge.calendar import order_hours
 from bridge.kis.listing import ListedOrder, plain
 from bridge.kis.markets import NIGHT
 from bridge.kis.orders import ExecutionNotice
-from bridge.orders.journal.journal import Identity, JournalStep, NewRecord, Record
 from bridge.orders.model.command import Cancel, Command, Place, parse
 from bridge.orders.model.lifecycle import CLOSED, Event, Progress, State, Step
+from bridge.orders.model.records import CLIENT, Identity, JournalStep, NewRecord, Origin, Record
 from bridge.orders.risk.checks import MINUTE, Ledger, Limits, Scope
 
 __all__ = [
@@ -70,6 +70,7 @@ class ManagedOrder:
     received_at: int
     expires_at: int
     progress: Progress
+    origin: Origin = CLIENT
     id: int = 0
     """In the journal; 0: not there yet."""
     notional: Decimal = Decimal(0)
@@ -97,7 +98,13 @@ class ManagedOrder:
 
     @classmethod
     def received(
-        cls, identity: Identity, verb: str, command: Command, received_at: int, expires_at: int
+        cls,
+        identity: Identity,
+        verb: str,
+        command: Command,
+        received_at: int,
+        expires_at: int,
+        origin: Origin = CLIENT,
     ) -> ManagedOrder:
         """Make one of a command that just came in."""
         progress = Progress()
@@ -106,7 +113,7 @@ class ManagedOrder:
                 command.quantity, command.price, command.order_type, command.condition_price
             )
         digest = command.digest()
-        return cls(identity, verb, command, digest, received_at, expires_at, progress)
+        return cls(identity, verb, command, digest, received_at, expires_at, progress, origin)
 
     def record(self) -> NewRecord:
         """Return what the journal writes down when it comes in."""
@@ -117,6 +124,7 @@ class ManagedOrder:
             self.command.canonical(),
             self.received_at,
             self.expires_at,
+            self.origin,
         )
 
     def admitted(self, record: Record) -> ManagedOrder:
@@ -130,7 +138,8 @@ def restore(record: Record) -> ManagedOrder:
     """Return a command as the journal knows it."""
     command = parse(record.verb, record.body.encode())
     managed = ManagedOrder.received(
-        record.identity, record.verb, command, record.received_at, record.expires_at
+        *(record.identity, record.verb, command, record.received_at, record.expires_at),
+        record.origin,
     )
     managed.digest = record.digest
     return managed.admitted(record)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.errors import JournalError
-from bridge.orders.journal.journal import Journal, JournalStep
+from bridge.orders.journal.journal import Journal
 from bridge.orders.model.blotter import Blotter, ManagedOrder
 from bridge.orders.model.lifecycle import Event, LifecycleError, Step
+from bridge.orders.model.records import JournalStep
 from bridge.orders.publishing import payloads
 from bridge.orders.publishing.publisher import Publisher, Saying
 from bridge.runtime.turns import News

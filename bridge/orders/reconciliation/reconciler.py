@@ -26,10 +26,10 @@ from bridge.kis.listing import ListedOrder, plain
 from bridge.kis.orders import ExecutionNotice
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
-from bridge.orders.journal.journal import Identity
 from bridge.orders.model.blotter import OPEN, Blotter, ManagedOrder, day_start, lives, trading_day
 from bridge.orders.model.command import Modify, Place
 from bridge.orders.model.lifecycle import Event, LifecycleError, State, Step
+from bridge.orders.model.records import Identity
 from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.reconciliation.matching import (

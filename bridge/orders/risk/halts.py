@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from bridge.orders.journal.journal import Control
+from bridge.orders.model.records import Control
 
 __all__ = ["Halts", "Mode"]
 

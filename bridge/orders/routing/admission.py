@@ -9,9 +9,10 @@ from typing import NamedTuple
 import structlog
 
 from bridge.errors import JournalError
-from bridge.orders.journal.journal import Identity, Journal, Record
+from bridge.orders.journal.journal import Journal
 from bridge.orders.model.blotter import Blotter, ManagedOrder, restore
 from bridge.orders.model.lifecycle import Event, State, Step
+from bridge.orders.model.records import Identity, Record
 
 __all__ = ["Admission", "Admitted"]
 

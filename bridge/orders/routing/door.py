@@ -191,7 +191,7 @@ class Door:
         place, (mode, halted_by) = self._place(managed), self.halts.of(account, client)
         fence = self.blotter.fence(account, request.symbol, but=managed)
         # Asked for by whoever halts, not by the client.
-        ours = managed.identity.command_id.startswith("halt:")
+        ours = managed.origin.kind == "halt"
         context = replace(
             context,
             account_known=account in self.terms.accounts,

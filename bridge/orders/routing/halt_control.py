@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from bridge.errors import JournalError
-from bridge.orders.journal.journal import Control, Journal
+from bridge.orders.journal.journal import Journal
+from bridge.orders.model.records import Control
 from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.risk.halts import Halts, Mode
 from bridge.orders.routing.mass_cancel import MassCancel

@@ -16,10 +16,11 @@ import structlog
 from bridge.calendar import order_hours
 from bridge.errors import JournalError
 from bridge.mqtt.message import Message
-from bridge.orders.journal.journal import Control, Journal, NewRecord, Record
+from bridge.orders.journal.journal import Journal
 from bridge.orders.model.blotter import OPEN, Blotter, ManagedOrder, restore
 from bridge.orders.model.command import Cancel, CancelAll, Place
 from bridge.orders.model.lifecycle import CLOSED, Event, State, Step
+from bridge.orders.model.records import Control, NewRecord, Origin, Record
 from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.risk import checks
@@ -32,8 +33,6 @@ __all__ = ["MassCancel", "overtakes"]
 
 log = structlog.get_logger()
 
-_OF_COMMAND, _OF_HALT = "all:", "halt:"
-"""How the ``command_id`` of a cancellation begins; no client can name one so."""
 _MAY_BE_OPEN = frozenset({State.SUBMITTING, State.UNKNOWN, *OPEN})
 _LISTED = 20
 """Orders named in one message."""
@@ -67,7 +66,7 @@ class MassCancel:
     async def command(self, managed: ManagedOrder, message: Message | None) -> None:
         """Cancel what the client has open; answer when the cancellations are answered."""
         account, client, _, _ = managed.identity
-        name = f"{_OF_COMMAND}{managed.digest[:24]}"
+        origin = Origin("cancel_all", managed.digest[:24])
         if managed.progress.state is State.RECEIVED:
             refusal = self._refusal(managed)
             if refusal is not None:
@@ -88,9 +87,9 @@ class MassCancel:
                         await asyncio.sleep(self.terms.rules.pause_s)
 
             about = [one for one in self.blotter if overtakes(self.blotter, managed, one)]
-            mine = await self._cancel(about, name, lambda order: managed.expires_at, write)
+            mine = await self._cancel(about, origin, lambda order: managed.expires_at, write)
         else:  # a restart came in between
-            mine = [one for one in self._of(name) if one.identity[:2] == (account, client)]
+            mine = [one for one in self._of(origin) if one.identity[:2] == (account, client)]
         await self._answered(mine)
         await self.submitter.answer(managed, self._summary(mine), message)
 
@@ -124,11 +123,11 @@ class MassCancel:
             if control.account in ("", one.identity.account)
             and control.client in ("", one.identity.client)
         ]
-        return await self._cancel(about, f"{_OF_HALT}{control.at}", _day_over, write)
+        return await self._cancel(about, _origin(control), _day_over, write)
 
     def of_halt(self, control: Control) -> list[ManagedOrder]:
         """Return the cancellations that a halt asked for."""
-        return self._of(f"{_OF_HALT}{control.at}")
+        return self._of(_origin(control))
 
     async def tell_halted(self, control: Control) -> None:
         """Tell what the cancellations of a halt left, when they are answered."""
@@ -152,16 +151,12 @@ class MassCancel:
 
     # what both do
 
-    def _of(self, name: str) -> list[ManagedOrder]:
-        return [
-            one
-            for one in self.blotter
-            if one.identity.command_id == name or one.identity.command_id.startswith(f"{name}:")
-        ]
+    def _of(self, origin: Origin) -> list[ManagedOrder]:
+        return [one for one in self.blotter if one.origin == origin]
 
     def waits(self, managed: ManagedOrder) -> bool:
         """Tell whether a cancellation has to wait for what is not known about its order."""
-        if not managed.identity.command_id.startswith((_OF_COMMAND, _OF_HALT)):
+        if managed.origin.kind == "client":
             return False
         order = self.blotter.order(managed.identity)
         if order is None or self.terms.clock() >= managed.expires_at:
@@ -172,7 +167,7 @@ class MassCancel:
     async def _cancel(
         self,
         about: Iterable[ManagedOrder],
-        name: str,
+        origin: Origin,
         until: Callable[[ManagedOrder], int],
         write: _Write,
     ) -> list[ManagedOrder]:
@@ -187,7 +182,7 @@ class MassCancel:
                 self.outbox.take(one, self.submitter.refusing(_CALLED_OFF))
                 self.called_off(one)
             elif one.verb == "place" and one.progress.state in _MAY_BE_OPEN:
-                new += _cancellations(one, name, now, until(one))
+                new += _cancellations(one, origin, now, until(one))
         self.news.tell()
         children = []
         for record in await write(new):
@@ -239,13 +234,23 @@ class MassCancel:
         return over or whole or (*name, number) in cancelled
 
 
-def _cancellations(order: ManagedOrder, name: str, now: int, until: int) -> Iterator[NewRecord]:
-    """Yield a cancellation for each number under which an order has something left."""
+def _origin(control: Control) -> Origin:
+    return Origin("halt", str(control.at))
+
+
+def _cancellations(
+    order: ManagedOrder, origin: Origin, now: int, until: int
+) -> Iterator[NewRecord]:
+    """Yield a cancellation for each number under which an order has something left.
+
+    Its ``command_id`` has a colon, which no client can write, so that it is nobody else's.
+    """
+    name = f"{'all' if origin.kind == 'cancel_all' else origin.kind}:{origin.name}"
     client_order_id = order.identity.client_order_id
     for number in order.numbers or ("",):
         command = Cancel(client_order_id=client_order_id, order_no=number or None)
         own = order.identity._replace(command_id=f"{name}:{number}" if number else name)
-        yield ManagedOrder.received(own, "cancel", command, now, until).record()
+        yield ManagedOrder.received(own, "cancel", command, now, until, origin).record()
 
 
 def overtakes(blotter: Blotter, every: ManagedOrder, one: ManagedOrder) -> bool:

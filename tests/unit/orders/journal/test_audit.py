@@ -4,8 +4,8 @@ import json
 from decimal import Decimal
 
 from bridge.orders.journal import audit
-from bridge.orders.journal.journal import Control, Identity, Record
 from bridge.orders.model.lifecycle import Event, Step
+from bridge.orders.model.records import Control, Identity, Record
 
 DAY = 1_795_359_600_000_000  # 2026-11-23 00:00 in Seoul
 HOUR = 3_600_000_000

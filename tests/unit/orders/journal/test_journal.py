@@ -10,8 +10,11 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from bridge.errors import JournalError
-from bridge.orders.journal.journal import Control, Identity, Journal, JournalStep, NewRecord, read
+from bridge.orders.journal.journal import Journal
+from bridge.orders.journal.reader import read
+from bridge.orders.journal.writer import WriterThread
 from bridge.orders.model.lifecycle import Event, State, Step
+from bridge.orders.model.records import Control, Identity, JournalStep, NewRecord, Origin
 
 NEW = NewRecord(Identity("main", "alice", "a-1", ""), "place", "d" * 64, "{}", 100, 200)
 SUBMIT = Step(Event.SUBMIT, 110)
@@ -104,10 +107,17 @@ def modes(folder: Path) -> dict[str, int]:
 async def test_the_file_is_the_owners_and_durable(journal: Journal, tmp_path: Path) -> None:
     await journal.admit(NEW)
     assert set(modes(tmp_path).values()) == {0o600}, modes(tmp_path)
-    pragmas = await journal._run(
-        lambda c: [c.execute(text(f"PRAGMA {p}")).scalar() for p in ("journal_mode", "synchronous")]
+    await journal.close()
+    writer = WriterThread(f"sqlite:///{tmp_path}/orders.db")
+    await writer.open()
+    pragmas = await writer.run(
+        lambda connection, _: [
+            connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous")
+        ]
     )
     assert pragmas == ["wal", 2]
+    await writer.close()
 
 
 async def test_a_database_that_fails_raises_ours_and_works_again(journal: Journal) -> None:
@@ -116,13 +126,17 @@ async def test_a_database_that_fails_raises_ours_and_works_again(journal: Journa
     assert (await journal.admit(NEW))[1]
 
 
-async def test_a_bug_is_raised_where_it_was_asked_for(journal: Journal) -> None:
+async def test_a_bug_is_raised_where_it_was_asked_for(url: str) -> None:
+    writer = WriterThread(url)
+    journal = Journal(url, writer)
+    await journal.open()
     with pytest.raises(ZeroDivisionError):
-        await journal._run(lambda connection: 1 / 0)
+        await writer.run(lambda connection, _: 1 / 0)
     waiting = asyncio.ensure_future(journal.find(NEW.identity))
     await asyncio.sleep(0)
     waiting.cancel()
     assert (await journal.admit(NEW))[1]
+    await journal.close()
 
 
 async def test_another_schema_is_refused(journal: Journal, url: str) -> None:
@@ -131,7 +145,7 @@ async def test_another_schema_is_refused(journal: Journal, url: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE schema_version SET version = 9"))
     engine.dispose()
-    with pytest.raises(JournalError, match="has schema 9, this bridge reads 2"):
+    with pytest.raises(JournalError, match="has schema 9, this bridge reads 3"):
         await Journal(url).open()
 
 
@@ -178,6 +192,43 @@ async def test_a_journal_of_the_first_schema_is_brought_up_to_date(url: str) -> 
     assert not (await later.admit(NEW))[1]
     await later.close()
     await Journal(url).open()
+
+
+async def test_a_journal_of_the_second_schema_gets_the_origins_of_its_cancellations(
+    url: str,
+) -> None:
+    journal = Journal(url)
+    await journal.open()
+    names = {
+        "a": "",
+        "b": "cancel:0123456789abcdef01234567",
+        "c": "halt:1795000000000000",
+        "d": "halt:1795000000000000:7",
+        "e": "all:0123456789abcdef01234567:12",
+    }
+    for order, command in names.items():
+        identity = NEW.identity._replace(client_order_id=order, command_id=command)
+        await journal.admit(replace(NEW, identity=identity))
+    await journal.close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE commands DROP COLUMN origin"))
+        connection.execute(text("DELETE FROM schema_version"))
+        connection.execute(text("INSERT INTO schema_version VALUES (2)"))
+    engine.dispose()
+    with pytest.raises(JournalError, match="has schema 2, this version reads 3: run the bridge"):
+        read(url)
+    for _ in range(2):  # the second time there is nothing to do
+        await journal.open()
+        await journal.close()
+    halt, everything = Origin("halt", "1795000000000000"), "0123456789abcdef01234567"
+    assert {record.identity.client_order_id: record.origin for record in read(url)} == {
+        "a": Origin(),
+        "b": Origin(),
+        "c": halt,
+        "d": halt,
+        "e": Origin("cancel_all", everything),
+    }
 
 
 async def test_what_a_command_consists_of_is_written_with_it_or_not_at_all(

@@ -1,0 +1,254 @@
+"""What is written to the journal and read from it, inside a transaction that somebody else has.
+
+``careful`` is set after an attempt whose end nobody knows: then what is to be written is looked up
+first, since it may be there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Dialect,
+    Insert,
+    Row,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+)
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from bridge.orders.journal import tables
+from bridge.orders.model.lifecycle import CLOSED, State, Step
+from bridge.orders.model.records import Control, Identity, JournalStep, NewRecord, Origin, Record
+
+__all__ = [
+    "admit",
+    "append",
+    "between",
+    "control",
+    "expand",
+    "find",
+    "latest",
+    "read_controls",
+    "replay",
+]
+
+
+class _Statement:
+    """A statement whose text is made once: to make it takes longer than to run it.
+
+    Whatever this thread computes, the event loop may have to wait for, and the other way round.
+    """
+
+    def __init__(self, statement: Select[Any] | Insert, *keys: str) -> None:
+        self._statement = statement
+        self._keys = keys or None
+        self._made: tuple[Dialect, SQLCompiler] | None = None
+
+    def execute(self, connection: Connection, *rows: Mapping[str, Any]) -> CursorResult[Any]:
+        """Run it once for each row of values."""
+        dialect, kept = connection.dialect, self._made  # other threads may have other databases
+        if kept is None or kept[0] is not dialect:
+            kept = self._made = dialect, self._make(dialect)
+        made = kept[1]
+        values: Any = rows
+        if made.positiontup is not None:
+            values = [tuple(row[name] for name in made.positiontup) for row in rows]
+        return connection.exec_driver_sql(made.string, values[0] if len(rows) == 1 else [*values])
+
+    def _make(self, dialect: Dialect) -> SQLCompiler:
+        made = self._statement.compile(dialect=dialect, column_keys=self._keys)
+        assert isinstance(made, SQLCompiler)  # noqa: S101
+        return made
+
+
+def _without_id(table: Table) -> _Statement:
+    return _Statement(insert(table), *(column.name for column in table.c if column.name != "id"))
+
+
+_SAME = _Statement(
+    select(tables.commands.c.id).where(
+        *(tables.commands.c[name] == bindparam(f"its_{name}") for name in Identity._fields)
+    )
+)
+_NEW, _STEP = _without_id(tables.commands), _without_id(tables.steps)
+
+
+def admit(
+    connection: Connection,
+    new: NewRecord,
+    lines: Sequence[tuple[Step, State]],
+    *,
+    careful: bool,
+) -> tuple[Record, bool]:
+    """Write a command down unless its identity is there; return what is there, and if it is new."""
+    its = {f"its_{name}": value for name, value in new.identity._asdict().items()}
+    if _SAME.execute(connection, its).first() is not None:
+        found = find(connection, new.identity)
+        assert found is not None  # noqa: S101
+        return found, False
+    values = {
+        **new.identity._asdict(),
+        "verb": new.verb,
+        "digest": new.digest,
+        "body": new.body,
+        "received_at": new.received_at,
+        "expires_at": new.expires_at,
+        "origin": new.origin.dumps(),
+    }
+    inserted = _NEW.execute(connection, values)
+    key = inserted.scalar_one() if inserted.returns_rows else inserted.lastrowid
+    new_lines = [JournalStep(key, n, *line) for n, line in enumerate(lines, 1)]
+    append(connection, new_lines, careful=careful)
+    record = Record(
+        *(key, new.identity, new.verb, new.digest, new.body, new.received_at, new.expires_at),
+        tuple(step for step, _ in lines),
+        new.origin,
+    )
+    return record, True
+
+
+def append(connection: Connection, lines: Sequence[JournalStep], *, careful: bool) -> None:
+    """Write steps; ``careful``: but those that an earlier attempt may have written."""
+    if not lines:
+        return
+    written: set[tuple[int, int]] = set()
+    if careful:
+        ids = {line.command for line in lines}
+        known = connection.execute(
+            select(tables.steps.c.command, tables.steps.c.number).where(
+                tables.steps.c.command.in_(ids)
+            )
+        )
+        written = {(row.command, row.number) for row in known}
+    rows = [
+        {
+            "command": line.command,
+            "number": line.number,
+            "event": line.step.event.value,
+            "state": line.state.value,
+            "at": line.step.at,
+            "data": line.step.dumps(),
+        }
+        for line in lines
+        if (line.command, line.number) not in written
+    ]
+    if rows:
+        _STEP.execute(connection, *rows)
+
+
+def expand(
+    connection: Connection,
+    cause: JournalStep | Control,
+    new: Sequence[NewRecord],
+    *,
+    careful: bool,
+) -> list[Record]:
+    """Write what happened to a command, or a halt, and the commands that come of it."""
+    if isinstance(cause, JournalStep):
+        append(connection, [cause], careful=careful)
+    else:
+        control(connection, cause)
+    return [admit(connection, one, (), careful=careful)[0] for one in new]
+
+
+def control(connection: Connection, control: Control) -> None:
+    """Write down that somebody is halted, or no more."""
+    connection.execute(insert(tables.controls), asdict(control))
+
+
+def read_controls(connection: Connection) -> list[Control]:
+    """Return every halt and resumption, oldest first."""
+    return [
+        Control(row.at, row.account, row.client, row.mode, row.reason)
+        for row in connection.execute(select(tables.controls).order_by(tables.controls.c.id))
+    ]
+
+
+def find(connection: Connection, identity: Identity) -> Record | None:
+    """Return the command of that identity."""
+    columns = tables.commands.c
+    found = _records(
+        connection,
+        and_(
+            columns.account == identity.account,
+            columns.client == identity.client,
+            columns.client_order_id == identity.client_order_id,
+            columns.command_id == identity.command_id,
+        ),
+    )
+    return found[0] if found else None
+
+
+def latest(connection: Connection) -> int:
+    """Return when the last step happened; 0: none ever did."""
+    last = select(tables.steps.c.at).order_by(tables.steps.c.id.desc()).limit(1)
+    return connection.execute(last).scalar() or 0
+
+
+def between(connection: Connection, first: int, last: int | None) -> list[Record]:
+    """Return what was received or had a step from ``first`` until before ``last``."""
+
+    def within(column: Any) -> Any:
+        return column >= first if last is None else and_(column >= first, column < last)
+
+    touched = select(tables.steps.c.command).where(within(tables.steps.c.at))
+    return _records(
+        connection,
+        or_(within(tables.commands.c.received_at), tables.commands.c.id.in_(touched)),
+    )
+
+
+def replay(connection: Connection, since: int) -> list[Record]:
+    """Return, oldest first, what was received since then and whatever is still open."""
+    last = select(func.max(tables.steps.c.id)).group_by(tables.steps.c.command)
+    state = tables.steps.c.state
+    answered = and_(tables.commands.c.verb != "place", state == State.ACCEPTED)
+    closed = (
+        select(tables.steps.c.command)
+        .join(tables.commands, tables.commands.c.id == tables.steps.c.command)
+        .where(tables.steps.c.id.in_(last), or_(state.in_(sorted(CLOSED)), answered))
+    )
+    touched = select(tables.steps.c.command).where(
+        tables.steps.c.at >= since
+    )  # sent after midnight, say
+    recent = or_(tables.commands.c.received_at >= since, tables.commands.c.id.in_(touched))
+    return _records(connection, or_(recent, tables.commands.c.id.not_in(closed)))
+
+
+def _records(connection: Connection, condition: Any) -> list[Record]:
+    rows = connection.execute(
+        select(tables.commands).where(condition).order_by(tables.commands.c.id)
+    ).all()
+    steps: dict[int, list[Step]] = {row.id: [] for row in rows}
+    chosen = select(tables.commands.c.id).where(condition)
+    for row in connection.execute(
+        select(tables.steps).where(tables.steps.c.command.in_(chosen)).order_by(tables.steps.c.id)
+    ):
+        if row.command in steps:
+            steps[row.command].append(Step.loads(row.event, row.at, row.data))
+    return [_record(row, steps[row.id]) for row in rows]
+
+
+def _record(row: Row[Any], steps: Sequence[Step]) -> Record:
+    return Record(
+        row.id,
+        Identity(row.account, row.client, row.client_order_id, row.command_id),
+        row.verb,
+        row.digest,
+        row.body,
+        row.received_at,
+        row.expires_at,
+        tuple(steps),
+        Origin.loads(row.origin),
+    )

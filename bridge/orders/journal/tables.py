@@ -1,0 +1,69 @@
+"""The tables of the order journal.
+
+Three are append-only: ``commands`` (one row a command: that it was received), ``steps`` (what
+happened to it since) and ``controls`` (who was halted and let go again). Nothing in them is
+updated or deleted; account numbers are never written, only aliases.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = ["BINARY_NAMES", "SCHEMA", "commands", "controls", "metadata", "schema_version", "steps"]
+
+SCHEMA = 3
+"""2 added ``controls``, 3 ``commands.origin``."""
+
+metadata = MetaData()
+BINARY_NAMES = {"mysql_collate": "utf8mb4_bin", "mariadb_collate": "utf8mb4_bin"}
+"""Names that differ in case are different names there too."""
+_id = BigInteger().with_variant(Integer, "sqlite")
+schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("client", String(128), nullable=False),
+    Column("client_order_id", String(64), nullable=False),
+    Column("command_id", String(64), nullable=False),
+    Column("verb", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False, index=True),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("origin", String(64), nullable=False, server_default=""),
+    UniqueConstraint("account", "client", "client_order_id", "command_id", name="identity"),
+)
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("command", _id, ForeignKey("commands.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("event", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+    UniqueConstraint("command", "number", name="step"),
+)
+controls = Table(
+    "controls",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("client", String(128), nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+)

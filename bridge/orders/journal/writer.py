@@ -1,0 +1,163 @@
+"""The journal's thread: it alone touches the database, and shares each commit among who waits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.errors import JournalError
+from bridge.orders.journal.database import claim, open_engine, parse, prepare, problem
+
+__all__ = ["Writer", "WriterThread"]
+
+_T = TypeVar("_T")
+
+_BATCH = 64
+
+
+class Writer(Protocol):
+    """Runs what is to be done with the database, one after the other, each in a transaction."""
+
+    async def open(self) -> None:
+        """Open the database, and keep every other process out; raises :class:`JournalError`."""
+
+    async def close(self) -> None:
+        """Write what was handed over, then let go of the database."""
+
+    async def run(self, work: Callable[[Connection, bool], _T]) -> _T:
+        """Return what ``work(connection, careful)`` returns, when it is on disk.
+
+        Raises :class:`JournalError` when it is not known to be there. ``careful``: an earlier
+        attempt has failed, so that what is to be written may be there already.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    work: Callable[[Connection, bool], Any]
+    future: asyncio.Future[Any]
+
+
+class WriterThread:
+    """One thread does all the work, so that neither the disk nor a server stops the event loop.
+
+    What is asked while a commit is under way goes into the next one together: many clients share
+    one write to the disk.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = parse(url)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock: int | None = None
+        self._doubtful = False
+        """An attempt to write has failed: whoever asks again may ask for what is there."""
+        self._loop: asyncio.AbstractEventLoop
+
+    async def open(self) -> None:
+        """Open the database, and keep every other process out."""
+        self._loop = asyncio.get_running_loop()
+        opened: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(
+            target=self._serve, args=(opened,), name="journal", daemon=True
+        )
+        self._thread.start()
+        try:
+            await opened
+        except JournalError:
+            self._thread.join()
+            self._thread = None
+            raise
+
+    async def close(self) -> None:
+        """Write what was handed over, then let go of the database."""
+        if self._thread is not None:
+            thread, self._thread = self._thread, None
+            self._jobs.put(None)
+            await asyncio.to_thread(thread.join)
+
+    async def run(self, work: Callable[[Connection, bool], _T]) -> _T:
+        """Return what ``work`` returns, when it is on disk."""
+        if self._thread is None:
+            raise JournalError("the journal is closed")
+        future: asyncio.Future[_T] = self._loop.create_future()
+        self._jobs.put(_Job(work, future))
+        return await future
+
+    def _serve(self, opened: asyncio.Future[None]) -> None:
+        engine: Engine | None = None
+        try:
+            try:
+                self._lock = claim(self._url)
+                engine = open_engine(self._url, lock=True)
+                with engine.connect() as connection:
+                    with connection.begin():
+                        prepare(connection, self._url)
+                    self._resolve([(opened, None, None)])
+                    while self._work(connection):
+                        pass
+            finally:
+                if engine is not None:
+                    engine.dispose()
+                if self._lock is not None:
+                    os.close(self._lock)
+        except (SQLAlchemyError, OSError, ImportError) as error:
+            self._resolve([(opened, None, problem(self._url, error))])
+        except JournalError as error:
+            self._resolve([(opened, None, error)])
+
+    def _work(self, connection: Connection) -> bool:
+        """Do everything that waits in one transaction; False: it was the last."""
+        jobs: list[_Job] = []
+        going = True
+        while going and len(jobs) < _BATCH and not (jobs and self._jobs.empty()):
+            job = self._jobs.get()
+            if job is None:
+                going = False
+            else:
+                jobs.append(job)
+        results, failure = self._carry_out(connection, jobs)
+        if isinstance(failure, JournalError) and not self._doubtful:
+            # Nothing was looked up that might be there already; from now on it is.
+            self._doubtful = True
+            results, failure = self._carry_out(connection, jobs)
+        self._resolve(
+            [(job.future, result, failure) for job, result in zip(jobs, results, strict=True)]
+        )
+        return going
+
+    def _carry_out(
+        self, connection: Connection, jobs: Sequence[_Job]
+    ) -> tuple[list[Any], Exception | None]:
+        nothing = [None] * len(jobs)
+        if not jobs:
+            return nothing, None
+        try:
+            with connection.begin():
+                return [job.work(connection, self._doubtful) for job in jobs], None
+        except (SQLAlchemyError, OSError) as error:
+            return nothing, problem(self._url, error)
+        except Exception as error:  # noqa: BLE001 - a bug is raised where it was asked for
+            return nothing, error
+
+    def _resolve(
+        self, results: Sequence[tuple[asyncio.Future[Any], object, Exception | None]]
+    ) -> None:
+        def tell() -> None:
+            for future, result, failure in results:
+                if future.done():  # whoever waited has been cancelled
+                    continue
+                if failure is None:
+                    future.set_result(result)
+                else:
+                    future.set_exception(failure)
+
+        self._loop.call_soon_threadsafe(tell)
