@@ -41,7 +41,7 @@ from bridge.mqtt.payloads import encode
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal.journal import Journal
-from bridge.orders.risk.checks import Limits
+from bridge.orders.risk.limits import Limits
 from bridge.requests.permissions import Permissions
 from bridge.requests.server import RequestServer
 from bridge.requests.symbols import SymbolRequests

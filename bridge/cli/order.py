@@ -22,8 +22,9 @@ from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.reader import read
-from bridge.orders.model.blotter import restore
-from bridge.orders.model.command import CommandError, parse
+from bridge.orders.model.command import CommandError
+from bridge.orders.model.command_parser import parse
+from bridge.orders.model.managed_order import restore
 
 __all__ = ["app"]
 

@@ -23,8 +23,9 @@ from bridge.config.models import load
 from bridge.errors import ConfigError
 from bridge.orders.journal import audit
 from bridge.orders.journal.reader import read, read_controls
-from bridge.orders.model.blotter import ManagedOrder, day_end, day_start, restore
+from bridge.orders.model.days import day_end, day_start
 from bridge.orders.model.lifecycle import State
+from bridge.orders.model.managed_order import ManagedOrder, restore
 from bridge.orders.publishing import payloads
 
 __all__ = ["ConfigFile", "JournalUrl", "described", "journal_url", "orders"]

@@ -25,13 +25,12 @@ from bridge.catalog.model import Catalog
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.journal import Journal
-from bridge.orders.model.blotter import ManagedOrder
+from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import Identity
-from bridge.orders.publishing.publisher import MessageSink
 from bridge.orders.recovery import recover
 from bridge.orders.risk.halts import Mode
 from bridge.orders.risk.rules import RestApi, Rules, Terms, TradingAccount
-from bridge.orders.wiring import wire
+from bridge.orders.wiring import MessageSink, wire
 
 __all__ = ["Gateway", "MessageSink", "RestApi", "Rules", "TradingAccount"]
 

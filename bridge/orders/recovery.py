@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bridge.orders.model.blotter import ManagedOrder, day_start, restore
 from bridge.orders.model.command import CancelAll
+from bridge.orders.model.days import day_start
 from bridge.orders.model.lifecycle import Event, Step
-from bridge.orders.routing.mass_cancel import overtakes
+from bridge.orders.model.managed_order import ManagedOrder, restore
 from bridge.orders.wiring import Parts
 
 __all__ = ["recover"]
@@ -26,7 +26,7 @@ async def recover(parts: Parts) -> None:
     since = min(day_start(now), day_start(await parts.journal.latest()))
     for record in await parts.journal.replay(since):
         parts.blotter.add(restore(record))
-    parts.blotter.recount(now)
+    parts.ledger.recount(parts.blotter, now)
     parts.admission.resume(max((one.received_at for one in parts.blotter), default=0))
     _tell_again(parts)
     open_ends = [one for one in parts.blotter if one.progress.answer is None]
@@ -56,4 +56,5 @@ def _call_off(parts: Parts, open_ends: list[ManagedOrder]) -> None:
     """Let no command go that came before a ``cancel_all`` which is not answered."""
     for every in (one for one in open_ends if isinstance(one.command, CancelAll)):
         for one in open_ends:
-            one.overtaken = one.overtaken or overtakes(parts.blotter, every, one)
+            if parts.blotter.overtakes(every, one):
+                parts.blotter.call_off(one)

@@ -15,14 +15,17 @@ from typing import Any
 from bridge.kis.listing import ListedOrder
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.journal import Journal
-from bridge.orders.model.blotter import Blotter, ManagedOrder
+from bridge.orders.model.blotter import Blotter
+from bridge.orders.model.held_notices import HeldNotices
 from bridge.orders.model.lifecycle import Event, Step
+from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.publishing.publisher import MessageSink, Publisher
 from bridge.orders.reconciliation.accounts import Accounts
 from bridge.orders.reconciliation.notices import Notices
 from bridge.orders.reconciliation.reconciler import Reconciler
 from bridge.orders.risk.halts import Halts
+from bridge.orders.risk.ledger import LimitLedger
 from bridge.orders.risk.reference_data import ReferenceData
 from bridge.orders.risk.rules import Terms
 from bridge.orders.routing.admission import Admission
@@ -36,7 +39,7 @@ from bridge.orders.routing.sequencer import Sequencer
 from bridge.orders.routing.submitter import Submitter
 from bridge.runtime.turns import News
 
-__all__ = ["Parts", "wire"]
+__all__ = ["MessageSink", "Parts", "wire"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Parts:
     terms: Terms
     journal: Journal
     blotter: Blotter
+    ledger: LimitLedger
     publisher: Publisher
     outbox: Outbox
     halts: Halts
@@ -86,7 +90,7 @@ def wire(
     def listed(alias: str, rows: Sequence[ListedOrder]) -> None:
         holdings.listed(alias, rows)
 
-    blotter, halts, news = Blotter(), Halts(), News()
+    blotter, ledger, halts, news = Blotter(), LimitLedger(), Halts(), News()
     publisher = Publisher(sink, topics, terms.rules.response_prefixes)
     outbox = Outbox(
         blotter,
@@ -105,24 +109,27 @@ def wire(
         clock=clock,
         after_fills=lambda alias: reconciler.wake(alias),
     )
+    held = HeldNotices(blotter)
     reconciler = Reconciler(
         catalog=terms.catalog,
         accounts=terms.accounts,
         rules=terms.rules,
         blotter=blotter,
+        ledger=ledger,
+        held=held,
         outbox=outbox,
         publisher=publisher,
         clock=clock,
         on_round=settled,
         on_list=listed,
     )
-    notices = Notices(terms.accounts, blotter, outbox, publisher, reconciler)
+    notices = Notices(terms.accounts, blotter, held, outbox, publisher, reconciler)
     admission = Admission(journal, blotter, clock=clock, pause_s=pause_s)
     intake = Intake(terms, topics, publisher, admission.arrival)
     reference_data = ReferenceData(
         terms.catalog, paper=terms.rules.paper, last_price=reference_price, clock=clock
     )
-    door = Door(terms, blotter, halts, reference_data, holdings, reconciler, news)
+    door = Door(terms, blotter, ledger, halts, reference_data, holdings, reconciler, news)
     submitter = Submitter(door, Sender(terms, door), outbox, publisher, clock, answered)
     sequencer = Sequencer(blotter, door, clock)
     mass_cancel = MassCancel(
@@ -156,6 +163,7 @@ def wire(
         terms=terms,
         journal=journal,
         blotter=blotter,
+        ledger=ledger,
         publisher=publisher,
         outbox=outbox,
         halts=halts,

@@ -15,9 +15,10 @@ from bridge.errors import JournalError
 from bridge.kis.replies import KisUnknownError, Reply
 from bridge.orders.gateway import Rules
 from bridge.orders.journal.journal import Journal
-from bridge.orders.model.command import CancelAll, Place, parse
+from bridge.orders.model.command import CancelAll, Place
+from bridge.orders.model.command_parser import parse
 from bridge.orders.model.records import Identity, NewRecord
-from bridge.orders.risk.checks import Limits
+from bridge.orders.risk.limits import Limits
 from tests.component.gateway_fixture import (
     PLACE,
     Bench,

@@ -23,7 +23,7 @@ from bridge.orders.gateway import Rules
 from bridge.orders.journal.journal import Journal
 from bridge.orders.model.lifecycle import State, Step
 from bridge.orders.model.records import JournalStep, NewRecord, Record
-from bridge.orders.risk.checks import Limits
+from bridge.orders.risk.limits import Limits
 from tests.component.gateway_fixture import (
     NUMBER,
     PLACE,

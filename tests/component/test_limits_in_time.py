@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.kis.replies import KisNotSentError
 from bridge.orders.gateway import Rules
-from bridge.orders.risk.checks import Limits
+from bridge.orders.risk.limits import Limits
 from tests.component.gateway_fixture import PLACE, Kis, ack_topic, bench
 
 RULES: dict[str, Any] = {"paper": False, "pause_s": 0.001, "grace_s": 0.05}

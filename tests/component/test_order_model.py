@@ -25,10 +25,10 @@ from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal.reader import read
-from bridge.orders.model.blotter import restore
 from bridge.orders.model.lifecycle import State
-from bridge.orders.risk.checks import Limits
+from bridge.orders.model.managed_order import restore
 from bridge.orders.risk.halts import Mode
+from bridge.orders.risk.limits import Limits
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRefused, OrderRequest
 from tests.component.virtual_exchange import (

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from bridge.orders.risk.checks import Limits
+from bridge.orders.risk.limits import Limits
 from tests.component.markets import EXPIRES, Market, in_virtual_time, market
 from tests.component.virtual_exchange import VirtualExchange
 

@@ -12,7 +12,7 @@ from bridge.errors import RequestError
 from bridge.kis.replies import KisNotSentError, KisUnknownError, Reply
 from bridge.orders.gateway import Rules
 from bridge.orders.model.records import Identity
-from bridge.orders.risk.checks import Limits
+from bridge.orders.risk.limits import Limits
 from tests.component.gateway_fixture import (
     PLACE,
     Bench,

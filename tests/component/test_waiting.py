@@ -16,7 +16,7 @@ from bridge.errors import JournalError
 from bridge.kis.replies import KisNotSentError, KisUnknownError, Reply
 from bridge.orders.gateway import Rules, TradingAccount
 from bridge.orders.journal.journal import Journal
-from bridge.orders.risk.checks import Limits
+from bridge.orders.risk.limits import Limits
 from tests.component.gateway_fixture import NUMBER, PLACE, Kis, ack_topic, bench, row
 
 RULES: dict[str, Any] = {"paper": False, "pause_s": 0.001, "grace_s": 0.05, "unknown_s": 0.005}

@@ -22,8 +22,8 @@ from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.orders.journal.reader import read
-from bridge.orders.model.blotter import restore
 from bridge.orders.model.lifecycle import State
+from bridge.orders.model.managed_order import restore
 from bridge.simulator.exchange.tickets import Ticket
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.brokers import Mosquitto

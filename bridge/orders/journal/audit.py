@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from bridge.orders.model.blotter import restore
 from bridge.orders.model.lifecycle import Step
+from bridge.orders.model.managed_order import restore
 from bridge.orders.model.records import Control, Record
 
 __all__ = ["COLUMNS", "entries"]

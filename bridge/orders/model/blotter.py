@@ -7,156 +7,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
-from decimal import Decimal
+from datetime import date
 
-from bridge.calendar import order_hours
 from bridge.kis.listing import ListedOrder, plain
 from bridge.kis.markets import NIGHT
-from bridge.kis.orders import ExecutionNotice
-from bridge.orders.model.command import Cancel, Command, Place, parse
-from bridge.orders.model.lifecycle import CLOSED, Event, Progress, State, Step
-from bridge.orders.model.records import CLIENT, Identity, JournalStep, NewRecord, Origin, Record
-from bridge.orders.risk.checks import MINUTE, Ledger, Limits, Scope
+from bridge.orders.model.command import Cancel, CancelAll, Place
+from bridge.orders.model.days import trading_day
+from bridge.orders.model.lifecycle import CLOSED, State, Step
+from bridge.orders.model.managed_order import ManagedOrder, lives
+from bridge.orders.model.records import Identity, JournalStep
 
-__all__ = [
-    "OPEN",
-    "Blotter",
-    "ManagedOrder",
-    "day_end",
-    "day_start",
-    "lives",
-    "restore",
-    "trading_day",
-]
-
-_SEOUL = timezone(timedelta(hours=9), "KST")  # without daylight saving, by law
-_MICROSECOND = 1_000_000
+__all__ = ["Blotter"]
 
 _EARLY = 2_000_000
 """How much earlier (µs) than ours the exchange's clock may say it was."""
-_ASKEW = 3_600_000_000
-"""The same when nothing else fits; no number comes again within an hour."""
-
-OPEN = frozenset({State.ACCEPTED, State.PARTIALLY_FILLED})
-"""States of an order that can be changed or cancelled."""
-
-
-def trading_day(at: int) -> date:
-    """Return the Korean date of a moment in µs since the epoch."""
-    return datetime.fromtimestamp(at // _MICROSECOND, _SEOUL).date()
-
-
-def day_start(at: int) -> int:
-    """Return when that moment's Korean date began, in µs since the epoch."""
-    day = trading_day(at)
-    return int(datetime(day.year, day.month, day.day, tzinfo=_SEOUL).timestamp()) * _MICROSECOND
-
-
-def day_end(at: int) -> int:
-    """Return when that moment's Korean date ends, in µs since the epoch."""
-    return day_start(at) + 86_400 * _MICROSECOND
-
-
-@dataclass(slots=True, eq=False)
-class ManagedOrder:
-    """A command and, when it placed one, its order."""
-
-    identity: Identity
-    verb: str
-    command: Command
-    digest: str
-    received_at: int
-    expires_at: int
-    progress: Progress
-    origin: Origin = CLIENT
-    id: int = 0
-    """In the journal; 0: not there yet."""
-    notional: Decimal = Decimal(0)
-    """What it took of the daily limits."""
-    reserved_at: int = 0
-    """When it was counted against the limits."""
-    parts: Mapping[str, int] | None = None
-    """What is left under each of its numbers, while that is not all under the last one; None: no
-    list has said it."""
-
-    overtaken: bool = False
-    """A ``cancel_all`` came after it and before it was sent."""
-
-    @property
-    def numbers(self) -> Collection[str]:
-        """Under which numbers something may be left; none: the last one."""
-        if self.parts is not None or not self.progress.split:
-            return self.parts or ()
-        return [plain(leg.order_no) for leg in self.progress.legs]
-
-    @property
-    def since(self) -> int:
-        """When it was sent; until then, when it came."""
-        return self.progress.submitted_at or self.received_at
-
-    @classmethod
-    def received(
-        cls,
-        identity: Identity,
-        verb: str,
-        command: Command,
-        received_at: int,
-        expires_at: int,
-        origin: Origin = CLIENT,
-    ) -> ManagedOrder:
-        """Make one of a command that just came in."""
-        progress = Progress()
-        if isinstance(command, Place):
-            progress = Progress(
-                command.quantity, command.price, command.order_type, command.condition_price
-            )
-        digest = command.digest()
-        return cls(identity, verb, command, digest, received_at, expires_at, progress, origin)
-
-    def record(self) -> NewRecord:
-        """Return what the journal writes down when it comes in."""
-        return NewRecord(
-            self.identity,
-            self.verb,
-            self.digest,
-            self.command.canonical(),
-            self.received_at,
-            self.expires_at,
-            self.origin,
-        )
-
-    def admitted(self, record: Record) -> ManagedOrder:
-        """Take over what the journal made of it."""
-        self.id = record.id
-        self.progress = self.progress.apply_all(record.steps)
-        return self
-
-
-def restore(record: Record) -> ManagedOrder:
-    """Return a command as the journal knows it."""
-    command = parse(record.verb, record.body.encode())
-    managed = ManagedOrder.received(
-        *(record.identity, record.verb, command, record.received_at, record.expires_at),
-        record.origin,
-    )
-    managed.digest = record.digest
-    return managed.admitted(record)
-
-
-@dataclass(slots=True)
-class _Held:
-    """A notice that no order is known for, while commands have no answer that may explain it."""
-
-    alias: str
-    notice: ExecutionNotice
-    at: int
-    waiting: set[ManagedOrder] = field(default_factory=set)
 
 
 class Blotter:
-    """Commands by identity, orders by number, ledgers by account and client."""
+    """Commands by identity, orders by number; alone in changing a :class:`ManagedOrder`."""
 
     def __init__(self) -> None:
         self._commands: dict[Identity, ManagedOrder] = {}
@@ -165,8 +33,6 @@ class Blotter:
         that of what changed it."""
         self._unsettled: dict[ManagedOrder, None] = {}
         self._open: dict[ManagedOrder, None] = {}
-        self._held: list[_Held] = []
-        self._ledgers: dict[tuple[str, ...], Ledger] = {}
 
     def __iter__(self) -> Iterator[ManagedOrder]:
         return iter(self._commands.values())
@@ -229,6 +95,28 @@ class Blotter:
         self._index(managed)
         progress = managed.progress
         return JournalStep(managed.id, progress.steps, step, progress.state)
+
+    def call_off(self, managed: ManagedOrder) -> None:
+        """Let a command not be sent any more: a ``cancel_all`` or a halt came after it."""
+        managed.overtaken = True
+
+    def overtakes(self, every: ManagedOrder, one: ManagedOrder) -> bool:
+        """Tell whether a ``cancel_all`` is about a command: that came before it, of its client."""
+        command = every.command
+        return (
+            isinstance(command, CancelAll)
+            and one.identity[:2] == every.identity[:2]
+            and one.received_at <= every.received_at
+            and command.symbol in (None, getattr(one.command, "symbol", None) or self.symbol(one))
+        )
+
+    def divide(self, order: ManagedOrder, parts: Mapping[str, int] | None) -> None:
+        """Take note of what is left under each number of an order; None: nobody knows."""
+        order.parts = parts
+
+    def waits(self, managed: ManagedOrder) -> bool:
+        """Tell whether a command is sent and nothing is known of it."""
+        return managed in self._unsettled
 
     def states(self) -> Counter[str]:
         """Count today's orders by state."""
@@ -365,123 +253,6 @@ class Blotter:
             for managed in self.unsettled(order.identity.account)
         )
 
-    # execution notices
-
-    def match(self, alias: str, notice: ExecutionNotice, at: int) -> ManagedOrder | None:
-        """Return the order that a notice is about."""
-        numbers = (notice.order_no, notice.original_order_no)
-        found = [self.meant(alias, notice.market, number, at) for number in numbers]
-        candidates = [order for order in found if order is not None]
-        same = (one for one in candidates if self.symbol(one) == notice.symbol)
-        return next(same, None)
-
-    def hold(self, alias: str, notice: ExecutionNotice, at: int) -> bool:
-        """Keep an unmatched notice until what may explain it is answered.
-
-        Returns False when nothing is: the order was placed elsewhere.
-        """
-        waiting = {
-            managed
-            for managed in self.unsettled(alias)
-            if managed.verb != "cancel" and self.symbol(managed) == notice.symbol
-        }
-        if waiting:
-            self._held.append(_Held(alias, notice, at, waiting))
-        return bool(waiting)
-
-    def heard(self, alias: str, symbol: str) -> set[str]:
-        """Return the numbers in the notices that are kept."""
-        return {
-            plain(held.notice.order_no)
-            for held in self._held
-            if held.alias == alias and held.notice.symbol == symbol
-        }
-
-    def release(self) -> list[tuple[str, ExecutionNotice, int]]:
-        """Return the held notices that need to wait no longer, oldest first."""
-        ready: list[_Held] = []
-        held: list[_Held] = []
-        for one in self._held:
-            one.waiting &= self._unsettled.keys()
-            free = not one.waiting or self.match(one.alias, one.notice, one.at) is not None
-            (ready if free else held).append(one)
-        self._held = held
-        return [(one.alias, one.notice, one.at) for one in ready]
-
-    # limits
-
-    def scopes(
-        self, managed: ManagedOrder, account: Limits, client: Limits, at: int
-    ) -> tuple[Scope, ...]:
-        """Return what others have used of the limits of an account, and of a client on it."""
-        identity = managed.identity
-        whole, own = self._of(identity)
-        day = trading_day(at)
-        everyone = mine = 0
-        if account.open_orders is not None or client.open_orders is not None:
-            everyone, mine = self._working(managed)
-        return (
-            whole.scope(f"account {identity.account}", account, at, day, everyone),
-            own.scope(f"client {identity.client}", client, at, day, mine),
-        )
-
-    def _working(self, managed: ManagedOrder) -> tuple[int, int]:
-        """Count the other orders that are or may be open: of the account, of the client on it."""
-        account, client, _, _ = managed.identity
-        names = [
-            one.identity.client
-            for one in self._open
-            if one.identity.account == account and one is not managed
-        ]
-        return len(names), names.count(client)
-
-    def reserve(self, managed: ManagedOrder, notional: Decimal, at: int) -> None:
-        """Count a command against the limits before it is sent."""
-        managed.notional, managed.reserved_at = notional, at
-        for ledger in self._of(managed.identity):
-            ledger.add(at, trading_day(at), notional)
-
-    def postpone(self, managed: ManagedOrder, at: int) -> bool:
-        """Count it as of now instead; False: its minute or day is over, and it needs room anew."""
-        before = managed.reserved_at
-        if at - before >= MINUTE or trading_day(at) != trading_day(before):
-            return False
-        managed.reserved_at = at
-        for ledger in self._of(managed.identity):
-            ledger.move(before, at)
-        return True
-
-    def unreserve(self, managed: ManagedOrder, *, sent: bool) -> None:
-        """Give back what a command took, because nothing of it is at the exchange.
-
-        What was sent goes on counting as an order of its minute.
-        """
-        for ledger in self._of(managed.identity):
-            ledger.release(trading_day(managed.reserved_at), managed.notional)
-            if not sent:
-                ledger.forget(managed.reserved_at)
-        managed.notional = Decimal(0)
-
-    def recount(self, now: int) -> None:
-        """Count what the journal says was sent today, after a restart."""
-        for managed in self:
-            progress = managed.progress
-            at = progress.submitted_at
-            if at is not None and progress.answer and progress.answer.event is not Event.REFUSE:
-                at = progress.answer.at  # it may have waited for long before it was sent
-            if at is None or trading_day(at) != trading_day(now):
-                continue
-            if managed.verb not in ("place", "modify"):
-                continue
-            gone = progress.state in (State.REJECTED, State.REFUSED, State.NOT_PLACED)
-            self.reserve(managed, Decimal(0) if gone else progress.notional, at)
-
-    def _of(self, identity: Identity) -> tuple[Ledger, Ledger]:
-        return (
-            self._ledgers.setdefault((identity.account,), Ledger()),
-            self._ledgers.setdefault((identity.account, identity.client), Ledger()),
-        )
-
     def _index(self, managed: ManagedOrder) -> None:
         progress = managed.progress
         if progress.state in (State.SUBMITTING, State.UNKNOWN):
@@ -504,10 +275,3 @@ class Blotter:
 
 def _since(pair: tuple[int, object]) -> int:
     return pair[0]
-
-
-def lives(order: ManagedOrder, at: int) -> bool:
-    """Tell whether something ordered ``at`` can be about an order: from its day and session."""
-    place = order.command
-    assert isinstance(place, Place)  # noqa: S101
-    return order.since - _ASKEW <= at < order_hours.over(place.place, order.since)

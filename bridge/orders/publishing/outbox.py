@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from bridge.errors import JournalError
 from bridge.orders.journal.journal import Journal
-from bridge.orders.model.blotter import Blotter, ManagedOrder
+from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.lifecycle import Event, LifecycleError, Step
+from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import JournalStep
 from bridge.orders.publishing import payloads
 from bridge.orders.publishing.publisher import Publisher, Saying
@@ -99,6 +100,10 @@ class Outbox:
         self._entries.append(_Entry(self._blotter.step(managed, step), sayings, urgent))
         self._taken += 1
         self._wake.set()
+
+    def divide(self, order: ManagedOrder, parts: Mapping[str, int] | None) -> None:
+        """Take note of what is left under each number of an order; it is in no journal."""
+        self._blotter.divide(order, parts)
 
     def happen(
         self, order: ManagedOrder, step: Step | None, change: ManagedOrder | None = None

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from bridge.kis.listing import ListedOrder
 from bridge.kis.orders import ExecutionNotice
-from bridge.orders.model.blotter import ManagedOrder
 from bridge.orders.model.command import Place
 from bridge.orders.model.lifecycle import ANSWERS, Step
+from bridge.orders.model.managed_order import ManagedOrder
 
 __all__ = [
     "ack",

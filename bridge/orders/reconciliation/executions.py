@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bridge.kis.orders import ExecutionNotice
-from bridge.orders.model.lifecycle import Event, Progress, Step, fill_key, same_number
+from bridge.orders.model.lifecycle import Event, Step
+from bridge.orders.model.progress import Progress, fill_key, same_number
 
 __all__ = ["cancel_key", "execution"]
 

@@ -15,9 +15,10 @@ from typing import Literal, TypeAlias
 
 from bridge.kis.listing import ListedOrder, plain
 from bridge.kis.markets import NIGHT
-from bridge.orders.model.blotter import ManagedOrder
 from bridge.orders.model.command import Cancel, Modify, Place
-from bridge.orders.model.lifecycle import Event, Progress, State, Step
+from bridge.orders.model.lifecycle import Event, State, Step
+from bridge.orders.model.managed_order import ManagedOrder
+from bridge.orders.model.progress import Progress
 from bridge.orders.reconciliation.executions import cancel_key
 
 __all__ = ["ProofWindow", "Verdict", "find_change", "find_order", "listed_steps", "parts"]

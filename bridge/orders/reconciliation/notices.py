@@ -9,8 +9,10 @@ import structlog
 
 from bridge.errors import DecodeError
 from bridge.kis import orders as kis
-from bridge.orders.model.blotter import Blotter, ManagedOrder
+from bridge.orders.model.blotter import Blotter
+from bridge.orders.model.held_notices import HeldNotices
 from bridge.orders.model.lifecycle import Event, State
+from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.reconciliation.executions import execution
@@ -29,6 +31,7 @@ class Notices:
         self,
         accounts: Mapping[str, TradingAccount],
         blotter: Blotter,
+        held: HeldNotices,
         outbox: Outbox,
         publisher: Publisher,
         reconciler: Reconciler,
@@ -38,6 +41,7 @@ class Notices:
             for alias, account in accounts.items()
         }
         self._blotter = blotter
+        self._held = held
         self._outbox = outbox
         self._publisher = publisher
         self._reconciler = reconciler
@@ -60,17 +64,17 @@ class Notices:
 
     def release(self) -> None:
         """Take up again what waited for an answer that is there now."""
-        for item in self._blotter.release():
+        for item in self._held.release():
             self._waiting.put_nowait(item)
 
     async def run(self) -> None:
         """Apply notices in the order in which they came, until cancelled."""
         while True:
             alias, notice, at = await self._waiting.get()
-            order = self._blotter.match(alias, notice, at)
+            order = self._held.match(alias, notice, at)
             if order is not None:
                 self._apply(order, notice, at)
-            elif self._blotter.hold(alias, notice, at):
+            elif self._held.hold(alias, notice, at):
                 if self._blotter.unsettled(alias, State.UNKNOWN):
                     self._reconciler.wake(alias, notice.market)
             else:
@@ -82,7 +86,7 @@ class Notices:
         step = execution(order.progress, notice, at)
         self._outbox.happen(order, step)
         if notice.kind == "modified" and order.progress.split:
-            order.parts = None
+            self._blotter.divide(order, None)
             self._reconciler.wake(account)
         unsure = notice.kind == "fill" and (step is None or step.event is Event.NOTE)
         if (unsure and order.progress.remaining) or self._blotter.changes(order):

@@ -26,9 +26,12 @@ from bridge.kis.listing import ListedOrder, plain
 from bridge.kis.orders import ExecutionNotice
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
-from bridge.orders.model.blotter import OPEN, Blotter, ManagedOrder, day_start, lives, trading_day
+from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Modify, Place
-from bridge.orders.model.lifecycle import Event, LifecycleError, State, Step
+from bridge.orders.model.days import day_start, trading_day
+from bridge.orders.model.held_notices import HeldNotices
+from bridge.orders.model.lifecycle import OPEN, Event, LifecycleError, State, Step
+from bridge.orders.model.managed_order import ManagedOrder, lives
 from bridge.orders.model.records import Identity
 from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.publishing.publisher import Publisher
@@ -39,6 +42,7 @@ from bridge.orders.reconciliation.matching import (
     listed_steps,
     parts,
 )
+from bridge.orders.risk.ledger import LimitLedger
 from bridge.orders.risk.rules import Rules, TradingAccount
 
 __all__ = ["Reconciler"]
@@ -83,6 +87,8 @@ class Reconciler:
         accounts: Mapping[str, TradingAccount],
         rules: Rules,
         blotter: Blotter,
+        ledger: LimitLedger,
+        held: HeldNotices,
         outbox: Outbox,
         publisher: Publisher,
         clock: Callable[[], int],
@@ -93,6 +99,8 @@ class Reconciler:
         self._accounts = accounts
         self._rules = rules
         self._blotter = blotter
+        self._ledger = ledger
+        self._held = held
         self._outbox = outbox
         self._publisher = publisher
         self._clock = clock
@@ -295,7 +303,7 @@ class Reconciler:
             log.warning("list does not fit the order", order=order.identity, cause=what)
         found = None if changing else parts(order.progress, own)
         if found is not None:
-            order.parts = found
+            self._blotter.divide(order, found)
 
     def _settle_orders(
         self,
@@ -312,7 +320,7 @@ class Reconciler:
             place = order.command
             if not isinstance(place, Place) or place.market != market:
                 continue
-            heard = self._blotter.heard(alias, place.symbol)
+            heard = self._held.heard(alias, place.symbol)
             verdict = find_order(order, place, rows, owned, heard, window)
             if isinstance(verdict, ListedOrder):
                 found.setdefault(verdict.order_no, []).append((order, verdict))
@@ -368,7 +376,7 @@ class Reconciler:
 
     def _absent(self, managed: ManagedOrder, why: str) -> None:
         self._settle(managed, Step(Event.PROVE_ABSENT, self._clock(), message=why))
-        self._blotter.unreserve(managed, sent=True)
+        self._ledger.give_back(managed, sent=True)
 
     def _settle(self, managed: ManagedOrder, step: Step) -> None:
         log.info("settled", identity=managed.identity, what=step.event, why=step.message)

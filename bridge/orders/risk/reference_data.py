@@ -18,7 +18,7 @@ from bridge.kis import query
 from bridge.kis.markets import NIGHT, Place, grid, venue
 from bridge.kis.replies import KisError
 from bridge.kis.throttle import Priority
-from bridge.orders.risk.checks import Reference
+from bridge.orders.risk.limits import Reference
 from bridge.orders.risk.rules import TradingAccount
 
 __all__ = ["ReferenceData"]

@@ -14,7 +14,7 @@ from bridge.catalog.model import Catalog
 from bridge.kis.markets import OrderTypes, order_types
 from bridge.kis.replies import Reply
 from bridge.kis.throttle import Priority
-from bridge.orders.risk.checks import Limits
+from bridge.orders.risk.limits import Limits
 
 __all__ = ["RestApi", "Rules", "Terms", "TradingAccount"]
 

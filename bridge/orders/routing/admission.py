@@ -10,8 +10,9 @@ import structlog
 
 from bridge.errors import JournalError
 from bridge.orders.journal.journal import Journal
-from bridge.orders.model.blotter import Blotter, ManagedOrder, restore
+from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.lifecycle import Event, State, Step
+from bridge.orders.model.managed_order import ManagedOrder, restore
 from bridge.orders.model.records import Identity, Record
 
 __all__ = ["Admission", "Admitted"]

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from bridge.calendar import order_hours
-from bridge.orders.model.blotter import Blotter, ManagedOrder
+from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
-from bridge.orders.model.intent import Intent, plan
+from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.reconciliation.accounts import Accounts
 from bridge.orders.reconciliation.reconciler import Reconciler
 from bridge.orders.risk import checks
-from bridge.orders.risk.checks import Context, Limits, Reference, Refusal
 from bridge.orders.risk.halts import Halts
+from bridge.orders.risk.intent import Intent, plan
+from bridge.orders.risk.ledger import LimitLedger
+from bridge.orders.risk.limits import Context, Limits, Reference, Refusal
 from bridge.orders.risk.reference_data import ReferenceData
 from bridge.orders.risk.rules import Terms
 from bridge.runtime.turns import News
@@ -35,6 +38,7 @@ class Door:
 
     terms: Terms
     blotter: Blotter
+    ledger: LimitLedger
     halts: Halts
     reference_data: ReferenceData
     holdings: Accounts
@@ -102,7 +106,7 @@ class Door:
 
     def late(self, managed: ManagedOrder, planned: Intent) -> Refusal | None:
         """Count what has waited as sent now; why not, when there is no room any more."""
-        if planned.request.verb == "cancel" or self.blotter.postpone(managed, self.terms.clock()):
+        if planned.request.verb == "cancel" or self.ledger.postpone(managed, self.terms.clock()):
             return None
         self.give_back(managed, sent=False)
         # Its minute or day is over, and with it maybe the day of the order that it changes.
@@ -111,9 +115,13 @@ class Door:
         checked = anew if isinstance(anew, Refusal) else self._check(managed, anew, context)
         return checked if isinstance(checked, Refusal) else None
 
+    def reserved(self, managed: ManagedOrder) -> Decimal:
+        """Return what a command took of the daily limits."""
+        return self.ledger.reserved(managed)
+
     def give_back(self, managed: ManagedOrder, *, sent: bool) -> None:
         """Take back what a command took of the limits: nothing of it is at the exchange."""
-        self.blotter.unreserve(managed, sent=sent)
+        self.ledger.give_back(managed, sent=sent)
 
     def halted_since(self, managed: ManagedOrder, planned: Intent) -> bool:
         """Tell whether a halt came after a command went through; cancellations pass it."""
@@ -189,6 +197,9 @@ class Door:
         if managed.overtaken:
             return Refusal("cancelled", "a cancel_all came before it was sent")
         place, (mode, halted_by) = self._place(managed), self.halts.of(account, client)
+        limits = self._limits(managed)
+        counted = any(each.open_orders is not None for each in limits)
+        working = self.blotter.working(account) if counted else ()
         fence = self.blotter.fence(account, request.symbol, but=managed)
         # Asked for by whoever halts, not by the client.
         ours = managed.origin.kind == "halt"
@@ -202,13 +213,13 @@ class Door:
             reducible=self._reducible(managed, place) if mode == "reduce_only" else None,
             fenced=fence.identity.client_order_id if fence else "",
             closed=self._closed(planned, place, now),
-            scopes=self.blotter.scopes(managed, *self._limits(managed), now),
+            scopes=self.ledger.scopes(managed, *limits, now, working),
         )
         refusal = checks.check(request, context)
         if refusal is not None:
             return refusal
         if request.verb != "cancel":
-            self.blotter.reserve(managed, checks.added(request, context.reference), now)
+            self.ledger.reserve(managed, checks.added(request, context.reference), now)
         return replace(planned, context=context)
 
     def _closed(self, planned: Intent, place: Place, now: int) -> str:

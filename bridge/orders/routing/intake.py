@@ -14,12 +14,13 @@ import structlog
 
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
-from bridge.orders.model.blotter import ManagedOrder
-from bridge.orders.model.command import CommandError, parse
+from bridge.orders.model.command import CommandError
+from bridge.orders.model.command_parser import parse
 from bridge.orders.model.lifecycle import Event, Step
+from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import Identity
 from bridge.orders.publishing.publisher import Publisher
-from bridge.orders.risk.checks import Refusal
+from bridge.orders.risk.limits import Refusal
 from bridge.orders.risk.rules import Terms
 
 __all__ = ["Intake", "Source"]

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.mqtt.message import Message
-from bridge.orders.model.blotter import Blotter, ManagedOrder
-from bridge.orders.model.intent import Intent
+from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.lifecycle import State, Step
+from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.publishing.outbox import Outbox
-from bridge.orders.risk.checks import Refusal
+from bridge.orders.risk.intent import Intent
+from bridge.orders.risk.limits import Refusal
 from bridge.orders.risk.rules import Terms
 from bridge.orders.routing.admission import Admission
 from bridge.orders.routing.door import Door

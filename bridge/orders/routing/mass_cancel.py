@@ -17,19 +17,20 @@ from bridge.calendar import order_hours
 from bridge.errors import JournalError
 from bridge.mqtt.message import Message
 from bridge.orders.journal.journal import Journal
-from bridge.orders.model.blotter import OPEN, Blotter, ManagedOrder, restore
-from bridge.orders.model.command import Cancel, CancelAll, Place
-from bridge.orders.model.lifecycle import CLOSED, Event, State, Step
+from bridge.orders.model.blotter import Blotter
+from bridge.orders.model.command import Cancel, Place
+from bridge.orders.model.lifecycle import CLOSED, OPEN, Event, State, Step
+from bridge.orders.model.managed_order import ManagedOrder, restore
 from bridge.orders.model.records import Control, NewRecord, Origin, Record
 from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.risk import checks
-from bridge.orders.risk.checks import Refusal
+from bridge.orders.risk.limits import Context, Refusal, RiskRequest
 from bridge.orders.risk.rules import Terms
 from bridge.orders.routing.submitter import Submitter
 from bridge.runtime.turns import News
 
-__all__ = ["MassCancel", "overtakes"]
+__all__ = ["MassCancel"]
 
 log = structlog.get_logger()
 
@@ -86,7 +87,7 @@ class MassCancel:
                         log.warning("cancellations not written, trying again", cause=str(error))
                         await asyncio.sleep(self.terms.rules.pause_s)
 
-            about = [one for one in self.blotter if overtakes(self.blotter, managed, one)]
+            about = [one for one in self.blotter if self.blotter.overtakes(managed, one)]
             mine = await self._cancel(about, origin, lambda order: managed.expires_at, write)
         else:  # a restart came in between
             mine = [one for one in self._of(origin) if one.identity[:2] == (account, client)]
@@ -97,12 +98,12 @@ class MassCancel:
         account, client, _, _ = managed.identity
         if self.terms.clock() >= managed.expires_at:
             return Refusal("expired", "it expired before it was taken")
-        context = checks.Context(
+        context = Context(
             account_known=account in self.terms.accounts,
             permitted=self.terms.rules.permits(client, account),
             orders_allowed=self.terms.rules.orders_allowed,
         )
-        return checks.check(checks.RiskRequest("cancel"), context)
+        return checks.check(RiskRequest("cancel"), context)
 
     # halts
 
@@ -177,7 +178,7 @@ class MassCancel:
         for one in about:
             if one.verb not in ("place", "modify"):
                 continue
-            one.overtaken = True
+            self.blotter.call_off(one)
             if one.progress.state is State.RECEIVED:
                 self.outbox.take(one, self.submitter.refusing(_CALLED_OFF))
                 self.called_off(one)
@@ -251,17 +252,6 @@ def _cancellations(
         command = Cancel(client_order_id=client_order_id, order_no=number or None)
         own = order.identity._replace(command_id=f"{name}:{number}" if number else name)
         yield ManagedOrder.received(own, "cancel", command, now, until, origin).record()
-
-
-def overtakes(blotter: Blotter, every: ManagedOrder, one: ManagedOrder) -> bool:
-    """Tell whether a ``cancel_all`` is about a command: that came before it, of its client."""
-    command = every.command
-    return (
-        isinstance(command, CancelAll)
-        and one.identity[:2] == every.identity[:2]
-        and one.received_at <= every.received_at
-        and command.symbol in (None, getattr(one.command, "symbol", None) or blotter.symbol(one))
-    )
 
 
 def _day_over(order: ManagedOrder) -> int:

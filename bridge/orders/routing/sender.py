@@ -18,10 +18,10 @@ from bridge.kis.replies import (
     Reply,
 )
 from bridge.kis.throttle import Priority
-from bridge.orders.model.blotter import ManagedOrder
-from bridge.orders.model.intent import Intent
 from bridge.orders.model.lifecycle import Event, Step
-from bridge.orders.risk.checks import Refusal
+from bridge.orders.model.managed_order import ManagedOrder
+from bridge.orders.risk.intent import Intent
+from bridge.orders.risk.limits import Refusal
 from bridge.orders.risk.rules import Terms
 from bridge.orders.routing.door import Door
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bridge.orders.model.blotter import Blotter, ManagedOrder
+from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.lifecycle import State
+from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.routing.door import Door
 from bridge.runtime.turns import Turn, Turns
 

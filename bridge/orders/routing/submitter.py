@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.mqtt.message import Message
-from bridge.orders.model.blotter import ManagedOrder
 from bridge.orders.model.command import Cancel
-from bridge.orders.model.intent import Intent
 from bridge.orders.model.lifecycle import Event, State, Step
+from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.publishing.publisher import Publisher
-from bridge.orders.risk.checks import Refusal
+from bridge.orders.risk.intent import Intent
+from bridge.orders.risk.limits import Refusal
 from bridge.orders.routing.door import Door
 from bridge.orders.routing.sender import Sender
 
@@ -80,7 +80,7 @@ class Submitter:
         order = self.door.order(managed)
         if order is not None and planned is not None:
             if isinstance(managed.command, Cancel):
-                order.parts = planned.left(answer, order.parts)
+                self.outbox.divide(order, planned.left(answer, order.parts))
             self.outbox.happen(order, planned.after(answer))
         if answer.event is Event.LOSE:
             log.warning("order unknown", identity=managed.identity, verb=managed.verb)
@@ -107,7 +107,7 @@ class Submitter:
 
     def submitting(self, managed: ManagedOrder) -> Step:
         """Return the step after which KIS may see a command, now."""
-        return Step(Event.SUBMIT, self.clock(), notional=managed.notional or None)
+        return Step(Event.SUBMIT, self.clock(), notional=self.door.reserved(managed) or None)
 
     def refusing(self, refusal: Refusal) -> Step:
         """Return the step of a refusal, now."""

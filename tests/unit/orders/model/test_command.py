@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bridge.errors import RequestError
 from bridge.kis.markets import OrderType, OrderTypes
-from bridge.orders.model.command import MAX_PAYLOAD, Cancel, CommandError, Modify, Place, parse
+from bridge.orders.model.command import Cancel, CommandError, Modify, Place
+from bridge.orders.model.command_parser import MAX_PAYLOAD, parse
 
 TYPES: OrderTypes = {
     ("domestic_stock", "krx"): {

@@ -13,11 +13,10 @@ from bridge.orders.model.lifecycle import (
     TRANSITIONS,
     Event,
     LifecycleError,
-    Progress,
     State,
     Step,
-    same_number,
 )
+from bridge.orders.model.progress import Progress, same_number
 
 D = Decimal
 

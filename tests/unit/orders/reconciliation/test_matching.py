@@ -4,7 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from bridge.kis.listing import ListedOrder
-from bridge.orders.model.lifecycle import Event, Leg, Progress, State
+from bridge.orders.model.lifecycle import Event, State
+from bridge.orders.model.progress import Leg, Progress
 from bridge.orders.reconciliation.matching import listed_steps
 
 GONE = ListedOrder(

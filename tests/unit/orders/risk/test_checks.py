@@ -8,17 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.orders.risk.checks import (
-    Context,
-    Ledger,
-    Limits,
-    Reference,
-    RiskRequest,
-    Scope,
-    added,
-    check,
-    needs_reference,
-)
+from bridge.orders.risk.checks import added, check, needs_reference
+from bridge.orders.risk.ledger import Ledger
+from bridge.orders.risk.limits import Context, Limits, Reference, RiskRequest, Scope
 
 D = Decimal
 _PRICE = D(1000)

@@ -10,10 +10,12 @@ from bridge.catalog.model import Catalog
 from bridge.kis import orders as kis
 from bridge.kis.listing import plain
 from bridge.kis.markets import OrderType, OrderTypes, venue, won_per_point
-from bridge.orders.model.blotter import OPEN, ManagedOrder
-from bridge.orders.model.command import Cancel, CommandError, Modify, Place, check_price
-from bridge.orders.model.lifecycle import Event, Leg, Step
-from bridge.orders.risk.checks import Context, Refusal, RiskRequest
+from bridge.orders.model.command import Cancel, CommandError, Modify, Place
+from bridge.orders.model.command_parser import check_price
+from bridge.orders.model.lifecycle import OPEN, Event, Step
+from bridge.orders.model.managed_order import ManagedOrder
+from bridge.orders.model.progress import Leg
+from bridge.orders.risk.limits import Context, Refusal, RiskRequest
 
 __all__ = ["Intent", "plan"]
 

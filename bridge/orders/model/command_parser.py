@@ -1,0 +1,139 @@
+"""Payloads of commands, read and explained; pure."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from bridge.kis import markets
+from bridge.kis.markets import OrderTypes
+from bridge.orders.model.command import ID, MODELS, Command, CommandError, Modify, Place
+
+__all__ = ["MAX_PAYLOAD", "check_price", "parse"]
+
+MAX_PAYLOAD = 16 * 1024
+_Priced = TypeVar("_Priced", Place, Modify)
+
+
+def parse(verb: str, payload: bytes, order_types: OrderTypes | None = None) -> Command:
+    """Read the payload of ``command/{verb}``.
+
+    ``order_types`` is None for what was checked before (the journal). Raises
+    :class:`CommandError`, whose text names the key and the mend, and nothing else.
+    """
+    model = MODELS.get(verb)
+    if model is None:
+        raise CommandError(f"no such command: {verb[:32]!r} (one of {', '.join(MODELS)})")
+    content = _object(payload)
+    name = content.get("client_order_id")
+    client_order_id = name if isinstance(name, str) and re.fullmatch(ID, name) else ""
+    try:
+        command = model.model_validate(content)
+    except ValidationError as error:
+        raise CommandError(_explain(error, model), client_order_id) from error
+    if order_types is not None:
+        if isinstance(command, Place):
+            place, kind = command.place, command.order_type
+            return check_price(command, place, command.side, kind, order_types)
+        if isinstance(command, Modify) and command.price is None and command.order_type is None:
+            raise CommandError("missing key 'price': the new one", client_order_id)
+    return command
+
+
+def check_price(
+    command: _Priced, place: markets.Place, side: str, order_type: str, order_types: OrderTypes
+) -> _Priced:
+    """Hold price and condition price against the order type; return the command without zeros.
+
+    Raises :class:`CommandError` that says what is supported.
+    """
+    name, (market, venue) = command.client_order_id, place
+    known = order_types.get(place)
+    if known is None:
+        here = ", ".join(other for where, other in order_types if where == market)
+        text = f"venue: {market} {venue} takes no orders here (one of {here or 'none'})"
+        raise CommandError(text, name)
+    supported = {key for key, kind in known.items() if side in kind.sides}
+    if order_type not in supported:
+        text = f"order_type: {venue} has no {order_type[:32]!r} to {side}"
+        raise CommandError(f"{text} (one of {', '.join(sorted(supported))})", name)
+    kind, decimals = known[order_type], markets.venue(place).decimals
+    price = command.price or None
+    condition = command.condition_price or None
+    for key, value, wanted in (
+        ("price", price, kind.priced),
+        ("condition_price", condition, kind.conditional),
+    ):
+        if wanted and value is None:
+            text = f"missing key {key!r}: {order_type} needs one above 0"
+        elif not wanted and value is not None:
+            text = f"{key}: {order_type} takes none, leave it out"
+        elif value is not None and value != round(value, decimals):
+            text = f"{key}: prices of {venue} have at most {decimals} decimals"
+            if market == "domestic_stock":
+                text = f"{key}: domestic stock prices are whole won"
+        else:
+            continue
+        raise CommandError(text, name)
+    return command.model_copy(update={"price": price, "condition_price": condition})
+
+
+def _object(payload: bytes) -> dict[str, Any]:
+    if len(payload) > MAX_PAYLOAD:
+        raise CommandError(f"the payload has {len(payload)} bytes, at most {MAX_PAYLOAD} are read")
+    try:
+        content = json.loads(
+            payload.decode(),
+            parse_float=_number,
+            parse_constant=_constant,
+            object_pairs_hook=_pairs,
+        )
+    except UnicodeDecodeError as error:
+        raise CommandError("the payload is not UTF-8") from error
+    except RecursionError as error:
+        raise CommandError("the payload is nested too deep") from error
+    except json.JSONDecodeError as error:
+        raise CommandError(f"the payload is not JSON: {error.msg} at {error.pos}") from error
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    if not isinstance(content, dict):
+        raise CommandError("the payload is not a JSON object")
+    return content
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError("a number is out of range") from error
+
+
+def _constant(text: str) -> Decimal:
+    raise ValueError(f"{text} is not a number")
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"key {twice[:64]!r} occurs twice")
+    return content
+
+
+def _explain(error: ValidationError, model: type[BaseModel]) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part)[:64] for part in first["loc"])
+    match first["type"]:
+        case "missing":
+            return f"missing key {key!r}"
+        case "extra_forbidden":
+            near = difflib.get_close_matches(key, model.model_fields, n=1)
+            mend = f"did you mean {near[0]!r}?" if near else "leave it out"
+            return f"unknown key {key!r}: {mend}"
+    return f"{key}: {first['msg'].removeprefix('Value error, ')}"

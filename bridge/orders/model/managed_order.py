@@ -1,0 +1,110 @@
+"""A command, and the order that it placed; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from bridge.calendar import order_hours
+from bridge.kis.listing import plain
+from bridge.orders.model.command import Command, Place
+from bridge.orders.model.command_parser import parse
+from bridge.orders.model.progress import Progress
+from bridge.orders.model.records import CLIENT, Identity, NewRecord, Origin, Record
+
+__all__ = ["ManagedOrder", "lives", "restore"]
+
+_ASKEW = 3_600_000_000
+"""How far (µs) the exchange's clock may be from ours; no number comes again within an hour."""
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
+class ManagedOrder:
+    """A command and, when it placed one, its order.
+
+    Only the :class:`~bridge.orders.model.blotter.Blotter` changes it.
+    """
+
+    identity: Identity
+    verb: str
+    command: Command
+    digest: str
+    received_at: int
+    expires_at: int
+    progress: Progress
+    origin: Origin = CLIENT
+    id: int = 0
+    """In the journal; 0: not there yet."""
+    parts: Mapping[str, int] | None = None
+    """What is left under each of its numbers, while that is not all under the last one; None: no
+    list has said it."""
+
+    overtaken: bool = False
+    """A ``cancel_all`` came after it and before it was sent."""
+
+    @property
+    def numbers(self) -> Collection[str]:
+        """Under which numbers something may be left; none: the last one."""
+        if self.parts is not None or not self.progress.split:
+            return self.parts or ()
+        return [plain(leg.order_no) for leg in self.progress.legs]
+
+    @property
+    def since(self) -> int:
+        """When it was sent; until then, when it came."""
+        return self.progress.submitted_at or self.received_at
+
+    @classmethod
+    def received(
+        cls,
+        identity: Identity,
+        verb: str,
+        command: Command,
+        received_at: int,
+        expires_at: int,
+        origin: Origin = CLIENT,
+    ) -> ManagedOrder:
+        """Make one of a command that just came in."""
+        progress = Progress()
+        if isinstance(command, Place):
+            progress = Progress(
+                command.quantity, command.price, command.order_type, command.condition_price
+            )
+        digest = command.digest()
+        return cls(identity, verb, command, digest, received_at, expires_at, progress, origin)
+
+    def record(self) -> NewRecord:
+        """Return what the journal writes down when it comes in."""
+        return NewRecord(
+            self.identity,
+            self.verb,
+            self.digest,
+            self.command.canonical(),
+            self.received_at,
+            self.expires_at,
+            self.origin,
+        )
+
+    def admitted(self, record: Record) -> ManagedOrder:
+        """Take over what the journal made of it."""
+        self.id = record.id
+        self.progress = self.progress.apply_all(record.steps)
+        return self
+
+
+def restore(record: Record) -> ManagedOrder:
+    """Return a command as the journal knows it."""
+    command = parse(record.verb, record.body.encode())
+    managed = ManagedOrder.received(
+        *(record.identity, record.verb, command, record.received_at, record.expires_at),
+        record.origin,
+    )
+    managed.digest = record.digest
+    return managed.admitted(record)
+
+
+def lives(order: ManagedOrder, at: int) -> bool:
+    """Tell whether something ordered ``at`` can be about an order: from its day and session."""
+    place = order.command
+    assert isinstance(place, Place)  # noqa: S101
+    return order.since - _ASKEW <= at < order_hours.over(place.place, order.since)
