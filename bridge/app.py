@@ -14,8 +14,9 @@ import structlog
 
 import bridge
 from bridge.catalog.model import Catalog
-from bridge.config.models import AppConfig, Config, SubscriptionConfig
-from bridge.config.models import LimitsConfig as ConfiguredLimits
+from bridge.config.kis import AppConfig
+from bridge.config.models import Config, SubscriptionConfig
+from bridge.config.orders import LimitsConfig as ConfiguredLimits
 from bridge.dashboard.listen import Listen
 from bridge.dashboard.orders import OrdersSeen
 from bridge.errors import DecodeError, RequestError

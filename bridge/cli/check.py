@@ -21,7 +21,8 @@ from bridge.catalog.model import Catalog
 from bridge.cli.probes import Finding, app, bounded, broker, clock, ok, problem, running
 from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.config.explained_errors import InvalidConfigError
-from bridge.config.models import Config, SubscriptionConfig, load
+from bridge.config.load import load
+from bridge.config.models import Config, SubscriptionConfig
 from bridge.errors import BridgeError, ConfigError
 from bridge.kis.rest import open_http
 from bridge.requests.permissions import Permissions

@@ -21,7 +21,8 @@ from bridge.catalog.compile import load
 from bridge.cli.demo_table import DemoTable
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.cli.run import MQTT_PORT, MQTT_WS_PORT
-from bridge.config.models import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT, Config
+from bridge.config.kis import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT
+from bridge.config.models import Config
 from bridge.dashboard.listen import Listen
 from bridge.embedded.broker import EmbeddedBroker
 from bridge.mqtt.client import ControlClient

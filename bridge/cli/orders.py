@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bridge.config.models import load
+from bridge.config.load import load
 from bridge.errors import ConfigError
 from bridge.orders.journal import audit
 from bridge.orders.journal.reader import read, read_controls

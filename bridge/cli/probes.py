@@ -17,7 +17,8 @@ from typing import Any, Final, Literal
 import httpx
 
 from bridge.catalog.model import Catalog
-from bridge.config.models import AccountConfig, AppConfig, Config, MqttConfig
+from bridge.config.kis import AccountConfig, AppConfig
+from bridge.config.models import Config, MqttConfig
 from bridge.errors import BridgeError, BrokerError
 from bridge.kis.auth import Tokens
 from bridge.kis.rest import RestClient

@@ -15,7 +15,8 @@ from bridge.app import Bridge
 from bridge.catalog.model import Catalog
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.cli.workbook import OwnSpec, catalog_of
-from bridge.config.models import Config, load
+from bridge.config.load import load
+from bridge.config.models import Config
 from bridge.dashboard.listen import Listen
 from bridge.embedded.broker import EmbeddedBroker
 from bridge.errors import ConfigError

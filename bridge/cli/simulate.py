@@ -14,7 +14,7 @@ import typer
 
 from bridge.catalog.model import Catalog
 from bridge.cli.workbook import OwnSpec, catalog_of
-from bridge.config.models import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT
+from bridge.config.kis import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT
 from bridge.errors import ConfigError
 from bridge.runtime import logs
 from bridge.runtime.process import new_event_loop

@@ -2,6 +2,6 @@
 
 import sys
 
-from bridge.config.models import reference
+from bridge.config.reference import reference
 
 sys.stdout.write(reference())

@@ -14,9 +14,10 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from bridge.config.explained_errors import model_in
+from bridge.config.models import ENV_PREFIX, Config
 from bridge.config.values import Several
 
-__all__ = ["markdown"]
+__all__ = ["markdown", "reference"]
 
 _INTRODUCTION = """\
 # Configuration
@@ -40,6 +41,11 @@ _NAMES = {
     Path: "path",
     SecretStr: "secret",
 }
+
+
+def reference() -> str:
+    """Return the reference of every key as Markdown, made from the models."""
+    return markdown(Config, ENV_PREFIX)
 
 
 def markdown(model: type[BaseModel], prefix: str) -> str:

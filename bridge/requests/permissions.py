@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from bridge.catalog.model import Catalog
-from bridge.config.models import OrdersConfig, RequestsConfig
+from bridge.config.orders import OrdersConfig
+from bridge.config.requests import RequestsConfig
 from bridge.errors import RequestError
 from bridge.kis.query import reads_only
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.config.models import load
+from bridge.config.load import load
 from tests.brokers import free_port, mosquitto_program, wait_for_port
 
 ROOT = Path(__file__).parents[2]

@@ -22,7 +22,7 @@ import pytest
 import bridge.app
 from bridge.app import Bridge
 from bridge.catalog.compile import load as load_catalog
-from bridge.config.models import load as load_config
+from bridge.config.load import load as load_config
 from bridge.errors import BrokerError
 from bridge.mqtt.endpoint import Endpoint
 from tests.brokers import Mosquitto, free_port

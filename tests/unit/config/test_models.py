@@ -13,17 +13,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from bridge.config.explained_errors import InvalidConfigError
-from bridge.config.models import (
-    AppConfig,
-    Config,
-    KisConfig,
-    LimitsConfig,
-    MqttConfig,
-    OrdersConfig,
-    SubscriptionConfig,
-    load,
-    reference,
-)
+from bridge.config.kis import AppConfig, KisConfig
+from bridge.config.load import load
+from bridge.config.models import Config, MqttConfig, SubscriptionConfig
+from bridge.config.orders import LimitsConfig, OrdersConfig
+from bridge.config.reference import reference
 from bridge.config.values import open_to_others
 from bridge.errors import ConfigError
 
@@ -662,7 +656,7 @@ def test_no_file_raises_anything_else(data: bytes) -> None:
 )
 def test_load_raises_only_its_own_error(tree: dict[str, Any], path: list[str], value: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bridge.config.models.read_file", lambda _path: tree)
+        patch.setattr("bridge.config.load.read_file", lambda _path: tree)
         Path("any.toml").touch()
         try:
             load(Path("any.toml"), {"KIS_BRIDGE_" + "__".join(path): value})

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from bridge.catalog.compile import load
 from bridge.catalog.model import Api, Catalog, Field, Output
-from bridge.config.models import OrdersConfig, RequestsConfig
+from bridge.config.orders import OrdersConfig
+from bridge.config.requests import RequestsConfig
 from bridge.errors import RequestError
 from bridge.kis import query
 from bridge.kis.replies import Reply

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bridge.catalog.compile import load
-from bridge.config.models import OrdersConfig, RequestsConfig
+from bridge.config.orders import OrdersConfig
+from bridge.config.requests import RequestsConfig
 from bridge.documents.contract import REQUEST_MODELS
 from bridge.errors import RequestError
 from bridge.mqtt.topics import REQUEST_VERBS

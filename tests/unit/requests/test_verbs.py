@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.catalog.compile import load
-from bridge.config.models import OrdersConfig, RequestsConfig
+from bridge.config.orders import OrdersConfig
+from bridge.config.requests import RequestsConfig
 from bridge.errors import RequestError
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics

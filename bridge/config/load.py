@@ -1,0 +1,48 @@
+"""The configuration read: a file, and the environment laid over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from bridge.config.explained_errors import InvalidConfigError, Origins, explain
+from bridge.config.models import ENV_PREFIX, Config
+from bridge.config.sources import merge, read_file, references
+from bridge.config.values import Reading, open_to_others
+
+__all__ = ["load"]
+
+_NOT_SETTINGS: Final = frozenset({"KIS_BRIDGE_DEBUG"})
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read a file, lay the environment over it, and validate.
+
+    Raises ConfigError: one line that names the place, the key and what is accepted.
+    """
+    reading = Reading(environ, path=path)
+    data = {} if path is None else read_file(path)
+    if path is not None:
+        reading.folder = path.parent
+        reading.private = not open_to_others(path)
+    referenced = set(references(data))
+    variables = {
+        name: value
+        for name, value in sorted(environ.items())
+        if name.upper().startswith(ENV_PREFIX)
+        and name.upper() not in _NOT_SETTINGS
+        and name not in referenced
+    }
+    if variables:
+        from bridge.config.environment import override  # slow to import
+
+        for name, value in variables.items():
+            data = merge(data, override(name, value))
+    try:
+        return Config.model_validate(data, context=reading)
+    except ValidationError as error:
+        origins = Origins(str(path) if path else "environment", ENV_PREFIX, tuple(variables))
+        raise InvalidConfigError(explain(error, Config, origins)) from None
