@@ -11,19 +11,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import httpx
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 
+from bridge.kis.credential_file import CredentialFile, CredentialRecord
 from bridge.kis.replies import (
     NOT_PROCESSED,
     UNSURE,
@@ -53,22 +52,6 @@ _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 
 _HeaderText = Annotated[str, Field(pattern=r"^[\x21-\x7e]+$", max_length=4096)]
-
-
-class _Record(BaseModel):
-    """What the file holds; times are seconds since the epoch, 0 for never."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    secret: str = Field(default="", pattern=r"^[\x21-\x7e]*$", repr=False)
-    issued_at: float = Field(default=0.0, allow_inf_nan=False)
-    expires_at: float = Field(default=0.0, allow_inf_nan=False)
-    attempted_at: float = Field(default=0.0, allow_inf_nan=False)
-
-    def usable(self, now: float) -> bool:
-        """Tell whether the credential still has a while to live."""
-        margin = min(600.0, (self.expires_at - self.issued_at) / 10)
-        return bool(self.secret) and now < self.expires_at - margin
 
 
 class _TokenReply(BaseModel):
@@ -111,25 +94,22 @@ class _Credential:
         self._monotonic = monotonic
         self._sleep = sleep
         self._lock = asyncio.Lock()
-        self._record = _Record()
-        self._unsaved = False
-        """The newest record is in memory only."""
-        self._warned = False
         name = hashlib.sha256(f"{app_key.get_secret_value()}|{self._rest_url}".encode()).hexdigest()
-        self._file = store / f"{self.kind.replace(' ', '-')}-{name[:24]}.json"
+        file = store / f"{self.kind.replace(' ', '-')}-{name[:24]}.json"
+        self._file = CredentialFile(file, self.kind)
 
     async def _get(self, refused: SecretStr | None, deadline: float | None) -> SecretStr:
         """Return a credential other than ``refused``, issued by whoever needed it first."""
         if not self._fits(refused):
             async with self._alone(deadline):
-                self._record = self._load()
+                self._file.load()
                 if not self._fits(refused):
                     await self._issue(deadline)
-        return SecretStr(self._record.secret)
+        return SecretStr(self._file.record.secret)
 
     def _fits(self, refused: SecretStr | None) -> bool:
-        other = refused is None or refused.get_secret_value() != self._record.secret
-        return other and self._record.usable(self._clock())
+        other = refused is None or refused.get_secret_value() != self._file.record.secret
+        return other and self._file.record.usable(self._clock())
 
     @asynccontextmanager
     async def _alone(self, deadline: float | None) -> AsyncIterator[None]:
@@ -142,11 +122,11 @@ class _Credential:
         handle: int | None = None
         try:
             try:
-                handle = self._open_lock()
+                handle = self._file.open_lock()
                 while not try_lock(handle):
                     await self._wait(0.1, deadline)
             except OSError as error:
-                self._warn(error)  # two processes that both ask are the smaller evil
+                self._file.warn(error)  # two processes that both ask are the smaller evil
             yield
         finally:
             if handle is not None:
@@ -155,7 +135,9 @@ class _Credential:
 
     async def _issue(self, deadline: float | None) -> None:
         """Ask KIS, after what is left of the interval since anybody's last attempt."""
-        rest = min(self._record.attempted_at + self.interval_s - self._clock(), self.interval_s)
+        rest = min(
+            self._file.record.attempted_at + self.interval_s - self._clock(), self.interval_s
+        )
         code = ""
         for _ in range(3):
             if rest > 0:
@@ -174,13 +156,13 @@ class _Credential:
 
     async def _ask(self) -> str:
         """Ask once; return KIS's code when it says that it was too early, else blank."""
-        before = self._record
+        before = self._file.record
         now = self._clock()
-        self._save(before.model_copy(update={"attempted_at": now}))
+        self._file.save(before.model_copy(update={"attempted_at": now}))
         try:
             status, body = await self._post(self.path, self._request())
         except _NEVER_LEFT as error:
-            self._save(before)
+            self._file.save(before)
             raise KisNotSentError(f"no {self.kind}: cannot connect to {self._rest_url}") from error
         except httpx.HTTPError as error:
             raise KisNotSentError(f"no {self.kind}: {type(error).__name__}") from error
@@ -193,8 +175,8 @@ class _Credential:
             secret, expires_at = "", 0.0  # its text would show what KIS sent: not in a traceback
         if not secret:
             self._refused(body, status)
-        self._save(
-            _Record(secret=secret, issued_at=now, expires_at=expires_at, attempted_at=now),
+        self._file.save(
+            CredentialRecord(secret=secret, issued_at=now, expires_at=expires_at, attempted_at=now),
         )
         log.info("credential issued", what=self.kind, hours=round((expires_at - now) / 3600, 1))
         return ""
@@ -245,55 +227,6 @@ class _Credential:
     def _too_late(self) -> KisNotSentError:
         return KisNotSentError(f"the deadline passes before KIS may be asked for the {self.kind}")
 
-    def _open_lock(self) -> int:
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _look_at(self._file.parent)
-        return os.open(self._file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-
-    def _load(self) -> _Record:
-        try:
-            found = _Record.model_validate_json(self._file.read_bytes())
-        except FileNotFoundError:
-            found = _Record()
-        except ValidationError:
-            log.warning("credential file ignored, it is damaged", file=str(self._file))
-            found = _Record()
-        except OSError as error:
-            self._warn(error)
-            return self._record
-        known = self._record
-        return known if self._unsaved and known.attempted_at >= found.attempted_at else found
-
-    def _save(self, record: _Record) -> None:
-        """Replace the file in one step; ``mkstemp`` makes it the owner's only."""
-        self._record = record
-        try:
-            handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=f"{self._file.name}.")
-            try:
-                with os.fdopen(handle, "w") as file:
-                    file.write(record.model_dump_json())
-                Path(name).replace(self._file)
-            except BaseException:
-                with suppress(OSError):
-                    Path(name).unlink()
-                raise
-        except OSError as error:
-            self._unsaved = True
-            self._warn(error)
-        else:
-            self._unsaved = self._warned = False
-
-    def _warn(self, error: OSError) -> None:
-        """Say once that the file is of no use; again when it was in between."""
-        if not self._warned:
-            self._warned = True
-            log.warning(
-                "credential kept in memory only; a restart asks KIS again",
-                what=self.kind,
-                folder=str(self._file.parent),
-                cause=error.strerror or str(error),
-            )
-
     def _request(self) -> dict[str, str]:
         raise NotImplementedError
 
@@ -322,14 +255,14 @@ class Tokens(_Credential):
     async def revoke(self) -> None:
         """Give the token back to KIS and forget it; nothing happens without one."""
         async with self._alone(None):
-            record = self._load()
+            record = self._file.load()
             if record.secret:
                 body = self._keys("appsecret") | {"token": record.secret}
                 try:
                     await self._post("/oauth2/revokeP", body)
                 except httpx.HTTPError as error:
                     raise KisNotSentError(f"not revoked: {type(error).__name__}") from error
-                self._save(_Record(attempted_at=record.attempted_at))
+                self._file.save(CredentialRecord(attempted_at=record.attempted_at))
 
     def _request(self) -> dict[str, str]:
         return {"grant_type": "client_credentials"} | self._keys("appsecret")
@@ -359,7 +292,7 @@ class ApprovalKeys(_Credential):
 
         Raises as :meth:`Tokens.token`.
         """
-        return await self._get(SecretStr(self._record.secret) if refresh else None, None)
+        return await self._get(SecretStr(self._file.record.secret) if refresh else None, None)
 
     def _request(self) -> dict[str, str]:
         return {
@@ -379,19 +312,6 @@ def _korean_time(text: str, after: float) -> float:
     except ValueError:
         return float("inf")
     return moment if moment > after else float("inf")
-
-
-@cache
-def _look_at(folder: Path) -> None:
-    """Warn once of a folder that others can enter; whoever made it so may want it."""
-    mode = folder.stat().st_mode & 0o777
-    if os.name == "posix" and mode & 0o077:
-        log.warning(
-            "others on this machine can enter the folder of credentials",
-            folder=str(folder),
-            mode=f"{mode:o}",
-            mend=f"chmod 700 {folder}",
-        )
 
 
 def _code(body: Mapping[str, Any]) -> str:

@@ -7,9 +7,7 @@ Source: KIS's protocol notes and what its servers have been seen to do.
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import assert_never
 
@@ -28,6 +26,7 @@ from bridge.kis.events import (
     Unsubscribed,
 )
 from bridge.kis.frames import Acknowledgement, DataFrame, PingPong, parse
+from bridge.kis.slot import HOLDING, WAITING_FOR_ANSWER, Slot, asked
 
 __all__ = [
     "Data",
@@ -46,31 +45,7 @@ IN_USE_WAIT_S = 20.0
 """Quiet that has been seen to free an app key that KIS still counts as connected."""
 
 
-_HOLDING = frozenset(
-    {SubscriptionState.REQUESTED, SubscriptionState.LIVE, SubscriptionState.LEAVING}
-)
-_WAITING_FOR_ANSWER = frozenset({SubscriptionState.REQUESTED, SubscriptionState.LEAVING})
-_REGISTER, _UNREGISTER = "1", "2"
 _LEFT = ("OPSP0001", "OPSP0003")
-
-
-@dataclass(slots=True)
-class _Slot:
-    tr_id: str
-    key: str
-    order: tuple[int, int]
-    """Priority, then insertion: the smaller goes first."""
-    state: SubscriptionState = SubscriptionState.WANTED
-    wanted: bool = True
-    attempts: int = 0
-    asked_at: float = 0.0
-    serial: int = 0
-    """Number of the request that left last: KIS handles them in this order."""
-    not_before: float = 0.0
-    told: bool = False
-    """That it waits for a slot has been told."""
-    code: str = ""
-    """Why it is refused."""
 
 
 class Session:
@@ -107,7 +82,7 @@ class Session:
         """When market data last came, or was first expected."""
         self._questions: deque[float] = deque(maxlen=8)
         """When KIS last asked whether we live."""
-        self._slots: dict[tuple[str, str], _Slot] = {}
+        self._slots: dict[tuple[str, str], Slot] = {}
         self._keys: dict[str, tuple[str, str]] = {}
         self._echoes: deque[str] = deque(maxlen=8)
         self._requests: deque[str] = deque()
@@ -121,7 +96,7 @@ class Session:
     @property
     def slots_used(self) -> int:
         """Registrations that KIS holds or may hold."""
-        return sum(slot.state in _HOLDING for slot in self._slots.values())
+        return sum(slot.state in HOLDING for slot in self._slots.values())
 
     @property
     def live(self) -> int:
@@ -174,7 +149,7 @@ class Session:
             if not slot.wanted:
                 gone.append(self._forget(slot))
             elif slot.state is not SubscriptionState.REFUSED or slot.code == "timeout":
-                _want(slot)
+                slot.want()
         return gone
 
     def subscribe(self, tr_id: str, key: str, now: float, priority: int = 0) -> list[SessionEvent]:
@@ -185,13 +160,13 @@ class Session:
         slot = self._slots.get((tr_id, key))
         if slot is None:
             self._inserted += 1
-            slot = self._slots[tr_id, key] = _Slot(tr_id, key, (priority, self._inserted))
+            slot = self._slots[tr_id, key] = Slot(tr_id, key, (priority, self._inserted))
         slot.order = (priority, slot.order[1])
         slot.wanted = True
         if slot.state is SubscriptionState.LIVE:
             return [Subscribed(tr_id, key)]
         if slot.state is SubscriptionState.REFUSED:
-            _want(slot)
+            slot.want()
         return self._pump(now)
 
     def unsubscribe(self, tr_id: str, key: str, now: float) -> list[SessionEvent]:
@@ -200,7 +175,7 @@ class Session:
         if slot is None:
             return [Unsubscribed(tr_id, key)]
         slot.wanted = False
-        if slot.state not in _HOLDING:
+        if slot.state not in HOLDING:
             return [self._forget(slot), *self._pump(now)]
         return self._pump(now)
 
@@ -245,9 +220,9 @@ class Session:
             deadlines.append(self._heard_at + self._mute_s)
         room = self.slots_used < self.limit
         for slot in self._slots.values():
-            if slot.state in _WAITING_FOR_ANSWER:
+            if slot.state in WAITING_FOR_ANSWER:
                 deadlines.append(max(slot.asked_at + self._answer_s, self._next_request_at))
-            elif (slot.state is SubscriptionState.WANTED and room) or _unwanted(slot):
+            elif (slot.state is SubscriptionState.WANTED and room) or slot.unwanted:
                 deadlines.append(max(slot.not_before, self._next_request_at))
         return min(deadlines)
 
@@ -291,22 +266,8 @@ class Session:
             case never:  # pragma: no cover
                 assert_never(never)
 
-    def _asked(self, ack: Acknowledgement, state: SubscriptionState) -> _Slot | None:
-        """Return whom an answer means among those waiting for one.
-
-        KIS leaves out the names in some refusals; then it is the only one that fits, or the oldest
-        notice when the code speaks of the HTS id.
-        """
-        slot = self._slots.get((ack.tr_id, ack.tr_key))
-        if slot is not None:
-            return slot if slot.state is state else None
-        waiting = [slot for slot in self._slots.values() if slot.state is state]
-        if ack.tr_id:
-            waiting = [slot for slot in waiting if slot.tr_id == ack.tr_id]
-        if ack.msg_cd == "OPSP0017":
-            waiting = [slot for slot in waiting if slot.tr_id in self._notices]
-            return min(waiting, key=lambda slot: slot.serial, default=None)
-        return waiting[0] if len(waiting) == 1 and not ack.tr_key else None
+    def _asked(self, ack: Acknowledgement, state: SubscriptionState) -> Slot | None:
+        return asked(ack, self._slots, state, self._notices)
 
     def _granted(self, ack: Acknowledgement) -> list[SessionEvent]:
         slot = self._slots.get((ack.tr_id, ack.tr_key)) or self._asked(
@@ -315,7 +276,7 @@ class Session:
         if slot is None:
             return [_unasked(ack)]
         late = slot.state is SubscriptionState.REFUSED and slot.code == "timeout"
-        if slot.state not in _HOLDING and not (late and self.slots_used < self.limit):
+        if slot.state not in HOLDING and not (late and self.slots_used < self.limit):
             return [_unasked(ack)]
         if ack.key and ack.iv:
             self._keys[slot.tr_id] = (ack.key, ack.iv)
@@ -325,12 +286,12 @@ class Session:
         self.limit = max(self.limit, self.live)
         return [Subscribed(slot.tr_id, slot.key)] if slot.wanted else []
 
-    def _refused(self, slot: _Slot, code: str, now: float) -> SessionEvent:
+    def _refused(self, slot: Slot, code: str, now: float) -> SessionEvent:
         if not slot.wanted:
             return self._forget(slot)
         if action(code) is Action.LIMIT:
             before = self._held_before(slot)
-            _want(slot)
+            slot.want()
             slot.told = True
             if before:
                 self.limit = min(self.limit, before)
@@ -341,9 +302,9 @@ class Session:
             slot.state = SubscriptionState.WANTED
             slot.not_before = now + self._answer_s
             return Dropped(f"{code}, asking again later", slot.tr_id)
-        return _refuse(slot, _plain(code))
+        return slot.refuse(_plain(code))
 
-    def _held_before(self, slot: _Slot) -> int:
+    def _held_before(self, slot: Slot) -> int:
         """Count what KIS held when it handled this request: it goes by the order of sending."""
         return sum(
             other.state is SubscriptionState.LIVE
@@ -352,10 +313,10 @@ class Session:
             for other in self._slots.values()
         )
 
-    def _left(self, slot: _Slot) -> list[SessionEvent]:
+    def _left(self, slot: Slot) -> list[SessionEvent]:
         if not slot.wanted:
             return [self._forget(slot)]
-        _want(slot)
+        slot.want()
         return []
 
     def _lost(self, lost: Lost) -> list[SessionEvent]:
@@ -374,7 +335,7 @@ class Session:
                 if slot.state is SubscriptionState.LEAVING:
                     events += self._left(slot)
                 elif slot.wanted:
-                    events.append(_refuse(slot, "timeout"))
+                    events.append(slot.refuse("timeout"))
         return events
 
     def _pump(self, now: float) -> list[SessionEvent]:
@@ -394,9 +355,9 @@ class Session:
             SlotRefused(slot.tr_id, slot.key, "OPSP0008", self.limit) for slot in self._too_many()
         ]
 
-    def _too_many(self) -> list[_Slot]:
+    def _too_many(self) -> list[Slot]:
         """Return those, told once, who get no slot even when everybody has left who is to."""
-        staying = sum(s.wanted and s.state in _HOLDING for s in self._slots.values())
+        staying = sum(s.wanted and s.state in HOLDING for s in self._slots.values())
         waiting = [slot for slot in self._slots.values() if slot.state is SubscriptionState.WANTED]
         waiting.sort(key=lambda slot: slot.order)
         late = [slot for slot in waiting[max(0, self.limit - staying) :] if not slot.told]
@@ -404,66 +365,32 @@ class Session:
             slot.told = True
         return late
 
-    def _must_leave(self, slot: _Slot, now: float) -> bool:
+    def _must_leave(self, slot: Slot, now: float) -> bool:
         asked_in_vain = slot.state is SubscriptionState.REQUESTED and self._overdue(slot, now)
         return not slot.wanted and (slot.state is SubscriptionState.LIVE or asked_in_vain)
 
-    def _must_repeat(self, slot: _Slot, now: float) -> bool:
+    def _must_repeat(self, slot: Slot, now: float) -> bool:
         return self._overdue(slot, now)
 
-    def _may_enter(self, slot: _Slot, now: float) -> bool:
+    def _may_enter(self, slot: Slot, now: float) -> bool:
         return (
             slot.state is SubscriptionState.WANTED
             and now >= slot.not_before
             and self.slots_used < self.limit
         )
 
-    def _overdue(self, slot: _Slot, now: float) -> bool:
-        return slot.state in _WAITING_FOR_ANSWER and now >= slot.asked_at + self._answer_s
+    def _overdue(self, slot: Slot, now: float) -> bool:
+        return slot.state in WAITING_FOR_ANSWER and now >= slot.asked_at + self._answer_s
 
-    def _request(self, slot: _Slot, now: float) -> None:
-        leave = slot.state is SubscriptionState.LEAVING or not slot.wanted
-        if leave and slot.state is not SubscriptionState.LEAVING:
-            slot.attempts = 0
-        slot.state = SubscriptionState.LEAVING if leave else SubscriptionState.REQUESTED
-        slot.attempts += 1
-        slot.asked_at = now
-        slot.told = False
+    def _request(self, slot: Slot, now: float) -> None:
         self._serial += 1
-        slot.serial = self._serial
+        slot.ask(now, self._serial)
         self._next_request_at = now + self._spacing_s
-        request = {
-            "header": {
-                "approval_key": self.approval_key,
-                "custtype": "P",
-                "tr_type": _UNREGISTER if leave else _REGISTER,
-                "content-type": "utf-8",
-            },
-            "body": {"input": {"tr_id": slot.tr_id, "tr_key": slot.key}},
-        }
-        self._requests.append(json.dumps(request))
+        self._requests.append(slot.request(self.approval_key))
 
-    def _forget(self, slot: _Slot) -> Unsubscribed:
+    def _forget(self, slot: Slot) -> Unsubscribed:
         del self._slots[slot.tr_id, slot.key]
         return Unsubscribed(slot.tr_id, slot.key)
-
-
-def _want(slot: _Slot) -> None:
-    slot.state = SubscriptionState.WANTED
-    slot.attempts = 0
-    slot.not_before = 0.0
-    slot.told = False
-    slot.code = ""
-
-
-def _refuse(slot: _Slot, code: str) -> SlotRefused:
-    slot.state = SubscriptionState.REFUSED
-    slot.code = code
-    return SlotRefused(slot.tr_id, slot.key, code)
-
-
-def _unwanted(slot: _Slot) -> bool:
-    return slot.state is SubscriptionState.LIVE and not slot.wanted
 
 
 def _unasked(ack: Acknowledgement) -> Dropped:

@@ -9,20 +9,19 @@ and writers; there is no network thread (on Windows that needs asyncio's selecto
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import ssl
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
 from bridge.errors import BrokerError
-from bridge.mqtt.connection import Connection, Options, RefusedError, matches
+from bridge.mqtt.connection import Connection
+from bridge.mqtt.dispatch import Dispatcher
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Handler, Message, Will
+from bridge.mqtt.options import Options, RefusedError
+from bridge.mqtt.outgoing import LEFT, Outgoing, QueuedPublish
 from bridge.mqtt.topics import is_topic
 
 __all__ = ["ControlClient", "Message", "Will"]
@@ -31,39 +30,6 @@ log = structlog.get_logger()
 
 _STABLE_S = 10.0
 """A connection that lived this long starts the back-off anew."""
-_WAITING = 10_000
-"""QoS 0 messages that may wait for one handler; more are dropped and counted."""
-_LONGEST_TOPIC = 4096
-"""Bytes. Of a longer one, encoded again, no topic for an answer could be made."""
-_LEFT = "the client has left"
-_EXPIRED = "expired before it could be sent"
-_AROUND = 64
-"""Bytes of a PUBLISH beside its texts and payload, at most."""
-
-
-@dataclass(eq=False, slots=True)
-class _Publish:
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    expires_at: float | None
-    correlation: bytes
-    response_topic: str
-    done: asyncio.Future[str]
-    """Blank, or why it did not reach the broker."""
-    counted: bool = True
-    """Takes a place in the queue; birth and will do not."""
-
-
-@dataclass(eq=False, slots=True)
-class _Subscription:
-    topic_filter: str
-    qos: int
-    handler: Handler
-    ordered_by: Callable[[Message], str] | None
-    lanes: dict[str, deque[Message]] = field(default_factory=dict)
-    waiting: int = 0
 
 
 class ControlClient:
@@ -109,28 +75,19 @@ class ControlClient:
             client_id, will, clean, session_expiry_s, receive_maximum, keep_alive_s
         )
         self._will = will
-        self._window = window
         self._backoff = backoff
         self._leave_s = leave_s
-        self._subscriptions: list[_Subscription] = []
+        self._dispatcher = Dispatcher()
+        self._outgoing = Outgoing(window, queue_limit)
         self._greeters: list[Callable[[], Awaitable[None]]] = []
-        self._outbox: deque[_Publish] = deque()
-        self._inflight: dict[int, _Publish] = {}
-        self._room = asyncio.Semaphore(queue_limit)
         self._connection: Connection | None = None
-        self._group: asyncio.TaskGroup | None = None
-        self._closing = self._left = self._over = False
-        self._running = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._left = False
         self._gone = asyncio.Event()
-        self._drained: asyncio.Future[None] | None = None
         self._waiters: list[tuple[asyncio.Future[None], bool]] = []
         self._reasons: dict[str, str] = {}
         self._refused: list[str] = []
+        self._unsent = 0
         self.connects = 0
-        self.dropped = 0
-        """QoS 0 messages lost: published while not connected, or faster than their handler."""
 
     # for the application
 
@@ -147,7 +104,12 @@ class ControlClient:
     @property
     def backlog(self) -> int:
         """Publishes of QoS 1 that the broker has not acknowledged yet."""
-        return len(self._outbox) + len(self._inflight)
+        return self._outgoing.backlog
+
+    @property
+    def dropped(self) -> int:
+        """QoS 0 messages lost: published while not connected, or faster than their handler."""
+        return self._unsent + self._dispatcher.dropped
 
     def subscribe(
         self,
@@ -162,9 +124,9 @@ class ControlClient:
         A message goes to the first subscription that it matches. An exception of the handler is
         a bug and ends `run`.
         """
-        if self._group is not None:
+        if self._dispatcher.group is not None:
             raise RuntimeError("subscribe before run()")
-        self._subscriptions.append(_Subscription(topic_filter, qos, handler, ordered_by))
+        self._dispatcher.subscribe(topic_filter, qos, handler, ordered_by)
 
     def on_connected(self, greeter: Callable[[], Awaitable[None]]) -> None:
         """Call ``greeter`` after each connect: the place to publish retained topics again."""
@@ -195,10 +157,10 @@ class ControlClient:
         if not is_topic(topic):
             raise ValueError(f"{topic[:80]!r} is not a topic to publish on")
         if qos == 0 and self._connection is None:
-            self.dropped += 1
+            self._unsent += 1
             return
         loop = asyncio.get_running_loop()
-        item = _Publish(
+        item = QueuedPublish(
             topic,
             payload,
             qos,
@@ -209,14 +171,9 @@ class ControlClient:
             loop.create_future(),
         )
         if qos == 0:
-            self._send(item)
+            self._outgoing.send(item)
             return
-        await self._room.acquire()
-        if self._over:
-            self._finish(item, _LEFT)
-        else:
-            self._outbox.append(item)
-            self._pump()
+        await self._outgoing.put(item)
         if wait and (why := await asyncio.shield(item.done)):
             raise BrokerError(f"publish on {topic}: {why}")
 
@@ -246,24 +203,25 @@ class ControlClient:
 
         `run` then publishes the will, disconnects and returns.
         """
-        self._closing = True
+        self._dispatcher.closing = True
         try:
             async with asyncio.timeout(deadline_s):
-                await self._idle.wait()
+                await self._dispatcher.idle.wait()
         except TimeoutError:
-            log.warning("handlers left behind", running=self._running, waited_s=deadline_s)
+            running = self._dispatcher.running
+            log.warning("handlers left behind", running=running, waited_s=deadline_s)
         self._gone.set()
 
     async def run(self) -> None:
         """Connect, stay connected and run the handlers, until cancelled or closed."""
         try:
             async with asyncio.TaskGroup() as group:
-                self._group = group
+                self._dispatcher.group = group
                 connecting = group.create_task(self._stay_connected())
                 try:
                     await self._gone.wait()
                 finally:
-                    self._closing = True
+                    self._dispatcher.closing = True
                     await self._leave()
                     connecting.cancel()
         finally:
@@ -323,14 +281,12 @@ class ControlClient:
             version,
             self._options,
             context,
-            on_message=self._arrived,
-            on_puback=self._acknowledged,
+            on_message=self._dispatcher.arrived,
+            on_puback=self._outgoing.acknowledged,
         )
         await connection.open()
         try:
-            self._refused = await connection.subscribe(
-                [(s.topic_filter, s.qos) for s in self._subscriptions]
-            )
+            self._refused = await connection.subscribe(self._dispatcher.filters)
         except BaseException:
             connection.abort()
             raise
@@ -347,21 +303,18 @@ class ControlClient:
         )
         for refused in self._refused:
             log.error("subscription refused", broker=str(connection.endpoint), filter=refused)
-        if self._will is not None and self._will.birth:
-            self._outbox.appendleft(self._state(self._will, self._will.birth))
-        self._pump()
+        will = self._will
+        birth = [self._state(will, will.birth)] if will is not None and will.birth else []
+        self._outgoing.attach(connection, *birth)
         self._tell(None)
-        if not self._closing:
+        if not self._dispatcher.closing:
             for greeter in self._greeters:
-                self._start(greeter())
+                self._dispatcher.start(greeter())
 
     def _lost(self, connection: Connection, reason: str) -> None:
         log.warning("broker lost", broker=str(connection.endpoint), reason=reason)
         self._connection = None
-        # In the order of the calls, before what was never sent; a birth is made anew.
-        again = [item for item in self._inflight.values() if item.counted]
-        self._outbox.extendleft(reversed(again))
-        self._inflight.clear()
+        self._outgoing.detach()
 
     def _tell(self, failure: BrokerError | None) -> None:
         """Wake `wait_connected`: all on success, the impatient on failure."""
@@ -393,150 +346,26 @@ class ControlClient:
     def _endpoints_shown(self) -> str:
         return ", ".join(str(endpoint) for endpoint, _ in self._endpoints)
 
-    # out
-
-    def _pump(self) -> None:
-        """Send what waits, as far as the window of unacknowledged publishes allows."""
-        while (
-            self._outbox
-            and (connection := self._connection) is not None
-            and len(self._inflight) < min(self._window, connection.receive_maximum)
-        ):
-            item = self._outbox.popleft()
-            sent = self._send(item)
-            if isinstance(sent, int):
-                self._inflight[sent] = item
-            else:
-                self._finish(item, sent)
-
-    def _send(self, item: _Publish) -> int | str:
-        """Return the packet id, or why the publish cannot be sent."""
-        assert self._connection is not None  # noqa: S101
-        texts = len(item.correlation) + len((item.topic + item.response_topic).encode())
-        if _AROUND + texts + len(item.payload) > self._connection.maximum_packet:
-            # The broker would hang up, and be sent it again after each reconnect.
-            size = f"{len(item.payload)} bytes are more than the broker takes"
-            log.warning("publish dropped", topic=item.topic, reason=size)
-            return size
-        expiry_s = None
-        if item.expires_at is not None:
-            expiry_s = math.ceil(item.expires_at - asyncio.get_running_loop().time())
-            if expiry_s <= 0:
-                return _EXPIRED
-        return self._connection.publish(
-            item.topic,
-            item.payload,
-            qos=item.qos,
-            retain=item.retain,
-            expiry_s=expiry_s,
-            correlation=item.correlation,
-            response_topic=item.response_topic,
-        )
-
-    def _acknowledged(self, mid: int, refused: str) -> None:
-        item = self._inflight.pop(mid, None)
-        if item is None:
-            return  # QoS 0: paho reports those, too
-        if refused:
-            log.warning("publish refused", topic=item.topic, reason=refused)
-        self._finish(item, refused)
-        self._pump()
-
-    def _finish(self, item: _Publish, why: str) -> None:
-        if item.counted:
-            self._room.release()
-        if not item.done.done():
-            item.done.set_result(why)
-        if self._drained is not None and not self.backlog and not self._drained.done():
-            self._drained.set_result(None)
-
-    def _state(self, will: Will, payload: bytes) -> _Publish:
+    def _state(self, will: Will, payload: bytes) -> QueuedPublish:
         done = asyncio.get_running_loop().create_future()
-        return _Publish(will.topic, payload, 1, will.retain, None, b"", "", done, counted=False)
+        return QueuedPublish(
+            will.topic, payload, 1, will.retain, None, b"", "", done, counted=False
+        )
 
     async def _leave(self) -> None:
         self._left = True
         connection = self._connection
         if connection is None:
             return  # the broker has published the will
-        if self._will is not None:
-            self._outbox.append(self._state(self._will, self._will.payload))
-        if self.backlog:
-            self._drained = asyncio.get_running_loop().create_future()
-            self._pump()
-            either: list[asyncio.Future[Any]] = [self._drained, connection.lost]
-            await asyncio.wait(either, timeout=self._leave_s, return_when=asyncio.FIRST_COMPLETED)
-        if self.backlog:
-            log.warning("left with publishes unsent", count=self.backlog)
+        last = None if self._will is None else self._state(self._will, self._will.payload)
+        await self._outgoing.drain(last, self._leave_s)
         await connection.close()
 
     def _forsake(self) -> None:
-        self._over = True
-        self._group = None
+        self._dispatcher.group = None
         self._connection = None
-        for item in (*self._inflight.values(), *self._outbox):
-            self._finish(item, _LEFT)
-        self._inflight.clear()
-        self._outbox.clear()
+        self._outgoing.give_up()
         for waiter, _ in self._waiters:
             if not waiter.done():
-                waiter.set_exception(self._unreachable(_LEFT))
+                waiter.set_exception(self._unreachable(LEFT))
         self._waiters.clear()
-
-    # in
-
-    def _arrived(self, message: Message) -> None:
-        if self._closing:
-            return  # without PUBACK: the broker keeps it for the next session
-        if len(message.topic.encode()) > _LONGEST_TOPIC:
-            log.warning("message dropped", reason="its topic is too long", topic=message.topic[:80])
-            message.ack()
-            return
-        for subscription in self._subscriptions:
-            if matches(subscription.topic_filter, message.topic):
-                break
-        else:
-            # Of an older version's session; unacknowledged it would take a place for ever.
-            log.warning("message for nobody", topic=message.topic)
-            message.ack()
-            return
-        if message.qos == 0 and subscription.waiting >= _WAITING:
-            if not self.dropped:
-                log.warning("messages dropped", filter=subscription.topic_filter)
-            self.dropped += 1
-            return
-        order = subscription.ordered_by
-        key = "" if order is None else order(message)
-        subscription.waiting += 1
-        lane = subscription.lanes.get(key)
-        if lane is not None:
-            lane.append(message)
-            return
-        lane = subscription.lanes[key] = deque([message])
-        self._start(self._handle(subscription, key, lane))
-
-    async def _handle(self, subscription: _Subscription, key: str, lane: deque[Message]) -> None:
-        """Work off one lane; it is gone when empty, so there are as many as there is work for."""
-        while lane and not self._closing:
-            message = lane.popleft()
-            subscription.waiting -= 1
-            await subscription.handler(message)
-            message.passed()
-        del subscription.lanes[key]
-
-    def _start(self, work: Awaitable[None]) -> None:
-        assert self._group is not None  # noqa: S101
-        self._running += 1
-        self._idle.clear()
-        self._group.create_task(self._owned(work))
-
-    async def _owned(self, work: Awaitable[None]) -> None:
-        try:
-            await work
-        except BaseException:
-            self._closing = True  # the group takes no more tasks
-            raise
-        finally:
-            self._running -= 1
-            if not self._running:
-                self._idle.set()

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import structlog
-from paho.mqtt import MQTTException
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -23,80 +19,17 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bridge.mqtt.endpoint import Endpoint
-from bridge.mqtt.message import Message, Will
+from bridge.mqtt.message import Message
+from bridge.mqtt.options import Options, RefusedError
+from bridge.mqtt.paho_client import CONNECT_S, PahoClient, TidySocket, no_delay, why, words
+from bridge.mqtt.pubacks import PubAcks
 
-__all__ = ["Connection", "Options", "RefusedError", "matches", "why"]
+__all__ = ["Connection"]
 
 log = structlog.get_logger()
 
-_CONNECT_S = 5.0
-"""For each of: TCP and TLS, CONNACK, SUBACK."""
 _UNSUPPORTED_VERSION = 132
 _TICK_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a CONNECT says beside the endpoint."""
-
-    client_id: str
-    will: Will | None
-    clean: bool
-    session_expiry_s: int
-    receive_maximum: int
-    keep_alive_s: int
-
-
-class RefusedError(Exception):
-    """No connection came about; the text is the reason alone."""
-
-    def __init__(self, reason: str, *, version: bool = False, unanswered: bool = False) -> None:
-        super().__init__(reason)
-        self.version = version
-        """The broker said that it does not speak this version of MQTT."""
-        self.unanswered = unanswered
-        """It closed the connection on CONNECT, as some do on a version that they do not know."""
-
-
-@dataclass(slots=True)
-class _Unacknowledged:
-    mid: int
-    ready: bool = False
-    """The handler wants it acknowledged."""
-    passed: bool = False
-    """The handler is done with it and later ones need not wait."""
-
-
-class _TidySocket(ssl.SSLSocket):
-    """paho would leave the socket of a failed handshake to the garbage collector."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except BaseException:
-            self.close()
-            raise
-
-
-class _Client(paho.Client):
-    """Passes over a message that paho cannot read, instead of hanging up.
-
-    MQTT allows U+FEFF in the texts of properties and brokers pass it on; paho refuses it. The
-    broker would deliver the message again after each reconnect, so that one client could keep
-    this one off for good.
-    """
-
-    on_unreadable: Callable[[int], None]
-
-    def _handle_publish(self) -> Any:
-        try:
-            return super()._handle_publish()
-        except MQTTException:
-            packet = self._in_packet["packet"]
-            start = 2 + int.from_bytes(packet[:2], "big")
-            qos = self._in_packet["command"] >> 1 & 3
-            self.on_unreadable(int.from_bytes(packet[start : start + 2], "big") if qos else 0)
-            return paho.MQTT_ERR_SUCCESS
 
 
 class Connection:
@@ -132,12 +65,12 @@ class Connection:
         self.lost: asyncio.Future[str] = self._loop.create_future()
         """Why the connection ended, once it has."""
         self._attached = False
-        self._pubacks: deque[_Unacknowledged] = deque()
+        self._pubacks = PubAcks(self._send_puback)
         self._paho = self._client(context)
 
-    def _client(self, context: ssl.SSLContext | None) -> _Client:
+    def _client(self, context: ssl.SSLContext | None) -> PahoClient:
         options = self._options
-        client = _Client(
+        client = PahoClient(
             CallbackAPIVersion.VERSION2,
             client_id=options.client_id,
             clean_session=None if self.v5 else options.clean,
@@ -146,19 +79,19 @@ class Connection:
             reconnect_on_failure=False,
             manual_ack=True,
         )
-        client.connect_timeout = _CONNECT_S
+        client.connect_timeout = CONNECT_S
         client.max_inflight_messages_set(0xFFFF)  # the window is kept by the owner
         if self.endpoint.transport == "ws":
             client.ws_set_options(path=self.endpoint.path)
         if context is not None:
-            context.sslsocket_class = _TidySocket
+            context.sslsocket_class = TidySocket
             client.tls_set_context(context)
         if self.endpoint.username:
             client.username_pw_set(self.endpoint.username, self.endpoint.secret() or None)
         if options.will is not None:
             will = options.will
             client.will_set(will.topic, will.payload, will.qos, will.retain)
-        client.on_socket_open = _no_delay
+        client.on_socket_open = no_delay
         client.on_socket_close = self._socket_closed
         client.on_socket_register_write = self._want_write
         client.on_socket_unregister_write = self._no_write
@@ -185,11 +118,11 @@ class Connection:
             raise RefusedError(why(error)) from None
         self._attach()
         try:
-            async with asyncio.timeout(_CONNECT_S):
+            async with asyncio.timeout(CONNECT_S):
                 await asyncio.shield(self._connected)
         except TimeoutError:
             self.abort()
-            raise RefusedError(f"no MQTT answer within {_CONNECT_S:.0f} s") from None
+            raise RefusedError(f"no MQTT answer within {CONNECT_S:.0f} s") from None
         except BaseException:
             self.abort()
             raise
@@ -230,7 +163,7 @@ class Connection:
         else:
             self._paho.subscribe(list(filters))
         either: list[asyncio.Future[Any]] = [self._subscribed, self.lost]
-        await asyncio.wait(either, timeout=_CONNECT_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(either, timeout=CONNECT_S, return_when=asyncio.FIRST_COMPLETED)
         if not self._subscribed.done():
             lost = self.lost.result() if self.lost.done() else "no answer to the subscription"
             self.abort()
@@ -350,7 +283,7 @@ class Connection:
             return
         if reason.is_failure:
             old = reason.value == _UNSUPPORTED_VERSION
-            self._connected.set_exception(RefusedError(_words(reason), version=old))
+            self._connected.set_exception(RefusedError(words(reason), version=old))
             return
         self.receive_maximum = getattr(properties, "ReceiveMaximum", 0xFFFF)
         self.maximum_packet = getattr(properties, "MaximumPacketSize", 0xFFFFFFF)
@@ -366,7 +299,7 @@ class Connection:
         _properties: Properties | None,
     ) -> None:
         said = flags.is_disconnect_packet_from_server
-        why = _words(reason) if said else "connection lost"
+        why = words(reason) if said else "connection lost"
         if not self._connected.done():
             self._connected.set_exception(
                 RefusedError("closed the connection unanswered", unanswered=True)
@@ -378,12 +311,12 @@ class Connection:
         self, _client: paho.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _props: Any
     ) -> None:
         if not self._subscribed.done():
-            self._subscribed.set_result([_words(r) if r.is_failure else "" for r in reasons])
+            self._subscribed.set_result([words(r) if r.is_failure else "" for r in reasons])
 
     def _puback(
         self, _client: paho.Client, _data: Any, mid: int, reason: ReasonCode, _props: Any
     ) -> None:
-        self._on_puback(mid, _words(reason) if reason.is_failure else "")
+        self._on_puback(mid, words(reason) if reason.is_failure else "")
 
     def _publish(self, _client: paho.Client, _data: Any, arrived: paho.MQTTMessage) -> None:
         received_at = time.time_ns() // 1000
@@ -391,8 +324,9 @@ class Connection:
         ack: Callable[[], None] = _nothing
         passed: Callable[[], None] = _nothing
         if arrived.qos:
-            entry = self._hold(arrived.mid)
-            ack, passed = partial(self._acknowledge, entry), partial(self._pass, entry)
+            entry = self._pubacks.hold(arrived.mid)
+            ack = partial(self._pubacks.acknowledge, entry)
+            passed = partial(self._pubacks.let_by, entry)
         try:
             topic = arrived.topic
         except UnicodeDecodeError:
@@ -417,72 +351,12 @@ class Connection:
     def _unreadable(self, mid: int) -> None:
         log.warning("message dropped", reason="MQTT properties that cannot be read")
         if mid:
-            self._acknowledge(self._hold(mid))
+            self._pubacks.acknowledge(self._pubacks.hold(mid))
 
-    def _hold(self, mid: int) -> _Unacknowledged:
-        entry = _Unacknowledged(mid)
-        self._pubacks.append(entry)
-        return entry
-
-    def _acknowledge(self, entry: _Unacknowledged) -> None:
-        if entry.ready:
-            return
-        entry.ready = True
-        if entry.passed:
-            self._send_puback(entry)  # late, and no longer in its place
-        else:
-            self._flush_pubacks()
-
-    def _pass(self, entry: _Unacknowledged) -> None:
-        entry.passed = True
-        self._flush_pubacks()
-
-    def _flush_pubacks(self) -> None:
-        while self._pubacks and (self._pubacks[0].ready or self._pubacks[0].passed):
-            entry = self._pubacks.popleft()
-            if entry.ready:
-                self._send_puback(entry)
-
-    def _send_puback(self, entry: _Unacknowledged) -> None:
+    def _send_puback(self, mid: int) -> None:
         if not self.lost.done():
-            self._paho.ack(entry.mid, 1)
-
-
-def matches(topic_filter: str, topic: str) -> bool:
-    """Tell whether ``topic`` is under an MQTT filter with ``+`` and ``#``."""
-    return bool(paho.topic_matches_sub(topic_filter, topic))
+            self._paho.ack(mid, 1)
 
 
 def _nothing() -> None:
     """A QoS 0 message needs no PUBACK."""
-
-
-def _no_delay(_client: paho.Client, _data: Any, sock: Any) -> None:
-    plain = socket.socket(fileno=sock.fileno())
-    try:
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    finally:
-        plain.detach()
-
-
-def _words(reason: ReasonCode) -> str:
-    return str(reason).lower().replace("authorized", "authorised")
-
-
-def why(error: OSError | ValueError) -> str:
-    """Return what went wrong with a connection, in the words of a log."""
-    match error:
-        case ssl.SSLCertVerificationError():
-            return f"TLS: {error.verify_message}"
-        case ssl.SSLError():
-            return f"TLS: {(error.reason or str(error)).lower().replace('_', ' ')}"
-        case paho.WebsocketConnectionError():
-            return "no MQTT over WebSocket there (the handshake was refused)"
-        case TimeoutError():
-            return f"no answer within {_CONNECT_S:.0f} s"
-        case socket.gaierror():
-            return "no such host"
-        case OSError(errno=int(number)):
-            return os.strerror(number).lower()
-        case _:
-            return str(error)

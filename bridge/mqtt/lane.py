@@ -18,8 +18,8 @@ import mqtt5
 import structlog
 
 from bridge.errors import BrokerError
-from bridge.mqtt.connection import why
 from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.paho_client import why
 
 __all__ = ["LaneWriter"]
 

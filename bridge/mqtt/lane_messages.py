@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import structlog
 
-from bridge.mqtt.connection import Connection, Options, RefusedError
+from bridge.mqtt.connection import Connection
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
+from bridge.mqtt.options import Options, RefusedError
 
 __all__ = ["MessageWriter"]
 

@@ -164,14 +164,13 @@ def test_only_the_command_line_imports_the_application() -> None:
             assert within(module, "bridge.cli") or within(module, "bridge.app"), module
 
 
-def test_paho_has_one_user() -> None:
-    users = [
+def test_paho_is_behind_the_connection() -> None:
+    users = {
         module
         for module, targets in IMPORTS.items()
         if any(within(target, "paho") for target in targets)
-    ]
-    assert len(users) <= 1
-    assert all(within(module, "bridge.mqtt") for module in users)
+    }
+    assert users == {"bridge.mqtt.connection", "bridge.mqtt.paho_client"}
 
 
 def test_excel_is_not_read_at_start() -> None:

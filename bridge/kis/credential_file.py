@@ -1,0 +1,112 @@
+"""A credential on disk: the owner's only, replaced in one step; in memory where that fails."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+__all__ = ["CredentialFile", "CredentialRecord"]
+
+log = structlog.get_logger()
+
+
+class CredentialRecord(BaseModel):
+    """What the file holds; times are seconds since the epoch, 0 for never."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    secret: str = Field(default="", pattern=r"^[\x21-\x7e]*$", repr=False)
+    issued_at: float = Field(default=0.0, allow_inf_nan=False)
+    expires_at: float = Field(default=0.0, allow_inf_nan=False)
+    attempted_at: float = Field(default=0.0, allow_inf_nan=False)
+
+    def usable(self, now: float) -> bool:
+        """Tell whether the credential still has a while to live."""
+        margin = min(600.0, (self.expires_at - self.issued_at) / 10)
+        return bool(self.secret) and now < self.expires_at - margin
+
+
+class CredentialFile:
+    """The newest record of one credential; ``kind`` is its name in the log."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self._path = path
+        self._kind = kind
+        self.record = CredentialRecord()
+        self._unsaved = False
+        """The newest record is in memory only."""
+        self._warned = False
+
+    def open_lock(self) -> int:
+        """Open the file beside it whose lock keeps two processes from both asking."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _look_at(self._path.parent)
+        return os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+
+    def load(self) -> CredentialRecord:
+        """Return the newest record, another process's or ours."""
+        self.record = self._read()
+        return self.record
+
+    def _read(self) -> CredentialRecord:
+        try:
+            found = CredentialRecord.model_validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            found = CredentialRecord()
+        except ValidationError:
+            log.warning("credential file ignored, it is damaged", file=str(self._path))
+            found = CredentialRecord()
+        except OSError as error:
+            self.warn(error)
+            return self.record
+        known = self.record
+        return known if self._unsaved and known.attempted_at >= found.attempted_at else found
+
+    def save(self, record: CredentialRecord) -> None:
+        """Replace the file in one step; ``mkstemp`` makes it the owner's only."""
+        self.record = record
+        try:
+            handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f"{self._path.name}.")
+            try:
+                with os.fdopen(handle, "w") as file:
+                    file.write(record.model_dump_json())
+                Path(name).replace(self._path)
+            except BaseException:
+                with suppress(OSError):
+                    Path(name).unlink()
+                raise
+        except OSError as error:
+            self._unsaved = True
+            self.warn(error)
+        else:
+            self._unsaved = self._warned = False
+
+    def warn(self, error: OSError) -> None:
+        """Say once that the file is of no use; again when it was in between."""
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "credential kept in memory only; a restart asks KIS again",
+                what=self._kind,
+                folder=str(self._path.parent),
+                cause=error.strerror or str(error),
+            )
+
+
+@cache
+def _look_at(folder: Path) -> None:
+    """Warn once of a folder that others can enter; whoever made it so may want it."""
+    mode = folder.stat().st_mode & 0o777
+    if os.name == "posix" and mode & 0o077:
+        log.warning(
+            "others on this machine can enter the folder of credentials",
+            folder=str(folder),
+            mode=f"{mode:o}",
+            mend=f"chmod 700 {folder}",
+        )

@@ -1,0 +1,32 @@
+"""What a connection is told, and how it says that it did not come about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.mqtt.message import Will
+
+__all__ = ["Options", "RefusedError"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a CONNECT says beside the endpoint."""
+
+    client_id: str
+    will: Will | None
+    clean: bool
+    session_expiry_s: int
+    receive_maximum: int
+    keep_alive_s: int
+
+
+class RefusedError(Exception):
+    """No connection came about; the text is the reason alone."""
+
+    def __init__(self, reason: str, *, version: bool = False, unanswered: bool = False) -> None:
+        super().__init__(reason)
+        self.version = version
+        """The broker said that it does not speak this version of MQTT."""
+        self.unanswered = unanswered
+        """It closed the connection on CONNECT, as some do on a version that they do not know."""
