@@ -111,17 +111,7 @@ def wire(
     )
     held = HeldNotices(blotter)
     reconciler = Reconciler(
-        catalog=terms.catalog,
-        accounts=terms.accounts,
-        rules=terms.rules,
-        blotter=blotter,
-        ledger=ledger,
-        held=held,
-        outbox=outbox,
-        publisher=publisher,
-        clock=clock,
-        on_round=settled,
-        on_list=listed,
+        terms, blotter, ledger, held, outbox, publisher, on_round=settled, on_list=listed
     )
     notices = Notices(terms.accounts, blotter, held, outbox, publisher, reconciler)
     admission = Admission(journal, blotter, clock=clock, pause_s=pause_s)
