@@ -13,6 +13,8 @@ import httpx
 import structlog
 
 import bridge
+from bridge.calendar.hours import Calendar
+from bridge.calendar.table import TIMETABLE
 from bridge.catalog.model import Catalog
 from bridge.config.kis import AppConfig
 from bridge.config.models import Config, SubscriptionConfig
@@ -106,6 +108,7 @@ class Bridge:
         self.events = Events(self.control, self.topics)
         self._orders_seen = OrdersSeen(self.control, self.topics)
         self._reports = Reports(catalog, self.events)
+        self._calendar = Calendar(TIMETABLE)
         self.lane = Lane(_policies(config, catalog))
         self._names: dict[tuple[str, str], str] = {}
         self.pump = Pump(
@@ -142,6 +145,7 @@ class Bridge:
                 self._reports,
                 SubscriptionStore(self._config.kis.state_dir),
                 paper=self._paper,
+                calendar=self._calendar,
                 open_orders=self._orders_seen.open_symbols,
             )
             self.pool = self.upkeep.pool
@@ -246,7 +250,7 @@ class Bridge:
             reference_price=lambda market, venue, symbol: self.pump.last_price(
                 market, venue, symbol, time.time_ns() // 1_000 - _FRESH
             ),
-            trades=lambda calendar, day: self.upkeep.calendar.trades(calendar, day),
+            calendar=self._calendar,
         )
         self.control.subscribe(self.topics.command_filter(), 1, gateway.command)
         return gateway

@@ -1,34 +1,18 @@
-"""Trading days: what KIS says about the Korean ones, else what a calendar library knows. Pure."""
+"""The holidays that a library knows, by the calendars of the workbook. Pure."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Container, Mapping
-from datetime import date
-from types import MappingProxyType
+from collections.abc import Container
 
-__all__ = ["Calendar"]
+__all__ = ["holidays_of"]
 
 _LIBRARY = {"KRX": "XKRX", "NYSE": "XNYS", "HKEX": "XHKG", "JPX": "XJPX", "SSE": "XSHG"}
-_SATURDAY = 5
-
-
-class Calendar:
-    """Answers whether an exchange trades on a day."""
-
-    def __init__(self) -> None:
-        self.known: Mapping[date, bool] = MappingProxyType({})
-        """KRX days as KIS told them; it knows of elections and other days that are set late."""
-
-    def trades(self, calendar: str, day: date) -> bool:
-        """Tell whether ``KRX``, ``NYSE`` … trades; weekdays for a calendar nobody knows."""
-        if calendar == "KRX" and day in self.known:
-            return self.known[day]
-        return day.weekday() < _SATURDAY and day not in _holidays(calendar, day.year)
 
 
 @functools.lru_cache(maxsize=64)
-def _holidays(calendar: str, year: int) -> Container[date]:
+def holidays_of(calendar: str, year: int) -> Container[object]:
+    """Return the holidays of a year; none for a calendar that the library does not have."""
     if calendar not in {*_LIBRARY, "VN"}:
         return ()
     import holidays  # takes a while to import, and only a long-running process needs it

@@ -1,153 +1,299 @@
-"""When which market sends data, so that its silence can be told from a fault. Pure.
+"""The one calendar: when a market sends data, and when it takes orders.
 
-A window belongs to the trading day on which it opens, in the time of its exchange; that is how
-daylight saving and nights across midnight come out right. ``busy``: something comes every minute
-in any usual symbol. ``open``: something may come. Everything else is closed.
-
-The table is data and nothing else; source: KIS's and the exchanges' hours as of September 2026
-(the KRX after-market began on 2026-09-14).
+Both follow from one timetable, so that the feed and the orders cannot disagree about a day.
+Nothing in here reads a clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
-from typing import Literal
+from functools import cache
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-__all__ = ["WINDOWS", "Phase", "Trades", "Window", "phase"]
+from bridge.calendar.holidays import holidays_of
+from bridge.catalog.timetable import (
+    CLOSED,
+    FIRST,
+    TRADING,
+    SpecialDay,
+    Timetable,
+    TradingSession,
+    matches,
+)
+
+__all__ = ["Calendar", "Phase", "SessionHours"]
 
 Phase = Literal["busy", "open", "closed"]
-Trades = Callable[[str, date], bool]
-"""``(calendar, day)`` → whether the exchange trades on that day."""
+"""``busy``: something comes every minute in any usual symbol. ``open``: something may come."""
+
+_MICROSECOND, _DAY_S = 1_000_000, 86_400
+_DAY = timedelta(days=1)
+_EPOCH = date(1970, 1, 1)
+_SATURDAY = 5
+_LULL_S = 60.0
+"""After the opening of a busy session the first records may take so long."""
+_NIGHT_ENDS = timedelta(minutes=30)
+"""After a night's close KIS still settles what was not filled."""
+_CACHED = 1_024
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A part of the trading day; ``closes`` before ``opens`` is on the next day."""
+class SessionHours:
+    """A session on one day."""
 
-    markets: frozenset[str]
-    venues: frozenset[str]
-    opens: time
-    closes: time
-    zone: str
+    session: TradingSession
+    opens: datetime
+    closes: datetime
+
+
+class _Span(NamedTuple):
+    """The same in seconds since the epoch, for whoever asks all the time."""
+
+    opens: float
+    data: float
+    """Since when records are to be expected."""
+    closes: float
+    session: TradingSession
+
+
+class _Place(NamedTuple):
+    """What does not change from day to day where orders are taken."""
+
+    zone: ZoneInfo
     calendar: str
-    busy: frozenset[str]
-    """Kinds that are busy in it; all others are open."""
-    since: date = date.min
-    until: date = date.max
+    night_closes: time | None
+    """When the session over midnight closes; None: there is none."""
 
 
-_AFTER_MARKET = date(2026, 9, 14)
-_TABLE = """
-# markets                 venues            opens    closes   zone             calendar busy
-domestic_stock            krx,unified       08:30    09:00    Asia/Seoul       KRX      - <
-domestic_stock            krx,unified       08:20    09:00    Asia/Seoul       KRX      - >
-domestic_stock            krx,unified       09:00    15:20    Asia/Seoul       KRX       trade,quote
-domestic_stock            krx,unified       15:20    18:00    Asia/Seoul       KRX      - <
-domestic_stock            krx,unified       15:20    20:00    Asia/Seoul       KRX      - >
-domestic_stock            nxt,unified       08:00    08:50    Asia/Seoul       KRX       -
-domestic_stock            nxt               09:00:30 15:20    Asia/Seoul       KRX       trade,quote
-domestic_stock            nxt,unified       15:30    20:00    Asia/Seoul       KRX       -
-domestic_etf,domestic_elw krx               08:20    09:00    Asia/Seoul       KRX       -
-domestic_etf,domestic_elw krx               09:00    15:20    Asia/Seoul       KRX       nav
-domestic_etf,domestic_elw krx               15:20    18:00    Asia/Seoul       KRX       -
-domestic_index            krx               08:20    09:00    Asia/Seoul       KRX       -
-domestic_index            krx               09:00    15:20    Asia/Seoul       KRX       index
-domestic_index            krx               15:20    18:00    Asia/Seoul       KRX       -
-domestic_derivative       krx               08:30    15:45    Asia/Seoul       KRX       -
-domestic_derivative       krx_night         18:00    06:00    Asia/Seoul       KRX       -
-domestic_bond             krx               08:30    15:30    Asia/Seoul       KRX       -
-overseas_stock            nas,nys,ams       04:00    09:30    America/New_York NYSE      -
-overseas_stock            nas,nys,ams       09:30    16:00    America/New_York NYSE      trade,quote
-overseas_stock            nas,nys,ams       16:00    20:00    America/New_York NYSE      -
-overseas_stock            baq,bay,baa       10:00    17:00    Asia/Seoul       -         -
-overseas_stock            hks               09:30    12:00    Asia/Hong_Kong   HKEX      trade,quote
-overseas_stock            hks               13:00    16:00    Asia/Hong_Kong   HKEX      trade,quote
-overseas_stock            tse               09:00    11:30    Asia/Tokyo       JPX       trade,quote
-overseas_stock            tse               12:30    15:30    Asia/Tokyo       JPX       trade,quote
-overseas_stock            shs,szs           09:30    11:30    Asia/Shanghai    SSE       trade,quote
-overseas_stock            shs,szs           13:00    15:00    Asia/Shanghai    SSE       trade,quote
-overseas_stock            hsx,hnx           09:00    15:00    Asia/Ho_Chi_Minh -         -
-overseas_derivative       all               17:00    16:00    America/Chicago  -         -
-"""
-"""A last column of ``<`` holds until the KRX after-market began, ``>`` since."""
+class Calendar:
+    """Answers what is traded when, after a timetable and what KIS says of days."""
 
+    def __init__(self, timetable: Timetable) -> None:
+        self._timetable = timetable
+        self._whole_days = [day for day in timetable.special_days if day.whole_day]
+        self._special_days = [day for day in timetable.special_days if not day.whole_day]
+        self._known: Mapping[date, bool] = MappingProxyType({})
+        self._spans_at: dict[tuple[str, str, int], tuple[_Span, ...]] = {}
+        self._rows_of: dict[tuple[str, str], tuple[TradingSession, ...]] = {}
+        self._places: dict[tuple[str, str], _Place] = {}
 
-def _read(table: str) -> tuple[Window, ...]:
-    windows = []
-    for line in table.strip().splitlines():
-        if line.startswith("#"):
-            continue
-        markets, venues, opens, closes, zone, calendar, busy, *era = line.split()
-        windows.append(
-            Window(
-                frozenset(markets.split(",")),
-                frozenset(venues.split(",")),
-                time.fromisoformat(opens),
-                time.fromisoformat(closes),
-                zone,
-                calendar,
-                frozenset(busy.split(",")),
-                since=_AFTER_MARKET if era == [">"] else date.min,
-                until=_AFTER_MARKET - timedelta(days=1) if era == ["<"] else date.max,
-            )
+    # days
+
+    @property
+    def known(self) -> Mapping[date, bool]:
+        """KRX days as KIS told them; it knows of elections and other days that are set late."""
+        return self._known
+
+    @known.setter
+    def known(self, days: Mapping[date, bool]) -> None:
+        self._known = MappingProxyType(dict(days))
+        self._spans_at.clear()
+
+    def trades(self, calendar: str, day: date) -> bool:
+        """Tell whether ``KRX``, ``NYSE`` … trades.
+
+        KIS goes before the workbook, and the workbook before what the library knows of holidays;
+        a calendar that nobody knows has weekdays.
+        """
+        if calendar == "KRX" and day in self._known:
+            return self._known[day]
+        for special in reversed(self._whole_days):
+            if special.calendar == calendar and self._on(special, day):
+                return special.opens == TRADING
+        return day.weekday() < _SATURDAY and day not in holidays_of(calendar, day.year)
+
+    def sessions(self, market: str, venue: str, day: date) -> tuple[SessionHours, ...]:
+        """Return the sessions that open on a day of the exchange, in the timetable's order."""
+        return tuple(
+            hours
+            for row in self._rows(market, venue)
+            if (hours := self._hours(row, market, venue, day)) is not None
         )
-    return tuple(windows)
+
+    # data
+
+    def phase(self, market: str, venue: str, kind: str, now: datetime) -> Phase:
+        """Return what may be expected of a channel's records; ``now`` carries its offset."""
+        moment, found = now.timestamp(), "closed"
+        for span in self._spans(market, venue, moment):
+            if span.session.data and span.data <= moment < span.closes:
+                if kind in span.session.busy:
+                    return "busy"
+                found = "open"
+        return found  # type: ignore[return-value]
+
+    # orders; places are market and venue, times µs since the epoch
+
+    def takes(self, place: tuple[str, str], order_type: str, now: int) -> bool:
+        """Tell whether a place takes orders of a type at that time.
+
+        One that the timetable has no sessions of always does: KIS refuses by itself.
+        """
+        taking = self._taking(place, order_type)
+        moment = now / _MICROSECOND
+        return not taking or any(
+            span.opens <= moment < span.closes and span.session in taking
+            for span in self._spans(*place, moment)
+        )
+
+    def closed(self, place: tuple[str, str], order_type: str, now: int) -> str:
+        """Return why an order cannot go in now, for people; blank: it can."""
+        if self.takes(place, order_type, now):
+            return ""
+        venue, exchange = place[1], self._place(place)
+        local = datetime.fromtimestamp(now / _MICROSECOND, exchange.zone)
+        if not self.trades(exchange.calendar, local.date()):
+            return f"{venue} does not trade on {local:%A, %Y-%m-%d}"
+        taking = self._taking(place, order_type)
+        today = [one for one in self.sessions(*place, local.date()) if one.session in taking]
+        zone = exchange.zone.key
+        if not today:
+            return f"{venue} takes no {order_type} on {local:%A, %Y-%m-%d} ({zone})"
+        return f"{venue} takes {order_type} {_told(today)} ({zone}), and it is {local:%H:%M}"
+
+    def over(self, place: tuple[str, str], submitted_at: int) -> int:
+        """Return when an order for the day is over at the latest."""
+        exchange = self._place(place)
+        end = datetime.combine(
+            self.trading_date(place, submitted_at) + _DAY,
+            exchange.night_closes or time(0),
+            exchange.zone,
+        )
+        if exchange.night_closes is not None:
+            end += _NIGHT_ENDS
+        return int(end.timestamp()) * _MICROSECOND
+
+    def trading_date(self, place: tuple[str, str], at: int) -> date:
+        """Return the exchange's own date of a moment; a night belongs to the day it began on."""
+        exchange = self._place(place)
+        local = datetime.fromtimestamp(at / _MICROSECOND, exchange.zone)
+        yesterday = exchange.night_closes is not None and local.hour < 12
+        return local.date() - _DAY if yesterday else local.date()
+
+    # inside
+
+    def _rows(self, market: str, venue: str) -> tuple[TradingSession, ...]:
+        found = self._rows_of.get((market, venue))
+        if found is None:
+            found = self._rows_of[market, venue] = tuple(
+                row
+                for row in self._timetable.sessions
+                if market in row.markets and venue in row.venues
+            )
+        return found
+
+    def _spans(self, market: str, venue: str, moment: float) -> tuple[_Span, ...]:
+        """Return what is held around a moment; asked for every second, so it is kept by the day."""
+        number = int(moment // _DAY_S)
+        found = self._spans_at.get((market, venue, number))
+        if found is None:
+            if len(self._spans_at) >= _CACHED:
+                self._spans_at.clear()
+            # In UTC it is one day, at the exchange maybe the one before or after; a night began
+            # one earlier still.
+            day = _EPOCH + timedelta(days=number)
+            found = self._spans_at[market, venue, number] = tuple(
+                _span(hours)
+                for offset in range(-2, 2)
+                for hours in self.sessions(market, venue, day + timedelta(days=offset))
+            )
+        return found
+
+    def _hours(
+        self, row: TradingSession, market: str, venue: str, day: date
+    ) -> SessionHours | None:
+        """Return when a session is held on a day; None: it is not.
+
+        Not either when the day's changes leave nothing of it.
+        """
+        if not _era(row, day) or not self.trades(row.calendar, day):
+            return None
+        opens = closes = ""
+        for special in reversed(self._special_days):
+            if (
+                special.calendar == row.calendar
+                and row.name in (special.sessions or (row.name,))
+                and market in (special.markets or (market,))
+                and venue in (special.venues or (venue,))
+                and self._on(special, day)
+            ):
+                opens, closes = special.opens, special.closes
+                break
+        if opens == CLOSED:
+            return None
+        zone = ZoneInfo(row.timezone)
+        overnight = _clock(row.closes) <= _clock(row.opens)
+        first = _moved(datetime.combine(day, _clock(row.opens), zone), opens)
+        last = _moved(datetime.combine(day + overnight * _DAY, _clock(row.closes), zone), closes)
+        return SessionHours(row, first, last) if first < last else None
+
+    def _on(self, special: SpecialDay, day: date) -> bool:
+        return _era(special, day) and any(
+            self._first(special.calendar, day) if text == FIRST else matches(text, day)
+            for text in special.days
+        )
+
+    def _first(self, calendar: str, day: date) -> bool:
+        """Tell whether it is the first trading day of its year; no holiday ends later."""
+        return (
+            day.month == 1
+            and day.day <= 10
+            and not any(self.trades(calendar, day.replace(day=d)) for d in range(1, day.day))
+        )
+
+    def _taking(self, place: tuple[str, str], order_type: str) -> tuple[TradingSession, ...]:
+        rows = tuple(row for row in self._rows(*place) if row.orders)
+        own = tuple(row for row in rows if order_type in row.order_types)
+        return own or tuple(row for row in rows if not row.order_types)
+
+    def _place(self, place: tuple[str, str]) -> _Place:
+        found = self._places.get(place)
+        if found is None:
+            rows = [row for row in self._rows(*place) if row.orders]
+            nights = [_clock(row.closes) for row in rows if _clock(row.closes) <= _clock(row.opens)]
+            found = self._places[place] = _Place(
+                ZoneInfo(rows[0].timezone if rows else "Asia/Seoul"),
+                rows[0].calendar if rows else "weekdays",
+                max(nights, default=None),
+            )
+        return found
 
 
-WINDOWS = _read(_TABLE)
-
-_LATE_OPENING, _LATE_BY = time(9), timedelta(hours=1)
-_LULL = timedelta(minutes=1)
-"""After an opening the first records may take so long."""
-
-
-def phase(market: str, venue: str, kind: str, now: datetime, trades: Trades) -> Phase:
-    """Return what may be expected of a channel's records; ``now`` carries its offset."""
-    found: Phase = "closed"
-    for window in _windows(market, venue):
-        if _within(window, now, trades):
-            if kind in window.busy:
-                return "busy"
-            found = "open"
-    return found
+def _span(hours: SessionHours) -> _Span:
+    opens, closes = hours.opens.timestamp(), hours.closes.timestamp()
+    lull = _LULL_S if hours.session.busy else 0.0
+    return _Span(opens, opens + lull, closes, hours.session)
 
 
-@lru_cache(maxsize=256)
-def _windows(market: str, venue: str) -> tuple[Window, ...]:
-    return tuple(w for w in WINDOWS if market in w.markets and venue in w.venues)
+def _era(row: TradingSession | SpecialDay, day: date) -> bool:
+    text = day.isoformat()
+    return (row.since or text) <= text <= (row.until or text)
 
 
-def _within(window: Window, now: datetime, trades: Trades) -> bool:
-    zone = ZoneInfo(window.zone)
-    there = now.astimezone(zone)
-    overnight = window.closes <= window.opens
-    for day in (there.date(), there.date() - timedelta(days=1))[: 2 if overnight else 1]:
-        if not window.since <= day <= window.until or not trades(window.calendar, day):
-            continue
-        opens = datetime.combine(day, window.opens, zone)
-        closes = datetime.combine(day + timedelta(days=overnight), window.closes, zone)
-        if window.busy != {"-"}:
-            opens += _LULL
-            if window.calendar == "KRX" and window.opens >= _LATE_OPENING:
-                opens += _late(day, trades)
-        if opens <= there < closes:
-            return True
-    return False
+@cache
+def _clock(text: str) -> time:
+    return time.fromisoformat(text)
 
 
-def _late(day: date, trades: Trades) -> timedelta:
-    """Return how much later KRX opens: on the year's first trading day, and for the college exam.
+def _moved(usual: datetime, change: str) -> datetime:
+    """Return a time on a special day; local time throughout, as exchanges announce it."""
+    if change[:1] in ("+", "-"):
+        clock = _clock(change[1:])
+        later = timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second)
+        return usual + later if change[0] == "+" else usual - later
+    return datetime.combine(usual.date(), _clock(change), usual.tzinfo) if change else usual
 
-    The exam is on the third Thursday of November.
-    """
-    exam = day.month == 11 and day.weekday() == 3 and 15 <= day.day <= 21
-    first = (
-        day.month == 1
-        and day.day <= 7
-        and not any(trades("KRX", day.replace(day=d)) for d in range(1, day.day))
-    )
-    return _LATE_BY if exam or first else timedelta()
+
+def _told(sessions: list[SessionHours]) -> str:
+    """Return the hours of a day for people; what follows without a break is one."""
+    parts: list[list[datetime]] = []
+    for one in sorted(sessions, key=lambda one: one.opens):
+        if parts and one.opens <= parts[-1][1]:
+            parts[-1][1] = max(parts[-1][1], one.closes)
+        else:
+            parts.append([one.opens, one.closes])
+    return ", ".join(f"{opens:%H:%M}-{closes:%H:%M}" for opens, closes in parts)

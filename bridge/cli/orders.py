@@ -19,11 +19,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bridge.calendar.days import day_end, day_start
 from bridge.config.load import load
 from bridge.errors import ConfigError
 from bridge.orders.journal import audit
 from bridge.orders.journal.reader import read, read_controls
-from bridge.orders.model.days import day_end, day_start
 from bridge.orders.model.lifecycle import State
 from bridge.orders.model.managed_order import ManagedOrder, restore
 from bridge.orders.publishing import payloads

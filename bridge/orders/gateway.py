@@ -14,13 +14,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import date
 from decimal import Decimal
 from typing import Any, Protocol
 
 import structlog
 
-from bridge.calendar.order_hours import TradingDays
+from bridge.calendar.hours import Calendar
+from bridge.calendar.table import TIMETABLE
 from bridge.catalog.model import Catalog
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
@@ -47,10 +47,6 @@ def _no_price(market: str, venue: str, symbol: str) -> Decimal | None:
     return None
 
 
-def _weekdays(calendar: str, day: date) -> bool:
-    return day.weekday() < 5
-
-
 class _Runs(Protocol):
     async def run(self) -> None: ...
 
@@ -59,8 +55,8 @@ class Gateway:
     """Takes commands and execution notices, keeps the journal, says what came of them.
 
     ``accounts`` by alias; ``reference_price(market, venue, symbol)`` is the last trade's price;
-    ``trades(calendar, day)`` tells trading days; ``clock`` gives µs since the epoch. The journal is
-    open before :meth:`run` and closed after.
+    ``calendar`` tells when which market takes orders, by default as the workbook says; ``clock``
+    gives µs since the epoch. The journal is open before :meth:`run` and closed after.
     """
 
     def __init__(
@@ -73,11 +69,11 @@ class Gateway:
         accounts: Mapping[str, TradingAccount],
         rules: Rules,
         reference_price: Callable[[str, str, str], Decimal | None] = _no_price,
-        trades: TradingDays = _weekdays,
+        calendar: Calendar | None = None,
         clock: Callable[[], int] = _now,
     ) -> None:
         self._ready, self._stopping, self._ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._terms = Terms.of(catalog, accounts, rules, trades, clock)
+        self._terms = Terms.of(catalog, accounts, rules, calendar or Calendar(TIMETABLE), clock)
         self._parts = wire(
             self._terms, journal, sink, topics, reference_price, self._start, self._stopping
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bridge.calendar.days import day_start
 from bridge.orders.model.command import CancelAll
-from bridge.orders.model.days import day_start
 from bridge.orders.model.lifecycle import Event, Step
 from bridge.orders.model.managed_order import ManagedOrder, restore
 from bridge.orders.wiring import Parts

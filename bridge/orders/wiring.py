@@ -90,7 +90,7 @@ def wire(
     def listed(alias: str, rows: Sequence[ListedOrder]) -> None:
         holdings.listed(alias, rows)
 
-    blotter, ledger, halts, news = Blotter(), LimitLedger(), Halts(), News()
+    blotter, ledger, halts, news = Blotter(terms.calendar), LimitLedger(), Halts(), News()
     publisher = Publisher(sink, topics, terms.rules.response_prefixes)
     outbox = Outbox(
         blotter,

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from bridge.calendar.holidays import Calendar
-from bridge.calendar.hours import Phase, phase
+from bridge.calendar.hours import Calendar
+from bridge.calendar.table import TIMETABLE
 from bridge.catalog.model import Catalog
 from bridge.errors import RequestError
 from bridge.feed.lane import Lane
@@ -34,7 +34,6 @@ _ORDERS_FIRST = -1
 """Symbols with open orders come before what anybody can ask for."""
 _SUBSCRIPTIONS = "subscriptions.json"
 _SEOUL = ZoneInfo("Asia/Seoul")
-_PHASE_S = 15.0
 
 Symbol = tuple[str, str, str]
 """Market, venue, symbol."""
@@ -43,7 +42,8 @@ Symbol = tuple[str, str, str]
 class Upkeep:
     """Keeps sessions, slots and their memory in order; call :meth:`tick` every second.
 
-    ``open_orders`` gives the symbols with open orders. ``clock`` is seconds since the epoch.
+    ``calendar`` is the workbook's unless given. ``open_orders`` gives the symbols with open orders.
+    ``clock`` is seconds since the epoch.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Upkeep:
         store: SubscriptionStore,
         *,
         paper: bool,
+        calendar: Calendar | None = None,
         open_orders: Callable[[], Iterable[Symbol]] = tuple,
         clock: Callable[[], float] = time.time,
         patience: float = 1.0,
@@ -65,13 +66,11 @@ class Upkeep:
         self._store, self._clock = store, clock
         self._open_orders = open_orders
         self._traded: frozenset[Symbol] = frozenset()
-        self.calendar = Calendar()
+        self.calendar = calendar or Calendar(TIMETABLE)
         self.calendar.known = store.trading_days()
         self.pool = Pool(streams, learned=store.limits(), clock=clock, patience=patience)
         self._watchdogs = {app: Watchdog() for app in streams}
         self._frames = dict.fromkeys(streams, 0)
-        self._phases: dict[tuple[str, str, str], Phase] = {}
-        self._phases_until = 0.0
 
     def restore(self) -> int:
         """Take up the subscriptions that clients had asked for; return how many."""
@@ -168,21 +167,14 @@ class Upkeep:
         if frames != self._frames[app]:
             self._frames[app] = frames
             self._watchdogs[app].heard()
-        busy = sum(self._phase(wanted) == "busy" for wanted in self.pool.live(app))
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        busy = sum(self._busy(wanted, now) for wanted in self.pool.live(app))
         stream.expect(*self._watchdogs[app].limits(busy, stream.session.ping_every_s))
 
-    def _phase(self, wanted: Wanted) -> Phase:
-        now = self._clock()
-        if not self._phases_until - _PHASE_S <= now < self._phases_until:
-            self._phases.clear()
-            self._phases_until = now + _PHASE_S
+    def _busy(self, wanted: Wanted, now: datetime) -> bool:
         channel = self._catalog.channels[wanted.channel]
-        name = (channel.market, split_key(channel, wanted.key)[0], channel.kind)
-        found = self._phases.get(name)
-        if found is None:
-            at = datetime.fromtimestamp(now, UTC)
-            found = self._phases[name] = phase(*name, at, self.calendar.trades)
-        return found
+        venue, _ = split_key(channel, wanted.key)
+        return self.calendar.phase(channel.market, venue, channel.kind, now) == "busy"
 
     def _report(self) -> None:
         if gaps := self.pool.gaps.take():

@@ -16,6 +16,7 @@ import pytest
 
 from bridge import app as app_module
 from bridge.app import Bridge
+from bridge.calendar.hours import Calendar
 from bridge.catalog.compile import load
 from bridge.config.models import Config
 from bridge.kis import auth, session, stream
@@ -24,7 +25,7 @@ from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.simulator.server import Simulator
-from bridge.subscriptions import pool, upkeep, watchdog
+from bridge.subscriptions import pool, watchdog
 
 __all__ = ["Books", "configuration", "hurry", "running", "until"]
 
@@ -51,7 +52,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "MUTE_S", 1.5)
     monkeypatch.setattr(watchdog, "MUTE_ALONE_S", 3.0)
     monkeypatch.setattr(watchdog, "MUTE_LONGEST_S", 4.0)
-    monkeypatch.setattr(upkeep, "phase", lambda *_: "busy")
+    monkeypatch.setattr(Calendar, "phase", lambda *_: "busy")
     monkeypatch.setattr(lane, "_LONGEST_PAUSE_S", 0.5)
     monkeypatch.setattr(auth.ApprovalKeys, "interval_s", 0.05)
     monkeypatch.setattr(

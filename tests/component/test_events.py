@@ -107,7 +107,7 @@ async def test_every_kind_of_event_fulfils_its_schema(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurry(monkeypatch)
-    monkeypatch.setattr("bridge.subscriptions.upkeep.phase", lambda *_: "closed")
+    monkeypatch.setattr("bridge.calendar.hours.Calendar.phase", lambda *_: "closed")
     monkeypatch.setattr("bridge.orders.reconciliation.accounts._UNSURE", 0)
     settings = SimulatorSettings(
         rest_per_second=0,

@@ -61,7 +61,7 @@ async def test_five_app_keys_share_three_hundred_wishes(
 ) -> None:
     hurry(monkeypatch)
     monkeypatch.setattr("bridge.subscriptions.pool.AWAY_S", 0.5)
-    monkeypatch.setattr("bridge.subscriptions.upkeep.phase", lambda *_: "closed")
+    monkeypatch.setattr("bridge.calendar.hours.Calendar.phase", lambda *_: "closed")
     monkeypatch.setattr("bridge.subscriptions.watchdog.QUIET_SILENCE_S", 60.0)
     settings = SimulatorSettings(any_key=True, rest_per_second=0, manual=True)
     async with Simulator(load(), settings) as sim, Ear(mosquitto.url).listening() as ear:
@@ -129,7 +129,7 @@ async def test_a_learned_limit_and_a_wish_survive_a_restart(
 ) -> None:
     hurry(monkeypatch)
     monkeypatch.setattr("bridge.subscriptions.pool.PROBE_S", 600.0)
-    monkeypatch.setattr("bridge.subscriptions.upkeep.phase", lambda *_: "closed")
+    monkeypatch.setattr("bridge.calendar.hours.Calendar.phase", lambda *_: "closed")
     plan = FaultPlan((Fault("slots", count=4),))
     settings = SimulatorSettings(rest_per_second=0, faults=plan, manual=True)
     async with Simulator(load(), settings) as sim:

@@ -19,7 +19,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "bridge.errors": set(),
     "bridge.runtime": set(),
     "bridge.config": {"bridge.mqtt.topics"},
-    "bridge.calendar": {"bridge.kis.markets"},
+    "bridge.calendar": {"bridge.catalog"},
     "bridge.catalog": set(),
     "bridge.kis": {"bridge.catalog", "bridge.runtime"},
     "bridge.mqtt": {"bridge.catalog", "bridge.runtime"},

@@ -9,16 +9,19 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 
+from bridge.calendar.days import trading_day
+from bridge.calendar.hours import Calendar
 from bridge.kis.listing import ListedOrder, plain
 from bridge.kis.markets import NIGHT
 from bridge.orders.model.command import Cancel, CancelAll, Place
-from bridge.orders.model.days import trading_day
 from bridge.orders.model.lifecycle import CLOSED, State, Step
-from bridge.orders.model.managed_order import ManagedOrder, lives
+from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import Identity, JournalStep
 
 __all__ = ["Blotter"]
 
+_ASKEW = 3_600_000_000
+"""How far (µs) the exchange's clock may be from ours; no number comes again within an hour."""
 _EARLY = 2_000_000
 """How much earlier (µs) than ours the exchange's clock may say it was."""
 
@@ -26,7 +29,8 @@ _EARLY = 2_000_000
 class Blotter:
     """Commands by identity, orders by number; alone in changing a :class:`ManagedOrder`."""
 
-    def __init__(self) -> None:
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
         self._commands: dict[Identity, ManagedOrder] = {}
         self._numbers: dict[tuple[str, str, str], dict[int, ManagedOrder]] = {}
         """By account, market and number: since when it means which order, as its own number or as
@@ -155,6 +159,12 @@ class Blotter:
             None,
         )
 
+    def lives(self, order: ManagedOrder, at: int) -> bool:
+        """Tell whether something ordered ``at`` can be about an order: from its day and session."""
+        place = order.command
+        assert isinstance(place, Place)  # noqa: S101
+        return order.since - _ASKEW <= at < self._calendar.over(place.place, order.since)
+
     def meant(self, account: str, market: str, order_no: str, at: int) -> ManagedOrder | None:
         """Return the order that was meant by a number of KIS's at a moment.
 
@@ -162,7 +172,7 @@ class Blotter:
         So a number means an order until that one's day is over; of several the newest.
         """
         found = self._numbers.get((account, market, plain(order_no)), {})
-        living = [(since, one) for since, one in found.items() if lives(one, at)]
+        living = [(since, one) for since, one in found.items() if self.lives(one, at)]
         before = [(since, one) for since, one in living if since - _EARLY <= at]
         pick = max(before, key=_since) if before else min(living, key=_since, default=None)
         return pick[1] if pick else None
@@ -183,7 +193,7 @@ class Blotter:
                 near = [
                     (0 if row.at is None else abs(row.at - since), row)
                     for row in group
-                    if row.at is None or lives(order, row.at)
+                    if row.at is None or self.lives(order, row.at)
                 ]
                 if near:
                     apart, row = min(near, key=_since)

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from bridge.calendar import order_hours
 from bridge.kis.listing import plain
 from bridge.orders.model.command import Command, Place
 from bridge.orders.model.command_parser import parse
 from bridge.orders.model.progress import Progress
 from bridge.orders.model.records import CLIENT, Identity, NewRecord, Origin, Record
 
-__all__ = ["ManagedOrder", "lives", "restore"]
-
-_ASKEW = 3_600_000_000
-"""How far (µs) the exchange's clock may be from ours; no number comes again within an hour."""
+__all__ = ["ManagedOrder", "restore"]
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -101,10 +97,3 @@ def restore(record: Record) -> ManagedOrder:
     )
     managed.digest = record.digest
     return managed.admitted(record)
-
-
-def lives(order: ManagedOrder, at: int) -> bool:
-    """Tell whether something ordered ``at`` can be about an order: from its day and session."""
-    place = order.command
-    assert isinstance(place, Place)  # noqa: S101
-    return order.since - _ASKEW <= at < order_hours.over(place.place, order.since)

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from bridge.calendar.days import day_end
 from bridge.errors import BrokerError
 from bridge.kis.listing import ListedOrder
 from bridge.kis.orders import ExecutionNotice
 from bridge.mqtt import payloads as bridge_payloads
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
-from bridge.orders.model.days import day_end
 from bridge.orders.model.lifecycle import Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.publishing import payloads

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
+from bridge.calendar.days import trading_day
 from bridge.kis.listing import ListedOrder, plain
 from bridge.kis.orders import ExecutionNotice
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
-from bridge.orders.model.days import trading_day
 from bridge.orders.model.lifecycle import OPEN
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.publishing.publisher import Publisher

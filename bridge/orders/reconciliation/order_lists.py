@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bridge.calendar.days import trading_day
 from bridge.kis import listing
 from bridge.kis.listing import ListedOrder
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
 from bridge.orders.model.blotter import Blotter
-from bridge.orders.model.days import trading_day
 from bridge.orders.risk.rules import Terms
 
 __all__ = ["OrderLists"]

@@ -17,13 +17,12 @@ from itertools import chain
 
 import structlog
 
-from bridge.calendar import order_hours
+from bridge.calendar.days import day_start
 from bridge.errors import BridgeError
 from bridge.kis.listing import ListedOrder
 from bridge.kis.orders import ExecutionNotice
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
-from bridge.orders.model.days import day_start
 from bridge.orders.model.held_notices import HeldNotices
 from bridge.orders.model.lifecycle import OPEN, Event, State, Step
 from bridge.orders.model.managed_order import ManagedOrder
@@ -81,7 +80,7 @@ class Reconciler:
         on_round: Callable[[], None],
         on_list: Callable[[str, Sequence[ListedOrder]], None],
     ) -> None:
-        self._rules, self._clock = terms.rules, terms.clock
+        self._rules, self._clock, self._calendar = terms.rules, terms.clock, terms.calendar
         self._blotter = blotter
         self._outbox = outbox
         self._publisher = publisher
@@ -201,7 +200,7 @@ class Reconciler:
             place, at = order.command, order.progress.submitted_at or order.received_at
             if not isinstance(place, Place) or place.market != market:
                 continue
-            if asked < order_hours.over(place.place, at):
+            if asked < self._calendar.over(place.place, at):
                 continue
             if order.progress.state in OPEN:
                 self._outbox.happen(order, Step(Event.EXPIRE, self._clock()))

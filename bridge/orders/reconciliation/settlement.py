@@ -12,7 +12,7 @@ from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Modify, Place
 from bridge.orders.model.held_notices import HeldNotices
 from bridge.orders.model.lifecycle import Event, LifecycleError, State, Step
-from bridge.orders.model.managed_order import ManagedOrder, lives
+from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import Identity
 from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.reconciliation.differences import Differences
@@ -207,7 +207,11 @@ class Settlement:
             if owner is None and row.original_order_no:
                 owner = self._blotter.meant(alias, market, row.original_order_no, row.at or now)
                 other = changed.get(plain(row.original_order_no))
-                if owner is None and other is not None and lives(other, row.at or now):
+                if (
+                    owner is None
+                    and other is not None
+                    and self._blotter.lives(other, row.at or now)
+                ):
                     owner = other
             if owner is None:
                 strangers.append(row)

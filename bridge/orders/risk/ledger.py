@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from bridge.orders.model.days import trading_day
+from bridge.calendar.days import trading_day
 from bridge.orders.model.lifecycle import Event, State
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import Identity

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from bridge.calendar.order_hours import TradingDays
+from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
 from bridge.kis.markets import OrderTypes, order_types
 from bridge.kis.replies import Reply
@@ -113,8 +113,7 @@ class Terms:
     rules: Rules
     order_types: Mapping[str, OrderTypes]
     """By account: what the places where it trades take."""
-    trades: TradingDays
-    """Tells trading days."""
+    calendar: Calendar
     clock: Callable[[], int]
     """µs since the epoch."""
 
@@ -124,7 +123,7 @@ class Terms:
         catalog: Catalog,
         accounts: Mapping[str, TradingAccount],
         rules: Rules,
-        trades: TradingDays,
+        calendar: Calendar,
         clock: Callable[[], int],
     ) -> Terms:
         """Make them, with the order types that the workbook has for each account."""
@@ -133,4 +132,4 @@ class Terms:
         for alias, account in accounts.items():
             markets = account.markets(rules.markets)
             offered[alias] = {place: types for place, types in known.items() if place[0] in markets}
-        return cls(catalog, accounts, rules, offered, trades, clock)
+        return cls(catalog, accounts, rules, offered, calendar, clock)

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from bridge.calendar import order_hours
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
 from bridge.orders.model.managed_order import ManagedOrder
@@ -226,7 +225,7 @@ class Door:
         if not self.terms.rules.market_hours:
             return ""
         kind = planned.leg.order_type if planned.leg else place.order_type
-        return order_hours.closed(place.place, kind, now, self.terms.trades)
+        return self.terms.calendar.closed(place.place, kind, now)
 
     def _reducible(self, managed: ManagedOrder, place: Place) -> int | None:
         return self.holdings.reducible(managed.identity.account, place, but=managed)

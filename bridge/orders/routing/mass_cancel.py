@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from bridge.calendar import order_hours
 from bridge.errors import JournalError
 from bridge.mqtt.message import Message
 from bridge.orders.journal.journal import Journal
@@ -124,7 +123,11 @@ class MassCancel:
             if control.account in ("", one.identity.account)
             and control.client in ("", one.identity.client)
         ]
-        return await self._cancel(about, _origin(control), _day_over, write)
+        return await self._cancel(about, _origin(control), self._day_over, write)
+
+    def _day_over(self, order: ManagedOrder) -> int:
+        assert isinstance(order.command, Place)  # noqa: S101
+        return self.terms.calendar.over(order.command.place, order.since)
 
     def of_halt(self, control: Control) -> list[ManagedOrder]:
         """Return the cancellations that a halt asked for."""
@@ -252,8 +255,3 @@ def _cancellations(
         command = Cancel(client_order_id=client_order_id, order_no=number or None)
         own = order.identity._replace(command_id=f"{name}:{number}" if number else name)
         yield ManagedOrder.received(own, "cancel", command, now, until, origin).record()
-
-
-def _day_over(order: ManagedOrder) -> int:
-    assert isinstance(order.command, Place)  # noqa: S101
-    return order_hours.over(order.command.place, order.since)

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.calendar.holidays import Calendar
-from bridge.calendar.hours import WINDOWS, Phase, phase
+from bridge.calendar.hours import Calendar, Phase
+from bridge.calendar.table import TIMETABLE
 
 SEOUL = ZoneInfo("Asia/Seoul")
-CALENDAR = Calendar()
+CALENDAR = Calendar(TIMETABLE)
 
 
 def seoul(text: str) -> datetime:
@@ -33,9 +33,12 @@ def seoul(text: str) -> datetime:
         (("domestic_stock", "krx", "trade"), "2026-11-20 20:00", "closed"),
         (("domestic_stock", "krx", "trade"), "2026-11-21 10:00", "closed"),
         (("domestic_stock", "krx", "trade"), "2026-10-05 10:00", "closed"),
-        (("domestic_stock", "krx", "trade"), "2026-11-19 09:30", "closed"),  # the college exam
+        # The college exam: the opening auction begins an hour later too, and nothing before it.
+        (("domestic_stock", "krx", "trade"), "2026-11-19 09:10", "closed"),
+        (("domestic_stock", "krx", "trade"), "2026-11-19 09:30", "open"),
         (("domestic_stock", "krx", "trade"), "2026-11-19 10:30", "busy"),
-        (("domestic_stock", "krx", "trade"), "2027-01-04 09:30", "closed"),  # first of the year
+        (("domestic_stock", "krx", "trade"), "2027-01-04 09:10", "closed"),  # first of the year
+        (("domestic_stock", "krx", "trade"), "2027-01-04 09:30", "open"),
         (("domestic_stock", "krx", "trade"), "2027-01-05 09:30", "busy"),
         (("domestic_stock", "nxt", "trade"), "2026-11-20 08:30", "open"),
         (("domestic_stock", "nxt", "quote"), "2026-11-20 10:00", "busy"),
@@ -54,7 +57,7 @@ def seoul(text: str) -> datetime:
     ],
 )
 def test_phases(channel: tuple[str, str, str], at: str, expected: Phase) -> None:
-    assert phase(*channel, seoul(at).astimezone(UTC), CALENDAR.trades) == expected
+    assert CALENDAR.phase(*channel, seoul(at).astimezone(UTC)) == expected
 
 
 @pytest.mark.parametrize("calendar", ["KRX", "NYSE", "HKEX", "JPX", "SSE", "VN"])
@@ -68,14 +71,14 @@ def test_vietnam_closes_for_tet() -> None:
 
 
 def test_what_kis_says_about_a_day_goes_before_the_library() -> None:
-    calendar = Calendar()
+    calendar = Calendar(TIMETABLE)
     calendar.known = {date(2026, 11, 20): False, date(2026, 11, 21): True}
     at = seoul("2026-11-20 10:00")
-    assert phase("domestic_stock", "krx", "trade", at, calendar.trades) == "closed"
+    assert calendar.phase("domestic_stock", "krx", "trade", at) == "closed"
     at = seoul("2026-11-21 10:00")
-    assert phase("domestic_stock", "krx", "trade", at, calendar.trades) == "busy"
+    assert calendar.phase("domestic_stock", "krx", "trade", at) == "busy"
 
 
 def test_every_window_names_a_zone() -> None:
-    for window in WINDOWS:
-        ZoneInfo(window.zone)
+    for session in TIMETABLE.sessions:
+        ZoneInfo(session.timezone)
