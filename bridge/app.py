@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -49,6 +48,7 @@ from bridge.requests.permissions import Permissions
 from bridge.requests.server import RequestServer
 from bridge.requests.symbols import SymbolRequests
 from bridge.requests.verbs import Verbs
+from bridge.runtime.clock import now_us
 from bridge.status.health import SessionHealth, snapshot
 from bridge.subscriptions.reports import Reports, notice_ids
 from bridge.subscriptions.request import ByChannel, ByTopic, SubscriptionRequest, resolve
@@ -248,7 +248,7 @@ class Bridge:
             ),
             # An older one says little, above all of a session that was lost: then KIS is asked.
             reference_price=lambda market, venue, symbol: self.pump.last_price(
-                market, venue, symbol, time.time_ns() // 1_000 - _FRESH
+                market, venue, symbol, now_us() - _FRESH
             ),
             calendar=self._calendar,
         )

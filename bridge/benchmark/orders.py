@@ -11,7 +11,6 @@ import asyncio
 import json
 import sys
 import tempfile
-import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal.journal import Journal
 from bridge.runtime import logs
+from bridge.runtime.clock import now_us
 from bridge.runtime.process import new_event_loop, settle
 from bridge.status.health import percentile
 
@@ -46,7 +46,7 @@ class _Kis(httpx.AsyncBaseTransport):
         self._number = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        now = _now()
+        now = now_us()
         if request.method == "GET":
             return httpx.Response(200, json=_LIST)
         self._number += 1
@@ -54,7 +54,7 @@ class _Kis(httpx.AsyncBaseTransport):
         self.arrived[order_no] = now
         output = {"KRX_FWDG_ORD_ORGNO": "1", "ODNO": order_no, "ORD_TMD": "090000"}
         response = httpx.Response(200, json={**_TAKEN, "output": output})
-        self.left[order_no] = _now()
+        self.left[order_no] = now_us()
         return response
 
 
@@ -82,7 +82,7 @@ class _Publisher:
         )
         if "/ack/" in topic:
             ack = json.loads(payload)
-            self.acks[ack["order_no"]] = (ack["received_at"], _now())
+            self.acks[ack["order_no"]] = (ack["received_at"], now_us())
             if len(self.acks) == self._count:
                 self.done.set()
 
@@ -151,10 +151,6 @@ _SHARES = (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
 
 async def _carry(ws_url: str, broker: str) -> None:
     await Subject("bridge", ws_url, broker).run()
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import socket
 import sys
-import time
 
 import mqtt5
 
 from bridge.benchmark.feeder import STAMP
+from bridge.runtime.clock import now_us
 from bridge.status.health import percentile
 
 __all__ = ["receive"]
@@ -37,7 +37,7 @@ def receive(host: str, port: int, topic: str, expected: int, quiet_s: float) -> 
                 break
             if not chunk:
                 break
-            now = time.time_ns() // 1000
+            now = now_us()
             buffer += chunk
             _read(buffer, now, latencies)
             if latencies:

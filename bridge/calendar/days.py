@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
+
+from bridge.runtime.clock import SEOUL, seoul_day
 
 __all__ = ["day_end", "day_start", "trading_day"]
 
-_SEOUL = timezone(timedelta(hours=9), "KST")  # without daylight saving, by law
 _MICROSECOND = 1_000_000
 
 
 def trading_day(at: int) -> date:
     """Return the Korean date of a moment in µs since the epoch."""
-    return datetime.fromtimestamp(at // _MICROSECOND, _SEOUL).date()
+    return seoul_day(at)
 
 
 def day_start(at: int) -> int:
     """Return when that moment's Korean date began, in µs since the epoch."""
     day = trading_day(at)
-    return int(datetime(day.year, day.month, day.day, tzinfo=_SEOUL).timestamp()) * _MICROSECOND
+    return int(datetime(day.year, day.month, day.day, tzinfo=SEOUL).timestamp()) * _MICROSECOND
 
 
 def day_end(at: int) -> int:

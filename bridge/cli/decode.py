@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Annotated
@@ -19,6 +18,7 @@ from bridge.kis.decode import ChannelDecoder, Drift, Quarantined, Route, notice_
 from bridge.kis.frames import DataFrame, parse
 from bridge.kis.values import SEOUL, Zone
 from bridge.mqtt.topics import Topics
+from bridge.runtime.clock import now_us
 
 __all__ = ["FrameReader", "decode"]
 
@@ -159,7 +159,7 @@ def _raw(text: str) -> str:
 def _arrival(date: str | None) -> Callable[[], int]:
     """Return what gives the time of arrival, in µs since the epoch."""
     if date is None:
-        return lambda: time.time_ns() // 1000
+        return now_us
     try:
         noon = datetime.strptime(date, "%Y-%m-%d").replace(hour=12, tzinfo=ZoneInfo(SEOUL))
     except ValueError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from bridge.catalog.model import Api, Catalog, Channel, Field, Layout
 from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.errors import FrameError, WorkbookError
 from bridge.kis.frames import DataFrame, parse
+from bridge.runtime.suggestions import nearest
 
 __all__ = ["app", "misfits", "yaml_text"]
 
@@ -219,10 +219,8 @@ def show(
 
 def _unknown(catalog: Catalog, name: str) -> str:
     known = [*catalog.channels, *catalog.apis, *(api.id for api in catalog.apis.values())]
-    near = difflib.get_close_matches(name, known, 1) or difflib.get_close_matches(
-        name.upper(), known, 1
-    )
-    hint = f" (did you mean {near[0]}?)" if near else ""
+    near = nearest(name, known) or nearest(name.upper(), known)
+    hint = f" (did you mean {near}?)" if near else ""
     return f"no channel or call named {name!r} in the workbook{hint}"
 
 

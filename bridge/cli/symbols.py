@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import difflib
 import json
 import sys
-import time
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -23,13 +19,14 @@ from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.errors import ConfigError
 from bridge.kis.masters import MastersError, SymbolStore
 from bridge.kis.rest import open_http
+from bridge.runtime.clock import now_us, seoul_day
+from bridge.runtime.suggestions import nearest
 
 __all__ = ["MASTERS_URL", "app", "store_of"]
 
 MASTERS_URL = "https://new.real.download.dws.co.kr/common/master"
 """Where KIS offers the files; ``--url`` and ``KIS_BRIDGE_MASTERS_URL`` change it."""
 
-_SEOUL = ZoneInfo("Asia/Seoul")
 _StateDir = Annotated[
     Path,
     typer.Option(
@@ -106,7 +103,7 @@ def search(
         for column in ("symbol", "name", "", "market", "of"):
             table.add_column(column, overflow="fold")
         for symbol in found:
-            day = datetime.fromtimestamp(updated[symbol.master] / 1e6, _SEOUL).date()
+            day = seoul_day(updated[symbol.master])
             row = (symbol.symbol, symbol.name, symbol.english_name, symbol.master, str(day))
             table.add_row(*row)
         Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(table)
@@ -119,7 +116,7 @@ async def _update(masters: Sequence[Master], url: str, store: SymbolStore) -> di
     async with open_http() as http:
         for master in masters:
             try:
-                now = time.time_ns() // 1000
+                now = now_us()
                 counts[master.id] = await store.update(http, url, master, now)
             except MastersError as error:
                 counts[master.id] = str(error)
@@ -129,7 +126,7 @@ async def _update(masters: Sequence[Master], url: str, store: SymbolStore) -> di
 def _masters(catalog: Catalog, names: Sequence[str] | None) -> list[Master]:
     for name in names or ():
         if name not in catalog.masters:
-            near = difflib.get_close_matches(name, catalog.masters, 1)
-            hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(catalog.masters)}"
+            near = nearest(name, catalog.masters)
+            hint = f"did you mean {near}?" if near else f"one of {', '.join(catalog.masters)}"
             raise ConfigError(f"--market {name}: there is none ({hint})")
     return [catalog.masters[name] for name in names or catalog.masters]

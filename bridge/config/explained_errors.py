@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bridge.errors import ConfigError
+from bridge.runtime.suggestions import nearest
 
 __all__ = ["InvalidConfigError", "Origins", "at", "explain", "model_in"]
 
@@ -128,11 +128,11 @@ def _dotted(loc: Loc) -> str:
 def _suggestion(loc: Loc, model: type[BaseModel], origins: Origins, variable: str) -> str:
     if variable:
         known = [origins.prefix + "__".join(path).upper() for path in _paths(model)]
-        near = difflib.get_close_matches(variable.upper(), known, n=1, cutoff=0.8)
-        return f" (did you mean {near[0]}?)" if near else ""
+        near = nearest(variable.upper(), known, cutoff=0.8)
+        return f" (did you mean {near}?)" if near else ""
     keys = list(_model_at(model, loc[:-1]).model_fields)
-    near = difflib.get_close_matches(str(loc[-1]), keys, n=1, cutoff=0.5)
-    return f" (did you mean {near[0]!r}?)" if near else f" (one of {', '.join(keys)})"
+    near = nearest(str(loc[-1]), keys, cutoff=0.5)
+    return f" (did you mean {near!r}?)" if near else f" (one of {', '.join(keys)})"
 
 
 def _paths(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

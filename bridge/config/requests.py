@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Annotated
 
@@ -10,14 +9,15 @@ from pydantic import AfterValidator, Field
 
 from bridge.config.values import Alias, ClientName, Section
 from bridge.mqtt.topics import REQUEST_VERBS
+from bridge.runtime.suggestions import nearest
 
 __all__ = ["RequestsConfig", "Rights"]
 
 
 def _verb(value: str) -> str:
     if value not in REQUEST_VERBS:
-        near = difflib.get_close_matches(value, REQUEST_VERBS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(REQUEST_VERBS)}"
+        near = nearest(value, REQUEST_VERBS)
+        hint = f"did you mean {near!r}?" if near else f"one of {', '.join(REQUEST_VERBS)}"
         raise ValueError(f"no request {value!r} ({hint})")
     return value
 

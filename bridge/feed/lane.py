@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from bridge.feed.backlog import Backlog
 from bridge.kis.decode import Route
+from bridge.runtime.clock import now_us
 
 __all__ = ["KindPolicy", "Lane", "Writer"]
 
@@ -206,7 +207,7 @@ class Lane:
         writer.write(packets)
         self.published += len(packets)
         if self._oldest:
-            self.lags.append(time.time_ns() // 1000 - self._oldest)
+            self.lags.append(now_us() - self._oldest)
             self._oldest = 0
 
     def _put_back(self, waiting: list[tuple[Route, bytes]]) -> None:

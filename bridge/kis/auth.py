@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -30,6 +30,7 @@ from bridge.kis.replies import (
     KisNotSentError,
     KisRefusedError,
 )
+from bridge.runtime.clock import SEOUL
 from bridge.runtime.filelock import try_lock
 
 __all__ = ["ApprovalKeys", "Tokens"]
@@ -37,7 +38,6 @@ __all__ = ["ApprovalKeys", "Tokens"]
 log = structlog.get_logger()
 
 DAY_S = 86_400.0
-_KST = timezone(timedelta(hours=9))
 _TOO_OFTEN = "EGW00133"
 _SECOND = 1.0
 """KIS's other rule for credentials, beside the minute: so many calls a second."""
@@ -308,7 +308,7 @@ class ApprovalKeys(_Credential):
 def _korean_time(text: str, after: float) -> float:
     """Read KIS's wall time; endless when it is unreadable or, by our clock, already over."""
     try:
-        moment = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=_KST).timestamp()
+        moment = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=SEOUL).timestamp()
     except ValueError:
         return float("inf")
     return moment if moment > after else float("inf")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from math import ceil
 from typing import Any, Literal
@@ -13,10 +13,10 @@ from bridge.catalog.model import Api, Catalog
 from bridge.errors import DecodeError
 from bridge.kis.orders import MOST, OrderCall, account_values, wire
 from bridge.kis.values import number
+from bridge.runtime.clock import SEOUL, seoul_day
 
 __all__ = ["ListedOrder", "ask", "plain", "rows"]
 
-_KST = timezone(timedelta(hours=9), "KST")
 _YEARS = 2000, 2999
 _ASKEW = 3_600_000_000
 _DAY = 86_400_000_000
@@ -56,9 +56,7 @@ class ListedOrder:
 
     @property
     def day(self) -> date | None:
-        return (
-            None if self.at is None else datetime.fromtimestamp(self.at // 1_000_000, _KST).date()
-        )
+        return None if self.at is None else seoul_day(self.at)
 
 
 def plain(order_no: str) -> str:
@@ -220,7 +218,7 @@ def _order_type(catalog: Catalog, code: str) -> str:
 
 def _moment(day: str, clock: str) -> int | None:
     try:
-        moment = datetime.strptime(day + clock, "%Y%m%d%H%M%S").replace(tzinfo=_KST)
+        moment = datetime.strptime(day + clock, "%Y%m%d%H%M%S").replace(tzinfo=SEOUL)
     except ValueError:
         return None
     if not _YEARS[0] <= moment.year <= _YEARS[1]:

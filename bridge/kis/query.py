@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -15,6 +14,7 @@ from bridge.catalog.model import Api, Catalog, Field, Param
 from bridge.errors import DecodeError, RequestError
 from bridge.kis.replies import Reply
 from bridge.kis.values import down, number, scaled
+from bridge.runtime.suggestions import nearest
 
 __all__ = ["join", "next_page", "prepare", "reads_only", "shape", "variant"]
 
@@ -69,8 +69,8 @@ def prepare(
     if left:
         [name, *_] = left
         paths = [param.path for param in api.params if param.name not in _ACCOUNT]
-        near = difflib.get_close_matches(name, paths, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(paths) or 'none'}"
+        near = nearest(name, paths)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(paths) or 'none'}"
         raise RequestError("invalid_request", f"{api.name}: no params.{name} ({hint})")
     if missing:
         raise RequestError("invalid_request", f"{api.name}: params.{missing} is missing")

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import random
 import socket
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +23,8 @@ from bridge.kis.codes import meaning
 from bridge.kis.frames import DataFrame
 from bridge.kis.replies import KisError
 from bridge.kis.session import Data, Lost, Notice, Session, SessionEvent
+from bridge.runtime.backoff import Backoff
+from bridge.runtime.clock import now_us
 
 __all__ = ["ApprovalKey", "Stream", "StreamCounts"]
 
@@ -40,7 +41,8 @@ CLOSE_S = 1.0
 SEND_S = 10.0
 MAX_MESSAGE = 16 * 1024 * 1024
 
-_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 30.0
+RETRY = Backoff(0.5, 30.0, jitter=(0.5, 1.0))
+"""Before another connection."""
 _LONGEST_QUIET_S = 120.0
 _REFUSED_AGAIN_S = 30.0
 """Quiet after a new approval key was refused like the one before."""
@@ -91,6 +93,7 @@ class Stream:
         on_event: Callable[[SessionEvent], None],
         rng: random.Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        retry: Backoff | None = None,
     ) -> None:
         self.counts = StreamCounts()
         self.state: Literal["stopped", "connecting", "connected", "waiting"] = "stopped"
@@ -102,6 +105,7 @@ class Stream:
         self._on_event = on_event
         self._rng = rng or random.Random()  # noqa: S311 - spreads reconnections, no secret
         self._sleep = sleep
+        self._retry = retry or RETRY
         self._wake = asyncio.Event()
         self._lost: Lost | None = None
 
@@ -139,8 +143,8 @@ class Stream:
                 refused, refresh = refresh, lost.code == "OPSP0011"
                 if refused and refresh:  # the new key as well: issuing keys does not help
                     lost = Lost(lost.code, _REFUSED_AGAIN_S)
-                failures = 1 if monotonic() - began > _LONGEST_DELAY_S else failures + 1
-                lost = Lost(lost.code, _delay(lost.retry_after, failures, self._rng))
+                failures = 1 if monotonic() - began > self._retry.longest_s else failures + 1
+                lost = Lost(lost.code, _delay(lost.retry_after, failures, self._rng, self._retry))
                 self.state = "waiting"
                 log.warning(
                     "session lost",
@@ -207,7 +211,7 @@ class Stream:
                 message = await link.recv(decode=False)
             except ConnectionClosed:
                 return
-            arrived = time.time_ns() // 1000
+            arrived = now_us()
             counts.bytes += len(message)
             try:
                 text = message.decode()
@@ -256,13 +260,11 @@ class Stream:
                 self._on_event(event)
 
 
-def _delay(quiet: float, failures: int, rng: random.Random) -> float:
+def _delay(quiet: float, failures: int, rng: random.Random, retry: Backoff) -> float:
     """Return how long to wait after the n-th failure in a row, never less than the quiet asked."""
     if quiet:
-        return min(_LONGEST_QUIET_S, quiet * 1.5 ** min(failures - 1, 16)) * rng.uniform(1, 1.25)
-    return min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** min(failures - 1, 16)) * rng.uniform(
-        0.5, 1
-    )
+        retry = Backoff(quiet, _LONGEST_QUIET_S, factor=1.5, jitter=(1.0, 1.25))
+    return retry.pause(failures, rng.uniform)
 
 
 async def _close(link: ClientConnection) -> None:

@@ -9,7 +9,6 @@ and writers; there is no network thread (on Windows that needs asyncio's selecto
 from __future__ import annotations
 
 import asyncio
-import random
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -23,11 +22,13 @@ from bridge.mqtt.message import Handler, Message, Will
 from bridge.mqtt.options import Options, RefusedError
 from bridge.mqtt.outgoing import LEFT, Outgoing, QueuedPublish
 from bridge.mqtt.topics import is_topic
+from bridge.runtime.backoff import Backoff
 
 __all__ = ["ControlClient", "Message", "Will"]
 
 log = structlog.get_logger()
 
+_RETRY = Backoff(0.5, 30.0, jitter=(0.5, 1.0))
 _STABLE_S = 10.0
 """A connection that lived this long starts the back-off anew."""
 
@@ -53,7 +54,7 @@ class ControlClient:
         window: int = 100,
         queue_limit: int = 10_000,
         keep_alive_s: int = 30,
-        backoff: tuple[float, float] = (0.5, 30.0),
+        backoff: Backoff = _RETRY,
         leave_s: float = 3.0,
     ) -> None:
         """Prepare; nothing is connected before `run`.
@@ -61,7 +62,7 @@ class ControlClient:
         :param clean: leave no session behind; for a client that comes once.
         :param window: publishes of QoS 1 that may be on the way to the broker at once.
         :param queue_limit: publishes of QoS 1 that may wait; more make `publish` wait.
-        :param backoff: seconds before the first and the longest pause between tries.
+        :param backoff: the pauses between tries.
         :param leave_s: the longest that the last publishes may take when `run` ends.
         :raises ConfigError: a certificate or key cannot be read.
         """
@@ -231,7 +232,7 @@ class ControlClient:
 
     async def _stay_connected(self) -> None:
         loop = asyncio.get_running_loop()
-        attempt = index = 0
+        failures = index = 0
         while True:
             for _ in self._endpoints:
                 connection = await self._connect(index)
@@ -248,11 +249,9 @@ class ControlClient:
                     return
                 self._lost(connection, reason)
                 if loop.time() - since >= _STABLE_S:
-                    attempt = 0
-            first, longest = self._backoff
-            pause = min(longest, first * 2 ** min(attempt, 16))
-            attempt += 1
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+                    failures = 0
+            failures += 1
+            await asyncio.sleep(self._backoff.pause(failures))
 
     async def _connect(self, index: int) -> Connection | None:
         endpoint, context = self._endpoints[index]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -23,6 +22,7 @@ from bridge.mqtt.message import Message
 from bridge.mqtt.options import Options, RefusedError
 from bridge.mqtt.paho_client import CONNECT_S, PahoClient, TidySocket, no_delay, why, words
 from bridge.mqtt.pubacks import PubAcks
+from bridge.runtime.clock import now_us
 
 __all__ = ["Connection"]
 
@@ -319,7 +319,7 @@ class Connection:
         self._on_puback(mid, words(reason) if reason.is_failure else "")
 
     def _publish(self, _client: paho.Client, _data: Any, arrived: paho.MQTTMessage) -> None:
-        received_at = time.time_ns() // 1000
+        received_at = now_us()
         properties = arrived.properties
         ack: Callable[[], None] = _nothing
         passed: Callable[[], None] = _nothing

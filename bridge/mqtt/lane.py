@@ -7,7 +7,6 @@ MQTT 5 over TCP or TLS, with the packets of a codec library. WebSockets and MQTT
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
 import ssl
 from collections import deque
@@ -20,6 +19,7 @@ import structlog
 from bridge.errors import BrokerError
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.paho_client import why
+from bridge.runtime.backoff import Backoff
 
 __all__ = ["LaneWriter"]
 
@@ -29,7 +29,7 @@ _KEEP_ALIVE_S = 30
 _CONFIRM_S = 0.5
 """While there is traffic, how often the broker is asked whether it has arrived."""
 _CONNECT_S = 5.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 15.0
+RETRY = Backoff(0.25, 15.0, jitter=(0.5, 1.0))
 _TAKEN = (mqtt5.PubAckReasonCode.SUCCESS, mqtt5.PubAckReasonCode.NO_MATCHING_SUBSCRIBERS)
 _STABLE_S = 10.0
 """A connection that lived this long starts the pauses anew."""
@@ -116,7 +116,7 @@ class LaneWriter:
     async def run(self) -> None:
         """Connect and stay connected until cancelled."""
         loop = asyncio.get_running_loop()
-        pause = _FIRST_PAUSE_S
+        failures = 0
         attempt = 0
         told: dict[str, str] = {}
         while True:
@@ -139,9 +139,9 @@ class LaneWriter:
                     connection.close()
                 log.warning("lane lost", broker=str(endpoint), reason=reason)
                 if loop.time() - began >= _STABLE_S:
-                    pause = _FIRST_PAUSE_S
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
-            pause = min(pause * 2, _LONGEST_PAUSE_S)
+                    failures = 0
+            failures += 1
+            await asyncio.sleep(RETRY.pause(failures))
 
     async def _connect(self, endpoint: Endpoint, context: ssl.SSLContext | None) -> _Connection:
         loop = asyncio.get_running_loop()

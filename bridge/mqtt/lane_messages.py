@@ -6,7 +6,6 @@ Through the library of the control connection, message by message: about twice t
 from __future__ import annotations
 
 import asyncio
-import random
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,13 +17,14 @@ from bridge.mqtt.connection import Connection
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.mqtt.options import Options, RefusedError
+from bridge.runtime.backoff import Backoff
 
 __all__ = ["MessageWriter"]
 
 log = structlog.get_logger()
 
 _KEEP_ALIVE_S = 30
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 15.0
+RETRY = Backoff(0.25, 15.0, jitter=(0.5, 1.0))
 _STABLE_S = 10.0
 """A connection that lived this long starts the pauses anew."""
 _HIGH_WATER = 256 * 1024
@@ -103,7 +103,7 @@ class MessageWriter:
     async def run(self) -> None:
         """Connect and stay connected until cancelled."""
         loop = asyncio.get_running_loop()
-        pause = _FIRST_PAUSE_S
+        failures = 0
         attempt = 0
         told: dict[str, str] = {}
         while True:
@@ -120,9 +120,9 @@ class MessageWriter:
                 told.clear()
                 await self._serve(connection)
                 if loop.time() - began >= _STABLE_S:
-                    pause = _FIRST_PAUSE_S
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
-            pause = min(pause * 2, _LONGEST_PAUSE_S)
+                    failures = 0
+            failures += 1
+            await asyncio.sleep(RETRY.pause(failures))
 
     async def _connect(self, endpoint: Endpoint, context: ssl.SSLContext | None) -> Connection:
         try:

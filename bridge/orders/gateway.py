@@ -12,7 +12,6 @@ restart. What KIS answered is told at once and written as soon as that is possib
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from decimal import Decimal
 from typing import Any, Protocol
@@ -31,16 +30,13 @@ from bridge.orders.recovery import recover
 from bridge.orders.risk.halts import Mode
 from bridge.orders.risk.rules import RestApi, Rules, Terms, TradingAccount
 from bridge.orders.wiring import MessageSink, wire
+from bridge.runtime.clock import now_us
 
 __all__ = ["Gateway", "MessageSink", "RestApi", "Rules", "TradingAccount"]
 
 log = structlog.get_logger()
 
 _DRAIN_S = 2.0
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000
 
 
 def _no_price(market: str, venue: str, symbol: str) -> Decimal | None:
@@ -70,7 +66,7 @@ class Gateway:
         rules: Rules,
         reference_price: Callable[[str, str, str], Decimal | None] = _no_price,
         calendar: Calendar | None = None,
-        clock: Callable[[], int] = _now,
+        clock: Callable[[], int] = now_us,
     ) -> None:
         self._ready, self._stopping, self._ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._terms = Terms.of(catalog, accounts, rules, calendar or Calendar(TIMETABLE), clock)

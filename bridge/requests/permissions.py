@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
@@ -11,6 +10,7 @@ from bridge.config.orders import OrdersConfig
 from bridge.config.requests import RequestsConfig
 from bridge.errors import RequestError
 from bridge.kis.query import reads_only
+from bridge.runtime.suggestions import nearest
 
 __all__ = ["Permissions"]
 
@@ -56,8 +56,8 @@ class Permissions:
             for index, pattern in enumerate(own.query or ()):
                 if not any(fnmatchcase(name, pattern) for name in names):
                     known = catalog.api(pattern)
-                    near = [known.name] if known else difflib.get_close_matches(pattern, names, 1)
-                    hint = f" (did you mean {near[0]!r}?)" if near and near[0] in names else ""
+                    near = known.name if known else nearest(pattern, names)
+                    hint = f" (did you mean {near!r}?)" if near in names else ""
                     yield f"{place}.query[{index}]", f"{pattern!r}: no such read-only call{hint}"
 
     def _accounts(self, client: str) -> tuple[str, ...] | None:

@@ -10,7 +10,6 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any, Protocol, TypeAlias
 
 import structlog
@@ -22,6 +21,7 @@ from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Handler, Message
 from bridge.mqtt.topics import Topics
+from bridge.runtime.suggestions import nearest
 
 __all__ = ["RequestHandler", "RequestServer", "explain", "request"]
 
@@ -153,8 +153,8 @@ class RequestServer:
     def _handler(self, verb: str) -> RequestHandler:
         handler = self._handlers.get(verb)
         if handler is None:
-            near = get_close_matches(verb, self._handlers, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(self._handlers)}"
+            near = nearest(verb, self._handlers)
+            hint = f"did you mean {near!r}?" if near else f"one of {', '.join(self._handlers)}"
             raise RequestError("unknown_request", f"no request {verb[:64]!r}: {hint}")
         return handler
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from decimal import Decimal
@@ -23,6 +22,7 @@ from bridge.orders.gateway import Gateway
 from bridge.orders.model.records import Identity
 from bridge.requests.permissions import Permissions
 from bridge.requests.server import RequestServer
+from bridge.runtime.suggestions import nearest
 from bridge.subscriptions.pool import Pool
 from bridge.subscriptions.request import ByChannel, ByTopic, SubscriptionRequest, Wanted, resolve
 from bridge.subscriptions.upkeep import CONFIGURATION, ORDERS
@@ -249,8 +249,8 @@ class Verbs:
             number, app = self._accounts[asked.account]
         if api is None:
             names = [name for one in self._catalog.apis.values() for name in (one.name, one.id)]
-            near = difflib.get_close_matches(asked.api, names, 1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
+            near = nearest(asked.api, names)
+            hint = f" (did you mean {near}?)" if near else ""
             raise RequestError("unknown_api", f"no call {asked.api!r} in the workbook{hint}")
         client = self._topics.parse_request(message.topic)[1]
         self._permissions.query(client, api.name, asked.account or "")

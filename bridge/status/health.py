@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +10,7 @@ from bridge.feed.lane import Lane
 from bridge.feed.pump import Pump
 from bridge.kis.rest import CallCounts
 from bridge.kis.stream import Stream
+from bridge.runtime.clock import now_us
 
 __all__ = ["Gate", "SessionHealth", "percentile", "snapshot"]
 
@@ -63,11 +63,11 @@ def snapshot(
 
     ``subscriptions`` by state; ``frames_dropped``: what sessions threw away as garbage.
     """
-    now_us = time.time_ns() // 1000
+    now = now_us()
     calls = [session.calls for session in sessions.values()]
     return {
-        "at": now_us,
-        "sessions": {app: session.numbers(now_us) for app, session in sessions.items()},
+        "at": now,
+        "sessions": {app: session.numbers(now) for app, session in sessions.items()},
         "subscriptions": dict(subscriptions),
         "frames_dropped": frames_dropped,
         "decode_errors": pump.counters.quarantined.total(),

@@ -23,6 +23,7 @@ from bridge.kis.events import (
 )
 from bridge.kis.session import Session
 from bridge.kis.stream import StreamCounts
+from bridge.runtime.backoff import Backoff
 from bridge.subscriptions.allocation import SlotRequest, allocate, queue
 from bridge.subscriptions.gaps import Gaps
 from bridge.subscriptions.interest import Interests
@@ -34,8 +35,8 @@ AWAY_S = 15.0
 """A session that is away for longer gives its subscriptions to others."""
 PROBE_S = 3600.0
 """How often one slot more than the learned limit is tried."""
-_RETRY_S, _RETRY_LONGEST_S = 30.0, 600.0
-_MEND_S, _MEND_LONGEST_S = 600.0, 3600.0
+RETRY = Backoff(30.0, 600.0)
+MEND = Backoff(600.0, 3600.0)
 """Pauses before a refused subscription is tried again; each is twice the one before."""
 
 
@@ -319,10 +320,8 @@ class Pool:
         else:
             name = (event.tr_id, event.key)
             tries = self._refusals[name].tries + 1 if name in self._refusals else 0
-            first, longest = _RETRY_S, _RETRY_LONGEST_S
-            if action(event.code) is Action.MEND:
-                first, longest = _MEND_S, _MEND_LONGEST_S
-            pause = min(longest, first * 2 ** min(tries, 16)) * self._patience
+            again = MEND if action(event.code) is Action.MEND else RETRY
+            pause = again.pause(tries + 1) * self._patience
             self._refusals[name] = _Refusal(event.code, tries, self._monotonic() + pause)
         self.arrange()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from bridge.catalog.model import Catalog, Channel
 from bridge.errors import RequestError
+from bridge.runtime.suggestions import nearest
 
 __all__ = ["ByChannel", "ByTopic", "SubscriptionRequest", "Wanted", "resolve", "split_key"]
 
@@ -69,8 +69,8 @@ def split_key(channel: Channel, key: str) -> tuple[str, str]:
 def _by_channel(catalog: Catalog, interest: ByChannel, paper: bool) -> Wanted:
     found = catalog.channel(interest.channel)
     if found is None:
-        near = difflib.get_close_matches(interest.channel, catalog.channels, 1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        near = nearest(interest.channel, catalog.channels)
+        hint = f" (did you mean {near}?)" if near else ""
         raise RequestError(
             "unknown_channel", f"no channel {interest.channel!r} in the workbook{hint}"
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -18,6 +17,7 @@ from bridge.kis.events import Lost, SessionEvent
 from bridge.kis.replies import KisError, Reply
 from bridge.kis.stream import Stream
 from bridge.mqtt.topics import Topics
+from bridge.runtime.clock import SEOUL
 from bridge.subscriptions.pool import Pool
 from bridge.subscriptions.reports import Reports
 from bridge.subscriptions.request import ByChannel, ByTopic, Wanted, resolve, split_key
@@ -33,7 +33,6 @@ CONFIGURATION, ORDERS = "configuration", "orders"
 _ORDERS_FIRST = -1
 """Symbols with open orders come before what anybody can ask for."""
 _SUBSCRIPTIONS = "subscriptions.json"
-_SEOUL = ZoneInfo("Asia/Seoul")
 
 Symbol = tuple[str, str, str]
 """Market, venue, symbol."""
@@ -115,7 +114,7 @@ class Upkeep:
     ) -> None:
         """Ask KIS which days KRX trades; once a day, more often it does not want to be asked."""
         today = self._today()
-        learned = datetime.fromtimestamp(self._store.days_learned_at(), _SEOUL).date()
+        learned = datetime.fromtimestamp(self._store.days_learned_at(), SEOUL).date()
         if learned == today and today in self.calendar.known:
             return
         params = {"BASS_DT": f"{today:%Y%m%d}", "CTX_AREA_NK": "", "CTX_AREA_FK": ""}
@@ -128,7 +127,7 @@ class Upkeep:
         days: dict[date, bool] = {}
         for row in rows if isinstance(rows, list) else ():
             try:
-                day = datetime.strptime(row["bass_dt"], "%Y%m%d").replace(tzinfo=_SEOUL).date()
+                day = datetime.strptime(row["bass_dt"], "%Y%m%d").replace(tzinfo=SEOUL).date()
                 days[day] = row["opnd_yn"] == "Y"
             except (KeyError, TypeError, ValueError):
                 log.warning("trading day ignored, it is none", row=str(row)[:80])
@@ -193,4 +192,4 @@ class Upkeep:
         return self._topics.market(channel.market, venue, channel.kind, symbol)
 
     def _today(self) -> date:
-        return datetime.fromtimestamp(self._clock(), _SEOUL).date()
+        return datetime.fromtimestamp(self._clock(), SEOUL).date()

@@ -24,6 +24,7 @@ from bridge.mqtt import lane
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
+from bridge.runtime.backoff import Backoff
 from bridge.simulator.server import Simulator
 from bridge.subscriptions import pool, watchdog
 
@@ -37,23 +38,20 @@ _SLACK_US = 500_000
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make everything that waits for KIS wait less."""
     monkeypatch.setattr(session, "IN_USE_WAIT_S", 0.4)
-    monkeypatch.setattr(stream, "_FIRST_DELAY_S", 0.05)
-    monkeypatch.setattr(stream, "_LONGEST_DELAY_S", 0.4)
+    monkeypatch.setattr(stream, "RETRY", Backoff(0.05, 0.4, jitter=(0.5, 1.0)))
     monkeypatch.setattr(stream, "_LONGEST_QUIET_S", 0.8)
     monkeypatch.setattr(stream, "_REFUSED_AGAIN_S", 0.4)
     monkeypatch.setattr(pool, "AWAY_S", 1.0)
     monkeypatch.setattr(pool, "PROBE_S", 3.0)
-    for name in ("_RETRY_S", "_MEND_S"):
-        monkeypatch.setattr(pool, name, 0.5)
-    for name in ("_RETRY_LONGEST_S", "_MEND_LONGEST_S"):
-        monkeypatch.setattr(pool, name, 2.0)
+    for name in ("RETRY", "MEND"):
+        monkeypatch.setattr(pool, name, Backoff(0.5, 2.0))
     monkeypatch.setattr(watchdog, "QUIET_SILENCE_S", 2.0)
     monkeypatch.setattr(watchdog, "BUSY_SILENCE_S", 1.5)
     monkeypatch.setattr(watchdog, "MUTE_S", 1.5)
     monkeypatch.setattr(watchdog, "MUTE_ALONE_S", 3.0)
     monkeypatch.setattr(watchdog, "MUTE_LONGEST_S", 4.0)
     monkeypatch.setattr(Calendar, "phase", lambda *_: "busy")
-    monkeypatch.setattr(lane, "_LONGEST_PAUSE_S", 0.5)
+    monkeypatch.setattr(lane, "RETRY", Backoff(0.25, 0.5, jitter=(0.5, 1.0)))
     monkeypatch.setattr(auth.ApprovalKeys, "interval_s", 0.05)
     monkeypatch.setattr(
         app_module, "Session", partial(session.Session, answer_s=0.4, spacing_s=0.004)

@@ -17,6 +17,7 @@ from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.requests.server import request
+from bridge.runtime.backoff import Backoff
 from bridge.simulator.faults.plan import Fault, FaultPlan
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.brokers import Mosquitto
@@ -99,8 +100,7 @@ async def test_five_app_keys_share_three_hundred_wishes(
             lost = {wanted for wanted, app in places.items() if app == "app3"}
             better = {one for one in lost if pool.interests.priority(one) < 2}
             assert better
-            monkeypatch.setattr("bridge.kis.stream._FIRST_DELAY_S", 3.0)
-            monkeypatch.setattr("bridge.kis.stream._LONGEST_DELAY_S", 3.0)
+            stream._retry = Backoff(3.0, 3.0)
             writer = stream._url
             stream._url = "ws://127.0.0.1:1/"
             for link, session in list(sim.stream._sessions.items()):

@@ -26,6 +26,7 @@ from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.lane import LaneWriter
 from bridge.mqtt.lane_messages import MessageWriter
 from bridge.mqtt.message import Message
+from bridge.runtime.backoff import Backoff
 from tests.brokers import Mosquitto, embedded, free_port, mosquitto_program
 from tests.unit.subscriptions.channels import QUOTE, TRADE
 
@@ -37,8 +38,7 @@ SURE = {"trade": KindPolicy(qos=1), "quote": KindPolicy(conflate=True)}
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (fast, slow):
-        monkeypatch.setattr(module, "_FIRST_PAUSE_S", 0.02)
-        monkeypatch.setattr(module, "_LONGEST_PAUSE_S", 0.1)
+        monkeypatch.setattr(module, "RETRY", Backoff(0.02, 0.1))
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,10 @@ class Ear:
 async def listening(url: str, topic_filter: str) -> AsyncIterator[Ear]:
     ear = Ear()
     client = ControlClient(
-        [Endpoint.parse(url)], client_id=f"ear-{time.monotonic_ns()}", clean=True, backoff=(0.02, 1)
+        [Endpoint.parse(url)],
+        client_id=f"ear-{time.monotonic_ns()}",
+        clean=True,
+        backoff=Backoff(0.02, 1),
     )
     client.subscribe(topic_filter, 1, ear)
     async with asyncio.TaskGroup() as group:
@@ -532,7 +535,7 @@ GARBAGE = [
 
 async def test_garbage_from_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever comes instead of a CONNACK: a log event, and the next try."""
-    monkeypatch.setattr(fast, "_LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr(fast, "RETRY", Backoff(0.01, 0.01))
     async with scripted() as broker:
         left = iter(GARBAGE)
 

@@ -19,10 +19,11 @@ from bridge.mqtt.client import ControlClient, Message, Will
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
 from bridge.requests.server import RequestServer, request
+from bridge.runtime.backoff import Backoff
 from tests.brokers import Mosquitto, embedded, free_port, mosquitto_program
 
 DEADLINE_S = 10.0
-FAST = (0.02, 0.1)
+FAST = Backoff(0.02, 0.1)
 
 Broker: TypeAlias = Callable[[], Endpoint]
 

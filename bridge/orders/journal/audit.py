@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from bridge.orders.model.lifecycle import Step
 from bridge.orders.model.managed_order import restore
 from bridge.orders.model.records import Control, Record
+from bridge.runtime.clock import seoul_text
 
 __all__ = ["COLUMNS", "entries"]
 
@@ -25,7 +24,6 @@ COLUMNS = (
 in Korea. ``event`` is ``received``, a step of the life cycle, or what a halt says. ``value`` is the
 worth of all fills together, where the exchange's list has said it."""
 
-_SEOUL = ZoneInfo("Asia/Seoul")
 _ABOUT = ("market", "venue", "symbol", "side")
 _TERMS = ("order_type", "quantity", "price", "condition_price")
 
@@ -50,7 +48,7 @@ def entries(
     # Sorting is stable: what happened to one command in the same microsecond stays in its order.
     for at, _, fields in sorted(found, key=lambda entry: entry[:2]):
         if first <= at < last:
-            yield dict.fromkeys(COLUMNS, "") | {"time": _time(at), "at": str(at)} | fields
+            yield dict.fromkeys(COLUMNS, "") | {"time": seoul_text(at), "at": str(at)} | fields
 
 
 def _content(record: Record) -> dict[str, str]:
@@ -61,7 +59,7 @@ def _content(record: Record) -> dict[str, str]:
 def _life(record: Record, asked: Mapping[str, str]) -> Iterator[tuple[int, dict[str, str]]]:
     who = {**record.identity._asdict(), "verb": record.verb}
     terms = {name: asked[name] for name in _TERMS if name in asked}
-    received = {"event": "received", "expires_at": _time(record.expires_at)}
+    received = {"event": "received", "expires_at": seoul_text(record.expires_at)}
     yield record.received_at, {**who, **terms, **received}
     progress = restore(replace(record, steps=())).progress
     for step in record.steps:
@@ -87,8 +85,3 @@ def _step(step: Step) -> dict[str, str]:
 
 def _plain(price: Decimal | None) -> str:
     return "" if price is None else format(price, "f")
-
-
-def _time(at: int) -> str:
-    moment = datetime.fromtimestamp(at // 1_000_000, UTC).replace(microsecond=at % 1_000_000)
-    return moment.astimezone(_SEOUL).isoformat(timespec="microseconds")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from decimal import Decimal, InvalidOperation
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from bridge.kis import markets
 from bridge.kis.markets import OrderTypes
 from bridge.orders.model.command import ID, MODELS, Command, CommandError, Modify, Place
+from bridge.runtime.suggestions import nearest
 
 __all__ = ["MAX_PAYLOAD", "check_price", "parse"]
 
@@ -133,7 +133,7 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> str:
         case "missing":
             return f"missing key {key!r}"
         case "extra_forbidden":
-            near = difflib.get_close_matches(key, model.model_fields, n=1)
-            mend = f"did you mean {near[0]!r}?" if near else "leave it out"
+            near = nearest(key, model.model_fields)
+            mend = f"did you mean {near!r}?" if near else "leave it out"
             return f"unknown key {key!r}: {mend}"
     return f"{key}: {first['msg'].removeprefix('Value error, ')}"

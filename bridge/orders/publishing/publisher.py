@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -20,6 +18,7 @@ from bridge.mqtt.topics import Topics
 from bridge.orders.model.lifecycle import Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.publishing import payloads
+from bridge.runtime.clock import seoul_time
 
 __all__ = ["MessageSink", "Publisher", "Saying"]
 
@@ -30,7 +29,6 @@ Saying: TypeAlias = Callable[[], Awaitable[None]]
 
 _INVALID = "invalid"
 """Topic level of the ack of a payload whose ``client_order_id`` cannot be read."""
-_SEOUL = ZoneInfo("Asia/Seoul")
 _DAY_S = 86_400
 """A state outlives its Korean day: orders of some markets do too, and the bridge clears it."""
 
@@ -178,7 +176,7 @@ class Publisher:
         await self._publish(self._topics.account(alias, what), payload, retain=True)
 
     async def _event(self, kind: bridge_payloads.EventKind, at: int, **details: object) -> None:
-        moment = datetime.fromtimestamp(at / 1_000_000, _SEOUL)
+        moment = seoul_time(at)
         payload = bridge_payloads.event(kind, moment, **details)
         await self._publish(self._topics.event(kind), payload)
 

@@ -37,6 +37,7 @@ from bridge.orders.reconciliation.order_lists import OrderLists
 from bridge.orders.reconciliation.settlement import Settlement
 from bridge.orders.risk.ledger import LimitLedger
 from bridge.orders.risk.rules import Terms
+from bridge.runtime.backoff import Backoff
 
 __all__ = ["Reconciler"]
 
@@ -175,7 +176,7 @@ class Reconciler:
     async def _pause(self, alias: str, watch: _Watch, failures: int) -> None:
         pause = self._rules.reconcile_s
         if failures:
-            pause = min(self._rules.unknown_s * 2 ** min(failures - 1, 16), _LONGEST_PAUSE_S)
+            pause = Backoff(self._rules.unknown_s, _LONGEST_PAUSE_S).pause(failures)
         elif any(
             self._differences.open_end(managed)
             for managed in self._blotter.unsettled(alias, State.UNKNOWN)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -20,12 +18,12 @@ from bridge.kis.replies import KisError
 from bridge.kis.throttle import Priority
 from bridge.orders.risk.limits import Reference
 from bridge.orders.risk.rules import TradingAccount
+from bridge.runtime.clock import seoul_day
 
 __all__ = ["ReferenceData"]
 
 log = structlog.get_logger()
 
-_SEOUL = ZoneInfo("Asia/Seoul")
 _FRESH = 10_000_000
 """How old (µs) a price that KIS was asked for may be."""
 _ASK_S = 5.0
@@ -135,10 +133,10 @@ class ReferenceData:
         key = (place, symbol)
         async with self._asking.setdefault(key, asyncio.Lock()):
             known, now = self._quotes.get(key), self._clock()
-            today = datetime.fromtimestamp(now / 1_000_000, _SEOUL).date()
+            today = seoul_day(now)
             if known is not None:
                 age = now - known.at
-                day = datetime.fromtimestamp(known.at / 1_000_000, _SEOUL).date()
+                day = seoul_day(known.at)
                 if age < _FRESH or (not fresh and day == today and known.upper is not None):
                     return known
             api, given = self._price_call(place, symbol)

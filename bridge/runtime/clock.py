@@ -1,0 +1,33 @@
+"""The time, and Seoul's: KIS's days begin and end there."""
+
+from __future__ import annotations
+
+import time
+from datetime import date, datetime, timedelta, timezone
+
+__all__ = ["SEOUL", "now_us", "seoul_day", "seoul_text", "seoul_time"]
+
+SEOUL = timezone(timedelta(hours=9), "KST")
+"""Korea has had no daylight saving time since 1988, so that no table of zones is needed."""
+_MICROSECOND = 1_000_000
+
+
+def now_us() -> int:
+    """Return the time in µs since the epoch."""
+    return time.time_ns() // 1_000
+
+
+def seoul_time(at: int) -> datetime:
+    """Return a moment in µs since the epoch as Seoul's clocks show it, exactly."""
+    seconds, micros = divmod(at, _MICROSECOND)
+    return datetime.fromtimestamp(seconds, SEOUL).replace(microsecond=micros)
+
+
+def seoul_day(at: int) -> date:
+    """Return the Korean date of a moment in µs since the epoch."""
+    return datetime.fromtimestamp(at // _MICROSECOND, SEOUL).date()
+
+
+def seoul_text(at: int) -> str:
+    """Return a moment in µs since the epoch for machines: ISO 8601 with µs and ``+09:00``."""
+    return seoul_time(at).isoformat(timespec="microseconds")

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.runtime.clock import SEOUL, now_us, seoul_day, seoul_text, seoul_time
+
+MIDNIGHT = 1_795_705_200_000_000  # 2026-11-27 00:00 in Seoul
+
+
+def test_a_day_begins_at_midnight_in_seoul() -> None:
+    assert seoul_day(MIDNIGHT) == date(2026, 11, 27)
+    assert seoul_day(MIDNIGHT - 1) == date(2026, 11, 26)
+
+
+def test_a_moment_is_written_with_its_microseconds_and_offset() -> None:
+    assert seoul_text(MIDNIGHT + 7) == "2026-11-27T00:00:00.000007+09:00"
+
+
+@given(st.integers(0, 4_000_000_000_000_000))
+def test_no_microsecond_is_lost(at: int) -> None:
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    assert (seoul_time(at) - epoch) // timedelta(microseconds=1) == at
+
+
+def test_the_offset_is_what_the_table_of_zones_says() -> None:
+    for month in range(1, 13):
+        there = datetime(2026, month, 15, 12, tzinfo=ZoneInfo("Asia/Seoul"))
+        assert there.utcoffset() == there.replace(tzinfo=SEOUL).utcoffset()
+
+
+def test_now_is_now() -> None:
+    before = datetime.now(UTC)
+    assert before - timedelta(seconds=1) <= seoul_time(now_us()) <= before + timedelta(minutes=1)
