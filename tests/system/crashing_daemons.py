@@ -1,9 +1,9 @@
 """Daemons that die: started from one process that has imported everything, killed by themselves.
 
-Run as a program it reads one JSON object a line, ``{"config": …, "at": n, "before": bool}``, forks
-``kis-bridge run`` for it and prints ``{"pid": …}``, then ``{"status": …}``. The fork dies by
-SIGKILL before or after the n-th write to its journal; 0: not by itself. The product has no such
-switch: the journal is wrapped here.
+Run as a program it reads one JSON object a line, ``{"config": …, "write": …, "nth": n, "before":
+bool}``, forks ``kis-bridge run`` for it and prints ``{"pid": …}``, then ``{"status": …}``. The fork
+dies by SIGKILL before or after the n-th of these writes to its journal, and notes it in a file; a
+blank write: not by itself. The product has no such switch: the journal is wrapped here.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self
 
 from bridge.cli import main
 from bridge.orders.journal.journal import Journal
 
-__all__ = ["Lives"]
-
-_WRITES = ("admit", "append", "expand")
+__all__ = ["CrashingDaemons"]
 
 
-class Lives:
-    """Starts one life after the other; ``with Lives(config) as lives``."""
+class CrashingDaemons:
+    """Starts one daemon after the other; ``with CrashingDaemons(config) as daemons``."""
 
     def __init__(self, config: str) -> None:
         self._config = config
@@ -50,10 +50,10 @@ class Lives:
             pipe.close()
         self._process.wait(10)
 
-    def start(self, at: int = 0, *, before: bool = False) -> int:
+    def start(self, write: str = "", nth: int = 0, *, before: bool = False) -> int:
         """Start a daemon; return its process id."""
         assert self._process.stdin is not None
-        order = {"config": self._config, "at": at, "before": before}
+        order = {"config": self._config, "write": write, "nth": nth, "before": before}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         self._living = self._read()["pid"]
@@ -65,32 +65,43 @@ class Lives:
         self._living = 0
         return os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)
 
+    def deaths(self) -> Counter[tuple[str, bool]]:
+        """Return how many have died at which write, each before or after it."""
+        lines = _deaths(self._config).read_text().splitlines()
+        return Counter((write, bool(int(before))) for write, before in map(str.split, lines))
+
     def _read(self) -> dict[str, int]:
         assert self._process.stdout is not None
         said: dict[str, int] = json.loads(self._process.stdout.readline())
         return said
 
 
-def _fatal(at: int, *, before: bool) -> None:
-    """Let the ``at``-th write of the journal be the last thing that happens."""
+def _deaths(config: str) -> Path:
+    return Path(config + ".deaths")
+
+
+def _fatal(config: str, name: str, nth: int, *, before: bool) -> None:
+    """Let the ``nth`` of these writes of the journal be the last thing that happens."""
+    write: Callable[..., Awaitable[Any]] = getattr(Journal, name)
     written = 0
 
-    def wrap(write: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def fatal(self: Journal, *args: Any) -> Any:
-            nonlocal written
-            written += 1
-            last = written == at
-            if last and before:
-                os.kill(os.getpid(), signal.SIGKILL)
-            result = await write(self, *args)
-            if last:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
+    def die() -> None:
+        with _deaths(config).open("a") as file:
+            file.write(f"{name} {before:d}\n")
+        os.kill(os.getpid(), signal.SIGKILL)
 
-        return fatal
+    async def fatal(self: Journal, *args: Any) -> Any:
+        nonlocal written
+        written += 1
+        last = written == nth
+        if last and before:
+            die()
+        result = await write(self, *args)
+        if last:
+            die()
+        return result
 
-    for name in _WRITES:
-        setattr(Journal, name, wrap(getattr(Journal, name)))
+    setattr(Journal, name, fatal)
 
 
 def _serve() -> None:
@@ -107,8 +118,8 @@ def _serve() -> None:
             log = os.open(order["config"] + ".log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             for descriptor, target in ((0, null), (1, null), (2, log)):
                 os.dup2(target, descriptor)
-            if order["at"]:
-                _fatal(order["at"], before=order["before"])
+            if order["write"]:
+                _fatal(order["config"], order["write"], order["nth"], before=order["before"])
             sys.argv = ["kis-bridge", "run", "--config", order["config"], "--json"]
             main()
             os._exit(0)

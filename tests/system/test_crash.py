@@ -7,9 +7,10 @@ import json
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,28 +28,45 @@ from bridge.orders.model.managed_order import restore
 from bridge.simulator.exchange.tickets import Ticket
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.brokers import Mosquitto
-from tests.system.crashing_daemons import Lives
+from tests.system.crashing_daemons import CrashingDaemons
 from tests.system.programs import bridge_toml
 
-BOUNDARIES = 12
-ROUNDS = 6
-AT_RANDOM = 60
-LIVES = BOUNDARIES * 2 * ROUNDS + AT_RANDOM
-LONGEST_S = 1.5
-"""A life that has not reached its boundary by then is killed all the same."""
+T = 0.0
+BOUNDARIES = {"admit": 4, "append": 6, "expand": 2}
+"""Of each write of the journal: up to which one of a daemon's life it dies there."""
+ROUNDS = 4
+EARLY, FILLED = 15, 30
+AT_WRITES = sum(BOUNDARIES.values()) * 2 * ROUNDS
+DEATHS = AT_WRITES + EARLY + FILLED
+DEADLINE_S = 60
+"""For each thing that is waited for: no bound of how fast a machine must be."""
 SYMBOLS = [f"{number:06}" for number in range(1_110, 1_350, 10)]
 CLIENTS = ("alice", "bob")
 
 
+@dataclass(frozen=True)
+class Death:
+    """When a daemon dies."""
+
+    write: str = ""
+    """At this write of its journal by itself; blank: it is killed."""
+    nth: int = 0
+    before: bool = False
+    filled: bool = False
+    """Killed after the answer to an order that has filled, otherwise after any answer."""
+
+
 @dataclass
 class Clients:
-    """Send commands without waiting for anything, and remember what came back."""
+    """Send commands, and remember what came back."""
 
     control: ControlClient
     simulator: Simulator
     random: Random
     placed: dict[str, dict[str, Any]] = field(default_factory=dict)
     acks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answers: int = 0
+    """Acks that have come, repeated ones too."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     online: bool = False
 
@@ -56,16 +74,17 @@ class Clients:
         message.ack()
         if "/ack/" in message.topic:
             ack = json.loads(message.payload)
+            self.answers += 1
             self.acks[f"{message.topic} {ack.get('command_id') or ''}"] = ack
         self.online = self.online or message.topic.endswith("/state")
         self.changed.set()
 
-    async def place(self) -> None:
+    async def place(self, *, crosses: bool | None = None) -> str:
         """Place an order whose symbol, quantity and price no other has."""
         number = len(self.placed)
         symbol = SYMBOLS[number % len(SYMBOLS)]
         market = self.simulator.exchange.market(symbol, self.simulator.clock())
-        crosses = self.random.random() < 0.5
+        crosses = self.random.random() < 0.5 if crosses is None else crosses
         name = f"o-{number}"
         order: dict[str, Any] = {
             "client_order_id": name,
@@ -79,12 +98,12 @@ class Clients:
             "expires_at": "2999-01-01T00:00:00+09:00",
         }
         self.placed[name] = order
-        await self.command(number, "place", order)
+        return await self.command(number, "place", order)
 
-    async def change(self) -> None:
+    async def change(self, verb: str = "") -> str:
         """Cancel or modify one of the last orders, or cancel all of its client."""
         number = max(0, len(self.placed) - self.random.randrange(1, 6))
-        verb = self.random.choice(["cancel", "modify"] * 3 + ["cancel_all"])
+        verb = verb or self.random.choice(["cancel", "modify"] * 3 + ["cancel_all"])
         name, now = f"o-{number}", time.monotonic_ns()
         change: dict[str, Any] = {"client_order_id": name, "command_id": f"{verb}-{now}"}
         if verb == "cancel_all":
@@ -94,20 +113,22 @@ class Clients:
             order = self.placed[name]
             market = self.simulator.exchange.market(order["symbol"], self.simulator.clock())
             change["price"] = market.lower
-        await self.command(number, verb, change)
+        return await self.command(number, verb, change)
 
-    async def command(self, number: int, verb: str, content: dict[str, Any]) -> None:
-        topic = f"kis/orders/main/{CLIENTS[number % 2]}/command/{verb}"
-        await self.control.publish(topic, json.dumps(content).encode())
+    async def command(self, number: int, verb: str, content: dict[str, Any]) -> str:
+        """Send a command; return under which key its ack will be."""
+        own = f"kis/orders/main/{CLIENTS[number % 2]}"
+        await self.control.publish(f"{own}/command/{verb}", json.dumps(content).encode())
+        return f"{own}/ack/{content['client_order_id']} {content.get('command_id', '')}"
 
-    async def until(self, what: str, true: Any, seconds: float) -> None:
+    async def until(self, what: str, true: Callable[[], object]) -> None:
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(DEADLINE_S):
                 while not true():
                     self.changed.clear()
                     await self.changed.wait()
         except TimeoutError:
-            pytest.fail(f"not within {seconds} s: {what}")
+            pytest.fail(f"not within {DEADLINE_S} s: {what}")
 
 
 @asynccontextmanager
@@ -132,7 +153,7 @@ def quiet_mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosqui
         yield broker
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1_200)
 async def test_no_order_is_doubled_or_lost_and_no_fill(
     tmp_path: Path, quiet_mosquitto: Mosquitto
 ) -> None:
@@ -153,21 +174,22 @@ async def test_no_order_is_doubled_or_lost_and_no_fill(
         text = config.read_text().replace('accounts = ["main"]', 'accounts = ["main"]\n' + _BOB)
         text = text[: text.index("[[market.subscriptions]]")]
         config.write_text(f'{text}[orders]\nreconcile_s = 1\nproof_s = 5\n[log]\nlevel = "warning"')
-        with Lives(str(config)) as lives:
+        with CrashingDaemons(str(config)) as lives:
             async with clients(mosquitto, simulator) as trading:
                 # The first life makes the broker keep the bridge's session.
                 pid = await asyncio.to_thread(lives.start)
-                await trading.until("the bridge is there", lambda: trading.online, 20)
+                await trading.until("the bridge is there", lambda: trading.online)
                 await trading.place()
-                await trading.until("a first ack", lambda: trading.acks, 20)
-                killed = await _kill(lives, pid, 0.0)
-                for at, before in _plan():
-                    killed += await _life(lives, trading, at, before=before)
-                assert killed == LIVES + 1
+                await trading.until("a first ack", lambda: trading.acks)
+                os.kill(pid, signal.SIGKILL)
+                assert await asyncio.to_thread(lives.ended) == signal.SIGKILL
+                for death in _plan():
+                    await _life(lives, trading, death)
+                _check_deaths(lives)
                 pid = await asyncio.to_thread(lives.start)
                 journal = f"sqlite:///{tmp_path}/state/orders.db"
                 await trading.until(
-                    "everything settled", lambda: _settled(journal, len(trading.placed)), 60
+                    "everything settled", lambda: _settled(journal, len(trading.placed))
                 )
                 _compare(journal, simulator)
                 os.kill(pid, signal.SIGTERM)
@@ -177,29 +199,57 @@ async def test_no_order_is_doubled_or_lost_and_no_fill(
 _BOB = '[orders.clients.bob]\naccounts = ["main"]'
 
 
-def _plan() -> list[tuple[int, bool]]:
-    """Return at which write each life ends, and whether before or after it; 0: at random."""
-    boundaries = [(at, before) for at in range(1, BOUNDARIES + 1) for before in (True, False)]
-    plan = boundaries * ROUNDS + [(0, False)] * AT_RANDOM
+def _plan() -> list[Death]:
+    boundaries = [
+        Death(write, nth, before)
+        for write, most in BOUNDARIES.items()
+        for nth in range(1, most + 1)
+        for before in (True, False)
+    ]
+    plan = boundaries * ROUNDS + [Death()] * EARLY + [Death(filled=True)] * FILLED
     Random(3).shuffle(plan)  # noqa: S311
     return plan
 
 
-async def _life(lives: Lives, trading: Clients, at: int, *, before: bool) -> int:
-    pid = await asyncio.to_thread(lives.start, at, before=before)
-    await trading.place()
-    await trading.change()
-    await trading.place()
-    return await _kill(lives, pid, LONGEST_S if at else trading.random.uniform(0.1, 0.6))
-
-
-async def _kill(lives: Lives, pid: int, after_s: float) -> int:
+async def _life(lives: CrashingDaemons, trading: Clients, death: Death) -> None:
+    """Let one daemon live until its death, whatever time it needs to get there."""
+    global T
+    now = time.monotonic()
+    print("LIFE", round(now - T, 2), death)
+    T = now
+    pid = await asyncio.to_thread(lives.start, death.write, death.nth, before=death.before)
     ended = asyncio.create_task(asyncio.to_thread(lives.ended))
-    done, _ = await asyncio.wait([ended], timeout=after_s)
-    if not done:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    return int(await ended == signal.SIGKILL)
+    ended.add_done_callback(lambda _: trading.changed.set())
+    answers = trading.answers
+    await trading.place()
+    await trading.change("cancel_all" if death.write == "expand" else "")
+    ack = await trading.place(crosses=death.filled or None)
+    if death.filled:
+        await trading.until("an order that crosses is answered", lambda: ack in trading.acks)
+    elif not death.write:
+        await trading.until("an answer", lambda: trading.answers > answers)
+    else:
+        # When the last command is answered comes the next, so that there is always one to write.
+        while not ended.done():
+            await trading.until(str(death), partial(_over, trading, ack, ended))
+            if not ended.done():
+                again = death.write == "expand"
+                ack = await (trading.change("cancel_all") if again else trading.place())
+    if not ended.done():
+        os.kill(pid, signal.SIGKILL)
+    assert await ended == signal.SIGKILL
+
+
+def _over(trading: Clients, ack: str, ended: asyncio.Task[int]) -> bool:
+    return ended.done() or ack in trading.acks
+
+
+def _check_deaths(lives: CrashingDaemons) -> None:
+    """See to it that they died where they were meant to."""
+    died = lives.deaths()
+    for write, most in BOUNDARIES.items():
+        for before in (True, False):
+            assert died[write, before] == most * ROUNDS, (write, before)
 
 
 def _settled(journal: str, count: int) -> bool:
@@ -241,7 +291,7 @@ def _compare(journal: str, simulator: Simulator) -> None:
         assert order.progress.remaining == sum(ticket.remaining for ticket in chain)
     assert not exchange, "the exchange has orders that nobody knows"
 
-    assert states[State.FILLED] > LIVES / 8
+    assert states[State.FILLED] > DEATHS / 8
 
 
 def _chain(simulator: Simulator, first: Ticket) -> list[Ticket]:
