@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import httpx
 import structlog
 
-import bridge
 from bridge.calendar.hours import Calendar
 from bridge.calendar.table import TIMETABLE
 from bridge.catalog.model import Catalog
 from bridge.config.kis import AppConfig
-from bridge.config.models import Config, SubscriptionConfig
+from bridge.config.models import Config
 from bridge.config.orders import LimitsConfig as ConfiguredLimits
-from bridge.dashboard.listen import Listen
-from bridge.dashboard.orders import OrdersSeen
-from bridge.errors import DecodeError, RequestError
+from bridge.errors import DecodeError
 from bridge.feed.lane import KindPolicy, Lane
 from bridge.feed.pump import Pump
 from bridge.kis.auth import ApprovalKeys, Tokens
 from bridge.kis.decode import notice_values
 from bridge.kis.frames import DataFrame
-from bridge.kis.masters import MastersError, SymbolStore
+from bridge.kis.masters import SymbolStore
 from bridge.kis.rest import RestClient, open_http
 from bridge.kis.session import Notice, Session, Subscribed
 from bridge.kis.session import SessionEvent as SessionEvent
@@ -39,7 +37,6 @@ from bridge.mqtt.events import Events
 from bridge.mqtt.lane import LaneWriter
 from bridge.mqtt.lane_messages import MessageWriter
 from bridge.mqtt.message import Will
-from bridge.mqtt.payloads import encode
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal.journal import Journal
@@ -50,17 +47,21 @@ from bridge.requests.symbols import SymbolRequests
 from bridge.requests.verbs import Verbs
 from bridge.runtime.clock import now_us
 from bridge.status.health import SessionHealth, snapshot
+from bridge.status.reporter import Reporter
+from bridge.subscriptions.configured import market_data, notice_channels
 from bridge.subscriptions.reports import Reports, notice_ids
-from bridge.subscriptions.request import ByChannel, ByTopic, SubscriptionRequest, resolve
 from bridge.subscriptions.store import SubscriptionStore
 from bridge.subscriptions.upkeep import CONFIGURATION, Upkeep
+
+if TYPE_CHECKING:
+    from bridge.dashboard.listen import Listen
+    from bridge.dashboard.orders import OrdersSeen
 
 __all__ = ["Bridge"]
 
 log = structlog.get_logger()
 
-_HEALTH_S, _TURN_S = 10.0, 1.0
-_LOG_HEALTH_S = 300.0
+_TURN_S = 1.0
 _CALENDAR_S = 6 * 3600.0
 _BROKER_S = 30.0
 """What the broker may take to be there at start."""
@@ -69,12 +70,6 @@ _HEAD_START_S = 0.04
 _LEAVE_S = 9.0
 _FRESH = 30_000_000
 """How old (µs) a trade may be that limits are held against."""
-_NOTICES = {
-    "domestic_stock": ("H0STCNI0",),
-    "overseas_stock": ("H0GSCNI0",),
-    "domestic_derivative": ("H0IFCNI0", "H0MFCNI0", "H0EUCNI0"),
-}
-"""Channels of execution notices."""
 _NOTICES_FIRST = -2
 """Priority of the execution notices: before any market data."""
 
@@ -99,14 +94,11 @@ class Bridge:
         self._catalog = catalog
         self._endpoints = endpoints
         self._paper = config.kis.environment != "real"
-        self._started_at = datetime.now(UTC)
         self.topics = Topics(config.mqtt.base_topic)
         self._client_id = f"kis-bridge-{self.topics.base.replace('/', '-')}"
         will = Will(self.topics.state(), payloads.OFFLINE, birth=payloads.ONLINE)
         self.control = ControlClient(endpoints, client_id=self._client_id, will=will)
-        self.control.on_connected(self._greet)
         self.events = Events(self.control, self.topics)
-        self._orders_seen = OrdersSeen(self.control, self.topics)
         self._reports = Reports(catalog, self.events)
         self._calendar = Calendar(TIMETABLE)
         self.lane = Lane(_policies(config, catalog))
@@ -121,6 +113,24 @@ class Bridge:
         self._store = SymbolStore(config.kis.state_dir / "symbols.db")
         self._symbols = SymbolRequests(self._store, catalog)
         self.sessions: dict[str, SessionHealth] = {}
+        self._rests: dict[str, RestClient] = {}
+        self._orders_seen: OrdersSeen | None = None
+        if listen is not None:  # a bridge without its page has nothing of it
+            from bridge.dashboard.orders import OrdersSeen
+
+            self._orders_seen = OrdersSeen(self.control, self.topics)
+        self._reporter = Reporter(
+            self.control,
+            self.topics,
+            catalog,
+            config.kis,
+            self.sessions,
+            self._reports,
+            started_at=datetime.now(UTC),
+            masters=self._store.updated,
+            listing=self._symbols.listing,
+        )
+        self.control.on_connected(self._reporter.greet)
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until ``stop`` is set, then leave within ten seconds.
@@ -135,8 +145,8 @@ class Bridge:
             journal = Journal(self._config.journal_url.get_secret_value())
             await journal.open()
             stack.push_async_callback(journal.close)
-            rests = {app.alias: self._app(app, http) for app in self._config.kis.apps}
-            self.gateway = self._gateway(journal, rests)
+            self._rests = {app.alias: self._app(app, http) for app in self._config.kis.apps}
+            self.gateway = self._gateway(journal)
             self.upkeep = Upkeep(
                 self._catalog,
                 self.topics,
@@ -146,10 +156,10 @@ class Bridge:
                 SubscriptionStore(self._config.kis.state_dir),
                 paper=self._paper,
                 calendar=self._calendar,
-                open_orders=self._orders_seen.open_symbols,
+                open_orders=self.gateway.open_symbols,
             )
             self.pool = self.upkeep.pool
-            self._serve_requests(rests)
+            self._serve_requests()
             async with asyncio.TaskGroup() as tasks:
                 control = tasks.create_task(self.control.run())
                 stopped = tasks.create_task(stop.wait())
@@ -163,13 +173,17 @@ class Bridge:
                 self.lane.attach(writer, self.pump.routes, confirms=isinstance(writer, LaneWriter))
                 orders = tasks.create_task(self.gateway.run())
                 await self.gateway.ready()
-                self._subscribe_configured(rests)
+                self._subscribe_configured()
                 streams = [session.stream.run() for session in self.sessions.values()]
                 others = [
                     tasks.create_task(work)
                     for work in (
                         *(*streams, writer.run(), self.events.run()),
-                        *(self._tend(), self._report(), self._learn_days(rests)),
+                        *(
+                            self._tend(),
+                            self._reporter.run(self.numbers, self.pool),
+                            self._learn_days(),
+                        ),
                     )
                 ]
                 # The sessions connect meanwhile: what follows keeps Python busy.
@@ -221,17 +235,14 @@ class Bridge:
         health = self.sessions[app.alias] = SessionHealth(stream, rest.counts)
         return rest
 
-    def _gateway(self, journal: Journal, rests: dict[str, RestClient]) -> Gateway:
+    def _gateway(self, journal: Journal) -> Gateway:
         orders = self._config.orders
         gateway = Gateway(
             catalog=self._catalog,
             journal=journal,
-            sink=self._orders_seen,
+            sink=self.control if self._orders_seen is None else self._orders_seen,
             topics=self.topics,
-            accounts={
-                account.alias: TradingAccount(account.number, rests[account.app])
-                for account in self._config.kis.accounts
-            },
+            accounts=self._accounts(),
             rules=Rules(
                 paper=self._paper,
                 orders_allowed=self._config.orders_allowed,
@@ -255,7 +266,7 @@ class Bridge:
         self.control.subscribe(self.topics.command_filter(), 1, gateway.command)
         return gateway
 
-    def _serve_requests(self, rests: dict[str, RestClient]) -> None:
+    def _serve_requests(self) -> None:
         accounts = self._config.kis.accounts
         permissions = Permissions(self._config.requests, self._config.orders)
         for place, wrong in permissions.idle(self._catalog):
@@ -266,7 +277,7 @@ class Bridge:
             pump=self.pump,
             gateway=self.gateway,
             events=self.events,
-            rests=rests,
+            rests=self._rests,
             accounts={account.alias: (account.number, account.app) for account in accounts},
             paper=self._paper,
             topics=self.topics,
@@ -294,7 +305,7 @@ class Bridge:
 
     async def _dashboard(self) -> list[Coroutine[None, None, None]]:
         """Return the work of the web server, if there is to be one; it listens already."""
-        if self._listen is None:
+        if self._listen is None or self._orders_seen is None:
             return []
         # Imported only now: the sessions do not need it.
         await asyncio.to_thread(import_module, "bridge.dashboard.server")
@@ -306,29 +317,31 @@ class Bridge:
         self.dashboard_url = dashboard.url
         return [dashboard.run()]
 
-    def _subscribe_configured(self, rests: dict[str, RestClient]) -> None:
-        """Subscribe what the configuration wants; what cannot be had is told and not fatal."""
+    def _subscribe_configured(self) -> None:
+        """Subscribe what the configuration wants; an event tells of what KIS does not have."""
+        traded = self._config.orders.markets
         for app in self._config.kis.apps:
-            own = [one for one in self._config.kis.accounts if one.app == app.alias]
-            accounts = [TradingAccount(one.number, rests[app.alias]) for one in own]
-            traded = self._config.orders.markets
-            for market in sorted({each for one in accounts for each in one.markets(traded)}):
-                for name in _NOTICES[market]:
-                    channel = self._catalog.channels[name]
-                    tr_id = channel.tr_id_paper if self._paper else channel.tr_id
-                    if app.hts_id is not None and tr_id:
-                        hts_id = app.hts_id.get_secret_value()
-                        self.pool.pin(tr_id, hts_id, app.alias, _NOTICES_FIRST)
-        found = []
-        for subscription in self._config.market.subscriptions:
-            for interest in _each(subscription):
-                try:
-                    found.append(resolve(self._catalog, interest, paper=self._paper))
-                except RequestError as error:
-                    self.events.tell("config_warning", message=str(error))
+            if app.hts_id is None:
+                continue
+            markets = [m for one in self._accounts(app.alias).values() for m in one.markets(traded)]
+            for tr_id in notice_channels(self._catalog, markets, paper=self._paper):
+                hts_id = app.hts_id.get_secret_value()
+                self.pool.pin(tr_id, hts_id, app.alias, _NOTICES_FIRST)
+        sections = self._config.market.subscriptions
+        found, problems = market_data(self._catalog, sections, paper=self._paper)
+        for problem in problems:
+            self.events.tell("config_warning", message=problem)
         self.pool.hold(found, CONFIGURATION)
         if restored := self.upkeep.restore():
             log.info("subscriptions of clients taken up again", count=restored)
+
+    def _accounts(self, app: str = "") -> dict[str, TradingAccount]:
+        """Return the accounts of an app key, or all, by alias."""
+        return {
+            account.alias: TradingAccount(account.number, self._rests[account.app])
+            for account in self._config.kis.accounts
+            if app in ("", account.app)
+        }
 
     # running
 
@@ -351,31 +364,6 @@ class Bridge:
             reason = str(error)
             self.events.tell("quarantined", notice.tr_id, channel=notice.tr_id, reason=reason)
 
-    async def _greet(self) -> None:
-        """Publish what is retained, after each connect."""
-        kis = self._config.kis
-        info = payloads.Info(
-            version=bridge.__version__,
-            environment=kis.environment,
-            started_at=self._started_at,
-            workbook=payloads.WorkbookInfo(
-                version=self._catalog.version, digest=self._catalog.digest
-            ),
-            accounts=tuple(account.alias for account in kis.accounts),
-            limits={
-                "slots": sum(app.slots for app in kis.apps),
-                "rest_per_second": kis.rest_per_second,
-            },
-        )
-        await self.control.publish(self.topics.info(), info.encode(), retain=True)
-        self._reports.changed.update(self.sessions)
-        try:
-            for master in await asyncio.to_thread(self._store.updated):
-                listing = encode(await asyncio.to_thread(self._symbols.listing, master))
-                await self.control.publish(self.topics.symbols(master), listing, retain=True)
-        except MastersError as error:
-            log.warning("symbols not published", reason=str(error))
-
     async def _tend(self) -> None:
         """Keep the feed in order; waits for nobody."""
         while True:
@@ -383,29 +371,11 @@ class Bridge:
             self.events.settle()
             await asyncio.sleep(_TURN_S)
 
-    async def _learn_days(self, rests: dict[str, RestClient]) -> None:
+    async def _learn_days(self) -> None:
         """Learn from KIS which days are trading days; paper trading cannot tell."""
         while not self._paper:
-            await self.upkeep.learn_trading_days(next(iter(rests.values())).call)
+            await self.upkeep.learn_trading_days(next(iter(self._rests.values())).call)
             await asyncio.sleep(_CALENDAR_S)
-
-    async def _report(self) -> None:
-        """Publish health and session maps while the broker is there."""
-        loop = asyncio.get_running_loop()
-        health_at = log_at = loop.time()
-        while True:
-            if loop.time() >= log_at:
-                log_at += _LOG_HEALTH_S
-                log.info("health", **self.numbers())
-            if self.control.connected:
-                if loop.time() >= health_at:
-                    health_at = loop.time() + _HEALTH_S
-                    payload = encode(self.numbers())
-                    await self.control.publish(self.topics.health(), payload, retain=True)
-                changed, self._reports.changed = sorted(self._reports.changed), set()
-                for app in changed:
-                    await self._session_map(app)
-            await asyncio.sleep(_TURN_S)
 
     def numbers(self) -> dict[str, object]:
         """Return the payload of ``bridge/health``, as of now."""
@@ -420,32 +390,10 @@ class Bridge:
             events_dropped=self.events.dropped,
         )
 
-    async def _session_map(self, app: str) -> None:
-        session = self.sessions[app].stream.session
-        held = [row for row in self.pool.subscriptions() if row["session"] == app]
-        payload = {
-            "state": self.sessions[app].stream.state,
-            "slots_used": session.slots_used,
-            "slots_limit": session.limit,
-            "subscriptions": held,
-            "waiting": len(self.pool.waiting()),
-        }
-        await self.control.publish(self.topics.session(app), encode(payload), retain=True)
-
 
 def _policies(config: Config, catalog: Catalog) -> dict[str, KindPolicy]:
     kinds = {channel.kind for channel in catalog.channels.values()} | set(config.market.kinds)
     return {kind: KindPolicy(**config.market.kind(kind).model_dump()) for kind in kinds}
-
-
-def _each(subscription: SubscriptionConfig) -> Iterator[SubscriptionRequest]:
-    """Yield every registration that a section of the configuration asks for."""
-    for key in subscription.keys or ():
-        yield ByChannel(subscription.channel or "", key)
-    market, venue = subscription.market or "", subscription.venue or ""
-    for kind in subscription.kinds or ():
-        for symbol in subscription.symbols or ():
-            yield ByTopic(market, venue, kind, symbol)
 
 
 def _limits(limits: ConfiguredLimits) -> Limits:

@@ -54,14 +54,6 @@ class OrdersSeen:
             topic, payload, qos=qos, retain=retain, expiry_s=expiry_s, correlation=correlation
         )
 
-    def open_symbols(self) -> set[tuple[str, str, str]]:
-        """Return market, venue and symbol of every order that may still be filled."""
-        return {
-            (order["market"], order["venue"], order["symbol"])
-            for order in self.latest.values()
-            if order.get("state") in _OPEN
-        }
-
     def _see(self, topic: str, payload: bytes) -> None:
         self.version += 1
         self.latest.pop(topic, None)

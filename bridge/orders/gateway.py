@@ -157,6 +157,10 @@ class Gateway:
         """Count today's orders by state."""
         return self._parts.blotter.states()
 
+    def open_symbols(self) -> set[tuple[str, str, str]]:
+        """Return market, venue and symbol of every order that is or may be open."""
+        return self._parts.blotter.open_symbols()
+
     async def resolve(self, identity: Identity, *, order_no: str, by: str) -> ManagedOrder:
         """Settle what is unknown as a person says; raises :class:`RequestError`."""
         await self._ready.wait()

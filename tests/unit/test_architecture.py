@@ -28,7 +28,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "bridge.subscriptions": _BELOW | _OUTSIDE | {"bridge.feed"},
     "bridge.orders": _BELOW | _OUTSIDE,
     "bridge.dashboard": _BELOW | _OUTSIDE,
-    "bridge.status": _BELOW | _OUTSIDE | {"bridge.feed"},
+    "bridge.status": _BELOW | _OUTSIDE | {"bridge.feed", "bridge.subscriptions"},
     "bridge.requests": _BELOW
     | _OUTSIDE
     | {"bridge.feed", "bridge.subscriptions", "bridge.orders", "bridge.status"},

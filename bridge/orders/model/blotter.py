@@ -146,6 +146,14 @@ class Blotter:
         """Return the orders of an account that are or may be open."""
         return [order for order in self._open if order.identity.account == account]
 
+    def open_symbols(self) -> set[tuple[str, str, str]]:
+        """Return market, venue and symbol of every order that is or may be open."""
+        return {
+            (*order.command.place, order.command.symbol)
+            for order in self._open
+            if isinstance(order.command, Place)
+        }
+
     def fence(self, account: str, symbol: str, *, but: ManagedOrder) -> ManagedOrder | None:
         """Return the order or modification of unknown outcome that fences a symbol."""
         return next(

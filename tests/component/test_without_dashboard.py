@@ -1,0 +1,37 @@
+"""The bridge whose dashboard was taken away."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bridge.kis import auth
+from bridge.kis.session import Session
+from bridge.simulator.server import Simulator
+from bridge.simulator.settings import SimulatorSettings
+from tests.brokers import Mosquitto
+from tests.component.feed_world import running, until
+from tests.component.test_market_families import CATALOG, configuration
+
+
+async def test_the_bridge_runs_without_its_dashboard(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("bridge.dashboard")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "bridge.dashboard", None)
+    with pytest.raises(ImportError):
+        import bridge.dashboard.server
+    monkeypatch.setattr(auth.ApprovalKeys, "interval_s", 0.05)
+    monkeypatch.setattr("bridge.app.Session", partial(Session, spacing_s=0.004))
+    settings = SimulatorSettings(environment="real", any_key=True, rest_per_second=0)
+    wanted = [{"channel": "H0STCNT0", "keys": ["005930"]}]
+    async with Simulator(CATALOG, settings) as sim:
+        config = configuration(sim, mosquitto, tmp_path, wanted)
+        async with running(config, mosquitto.url) as bridge:
+            live = lambda: bridge.pool.numbers()["live"] == 1  # noqa: E731
+            await until(live, 10, "the symbol is subscribed")
+            assert bridge.dashboard_url is None
