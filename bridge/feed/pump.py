@@ -94,11 +94,10 @@ class Pump:
         """Return the price of the last trade seen on this venue since then (µs), or None."""
         topic = self._topics.market(market, venue, "trade", symbol)
         route = self._routes.get(topic)
-        if route is None or not route.last:
+        if route is None or route.traded is None:
             return None
-        record = json.loads(route.last, parse_float=Decimal, parse_int=Decimal)
-        price = record.get("price")
-        return price if isinstance(price, Decimal) and record["received_at"] >= since else None
+        layout, values, received_at = route.traded
+        return layout.number(values, "price") if received_at >= since else None
 
     def _route(self, channel: Channel, venue: str, symbol: str, zone: Zone) -> Route:
         topic = self._topics.market(channel.market, venue, channel.kind, symbol)

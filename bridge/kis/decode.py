@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 
+Traded: TypeAlias = tuple[LayoutDecoder, Sequence[str], int]
+"""A record, how it is decoded, and when it arrived (µs since the epoch)."""
+
+
 class Route:
     """Where the records of one topic go, and how many went there."""
 
@@ -42,6 +46,7 @@ class Route:
         "symbol",
         "tail",
         "topic",
+        "traded",
         "venue",
         "zone",
     )
@@ -58,6 +63,8 @@ class Route:
         """Records so far."""
         self.last = b""
         """The newest record."""
+        self.traded: Traded | None = None
+        """The newest record of a channel of trades, as KIS wrote it."""
         self.tail = ""
         """What ends each payload in the place of its brace, such as the symbol's name."""
 
@@ -103,6 +110,7 @@ class ChannelDecoder:
             raise DecodeError(f"{channel.tr_id} is an account notice, not market data")
         self.channel = channel
         self._route_of = route_of
+        self._trades = channel.kind == "trade"
         self._routes: dict[str, Route] = {}
         """By key; only to save the question, which has the same answer every time."""
         self._zone = Zone(channel.timezone)
@@ -140,6 +148,7 @@ class ChannelDecoder:
             return problems
         if layout.dateless:
             self._arrived(received_at)
+        trades = self._trades
         routes, match, render, key = self._routes, layout.match, layout.render, layout.key
         position, width = 0, layout.width
         for start in range(0, len(values), width):
@@ -157,6 +166,8 @@ class ChannelDecoder:
                         route.seq += 1
                         if route.tail:
                             text = text[:-1] + route.tail
+                        if trades:
+                            route.traded = layout, raw, received_at
                         publish(route, text.encode())
                         continue
             else:
@@ -169,6 +180,8 @@ class ChannelDecoder:
                 problems.append(Quarantined(self.channel.tr_id, str(error), "^".join(raw)))
                 continue
             route.seq += 1
+            if trades:
+                route.traded = layout, raw, received_at
             publish(route, (text[:-1] + route.tail if route.tail else text).encode())
         return problems or _NONE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from bridge.catalog.model import Channel, Layout
@@ -71,7 +72,19 @@ class LayoutDecoder:
         tokens += raw[len(self.fields) :]
         return self._render_tokens(tokens, seq, received_at, zone)
 
-    def _token(self, i: int, raw: Sequence[str], zone: Zone) -> str:
+    def number(self, raw: Sequence[str], path: str) -> Decimal | None:
+        """Return a number of a record as it stands in the payload; None: it has none."""
+        written = next(
+            (
+                self._token(i, raw, None)
+                for i, field in enumerate(self.fields)
+                if field.path == path and field.type in ("int", "decimal")
+            ),
+            "null",
+        )
+        return None if written == "null" else Decimal(written)
+
+    def _token(self, i: int, raw: Sequence[str], zone: Zone | None) -> str:
         field, value = self.fields[i], raw[i]
         match field.type:
             case "int" | "decimal":
@@ -81,7 +94,7 @@ class LayoutDecoder:
                     raise DecodeError(f"{field.name}: {error}") from error
                 falls = self._signs[i] >= 0 and raw[self._signs[i]] in _DOWN
                 return down(token) if falls else token
-            case "time" if i == self._time:
+            case "time" if i == self._time and zone is not None:
                 return zone.moment(raw[self._date] if self._date >= 0 else "", value)
             case "time":
                 return time_of_day(value)
