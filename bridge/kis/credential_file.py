@@ -11,6 +11,8 @@ from pathlib import Path
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bridge.runtime.folders import make_private
+
 __all__ = ["CredentialFile", "CredentialRecord"]
 
 log = structlog.get_logger()
@@ -45,7 +47,7 @@ class CredentialFile:
 
     def open_lock(self) -> int:
         """Open the file beside it whose lock keeps two processes from both asking."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._path.parent)
         _look_at(self._path.parent)
         return os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
 

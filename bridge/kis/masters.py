@@ -20,6 +20,7 @@ import httpx
 from bridge.catalog.model import Master
 from bridge.errors import BridgeError, DecodeError
 from bridge.kis.values import number
+from bridge.runtime.folders import make_private
 
 __all__ = ["MastersError", "Symbol", "SymbolStore", "download", "parse", "unpack"]
 
@@ -179,6 +180,8 @@ class SymbolStore:
 
     def updated(self) -> Mapping[str, int]:
         """Return when each master was updated, in µs since the epoch."""
+        if not self._path.parent.exists():
+            return {}  # whoever only looks leaves nothing behind
         with self._open() as database:
             return dict(database.execute("SELECT id, updated_at FROM masters ORDER BY id"))
 
@@ -236,7 +239,7 @@ class SymbolStore:
 
     def _open(self) -> closing[sqlite3.Connection]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self._path.parent)
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))  # as all of state_dir
             database = sqlite3.connect(self._path, timeout=10)
         except (OSError, sqlite3.Error) as error:

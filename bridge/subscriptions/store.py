@@ -11,6 +11,8 @@ from pathlib import Path
 
 import structlog
 
+from bridge.runtime.folders import make_private
+
 __all__ = ["SubscriptionStore"]
 
 log = structlog.get_logger()
@@ -63,7 +65,7 @@ class SubscriptionStore:
     def write(self, name: str, text: str) -> None:
         """Replace a file; what cannot be written is logged, since the feed goes on without."""
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._folder)
             handle, made = tempfile.mkstemp(dir=self._folder, prefix=f"{name}.")
             try:
                 with os.fdopen(handle, "w", encoding="utf-8") as file:

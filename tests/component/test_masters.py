@@ -108,3 +108,10 @@ async def test_the_request_finds_and_looks_up(url: str, tmp_path: Path) -> None:
     listing = requests.listing("kospi")
     assert listing["market"] == "kospi"
     assert ["005930", "삼성전자"] in cast("list[list[str]]", listing["symbols"])
+
+
+def test_a_search_before_the_first_update_leaves_nothing_behind(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with pytest.raises(ConfigError, match="no symbols here yet"):
+        run("search", "x", "--state-dir", str(state))
+    assert not state.exists()

@@ -24,8 +24,9 @@ from bridge.orders.journal.tables import (
 )
 from bridge.orders.model.records import Origin
 from bridge.runtime.filelock import try_lock
+from bridge.runtime.folders import make_private
 
-__all__ = ["claim", "file_of", "open_engine", "parse", "prepare", "problem"]
+__all__ = ["claim", "file_of", "in_use", "open_engine", "parse", "prepare", "problem"]
 
 _CHECKPOINT = 10_000
 """Pages (4 KiB) in the log of SQLite before they move to the database: whoever waits for that
@@ -55,13 +56,32 @@ def claim(url: URL) -> int | None:
     file = file_of(url)
     if file is None:
         return None
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(file.parent)
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-    lock = os.open(f"{file}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.open(_lock_of(file), os.O_RDWR | os.O_CREAT, 0o600)
     if not try_lock(lock):
         os.close(lock)
         raise JournalError(_in_use(file))
     return lock
+
+
+def in_use(url: str) -> bool:
+    """Tell whether a bridge has this SQLite journal open now."""
+    file = file_of(parse(url))
+    if file is None:
+        return False
+    try:
+        lock = os.open(_lock_of(file), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not try_lock(lock)
+    finally:
+        os.close(lock)
+
+
+def _lock_of(file: Path) -> str:
+    return f"{file}.lock"
 
 
 def open_engine(url: URL, *, lock: bool = False) -> Engine:

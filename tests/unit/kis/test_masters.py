@@ -161,3 +161,7 @@ def test_every_master_of_the_workbook_can_be_parsed_blank() -> None:
         cells = ["x".ljust(column.width) for column in master.columns]
         [row] = parse(master, separator.join(cells).encode())
         assert set(row.values()) == {"x"}
+
+
+def test_the_folder_is_made_for_the_owner_alone(store: SymbolStore, tmp_path: Path) -> None:
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
