@@ -3,65 +3,134 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 from pydantic import SecretStr
 
+from bridge.cli.configuration import ConfigFile, chosen, configured
 from bridge.errors import ConfigError
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
 from bridge.runtime import logs
 
-__all__ = ["LOCAL", "AsJson", "Base", "CaFile", "Password", "Url", "User", "endpoints", "topics"]
+if TYPE_CHECKING:
+    from bridge.config.models import MqttConfig
+
+__all__ = ["LOCAL", "AsJson", "BridgeOptions", "BrokerOptions"]
 
 LOCAL: Final = "mqtt://127.0.0.1:1883"
+_BASE: Final = "kis"
 
-Url = Annotated[
-    str,
-    typer.Option(
-        envvar="KIS_BRIDGE_MQTT__URL",
-        help="Broker: mqtt:// mqtts:// ws:// or wss://; a JSON list is tried in turn.",
-    ),
-]
-User = Annotated[str, typer.Option("--user", envvar="KIS_BRIDGE_MQTT__USERNAME", help="MQTT user.")]
-Password = Annotated[
-    str,
-    typer.Option(
-        envvar="KIS_BRIDGE_MQTT__PASSWORD",
-        help="Its password; other users of this machine can read an option: set the variable.",
-    ),
-]
-CaFile = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="KIS_BRIDGE_MQTT__CA_FILE",
-        help="Certificates to trust instead of the system's.",
-        dir_okay=False,
-    ),
-]
-Base = Annotated[
-    str, typer.Option("--base", envvar="KIS_BRIDGE_MQTT__BASE_TOPIC", help="Base topic.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def endpoints(url: str, user: str, password: str, ca_file: Path | None = None) -> list[Endpoint]:
-    """Return the brokers that the options name, at least one.
+@dataclass(frozen=True, slots=True)
+class BrokerOptions:
+    """Which broker to use, and as whom.
 
-    Silences the log: what goes wrong is the one line of the error. Raises :class:`ConfigError`.
+    Where the options and their variables are silent, the configuration file names the broker. The
+    bridge's own user and password in it are not used: whoever types a command is somebody else.
     """
-    secret = SecretStr(password) if password else None
-    trusted = ca_file.expanduser() if ca_file else None
-    found = []
-    for one in _urls(url):
-        tls = one.startswith(("mqtts:", "wss:"))
-        found.append(
-            Endpoint.parse(one, username=user, password=secret, ca_file=trusted if tls else None)
-        )
-    logs.configure("critical", "auto", [one.password for one in found if one.secret()])
-    return found
+
+    config: ConfigFile = None
+    url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="KIS_BRIDGE_MQTT__URL",
+            help="Broker: an mqtt://, mqtts://, ws:// or wss:// URL. A JSON list is tried in turn.",
+            show_default=f"mqtt.url of the configuration file, else {LOCAL}",
+        ),
+    ] = None
+    user: Annotated[
+        str,
+        typer.Option(
+            "--user", envvar="KIS_BRIDGE_MQTT__USERNAME", help="MQTT user.", show_default="nobody"
+        ),
+    ] = ""
+    password: Annotated[
+        str,
+        typer.Option(
+            envvar="KIS_BRIDGE_MQTT__PASSWORD",
+            help="Password of that user. Set the variable rather than the option: other users of"
+            " this machine can read the options of a command.",
+            show_default=False,
+        ),
+    ] = field(default="", repr=False)
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="KIS_BRIDGE_MQTT__CA_FILE",
+            help="Certificates to trust instead of the system's.",
+            dir_okay=False,
+        ),
+    ] = None
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Return the brokers to try in turn, at least one.
+
+        Silences the log: what goes wrong is the one line of the error. Raises
+        :class:`ConfigError`.
+        """
+        mqtt = self._mqtt() if self.url is None else None
+        ca_file = self.ca_file
+        urls: Sequence[str] = (LOCAL,)
+        if self.url is not None:
+            urls = _urls(self.url)
+        elif mqtt is not None and not mqtt.embedded:
+            urls, ca_file = mqtt.url, ca_file or mqtt.ca_file
+        secret = SecretStr(self.password) if self.password else None
+        trusted = ca_file.expanduser() if ca_file else None
+        found = []
+        for one in urls:
+            tls = one.startswith(("mqtts:", "wss:"))
+            found.append(
+                Endpoint.parse(
+                    one, username=self.user, password=secret, ca_file=trusted if tls else None
+                )
+            )
+        logs.configure("critical", "auto", [one.password for one in found if one.secret()])
+        return found
+
+    def _mqtt(self) -> MqttConfig | None:
+        """Return what the configuration file, if there is one, says about the broker."""
+        if chosen(self.config) is None:
+            return None
+        return configured(self.config, secrets=False).mqtt
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeOptions(BrokerOptions):
+    """Which bridge to talk to, and how."""
+
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base",
+            envvar="KIS_BRIDGE_MQTT__BASE_TOPIC",
+            help="Base topic of the bridge.",
+            show_default=f"mqtt.base_topic of the configuration file, else {_BASE}",
+        ),
+    ] = None
+    wait: Annotated[
+        float,
+        typer.Option("--wait", min=0.1, help="Seconds to wait for the answer."),
+    ] = 10.0
+    as_json: AsJson = False
+
+    def topics(self) -> Topics:
+        """Return the bridge's topics; raises :class:`ConfigError`."""
+        base = self.base
+        if base is None:
+            mqtt = self._mqtt()
+            base = mqtt.base_topic if mqtt else _BASE
+        try:
+            return Topics(base)
+        except ValueError as error:
+            raise ConfigError(f"--base: {error}") from None
 
 
 def _urls(text: str) -> list[str]:
@@ -81,11 +150,3 @@ def _urls(text: str) -> list[str]:
             f"broker URL 'embedded': that one starts with the bridge; say where, e.g. --url {LOCAL}"
         )
     return urls
-
-
-def topics(base: str) -> Topics:
-    """Return the topics under the base topic of the options; raises :class:`ConfigError`."""
-    try:
-        return Topics(base)
-    except ValueError as error:
-        raise ConfigError(f"--base: {error}") from None

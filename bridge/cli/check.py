@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -18,29 +17,28 @@ from rich.markup import escape
 from rich.table import Table
 
 from bridge.catalog.model import Catalog
+from bridge.cli.configuration import ConfigFile, chosen, configured
 from bridge.cli.probes import Finding, app, bounded, broker, clock, ok, problem, running
 from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.config.explained_errors import InvalidConfigError
-from bridge.config.load import load
 from bridge.config.models import Config, SubscriptionConfig
 from bridge.errors import BridgeError, ConfigError
 from bridge.kis.rest import open_http
 from bridge.requests.permissions import Permissions
 from bridge.runtime import logs
+from bridge.runtime.folders import make_private
 
 __all__ = ["check", "findings"]
 
 
 def check(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Configuration file.", dir_okay=False)
-    ] = None,
+    config: ConfigFile = None,
     spec: OwnSpec = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Test the configuration and everything it names; exit 0 only if all is well."""
     try:
-        settings = load(config, os.environ)
+        settings = configured(config)
     except InvalidConfigError as error:
         _show((problem("configuration", line) for line in error.problems), as_json)
         raise typer.Exit(2) from None
@@ -49,7 +47,7 @@ def check(
         raise typer.Exit(2) from None
     logs.configure("error", "auto", settings.secrets())
     found = [
-        ok("configuration", f"{config or 'environment'}: {settings.kis.environment}"),
+        ok("configuration", f"{chosen(config) or 'environment'}: {settings.kis.environment}"),
         *asyncio.run(findings(settings, spec)),
     ]
     _show(found, as_json)
@@ -93,7 +91,7 @@ def _secrets(config: Config) -> Finding:
 
 def _state_dir(path: Path) -> Finding:
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path)
         with tempfile.TemporaryFile(dir=path):
             pass
         open_to = path.stat().st_mode & 0o077

@@ -21,6 +21,7 @@ from bridge.catalog.compile import load
 from bridge.cli.demo_table import DemoTable
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.cli.run import MQTT_PORT, MQTT_WS_PORT
+from bridge.cli.running_demo import RunningDemo, announced
 from bridge.config.kis import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT
 from bridge.config.models import Config
 from bridge.dashboard.listen import Listen
@@ -32,7 +33,7 @@ from bridge.runtime.process import settle
 from bridge.simulator.exchange.listings import KNOWN
 from bridge.simulator.server import Simulator, SimulatorSettings
 
-__all__ = ["demo"]
+__all__ = ["demo", "serve_demo"]
 
 ACCOUNT = "main"
 HTTP_PORT = 8780
@@ -72,7 +73,9 @@ def demo(
         rest_per_second=0,
     )
     listen = Listen("127.0.0.1", _port("web page", http_port, HTTP_PORT), or_free=True)
-    run_until_stopped(lambda stop: _run(broker, settings, listen, stop, for_, as_json=as_json))
+    run_until_stopped(
+        lambda stop: serve_demo(broker, settings, listen, stop, for_, as_json=as_json)
+    )
 
 
 def _port(name: str, wanted: int | None, default: int) -> int:
@@ -82,7 +85,7 @@ def _port(name: str, wanted: int | None, default: int) -> int:
     return port
 
 
-async def _run(
+async def serve_demo(
     broker: EmbeddedBroker,
     settings: SimulatorSettings,
     listen: Listen,
@@ -91,6 +94,7 @@ async def _run(
     *,
     as_json: bool,
 ) -> None:
+    """Run broker, simulator and bridge until ``stop`` is set, or for so many seconds."""
     catalog = load()
     async with contextlib.AsyncExitStack() as stack:
         state_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kis-bridge-")))
@@ -98,6 +102,7 @@ async def _run(
         simulator = await stack.enter_async_context(Simulator(catalog, settings))
         config = _config(simulator, broker, state_dir)
         bridge = Bridge(config, catalog, [Endpoint.parse(broker.url)], listen=listen)
+        here = RunningDemo(config.journal_url.get_secret_value(), broker.url)
         ready = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(bridge.run(stop, ready.set))
@@ -107,6 +112,7 @@ async def _run(
                 becoming.cancel()
                 return
             settle()
+            stack.enter_context(announced(here))
             if as_json:
                 print_ready(**_where(broker, bridge, simulator))
             else:

@@ -6,25 +6,28 @@ import asyncio
 import json
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 
-from bridge.cli import broker
-from bridge.cli.broker import LOCAL, AsJson, Base, CaFile, Password, Url, User
-from bridge.cli.orders import ConfigFile, JournalUrl, described, journal_url, orders
-from bridge.errors import BrokerError, ConfigError, JournalError
-from bridge.mqtt.client import ControlClient, Message
-from bridge.mqtt.endpoint import Endpoint
-from bridge.mqtt.topics import Topics
+from bridge.cli.broker import AsJson, BridgeOptions
+from bridge.cli.command_exchange import exchange
+from bridge.cli.journal import JournalOptions
+from bridge.cli.options import grouped
+from bridge.cli.orders import described, orders
+from bridge.cli.output import moment
+from bridge.errors import ConfigError, JournalError
+from bridge.mqtt.payloads import encode
+from bridge.orders.journal import audit
 from bridge.orders.journal.reader import read
 from bridge.orders.model.command import CommandError
 from bridge.orders.model.command_parser import parse
 from bridge.orders.model.managed_order import restore
+from bridge.orders.model.records import Record
+from bridge.runtime.clock import SEOUL
 
 __all__ = ["app"]
 
@@ -32,133 +35,82 @@ app = typer.Typer(
     help="Place, modify, cancel and list orders.", no_args_is_help=True, rich_markup_mode=None
 )
 
-AccountName = Annotated[str, typer.Option("--account", help="Alias of the account.")]
-Client = Annotated[str, typer.Option("--client", help="Client name; default: the MQTT user.")]
-Wait = Annotated[
-    float, typer.Option("--wait", min=0.1, max=86_400, help="Seconds the command is good for.")
-]
 Price = Annotated[str | None, typer.Option(help="Limit price.")]
-ConditionPrice = Annotated[str | None, typer.Option(help="Trigger of a stop_limit.")]
+ConditionPrice = Annotated[str | None, typer.Option(help="Trigger price of a stop_limit order.")]
 OrderName = Annotated[str, typer.Argument(metavar="ID", help="The order's client_order_id.")]
 
 
-@dataclass(frozen=True)
-class _Sender:
+@dataclass(frozen=True, slots=True)
+class SenderOptions(BridgeOptions):
     """Where commands go, and in whose name."""
 
-    endpoints: Sequence[Endpoint]
-    topics: Topics
-    account: str
-    client: str
-    wait_s: float
-    as_json: bool
-
-    @classmethod
-    def build(
-        cls,
-        where: tuple[str, str, str, Path | None],
-        base: str,
-        account: str,
-        client: str,
-        wait_s: float,
-        as_json: bool,
-    ) -> _Sender:
-        endpoints, topics = broker.endpoints(*where), broker.topics(base)
-        name = client or endpoints[0].username or "cli"
-        return cls(endpoints, topics, account, name, wait_s, as_json)
+    account: Annotated[str, typer.Option("--account", help="Alias of the account.")] = "main"
+    client: Annotated[
+        str,
+        typer.Option("--client", help="Client name.", show_default="the MQTT user, else cli"),
+    ] = ""
+    wait: Annotated[
+        float,
+        typer.Option(
+            "--wait",
+            min=0.1,
+            max=86_400,
+            help="Seconds for which the command is good; its answer is waited for as long.",
+        ),
+    ] = 10.0
 
     def send(self, verb: str, command: Mapping[str, Any]) -> None:
         """Send a command, show its ack, and leave with 1 unless it was accepted."""
-        until = datetime.now(UTC) + timedelta(seconds=self.wait_s)
+        endpoints, topics = self.endpoints(), self.topics()
+        until = datetime.now(SEOUL) + timedelta(seconds=self.wait)
         content = {k: v for k, v in command.items() if v is not None}
         content["expires_at"] = until.isoformat()
         try:
-            parse(verb, json.dumps(content).encode())
+            parse(verb, encode(content))
         except CommandError as error:
             if not error.client_order_id:  # there is no topic for such an ack
                 raise ConfigError(str(error)) from None
-        ack = asyncio.run(self._exchange(verb, content))
-        if self.as_json:
-            sys.stdout.write(json.dumps(ack, ensure_ascii=False) + "\n")
-        else:
-            sys.stdout.write(_line(ack) + "\n")
+        sender = self.account, self.client or endpoints[0].username or "cli"
+        ack = asyncio.run(exchange(endpoints, topics, sender, verb, content, wait_s=self.wait))
+        line = json.dumps(ack, ensure_ascii=False) if self.as_json else _line(ack)
+        sys.stdout.write(f"{line}\n")
         if ack.get("status") != "accepted":
             raise typer.Exit(1)
 
-    async def _exchange(self, verb: str, command: Mapping[str, Any]) -> dict[str, Any]:
-        name = str(command["client_order_id"])
-        answered: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-
-        async def arrived(message: Message) -> None:
-            message.ack()
-            ack = json.loads(message.payload)
-            mine = ack.get("verb", "place") == verb
-            if (named := command.get("command_id")) is not None:  # else the id is new
-                # What the bridge cannot read has no name either.
-                unread = ack.get("reason") == "invalid_payload" and not ack.get("command_id")
-                mine = ack.get("command_id") == named or (mine and unread)
-            if mine and not answered.done():
-                answered.set_result(ack)
-
-        client = ControlClient(
-            self.endpoints, client_id=f"kis-order-{secrets.token_hex(4)}", clean=True
-        )
-        try:
-            topic = self.topics.command(self.account, self.client, verb)
-            client.subscribe(self.topics.order_ack(self.account, self.client, name), 1, arrived)
-        except ValueError as error:
-            raise ConfigError(f"--account, --client or the id: {error}") from None
-        failure: BrokerError | None = None
-        async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(client.run())
-            try:
-                await client.wait_connected(fail_fast=True)
-                await client.publish(topic, json.dumps(command).encode(), wait=True)
-                async with asyncio.timeout(self.wait_s + 2):
-                    await answered
-            except TimeoutError:
-                failure = BrokerError(
-                    f"no ack within {self.wait_s:g} s: is the bridge running, and may "
-                    f"{self.client!r} trade {self.account!r}? The command is no longer good."
-                )
-            except BrokerError as error:
-                failure = error
-            finally:
-                running.cancel()
-        if failure is not None:
-            raise failure
-        return answered.result()
-
 
 @app.command()
+@grouped
 def place(
-    symbol: Annotated[str, typer.Argument(help="e.g. 005930, AAPL, A01603")],
-    side: Annotated[str, typer.Argument(help="buy or sell")],
-    quantity: Annotated[int, typer.Argument(min=1)],
+    sender: SenderOptions,
+    symbol: Annotated[str, typer.Argument(help="Symbol, e.g. 005930, AAPL or A01603.")],
+    side: Annotated[str, typer.Argument(help="buy or sell.")],
+    quantity: Annotated[int, typer.Argument(min=1, help="How many.")],
     price: Price = None,
     order_type: Annotated[
-        str | None, typer.Option("--type", help="Default: limit with a price, else market.")
+        str | None,
+        typer.Option("--type", help="Order type.", show_default="limit with a price, else market"),
     ] = None,
     condition_price: ConditionPrice = None,
     market: Annotated[
         str, typer.Option(help="domestic_stock, overseas_stock or domestic_derivative.")
     ] = "domestic_stock",
     venue: Annotated[
-        str, typer.Option(help="krx, nxt, sor, krx_night; overseas nas, nys, ams, hks …")
+        str, typer.Option(help="krx, nxt, sor or krx_night; overseas nas, nys, ams, hks …")
     ] = "krx",
-    client_order_id: Annotated[str | None, typer.Option("--id", help="client_order_id.")] = None,
-    account: AccountName = "main",
-    client: Client = "",
-    url: Url = LOCAL,
-    user: User = "",
-    password: Password = "",
-    ca_file: CaFile = None,
-    base: Base = "kis",
-    wait: Wait = 10.0,
-    as_json: AsJson = False,
+    client_order_id: Annotated[
+        str | None,
+        typer.Option(
+            "--id",
+            help="The order's client_order_id. Nothing is ordered twice under one id.",
+            show_default="a new one",
+        ),
+    ] = None,
 ) -> None:
-    """Place an order; the bridge says which markets, venues and types it takes."""
-    _Sender.build((url, user, password, ca_file), base, account, client, wait, as_json).send(
+    """Place an order and wait for the bridge's answer.
+
+    An answer that refuses a market, venue or type names those that are taken.
+    """
+    sender.send(
         "place",
         {
             "client_order_id": client_order_id or f"cli-{secrets.token_hex(8)}",
@@ -175,23 +127,16 @@ def place(
 
 
 @app.command()
+@grouped
 def modify(
+    sender: SenderOptions,
     client_order_id: OrderName,
     price: Price = None,
     order_type: Annotated[str | None, typer.Option("--type", help="New order type.")] = None,
     condition_price: ConditionPrice = None,
-    account: AccountName = "main",
-    client: Client = "",
-    url: Url = LOCAL,
-    user: User = "",
-    password: Password = "",
-    ca_file: CaFile = None,
-    base: Base = "kis",
-    wait: Wait = 10.0,
-    as_json: AsJson = False,
 ) -> None:
-    """Give the rest of an order another price or type."""
-    _Sender.build((url, user, password, ca_file), base, account, client, wait, as_json).send(
+    """Change the price or the type of what is left of an order."""
+    sender.send(
         "modify",
         {
             "client_order_id": client_order_id,
@@ -204,24 +149,24 @@ def modify(
 
 
 @app.command()
+@grouped
 def cancel(
+    sender: SenderOptions,
     client_order_id: OrderName,
-    quantity: Annotated[int | None, typer.Option(min=1, help="Default: the whole rest.")] = None,
-    order_no: Annotated[
-        str | None, typer.Option(help="Which number, after a part was modified elsewhere.")
+    quantity: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many to cancel.", show_default="all that is left"),
     ] = None,
-    account: AccountName = "main",
-    client: Client = "",
-    url: Url = LOCAL,
-    user: User = "",
-    password: Password = "",
-    ca_file: CaFile = None,
-    base: Base = "kis",
-    wait: Wait = 10.0,
-    as_json: AsJson = False,
+    order_no: Annotated[
+        str | None,
+        typer.Option(
+            help="KIS's number of the part to cancel. Needed only where a part of the order was"
+            " modified elsewhere and so has a number of its own."
+        ),
+    ] = None,
 ) -> None:
-    """Cancel the rest of an order, or a part of it."""
-    _Sender.build((url, user, password, ca_file), base, account, client, wait, as_json).send(
+    """Cancel what is left of an order, or a part of it."""
+    sender.send(
         "cancel",
         {
             "client_order_id": client_order_id,
@@ -233,62 +178,80 @@ def cancel(
 
 
 @app.command("list")
+@grouped
 def list_(
-    config: ConfigFile = None,
-    journal: JournalUrl = "",
+    where: JournalOptions,
     everything: Annotated[
-        bool, typer.Option("--all", help="All days, not only today (Korean date).")
+        bool, typer.Option("--all", help="Orders of all days, not only of today in Korea.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the journal's orders; `kis-bridge orders` can more."""
-    orders(config=config, journal=journal, everything=everything, as_json=as_json)
+    """List today's orders. `kis-bridge orders` has more ways to choose and show them."""
+    orders(where=where, everything=everything, as_json=as_json)
 
 
 @app.command("cancel-all")
+@grouped
 def cancel_all(
+    sender: SenderOptions,
     symbol: Annotated[str | None, typer.Option(help="Only orders for this symbol.")] = None,
-    account: AccountName = "main",
-    client: Client = "",
-    url: Url = LOCAL,
-    user: User = "",
-    password: Password = "",
-    ca_file: CaFile = None,
-    base: Base = "kis",
-    wait: Wait = 10.0,
-    as_json: AsJson = False,
 ) -> None:
     """Cancel every open order of this client on the account."""
-    _Sender.build((url, user, password, ca_file), base, account, client, wait, as_json).send(
-        "cancel_all", {"client_order_id": f"cli-{secrets.token_hex(8)}", "symbol": symbol}
-    )
+    sender.send("cancel_all", {"client_order_id": f"cli-{secrets.token_hex(8)}", "symbol": symbol})
 
 
 @app.command()
+@grouped
 def show(
+    where: JournalOptions,
     client_order_id: OrderName,
-    config: ConfigFile = None,
-    journal: JournalUrl = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show what the journal knows about an order, step by step."""
+    """Show what the journal has of an order, step by step."""
     found = [
-        record
-        for record in read(journal_url(config, journal))
-        if record.identity.client_order_id == client_order_id
+        record for record in read(where.url()) if record.identity.client_order_id == client_order_id
     ]
     if not found:
         raise JournalError(f"the journal has no order {client_order_id!r}")
     for record in found:
         tracked = restore(record)
-        head = described(tracked) if tracked.verb == "place" else tracked.command.canonical()
         if as_json:
-            sys.stdout.write(head + "\n")
-            continue
-        sys.stdout.write(f"{tracked.verb} {head}\n")
-        for step in record.steps:
-            moment = datetime.fromtimestamp(step.at / 1_000_000, UTC).astimezone()
-            sys.stdout.write(f"  {moment.isoformat()}  {step.event:<12} {step.dumps()}\n")
+            head = described(tracked) if tracked.verb == "place" else tracked.command.canonical()
+            sys.stdout.write(f"{head}\n")
+        else:
+            sys.stdout.writelines(f"{line}\n" for line in _life(record))
+
+
+_TERMS = ("side", "quantity", "symbol", "order_type", "price", "condition_price")
+_DETAILS = (
+    *("order_type", "quantity", "price", "condition_price", "value", "order_no", "expires_at"),
+    *("reason", "msg_cd", "msg1", "message"),
+)
+
+
+def _life(record: Record) -> Iterator[str]:
+    """Yield a command and what became of it, for people."""
+    account, client, name, command_id = record.identity
+    content = json.loads(record.body, parse_float=str, parse_int=str)
+    terms = " ".join(str(content[term]) for term in _TERMS if content.get(term))
+    yield "  ".join(
+        filter(
+            None, (record.verb, name, command_id, terms, f"client {client} on account {account}")
+        )
+    )
+    yield f"  {'time (Seoul)':<23}  step"
+    for entry in audit.entries([record], (), 0, 2**62):
+        details = "  ".join(_detail(column, entry[column]) for column in _DETAILS if entry[column])
+        yield f"  {moment(int(entry['at']))}  {entry['event']:<12}  {details}".rstrip()
+
+
+def _detail(column: str, text: str) -> str:
+    match column:
+        case "msg_cd" | "msg1" | "message":
+            return text  # speaks for itself
+        case "expires_at":
+            return f"expires {text[:23].replace('T', ' ')}"  # the same form as the time before
+    return f"{column} {text}"
 
 
 def _line(ack: Mapping[str, Any]) -> str:

@@ -20,20 +20,17 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.calendar.days import day_end, day_start
-from bridge.config.load import load
+from bridge.cli.journal import JournalOptions
+from bridge.cli.options import grouped
 from bridge.errors import ConfigError
+from bridge.mqtt.payloads import encode
 from bridge.orders.journal import audit
 from bridge.orders.journal.reader import read, read_controls
 from bridge.orders.model.lifecycle import State
 from bridge.orders.model.managed_order import ManagedOrder, restore
 from bridge.orders.publishing import payloads
 
-__all__ = ["ConfigFile", "JournalUrl", "described", "journal_url", "orders"]
-
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Configuration file.", dir_okay=False)
-]
-JournalUrl = Annotated[str, typer.Option("--journal", help="Journal URL instead.")]
+__all__ = ["described", "orders"]
 
 _SHOWN = (
     *("account", "client", "client_order_id", "symbol", "side", "quantity", "price", "state"),
@@ -49,9 +46,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NUMBER = re.compile(r"-\d+(\.\d+)?")
 
 
+@grouped
 def orders(
+    where: JournalOptions,
     day: Annotated[
-        str, typer.Option("--day", help="Korean date, e.g. 2026-11-23; default: today.")
+        str,
+        typer.Option("--day", help="Day in Korea, e.g. 2026-11-23.", show_default="today there"),
     ] = "",
     everything: Annotated[bool, typer.Option("--all", help="All days.")] = False,
     account: Annotated[str, typer.Option(help="Only this account.")] = "",
@@ -60,23 +60,31 @@ def orders(
     state: Annotated[State | None, typer.Option(help="Only orders in this state.")] = None,
     everything_that_happened: Annotated[
         bool,
-        typer.Option("--audit", help="Every command, step, halt and resumption, as it happened."),
+        typer.Option(
+            "--audit",
+            help="Every command, step, halt and resumption in the order in which it happened."
+            " JSON lines, or CSV with --csv.",
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON lines.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line for each order.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV with a header line.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file.", dir_okay=False)
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write to this file instead of standard output.", dir_okay=False
+        ),
     ] = None,
-    config: ConfigFile = None,
-    journal: JournalUrl = "",
 ) -> None:
-    """Show the journal's orders of a day, or with --audit everything that happened on it."""
+    """Show the orders of a day as the journal has them.
+
+    With --audit, show everything that happened on that day. A bridge may be running meanwhile.
+    """
     if as_json and as_csv:
         raise ConfigError("--json and --csv: choose one")
     if day and everything:
         raise ConfigError("--day and --all: choose one")
     first, last = (0, 2**62) if everything else _day(day)
-    url = journal_url(config, journal)
+    url = where.url()
     wanted = _Wanted(account, client, symbol, state)
     if everything_that_happened:
         if state is not None:
@@ -121,16 +129,11 @@ class _Wanted:
         )
 
 
-def journal_url(config: Path | None, journal: str) -> str:
-    """Return where the journal is; raises :class:`ConfigError`."""
-    return journal or load(config, os.environ).journal_url.get_secret_value()
-
-
 def described(order: ManagedOrder) -> str:
     """Return an order as one line of JSON, with its account and client."""
     account, client, *_ = order.identity
     text = payloads.state(order).decode()
-    return f'{{"account":{json.dumps(account)},"client":{json.dumps(client)},{text[1:]}'
+    return f"{encode({'account': account, 'client': client}).decode()[:-1]},{text[1:]}"
 
 
 def _day(text: str) -> tuple[int, int]:

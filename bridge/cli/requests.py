@@ -7,176 +7,159 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from bridge.cli import broker
-from bridge.cli.broker import LOCAL, AsJson, Base, CaFile, Password, Url, User
-from bridge.mqtt.endpoint import Endpoint
+from bridge.cli import halts
+from bridge.cli.broker import BridgeOptions
+from bridge.cli.options import grouped
+from bridge.cli.output import lines
 from bridge.mqtt.payloads import encode
 from bridge.requests.server import request
 
-__all__ = ["halt", "query", "resume", "subscribe", "unsubscribe"]
+__all__ = ["halt", "named_values", "query", "resume", "subscribe", "unsubscribe", "wanted"]
 
 What = Annotated[
     list[str],
     typer.Argument(
         metavar="MARKET/VENUE/KIND SYMBOL...",
-        help="As in the topics: domestic_stock/krx/trade 005930 000660; with --channel keys alone.",
+        help="Written as in the topics: domestic_stock/krx/trade 005930 000660."
+        " With --channel the keys alone.",
     ),
 ]
-Channel = Annotated[str, typer.Option(help="KIS's TR id instead of MARKET/VENUE/KIND.")]
-Holder = Annotated[
-    str, typer.Option("--client", help="In whose name; default: the MQTT user, else cli.")
+Channel = Annotated[
+    str, typer.Option(help="TR id of a channel of KIS, instead of MARKET/VENUE/KIND.")
 ]
-Reason = Annotated[str, typer.Option(help="Why; it goes into the event.")]
-Wait = Annotated[float, typer.Option("--wait", min=0.1, help="Seconds to wait for the answer.")]
-OneAccount = Annotated[str, typer.Option("--account", help="Only this account; default: all.")]
-OneClient = Annotated[str, typer.Option("--client", help="Only this client; default: all.")]
+Holder = Annotated[
+    str,
+    typer.Option(
+        "--client",
+        help="In whose name the symbols are held.",
+        show_default="the MQTT user, else cli",
+    ),
+]
+Reason = Annotated[str, typer.Option(help="Why. It is written down and published with the event.")]
+OneAccount = Annotated[
+    str, typer.Option("--account", help="Only this account.", show_default="all accounts")
+]
+OneClient = Annotated[
+    str, typer.Option("--client", help="Only this client.", show_default="all clients")
+]
 
 
+@grouped
 def subscribe(
+    bridge: BridgeOptions,
     what: What,
     channel: Channel = "",
-    priority: Annotated[int, typer.Option(min=0, max=9, help="The smaller gets a slot first.")] = 0,
+    priority: Annotated[
+        int, typer.Option(min=0, max=9, help="When slots are short, a smaller number goes first.")
+    ] = 0,
     client: Holder = "",
-    url: Url = LOCAL,
-    user: User = "",
-    password: Password = "",
-    ca_file: CaFile = None,
-    base: Base = "kis",
-    wait: Wait = 10.0,
-    as_json: AsJson = False,
 ) -> None:
-    """Ask a running bridge for symbols; they stay until unsubscribed in the same name."""
-    endpoints = broker.endpoints(url, user, password, ca_file)
-    content = {
-        "subscriptions": _subscriptions(what, channel),
-        "priority": priority,
-        "client": client or endpoints[0].username or "cli",
-    }
-    data = _ask("subscribe", content, endpoints, base, wait, client)
-    _show(data, as_json, f"{data['subscribed']} subscribed")
+    """Ask a running bridge for symbols. They stay until unsubscribed in the same name."""
+    content = {"subscriptions": wanted(what, channel), "priority": priority}
+    data = _ask(bridge, "subscribe", content | _holder(bridge, client), client)
+    _show(bridge, data, f"{data['subscribed']} subscribed")
 
 
+@grouped
 def unsubscribe(
-    what: What,
-    channel: Channel = "",
-    client: Holder = "",
-    url: Url = LOCAL,
-    user: User = "",
-    password: Password = "",
-    ca_file: CaFile = None,
-    base: Base = "kis",
-    wait: Wait = 10.0,
-    as_json: AsJson = False,
+    bridge: BridgeOptions, what: What, channel: Channel = "", client: Holder = ""
 ) -> None:
-    """Let go of symbols; what the configuration or another client wants stays."""
-    endpoints = broker.endpoints(url, user, password, ca_file)
-    content = {
-        "subscriptions": _subscriptions(what, channel),
-        "client": client or endpoints[0].username or "cli",
-    }
-    data = _ask("unsubscribe", content, endpoints, base, wait, client)
-    _show(data, as_json, f"{data['ended']} ended")
+    """Give up symbols. What the configuration or another client asked for stays."""
+    content = {"subscriptions": wanted(what, channel)} | _holder(bridge, client)
+    data = _ask(bridge, "unsubscribe", content, client)
+    _show(bridge, data, f"{data['ended']} ended")
 
 
+@grouped
 def query(
-    api: Annotated[str, typer.Argument(help="Name in the workbook, e.g. inquire_price.")],
+    bridge: BridgeOptions,
+    api: Annotated[str, typer.Argument(help="Its name in the workbook, e.g. inquire_price.")],
     params: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="e.g. symbol=005930")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=VALUE]...", help="Its parameters by their names there: symbol=005930."
+        ),
     ] = None,
     account: Annotated[str, typer.Option(help="Alias of the account it is about.")] = "",
-    variant: Annotated[str, typer.Option(help="Where the workbook has several.")] = "",
-    pages: Annotated[int, typer.Option(min=1, max=20, help="Pages to follow.")] = 1,
-    url: Url = LOCAL,
-    user: User = "",
-    password: Password = "",
-    ca_file: CaFile = None,
-    base: Base = "kis",
-    wait: Wait = 10.0,
-    as_json: AsJson = False,
+    variant: Annotated[
+        str, typer.Option(help="Which variant, where the workbook has several of the call.")
+    ] = "",
+    pages: Annotated[int, typer.Option(min=1, max=20, help="Most pages to fetch.")] = 1,
 ) -> None:
-    """Make a read-only REST call of KIS through the bridge; names are the workbook's."""
-    content: dict[str, Any] = {"api": api, "params": _params(params or []), "pages": pages}
+    """Make a read-only REST call of KIS through the bridge.
+
+    `kis-bridge spec show NAME` lists the parameters of a call and the values of its answer.
+    """
+    content: dict[str, Any] = {"api": api, "params": named_values(params or []), "pages": pages}
     content |= {k: v for k, v in (("account", account), ("variant", variant)) if v}
-    data = _ask("query", content, broker.endpoints(url, user, password, ca_file), base, wait)
-    _show(data, as_json, "\n".join(_lines(data)))
+    data = _ask(bridge, "query", content)
+    _show(bridge, data, "\n".join(lines(data)))
 
 
+@grouped
 def halt(
+    bridge: BridgeOptions,
     reason: Reason = "",
     account: OneAccount = "",
     client: OneClient = "",
     reduce_only: Annotated[
-        bool, typer.Option("--reduce-only", help="Orders that make a position smaller still go.")
+        bool,
+        typer.Option("--reduce-only", help="Still take orders that make a position smaller."),
     ] = False,
     cancel_all: Annotated[
-        bool, typer.Option("--cancel-all", help="Cancel what is open, too.")
+        bool, typer.Option("--cancel-all", help="Also cancel the open orders.")
     ] = False,
-    url: Url = LOCAL,
-    user: User = "",
-    password: Password = "",
-    ca_file: CaFile = None,
-    base: Base = "kis",
-    wait: Wait = 10.0,
-    as_json: AsJson = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also halt a client that the bridge does not know yet.")
+    ] = False,
 ) -> None:
-    """Refuse new orders from now on; cancellations still go out."""
-    endpoints = broker.endpoints(url, user, password, ca_file)
-    content: dict[str, Any] = {"reason": reason} | _circle(account, client)
+    """Refuse new orders from now on, also after a restart. Cancellations still go out."""
+    content: dict[str, Any] = {"reason": reason} | _named(account, client)
     if reduce_only:
         content["mode"] = "reduce_only"
     if cancel_all:
         content["cancel_all"] = True
-    data = _ask("halt", content, endpoints, base, wait)
-    _show(data, as_json, "orders halted")
+    if force:
+        content["force"] = True
+    data = _ask(bridge, "halt", content)
+    _show(bridge, data, halts.after_halt(data, account, client, reduce_only=reduce_only))
 
 
+@grouped
 def resume(
-    reason: Reason = "",
-    account: OneAccount = "",
-    client: OneClient = "",
-    url: Url = LOCAL,
-    user: User = "",
-    password: Password = "",
-    ca_file: CaFile = None,
-    base: Base = "kis",
-    wait: Wait = 10.0,
-    as_json: AsJson = False,
+    bridge: BridgeOptions, reason: Reason = "", account: OneAccount = "", client: OneClient = ""
 ) -> None:
-    """Take orders again."""
-    endpoints = broker.endpoints(url, user, password, ca_file)
-    content = {"reason": reason} | _circle(account, client)
-    data = _ask("resume", content, endpoints, base, wait)
-    _show(data, as_json, "orders resumed")
+    """Take back a halt. One that was of an account or a client needs the same options."""
+    data = _ask(bridge, "resume", {"reason": reason} | _named(account, client))
+    _show(bridge, data, halts.after_resume(data, account, client))
 
 
-def _circle(account: str, client: str) -> dict[str, str]:
+def _named(account: str, client: str) -> dict[str, str]:
     return {name: text for name, text in (("account", account), ("client", client)) if text}
 
 
-def _ask(
-    verb: str,
-    content: Mapping[str, Any],
-    endpoints: Sequence[Endpoint],
-    base: str,
-    wait: float,
-    client: str = "",
-) -> Any:
-    topics = broker.topics(base)
+def _holder(bridge: BridgeOptions, client: str) -> dict[str, str]:
+    return {"client": client or bridge.endpoints()[0].username or "cli"}
+
+
+def _ask(bridge: BridgeOptions, verb: str, content: Mapping[str, Any], client: str = "") -> Any:
+    endpoints, topics = bridge.endpoints(), bridge.topics()
     return asyncio.run(
-        request(endpoints, verb, content, topics=topics, client=client, deadline_s=wait)
+        request(endpoints, verb, content, topics=topics, client=client, deadline_s=bridge.wait)
     )
 
 
-def _show(data: object, as_json: bool, text: str) -> None:
-    sys.stdout.write(f"{encode(data).decode() if as_json else text}\n")
+def _show(bridge: BridgeOptions, data: object, text: str) -> None:
+    sys.stdout.write(f"{encode(data).decode() if bridge.as_json else text}\n")
 
 
-def _subscriptions(what: list[str], channel: str) -> list[dict[str, str]]:
+def wanted(what: list[str], channel: str) -> list[dict[str, str]]:
+    """Return the subscriptions that words of the command line mean; raises ``BadParameter``."""
     if channel:
         return [{"channel": channel, "key": key} for key in what]
     levels, symbols = what[0].split("/"), what[1:]
@@ -190,7 +173,8 @@ def _subscriptions(what: list[str], channel: str) -> list[dict[str, str]]:
     ]
 
 
-def _params(words: list[str]) -> dict[str, str]:
+def named_values(words: list[str]) -> dict[str, str]:
+    """Return ``NAME=VALUE`` words by name; raises ``BadParameter``."""
     params: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
@@ -200,17 +184,3 @@ def _params(words: list[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{name} is given twice")
         params[name] = value
     return params
-
-
-def _lines(data: Mapping[str, Any], indent: str = "") -> Iterator[str]:
-    """Yield an answer for people: a line a value, lists one record after another."""
-    width = max(map(len, data), default=0)
-    for name, value in data.items():
-        records = value if isinstance(value, list) else [value]
-        if records and all(isinstance(record, Mapping) for record in records):
-            for number, record in enumerate(records, 1):
-                label = f" {number}/{len(records)}" if isinstance(value, list) else ""
-                yield f"{indent}{name}{label}"
-                yield from _lines(record, f"{indent}  ")
-        else:
-            yield f"{indent}{name:<{width}}  {'' if value in (None, []) else value}".rstrip()

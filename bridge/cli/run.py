@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -13,15 +11,16 @@ import typer
 
 from bridge.app import Bridge
 from bridge.catalog.model import Catalog
+from bridge.cli.configuration import ConfigFile, configured
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.cli.workbook import OwnSpec, catalog_of
-from bridge.config.load import load
 from bridge.config.models import Config
 from bridge.dashboard.listen import Listen
 from bridge.embedded.broker import EmbeddedBroker
 from bridge.errors import ConfigError
 from bridge.mqtt.endpoint import Endpoint
 from bridge.runtime import logs
+from bridge.runtime.folders import make_private
 from bridge.runtime.process import settle
 
 __all__ = ["run", "serve"]
@@ -32,9 +31,7 @@ MQTT_PORT, MQTT_WS_PORT = 1883, 9001
 
 
 def run(
-    config: Annotated[
-        Path | None, typer.Option(help="bridge.toml; without it the environment alone.")
-    ] = None,
+    config: ConfigFile = None,
     spec: OwnSpec = None,
     http_port: Annotated[
         int | None, typer.Option(help="Dashboard port instead of the configured; 0: a free one.")
@@ -42,7 +39,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line when ready.")] = False,
 ) -> None:
     """Carry market data from KIS to MQTT and orders from MQTT to KIS, until stopped."""
-    loaded = load(config, os.environ)
+    loaded = configured(config)
     logs.configure(loaded.log.level, loaded.log.format, loaded.secrets())
     catalog = catalog_of(spec)
     listen = _listen(loaded, http_port)
@@ -59,7 +56,7 @@ async def serve(
 ) -> None:
     """Run a bridge until ``stop`` is set; with its own broker when the configuration says so."""
     try:
-        config.kis.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(config.kis.state_dir)
     except OSError as error:
         raise ConfigError(f"kis.state_dir {config.kis.state_dir}: {error.strerror}") from None
     with contextlib.ExitStack() as stack:

@@ -15,6 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.catalog.model import Catalog, Master
+from bridge.cli.broker import AsJson
+from bridge.cli.configuration import ConfigFile, chosen, configured
+from bridge.cli.options import grouped
 from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.errors import ConfigError
 from bridge.kis.masters import MastersError, SymbolStore
@@ -27,17 +30,40 @@ __all__ = ["MASTERS_URL", "app", "store_of"]
 MASTERS_URL = "https://new.real.download.dws.co.kr/common/master"
 """Where KIS offers the files; ``--url`` and ``KIS_BRIDGE_MASTERS_URL`` change it."""
 
-_StateDir = Annotated[
-    Path,
-    typer.Option(
-        "--state-dir", envvar="KIS_BRIDGE_KIS__STATE_DIR", help="Where the bridge keeps its state."
-    ),
-]
 _STATE_DIR = Path("~/.local/state/kis-bridge")
 _Markets = Annotated[
-    list[str] | None, typer.Option("--market", help="kospi, nas, …; again for more. Default: all.")
+    list[str] | None,
+    typer.Option(
+        "--market",
+        help="Which list: kospi, nas … Repeat it for several.",
+        show_default="all",
+    ),
 ]
-_Json = Annotated[bool, typer.Option("--json", help="For a program.")]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """Where the symbols are kept."""
+
+    config: ConfigFile = None
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--state-dir",
+            envvar="KIS_BRIDGE_KIS__STATE_DIR",
+            help="Folder in which the bridge keeps its state.",
+            show_default=f"kis.state_dir of the configuration file, else {_STATE_DIR}",
+        ),
+    ] = None
+
+    def store(self) -> SymbolStore:
+        """Return the store; raises :class:`ConfigError`."""
+        if self.state_dir is not None:
+            return store_of(self.state_dir)
+        if chosen(self.config) is None:
+            return store_of(_STATE_DIR)
+        return store_of(configured(self.config, secrets=False).kis.state_dir)
+
 
 app = typer.Typer(
     name="symbols",
@@ -54,22 +80,26 @@ def store_of(state_dir: Path) -> SymbolStore:
 
 
 @app.command()
+@grouped
 def update(
+    where: StoreOptions,
     market: _Markets = None,
     url: Annotated[
         str, typer.Option("--url", envvar="KIS_BRIDGE_MASTERS_URL", help="Where the files are.")
     ] = MASTERS_URL,
-    state_dir: _StateDir = _STATE_DIR,
     spec: OwnSpec = None,
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Download the masters; KIS makes new ones on business days. Exit code 1 if any was missed."""
+    """Download the lists of symbols. KIS makes new ones on business days.
+
+    The exit code is 1 if one of them could not be had.
+    """
     chosen = _masters(catalog_of(spec), market)
     masters = [master for master in chosen if master.file]
     if market and len(masters) < len(chosen):
         without = next(master.id for master in chosen if not master.file)
         raise ConfigError(f"--market {without}: KIS offers no file of it")
-    counts = asyncio.run(_update(masters, url, store_of(state_dir)))
+    counts = asyncio.run(_update(masters, url, where.store()))
     failed = [name for name, count in counts.items() if isinstance(count, str)]
     if as_json:
         print(json.dumps(counts, ensure_ascii=False))
@@ -81,17 +111,18 @@ def update(
 
 
 @app.command()
+@grouped
 def search(
+    where: StoreOptions,
     text: Annotated[str, typer.Argument(help="Beginning of a symbol or part of a name.")],
     market: _Markets = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
-    state_dir: _StateDir = _STATE_DIR,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most symbols to show.")] = 20,
     spec: OwnSpec = None,
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Find symbols; exit code 1 if there is none."""
+    """Find symbols by symbol or name. The exit code is 1 if there is none."""
     catalog = catalog_of(spec)
-    store = store_of(state_dir)
+    store = where.store()
     updated = store.updated()
     if not updated:
         raise ConfigError("no symbols here yet: run kis-bridge symbols update")

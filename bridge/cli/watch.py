@@ -17,8 +17,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bridge.cli import broker
-from bridge.cli.broker import LOCAL, CaFile, Password, Url, User
+from bridge.cli.broker import BrokerOptions
+from bridge.cli.options import grouped
+from bridge.cli.output import moment
 from bridge.errors import BrokerError, ConfigError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
@@ -32,28 +33,27 @@ _KNOWN = ("symbol", "channel", "seq", "received_at", "time")
 """Not shown: in the topic already, or for programs."""
 
 
+@grouped
 def watch(
+    broker: BrokerOptions,
     topic_filter: Annotated[
         str, typer.Argument(metavar="[FILTER]", help="MQTT topic filter.", show_default=True)
     ] = "kis/#",
-    url: Url = LOCAL,
-    user: User = "",
-    password: Password = "",
-    ca_file: CaFile = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON line a message; the default when piped.")
+        bool,
+        typer.Option("--json", help="One JSON line for each message. The default in a pipe."),
     ] = False,
     seconds: Annotated[
         float | None, typer.Option("--for", min=0, help="Stop after this many seconds.")
     ] = None,
     count: Annotated[int | None, typer.Option(min=1, help="Stop after this many messages.")] = None,
 ) -> None:
-    """Show what arrives over MQTT: a live table, or one JSON line a message."""
+    """Show what arrives over MQTT: a live table, or one JSON line for each message."""
     if not _is_filter(topic_filter):
         raise ConfigError(
             f"{topic_filter!r} is no topic filter: '+' and '#' stand for whole levels"
         )
-    endpoints = broker.endpoints(url, user, password, ca_file)
+    endpoints = broker.endpoints()
     if as_json or not sys.stdout.isatty():
         asyncio.run(_watch(endpoints, topic_filter, _print, seconds, count))
         return
@@ -178,7 +178,7 @@ class WatchTable:
         """Return the table as it stands."""
         table = Table(expand=True, title=f"{len(self._rows)} topics" if self._rows else "waiting …")
         table.add_column("topic", no_wrap=True)
-        table.add_column("time", no_wrap=True)
+        table.add_column("time (Seoul)", no_wrap=True)
         table.add_column("values", no_wrap=True, ratio=1, overflow="ellipsis")
         table.add_column("count", justify="right")
         table.add_column("a second", justify="right")
@@ -188,7 +188,7 @@ class WatchTable:
             lived = max(now - row.first, 1.0)
             table.add_row(
                 _plain(topic),
-                time.strftime("%H:%M:%S", time.localtime(row.received_at / 1e6)),
+                moment(row.received_at)[11:],
                 _plain(summary(row.payload)),
                 str(row.count),
                 f"{row.count / lived:.1f}",

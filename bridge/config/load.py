@@ -15,15 +15,17 @@ from bridge.config.values import Reading, open_to_others
 
 __all__ = ["load"]
 
-_NOT_SETTINGS: Final = frozenset({"KIS_BRIDGE_DEBUG"})
+_NOT_SETTINGS: Final = frozenset({"KIS_BRIDGE_DEBUG", "KIS_BRIDGE_MASTERS_URL"})
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+def load(path: Path | None, environ: Mapping[str, str], *, secrets: bool = True) -> Config:
     """Read a file, lay the environment over it, and validate.
 
-    Raises ConfigError: one line that names the place, the key and what is accepted.
+    Without ``secrets`` the variables and files that hold them are not read; what is returned then
+    can only tell where things are. Raises ConfigError: one line that names the place, the key and
+    what is accepted.
     """
-    reading = Reading(environ, path=path)
+    reading = Reading(environ, path=path, secrets=secrets)
     data = {} if path is None else read_file(path)
     if path is not None:
         reading.folder = path.parent

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -66,6 +66,12 @@ class Reading:
     private: bool = True
     """Nobody but the owner can read the file, so it may hold secrets."""
     path: Path | None = None
+    secrets: bool = True
+    """Whether ``{ env = … }`` and ``{ file = … }`` are looked up."""
+
+
+_NOT_READ: Final = "00000000-00"
+"""Stands for every secret that is not looked up; an account number, because one may stand there."""
 
 
 class FromEnvironment(str):
@@ -90,6 +96,11 @@ def _secret(value: object, info: ValidationInfo) -> object:
             )
     elif isinstance(value, Mapping) and reading is not None:
         match dict(value):
+            # A journal's URL is a secret only where it has a password; it says where something is.
+            case {"env": str(), **rest} | {"file": str(), **rest} if not (
+                rest or reading.secrets or info.field_name == "url"
+            ):
+                value = _NOT_READ
             case {"env": str(name), **rest} if not rest:
                 if not (value := reading.environ.get(name, "").strip()):
                     raise ValueError(f"environment variable {name} is not set")

@@ -1,21 +1,95 @@
-"""``kis-bridge demo`` on a bad day: stopped too early, no such port, a stranger's message."""
+"""``kis-bridge demo``: other terminals beside it; and on a bad day: stopped too early, no port."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
 from bridge.cli import app
-from bridge.cli.demo import _run
+from bridge.cli.demo import serve_demo
 from bridge.cli.demo_table import DemoTable
 from bridge.dashboard.listen import Listen
 from bridge.embedded.broker import EmbeddedBroker
 from bridge.mqtt.message import Message
 from bridge.simulator.server import SimulatorSettings
+
+KIS_BRIDGE = (sys.executable, "-c", "from bridge.cli import main; main()")
+PORTS = [f"--{name}-port=0" for name in ("mqtt", "mqtt-ws", "http", "kis-rest", "kis-ws")]
+DEADLINE_S = 40.0
+
+
+async def program(home: Path, *args: str) -> asyncio.subprocess.Process:
+    """Start a command as a user whose home this is, in a folder without a configuration."""
+    environ = {name: text for name, text in os.environ.items() if "KIS_BRIDGE" not in name}
+    return await asyncio.create_subprocess_exec(
+        *(*KIS_BRIDGE, *args),
+        env={**environ, "HOME": str(home), "USERPROFILE": str(home), "PYTHONPATH": str(Path.cwd())},
+        cwd=home,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def output(home: Path, *args: str) -> tuple[int | None, str, str]:
+    async with asyncio.timeout(DEADLINE_S):
+        process = await program(home, *args)
+        out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+@contextlib.asynccontextmanager
+async def demo(home: Path) -> AsyncIterator[str]:
+    """Run a demo; gives its broker's URL."""
+    process = await program(home, "demo", "--json", *PORTS)
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            ready = json.loads(await process.stdout.readline())
+        yield f"mqtt://127.0.0.1:{ready['mqtt']['port']}"
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+async def test_its_orders_are_shown_in_another_terminal(tmp_path: Path) -> None:
+    async with demo(tmp_path) as url:
+        placed = await output(
+            tmp_path, *("order", "place", "005930", "buy", "10", "--url", url, "--id", "a-1")
+        )
+        assert placed[0] == 0, placed
+        for words in (("orders",), ("order", "list"), ("order", "show", "a-1")):
+            code, out, err = await output(tmp_path, *words)
+            assert (code, err) == (0, "The journal of the running demo:\n"), words
+            assert "a-1" in out
+            assert "0000" in out
+            assert "\\u" not in out  # KIS's Korean message is readable
+        note, *others = (tmp_path / ".local/state/kis-bridge").iterdir()
+        assert not others
+        assert note.stat().st_mode & 0o077 == 0
+        assert note.parent.stat().st_mode & 0o077 == 0
+    assert not note.exists()
+    code, out, err = await output(tmp_path, "orders")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "no demo is running" in err
+    assert "-c FILE" in err
+
+
+async def test_two_demos_are_told_apart(tmp_path: Path) -> None:
+    async with demo(tmp_path), demo(tmp_path):
+        code, out, err = await output(tmp_path, "orders")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "2 demos are running" in err
+    assert err.count("--journal sqlite:///") == 2
 
 
 async def test_stopped_while_it_starts_it_leaves(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,7 +98,7 @@ async def test_stopped_while_it_starts_it_leaves(capsys: pytest.CaptureFixture[s
     settings = SimulatorSettings(rest_port=0, ws_port=0)
     listen = Listen("127.0.0.1", 0)
     async with asyncio.timeout(20):
-        await _run(EmbeddedBroker(), settings, listen, stop, None, as_json=True)
+        await serve_demo(EmbeddedBroker(), settings, listen, stop, None, as_json=True)
     assert '"mqtt"' not in capsys.readouterr().out  # it never was ready
 
 

@@ -115,7 +115,7 @@ async def test_requests_from_the_command_line(mosquitto: Mosquitto) -> None:
 async def test_a_bridge_that_speaks_3_1_1(mosquitto: Mosquitto, user: tuple[str, ...]) -> None:
     async with answering(mosquitto.url, version=4) as command:
         code, out, _ = await command("resume", "--base", "home/kis", *user)
-        assert (code, out) == (0, "orders resumed\n")
+        assert (code, out) == (0, "the halt of all trading is taken back; everybody may trade\n")
 
 
 async def test_the_client_stands_in_the_topic(mosquitto: Mosquitto) -> None:

@@ -262,7 +262,7 @@ def test_halt_and_resume(world: World) -> None:
     url = ("--url", world.broker.url)
     before = len(world.ear.heard)
     done = ask("halt", "--reason", "test", *url)
-    assert (done.returncode, done.stdout) == (0, "orders halted\n")
+    assert (done.returncode, done.stdout) == (0, "all trading is halted\n")
     halted = world.ear.until("kis/bridge/event/halted", after=before).payload
     assert halted["reason"] == "test"
     before = world.command("place", order("h-1"), *SOON)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.cli import broker
+from bridge.cli.broker import BrokerOptions
 from bridge.errors import ConfigError
 
 
@@ -15,11 +15,13 @@ from bridge.errors import ConfigError
     ],
 )
 def test_one_url_or_a_json_list(url: str, found: list[str]) -> None:
-    assert [str(one) for one in broker.endpoints(url, "", "")] == found
+    assert [str(one) for one in BrokerOptions(url=url).endpoints()] == found
 
 
 def test_each_broker_gets_the_user() -> None:
-    both = broker.endpoints('["mqtt://a","mqtt://x:y@b"]', "me", "secret")
+    both = BrokerOptions(
+        url='["mqtt://a","mqtt://x:y@b"]', user="me", password="secret"
+    ).endpoints()
     assert [(one.username, one.secret()) for one in both] == [("me", "secret")] * 2
 
 
@@ -38,4 +40,4 @@ def test_each_broker_gets_the_user() -> None:
 )
 def test_anything_else_is_told(url: str, text: str) -> None:
     with pytest.raises(ConfigError, match=text):
-        broker.endpoints(url, "", "")
+        BrokerOptions(url=url).endpoints()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 import typer
 
@@ -11,28 +9,26 @@ from bridge.cli import requests
 
 
 def test_symbols_by_topic_and_by_channel() -> None:
-    assert requests._subscriptions(["overseas_stock/nas/trade", "BRK/B", "AAPL"], "") == [
+    assert requests.wanted(["overseas_stock/nas/trade", "BRK/B", "AAPL"], "") == [
         {"market": "overseas_stock", "venue": "nas", "kind": "trade", "symbol": "BRK/B"},
         {"market": "overseas_stock", "venue": "nas", "kind": "trade", "symbol": "AAPL"},
     ]
-    assert requests._subscriptions(["005930"], "H0STCNT0") == [
-        {"channel": "H0STCNT0", "key": "005930"}
-    ]
+    assert requests.wanted(["005930"], "H0STCNT0") == [{"channel": "H0STCNT0", "key": "005930"}]
 
 
 @pytest.mark.parametrize("what", [["a/b", "1"], ["a//c", "1"], ["005930", "1"], ["a/b/c/d", "1"]])
 def test_no_topic(what: list[str]) -> None:
     with pytest.raises(typer.BadParameter, match="is not MARKET/VENUE/KIND"):
-        requests._subscriptions(what, "")
+        requests.wanted(what, "")
 
 
 def test_no_symbols() -> None:
     with pytest.raises(typer.BadParameter, match="name the symbols after a/b/c"):
-        requests._subscriptions(["a/b/c"], "")
+        requests.wanted(["a/b/c"], "")
 
 
 def test_parameters() -> None:
-    assert requests._params(["symbol=005930", "key=a=b", "blank="]) == {
+    assert requests.named_values(["symbol=005930", "key=a=b", "blank="]) == {
         "symbol": "005930",
         "key": "a=b",
         "blank": "",
@@ -43,25 +39,4 @@ def test_parameters() -> None:
         (["a=1", "a=2"], "a is given twice"),
     ):
         with pytest.raises(typer.BadParameter, match=says):
-            requests._params(words)
-
-
-def test_an_answer_for_people() -> None:
-    answer = {
-        "output1": [{"symbol": "005930", "rate": Decimal("0.50")}, {"symbol": "000660"}],
-        "output2": {"cash": 100, "note": None},
-        "none": [],
-        "pages": 1,
-    }
-    assert list(requests._lines(answer)) == [
-        "output1 1/2",
-        "  symbol  005930",
-        "  rate    0.50",
-        "output1 2/2",
-        "  symbol  000660",
-        "output2",
-        "  cash  100",
-        "  note",
-        "none",
-        "pages    1",
-    ]
+            requests.named_values(words)
