@@ -13,7 +13,6 @@ import httpx
 import structlog
 
 from bridge.calendar.hours import Calendar
-from bridge.calendar.table import TIMETABLE
 from bridge.catalog.model import Catalog
 from bridge.config.kis import AppConfig
 from bridge.config.models import Config
@@ -100,7 +99,7 @@ class Bridge:
         self.control = ControlClient(endpoints, client_id=self._client_id, will=will)
         self.events = Events(self.control, self.topics)
         self._reports = Reports(catalog, self.events)
-        self._calendar = Calendar(TIMETABLE)
+        self._calendar = Calendar(catalog.hours)
         self.lane = Lane(_policies(config, catalog))
         self._names: dict[tuple[str, str], str] = {}
         self.pump = Pump(

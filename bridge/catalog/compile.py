@@ -2,7 +2,8 @@
 
 One line a row, so that a change of the workbook is a readable difference. A row is the values of
 a model object in their order, without the defaults at its end. The order of the lines does not
-depend on the order of the workbook's rows, and a layout that begins another is not written twice.
+depend on the order of the workbook's rows, but for the hours, where of several rows the last one
+counts. A layout that begins another is not written twice.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.catalog.model import (
     Api,
@@ -29,11 +30,15 @@ from bridge.catalog.model import (
     TrId,
     Venue,
 )
+from bridge.catalog.timetable import SpecialDay, Timetable, TradingSession
 from bridge.errors import WorkbookError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = ["digest", "dumps", "load", "loads"]
 
-_FORMAT = 2
+_FORMAT = 3
 """Goes up when the meaning of the rows changes."""
 _NO_CATALOG = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What comes of a text that is no catalog."""
@@ -61,6 +66,10 @@ def dumps(catalog: Catalog) -> str:
         "codes": (
             f"{_json(name)}:{_table(_row(code) for code in rows)}"
             for name, rows in sorted(catalog.codes.items())
+        ),
+        "hours": (
+            f'"sessions":{_table(_row(row) for row in catalog.hours.sessions)}',
+            f'"special_days":{_table(_row(row) for row in catalog.hours.special_days)}',
         ),
     }
     head = f'{{"format":{_FORMAT},\n"version":{_json(catalog.version)},\n"digest":'
@@ -94,6 +103,7 @@ def loads(text: str) -> Catalog:
                 for name, rows in document["codes"].items()
             },
             masters={name: _master(name, entry) for name, entry in document["masters"].items()},
+            hours=_timetable(document["hours"]),
         )
     except _NO_CATALOG as error:
         raise _unreadable(error) from error
@@ -192,6 +202,17 @@ def _master(name: str, entry: Sequence[Any]) -> Master:
     )
 
 
+def _timetable(entries: Mapping[str, Sequence[Any]]) -> Timetable:
+    return Timetable(
+        tuple([TradingSession(*map(_frozen, row)) for row in entries["sessions"]]),
+        tuple([SpecialDay(*map(_frozen, row)) for row in entries["special_days"]]),
+    )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _layouts(entries: Mapping[str, Sequence[Any]]) -> dict[str, Layout]:
     layouts: dict[str, Layout] = {}
     for name, (width, date, fields) in entries.items():
@@ -231,10 +252,11 @@ def _api(entry: Sequence[Any]) -> Api:
     )
 
 
-def _row(item: Field | Channel | Venue | Param | TrId | Code | Master | Column) -> list[Any]:
+def _row(item: DataclassInstance) -> list[Any]:
     """Return the values of an object in order, without the defaults at the end."""
-    row = [getattr(item, name) for name in item.__match_args__]
-    for field in reversed(dataclasses.fields(item)):
+    fields = dataclasses.fields(item)
+    row = [getattr(item, field.name) for field in fields]
+    for field in reversed(fields):
         if field.default is dataclasses.MISSING or row[-1] != field.default:
             break
         row.pop()

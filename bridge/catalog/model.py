@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from bridge.catalog.timetable import Timetable
+
 __all__ = [
     "Api",
     "Catalog",
@@ -225,6 +227,8 @@ class Catalog:
     """By list name."""
     masters: Mapping[str, Master] = field(default_factory=dict)
     """By id."""
+    hours: Timetable = field(default_factory=Timetable)
+    """When which market trades."""
 
     def __post_init__(self) -> None:
         for name in ("channels", "apis", "codes", "masters"):

@@ -54,15 +54,21 @@ SHEETS: Mapping[str, tuple[str, ...]] = {
         *("master", "position", "name", "path", "type", "width", "codes", "korean", "english"),
     ),
     "codes": ("list", "code", "name", "korean", "english"),
+    "hours": (
+        *("markets", "venues", "session", "calendar", "days", "opens", "closes", "timezone"),
+        *("since", "until", "data", "busy", "orders", "order_types", "english"),
+    ),
 }
 """The columns of every sheet but ``about``, which explains them."""
 
+_MENDS = {"hours": ": copy it from spec/kis.xlsx, with what about says of it"}
+"""For workbooks that were copied before there was such a sheet."""
 _ABOUT = ("sheet", "column", "meaning")
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 _TR_ID = re.compile(r"[A-Z][A-Z0-9]{5,14}")
 _NUMBER = re.compile(r"[0-9]{1,4}")
 _NUMBERS = frozenset(["position", "width", "scale"])
-_FLAGS = frozenset(["encrypted", "optional", "changes", "required", "array"])
+_FLAGS = frozenset(["encrypted", "optional", "changes", "required", "array", "data", "orders"])
 _REQUIRED = frozenset(
     [
         *("channels.tr_id", "channels.market", "channels.kind", "channels.layouts"),
@@ -78,6 +84,7 @@ _REQUIRED = frozenset(
         *("master_fields.master", "master_fields.position", "master_fields.name"),
         *("master_fields.path", "master_fields.type", "master_fields.english"),
         *("codes.list", "codes.code", "codes.name", "codes.english"),
+        "hours.calendar",
     ]
 )
 
@@ -200,7 +207,7 @@ def read_tables(sheets: Sheets, problems: Problems) -> Tables:
             problems.add(name, f"unknown sheet (the sheets are {', '.join(known)})")
     for name in known:
         if name not in sheets:
-            problems.add(name, "this sheet is missing")
+            problems.add(name, f"this sheet is missing{_MENDS.get(name, '')}")
     first = next(iter(sheets), "about")
     if first != "about":
         problems.add(first, "the first sheet must be about")

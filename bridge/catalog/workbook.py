@@ -15,6 +15,7 @@ from pathlib import Path
 from bridge.catalog.calls import read_apis
 from bridge.catalog.compile import digest
 from bridge.catalog.fields import read_layouts
+from bridge.catalog.hours import read_hours
 from bridge.catalog.masters import read_masters
 from bridge.catalog.model import Catalog, Channel, Code, Layout, Venue
 from bridge.catalog.sheets import Problems, SheetRow, Sheets, Tables, open_sheets, read_tables
@@ -56,13 +57,15 @@ def examine_sheets(sheets: Sheets) -> tuple[Catalog, Sequence[str]]:
     problems = Problems()
     tables = read_tables(sheets, problems)
     codes = _codes(tables)
+    channels = _channels(tables, read_layouts(tables, codes))
     catalog = Catalog(
         version=tables.version,
         digest="",
-        channels=_channels(tables, read_layouts(tables, codes)),
+        channels=channels,
         apis=read_apis(tables, codes),
         codes=codes,
         masters=read_masters(tables, codes),
+        hours=read_hours(tables, channels, codes, MARKETS),
     )
     return dataclasses.replace(catalog, digest=digest(catalog)), problems.lines
 

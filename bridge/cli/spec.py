@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, assert_never
 
 import typer
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.table import Table
 from bridge import __version__
 from bridge.catalog.compile import dumps
 from bridge.catalog.model import Api, Catalog, Channel, Field, Layout
+from bridge.catalog.timetable import Timetable
 from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.errors import FrameError, WorkbookError
 from bridge.kis.frames import DataFrame, parse
@@ -200,21 +201,37 @@ def _write(path: Path, text: str) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A channel (H0STCNT0) or a call (order_cash).")],
+    name: Annotated[
+        str, typer.Argument(help="A channel (H0STCNT0), a call (order_cash), or hours.")
+    ],
     spec: OwnSpec = None,
     as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
 ) -> None:
-    """Show the fields of a channel, or the parameters and answer of a REST call."""
+    """Show the fields of a channel, the parameters and answer of a REST call, or trading hours."""
     catalog = catalog_of(spec)
-    found = catalog.channel(name.upper()) or catalog.api(name)
+    found: Timetable | Channel | Api | None = catalog.channel(name.upper()) or catalog.api(name)
+    if name == "hours":
+        found = catalog.hours
     if found is None:
         raise WorkbookError(_unknown(catalog, name))
     if as_json:
         print(json.dumps(dataclasses.asdict(found), ensure_ascii=False, indent=1))
         return
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    for part in _channel(found) if isinstance(found, Channel) else _api(found):
+    for part in _parts(found):
         console.print(part)
+
+
+def _parts(found: Timetable | Channel | Api) -> Iterator[Any]:
+    match found:
+        case Timetable():
+            yield from _hours(found)
+        case Channel():
+            yield from _channel(found)
+        case Api():
+            yield from _api(found)
+        case _:
+            assert_never(found)
 
 
 def _unknown(catalog: Catalog, name: str) -> str:
@@ -261,6 +278,26 @@ def _channel(channel: Channel) -> Iterator[Any]:
 
 def _begins(layout: Layout, other: Layout) -> bool:
     return other.fields[: len(layout.fields)] == layout.fields
+
+
+def _hours(hours: Timetable) -> Iterator[Any]:
+    names = ["markets", "venues", "session", "hours", "zone", "holidays", "busy", "orders"]
+    table = _table("sessions", names)
+    for row in hours.sessions:
+        era = f" since {row.since}" if row.since else ""
+        era += f" until {row.until}" if row.until else ""
+        busy = " ".join(row.busy) or ("-" if row.data else "no data")
+        orders = (" ".join(row.order_types) or "yes") if row.orders else "-"
+        cells = [" ".join(row.markets), " ".join(row.venues), row.name]
+        cells += [f"{row.opens}-{row.closes}{era}", row.timezone, row.calendar]
+        table.add_row(*cells, busy, orders)
+    yield table
+    table = _table("special days", ["calendar", "days", "what", "opens", "closes", ""])
+    for day in hours.special_days:
+        what = " ".join((*day.markets, *day.venues, *day.sessions)) or "all"
+        cells = [day.calendar, " ".join(day.days), what, day.opens or "as usual"]
+        table.add_row(*cells, day.closes, day.english)
+    yield table
 
 
 def _api(api: Api) -> Iterator[Any]:

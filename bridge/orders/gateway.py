@@ -19,7 +19,6 @@ from typing import Any, Protocol
 import structlog
 
 from bridge.calendar.hours import Calendar
-from bridge.calendar.table import TIMETABLE
 from bridge.catalog.model import Catalog
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
@@ -69,7 +68,7 @@ class Gateway:
         clock: Callable[[], int] = now_us,
     ) -> None:
         self._ready, self._stopping, self._ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._terms = Terms.of(catalog, accounts, rules, calendar or Calendar(TIMETABLE), clock)
+        self._terms = Terms.of(catalog, accounts, rules, calendar or Calendar(catalog.hours), clock)
         self._parts = wire(
             self._terms, journal, sink, topics, reference_price, self._start, self._stopping
         )

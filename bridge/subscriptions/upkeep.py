@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 
 from bridge.calendar.hours import Calendar
-from bridge.calendar.table import TIMETABLE
 from bridge.catalog.model import Catalog
 from bridge.errors import RequestError
 from bridge.feed.lane import Lane
@@ -65,7 +64,7 @@ class Upkeep:
         self._store, self._clock = store, clock
         self._open_orders = open_orders
         self._traded: frozenset[Symbol] = frozenset()
-        self.calendar = calendar or Calendar(TIMETABLE)
+        self.calendar = calendar or Calendar(catalog.hours)
         self.calendar.known = store.trading_days()
         self.pool = Pool(streams, learned=store.limits(), clock=clock, patience=patience)
         self._watchdogs = {app: Watchdog() for app in streams}

@@ -92,6 +92,15 @@ def test_show_tells_what_is_special_about_a_channel() -> None:
     assert "and 8 values without a name" in run("show", "H0MFASP0")[1]
 
 
+def test_show_the_trading_hours() -> None:
+    _, output = run("show", "hours")
+    assert "09:00:30-15:20" in output
+    assert "College entrance exam: an hour later" in output
+    shown = json.loads(run("show", "hours", "--json")[1])
+    assert shown["sessions"][0]["venues"] == ["krx", "unified", "sor"]
+    assert shown["special_days"][0]["opens"] == "closed"
+
+
 def test_show_a_call() -> None:
     code, output = run("show", "order_cash")
     assert code == 0

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.calendar.hours import Calendar, Phase
-from bridge.calendar.table import TIMETABLE
+from bridge.catalog.compile import load
 
+TIMETABLE = load().hours
 SEOUL = ZoneInfo("Asia/Seoul")
 CALENDAR = Calendar(TIMETABLE)
 

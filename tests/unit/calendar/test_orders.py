@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.calendar.hours import Calendar
-from bridge.calendar.table import TIMETABLE
+from bridge.catalog.compile import load
 
+TIMETABLE = load().hours
 CALENDAR = Calendar(TIMETABLE)
 KRX, NXT, SOR = ("domestic_stock", "krx"), ("domestic_stock", "nxt"), ("domestic_stock", "sor")
 FUTURES, NIGHT = ("domestic_derivative", "krx"), ("domestic_derivative", "krx_night")

@@ -61,7 +61,15 @@ nas|2|SIDE|side|code||side|구분|Side""",
 side|01|sell|매도|Sell
 side|02|buy|매수|Buy
 sign|2|up||Up
-sign|5|down||Down""",
+sign|5|down||Down
+order_type_krx|00|limit||Limit
+order_type_krx|41|late||After the close""",
+    "hours": """
+domestic_stock|krx|regular|KRX||09:00|15:30|Asia/Seoul|||yes|trade|yes||Continuous
+domestic_stock|krx|after|KRX||16:00|20:00|Asia/Seoul|2026-09-14||yes||yes|late|After the close
+overseas_stock|nas|regular|NYSE||09:30|16:00|America/New_York|||yes|trade|yes||Continuous
+|||KRX|11-thu-3|+01:00|+01:00||||||||College exam
+||regular|NYSE|12-24||13:00||||||||Half a day""",
 }
 _NUMBERS = ("position", "width", "scale")
 

@@ -60,8 +60,8 @@ def test_the_digest_counts_the_content_alone() -> None:
     "text",
     [
         *["", "[]", "{}", "null", "1", "[" * 100_000],
-        '{"format":2,"version":"","digest":"","layouts":{},"channels":{"A":[1]},"apis":{},"codes":{}}',
-        '{"format":2,"version":"","digest":"","layouts":{"a":[1]},"channels":{},"apis":{},"codes":{}}',
+        '{"format":3,"version":"","digest":"","layouts":{},"channels":{"A":[1]},"apis":{},"codes":{}}',
+        '{"format":3,"version":"","digest":"","layouts":{"a":[1]},"channels":{},"apis":{},"codes":{}}',
     ],
     ids=lambda text: text[:20],
 )
@@ -71,8 +71,8 @@ def test_a_text_that_is_no_catalog_is_told(text: str) -> None:
 
 
 def test_a_catalog_of_another_format_is_told() -> None:
-    text = dumps(catalog()).replace('"format":2', '"format":1')
-    with pytest.raises(WorkbookError, match="has format 1, this program reads 2: run kis-bridge"):
+    text = dumps(catalog()).replace('"format":3', '"format":1')
+    with pytest.raises(WorkbookError, match="has format 1, this program reads 3: run kis-bridge"):
         loads(text)
 
 

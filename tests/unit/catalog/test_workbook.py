@@ -202,6 +202,48 @@ def test_a_catalog_survives_being_written_and_read(tmp_path: Path) -> None:
         ("codes!B3", "01", "'01' comes twice in this list"),
         ("codes!C3", "sell", "'sell' comes twice in this list"),
         ("codes!C3", "Buy!", "'Buy!' is no snake_case name"),
+        # hours
+        ("hours!A2", None, "is missing: every session has it (a special day has days)"),
+        ("hours!A2", "stock", "unknown 'stock' (one of domestic_bond, domestic_derivative"),
+        ("hours!B2", "kosdaq", "unknown 'kosdaq' (one of all, krx)"),
+        ("hours!B2", "krx krx", "a name comes twice"),
+        ("hours!B4", "krx", "unknown 'krx' (one of hks, nas)"),
+        ("hours!C2", "Regular session", "'Regular session' is no snake_case name"),
+        ("hours!D2", None, "is missing"),
+        ("hours!D2", "LSE", "unknown calendar 'LSE' (one of KRX, NYSE, HKEX, JPX"),
+        ("hours!D3", "weekdays", "hours!H3: domestic_stock/krx has another zone or calendar above"),
+        ("hours!F2", "9:00", "'9:00' is no time of day (HH:MM or HH:MM:SS)"),
+        ("hours!F2", "+01:00", "'+01:00' is no time of day (HH:MM or HH:MM:SS)"),
+        ("hours!G2", "24:00", "'24:00' is no time of day (HH:MM or HH:MM:SS)"),
+        ("hours!G2", "09:00", "it closes when it opens"),
+        ("hours!H2", "Asia/Soul", "'Asia/Soul' is no IANA zone, e.g. Asia/Seoul"),
+        ("hours!H3", "Asia/Tokyo", "domestic_stock/krx has another zone or calendar above"),
+        ("hours!I3", "14.09.2026", "'14.09.2026' is no date (YYYY-MM-DD)"),
+        ("hours!I3", "2026-02-30", "'2026-02-30' is no date (YYYY-MM-DD)"),
+        ("hours!I3", "20260914", "'20260914' is no date (YYYY-MM-DD)"),
+        ("hours!J3", "2026-09-13", "is before since"),
+        ("hours!K2", None, "must be yes where a kind is busy"),
+        ("hours!K2", "maybe", "'maybe' is neither yes nor no (blank means no)"),
+        ("hours!L2", "quote", "unknown 'quote' (one of trade)"),
+        ("hours!L2", "notice", "unknown 'notice' (one of trade)"),
+        ("hours!M3", None, "must be yes where order types are named"),
+        ("hours!N3", "later", "unknown 'later' (one of late, limit)"),
+        ("hours!N2", "limit late", None),
+        ("hours!E5", "2026-11-19 12-31 02-29 11-thu-4+1 first", None),
+        ("hours!E5", "2026-11-31", "'2026-11-31' is no day, e.g. 2026-11-19, 12-24"),
+        ("hours!E5", "13-thu-3", "'13-thu-3' is no day"),
+        ("hours!E5", "11-thu-6", "'11-thu-6' is no day"),
+        ("hours!E5", " ".join(["12-24"] * 101), "more than 100 days: use a second row"),
+        ("hours!D5", "SSE", None),
+        ("hours!C5", "night", "unknown 'night' (one of after, regular)"),
+        ("hours!A5", "overseas_stock", "unknown 'overseas_stock' (one of domestic_stock)"),
+        ("hours!B6", "krx", "unknown 'krx' (one of nas)"),
+        ("hours!F5", "later", "'later' is no time (10:00, +01:00, closed, trading)"),
+        ("hours!F6", "closed", "hours!G6: leave it blank where opens says closed"),
+        ("hours!F6", "trading", "trading is about a whole calendar: leave markets"),
+        ("hours!G5", "closed", "'closed' is no time (16:30, +01:00, or blank: as usual)"),
+        ("hours!H5", "Asia/Seoul", "leave it blank: days only change when a session is held"),
+        ("hours!M5", "yes", "leave it blank: days only change when a session is held"),
         # headers and sheets
         ("fields!E1", "kind", "unknown column 'kind' (one of layout, position, name"),
         ("fields!E1", "path", "column 'path' comes twice"),
@@ -219,6 +261,52 @@ def test_a_mistake_is_told_with_its_cell(place: str, value: Cell, line: str | No
     else:
         expected = line if re.match(r"\w+!", line) else f"{place}: {line}"
         assert any(problem.startswith(expected) for problem in problems), problems
+
+
+def test_a_holiday_cannot_hang_on_the_trading_days() -> None:
+    sheets = book()
+    change(sheets, "hours!E5", "first")
+    change(sheets, "hours!F5", "closed")
+    change(sheets, "hours!G5", None)
+    _, problems = examine_sheets(sheets)
+    assert problems == [
+        "hours!E5: first depends on which days are trading days: name a date",
+    ]
+
+
+def test_a_timetable_has_a_limit() -> None:
+    sheets = book()
+    sheets["hours"] += [sheets["hours"][4]] * 1_000
+    catalog, problems = examine_sheets(sheets)
+    assert problems == ["hours!D1002: more than 1000 rows: take out what is over"]
+    assert len(catalog.hours.sessions) + len(catalog.hours.special_days) == 1_000
+
+
+def test_a_workbook_from_before_the_hours_says_what_to_do() -> None:
+    sheets = book()
+    del sheets["hours"]
+    _, problems = examine_sheets(sheets)
+    assert problems[0] == (
+        "hours: this sheet is missing: copy it from spec/kis.xlsx, with what about says of it"
+    )
+
+
+def test_sessions_and_special_days_are_read_in_their_order() -> None:
+    hours = examine_sheets(book())[0].hours
+    assert [(one.venues, one.name) for one in hours.sessions] == [
+        *((("krx",), "regular"), (("krx",), "after"), (("nas",), "regular")),
+    ]
+    after = hours.sessions[1]
+    assert (after.since, after.data, after.orders, after.order_types) == (
+        *("2026-09-14", True, True),
+        ("late",),
+    )
+    exam, half = hours.special_days
+    assert (exam.calendar, exam.days, exam.opens, exam.sessions) == (
+        *("KRX", ("11-thu-3",), "+01:00"),
+        (),
+    )
+    assert (half.sessions, half.opens, half.closes) == (("regular",), "", "13:00")
 
 
 def test_missing_and_strange_sheets_and_columns_are_told() -> None:
