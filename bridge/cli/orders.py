@@ -19,7 +19,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bridge.calendar.days import day_end, day_start
 from bridge.cli.journal import JournalOptions
 from bridge.cli.options import grouped
 from bridge.errors import ConfigError
@@ -29,6 +28,7 @@ from bridge.orders.journal.reader import read, read_controls
 from bridge.orders.model.lifecycle import State
 from bridge.orders.model.managed_order import ManagedOrder, restore
 from bridge.orders.publishing import payloads
+from bridge.runtime.clock import seoul_day_end, seoul_day_start
 
 __all__ = ["described", "orders"]
 
@@ -144,10 +144,10 @@ def _day(text: str) -> tuple[int, int]:
             day = date.fromisoformat(text)
             noon = datetime(day.year, day.month, day.day, 3, tzinfo=UTC)  # there
             now = int(noon.timestamp()) * 1_000_000
-            return day_start(now), day_end(now)
+            return seoul_day_start(now), seoul_day_end(now)
         except (ValueError, OverflowError):
             raise ConfigError(f"--day {text!r}: write a date, e.g. 2026-11-23") from None
-    return day_start(now), day_end(now)
+    return seoul_day_start(now), seoul_day_end(now)
 
 
 def _values(order: ManagedOrder) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bridge.calendar.days import day_start
 from bridge.orders.model.command import CancelAll
 from bridge.orders.model.lifecycle import Event, Step
 from bridge.orders.model.managed_order import ManagedOrder, restore
 from bridge.orders.wiring import Parts
+from bridge.runtime.clock import seoul_day_start
 
 __all__ = ["recover"]
 
@@ -23,7 +23,7 @@ async def recover(parts: Parts) -> None:
     for control in controls:
         parts.halts.take(control)
     # From the last day on which something happened: its states are still to be cleared.
-    since = min(day_start(now), day_start(await parts.journal.latest()))
+    since = min(seoul_day_start(now), seoul_day_start(await parts.journal.latest()))
     for record in await parts.journal.replay(since):
         parts.blotter.add(restore(record))
     parts.ledger.recount(parts.blotter, now)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import time
 from datetime import date, datetime, timedelta, timezone
 
-__all__ = ["SEOUL", "now_us", "seoul_day", "seoul_text", "seoul_time"]
+__all__ = [
+    "SEOUL",
+    "now_us",
+    "seoul_day",
+    "seoul_day_end",
+    "seoul_day_start",
+    "seoul_text",
+    "seoul_time",
+]
 
 SEOUL = timezone(timedelta(hours=9), "KST")
 """Korea has had no daylight saving time since 1988, so that no table of zones is needed."""
@@ -26,6 +34,17 @@ def seoul_time(at: int) -> datetime:
 def seoul_day(at: int) -> date:
     """Return the Korean date of a moment in µs since the epoch."""
     return datetime.fromtimestamp(at // _MICROSECOND, SEOUL).date()
+
+
+def seoul_day_start(at: int) -> int:
+    """Return when that moment's Korean date began, in µs since the epoch."""
+    day = seoul_day(at)
+    return int(datetime(day.year, day.month, day.day, tzinfo=SEOUL).timestamp()) * _MICROSECOND
+
+
+def seoul_day_end(at: int) -> int:
+    """Return when that moment's Korean date ends, in µs since the epoch."""
+    return seoul_day_start(at) + 86_400 * _MICROSECOND
 
 
 def seoul_text(at: int) -> str:

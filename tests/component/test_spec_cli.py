@@ -28,7 +28,7 @@ def test_check_says_ok_with_counts(tmp_path: Path) -> None:
     code, output = run("check", "--spec", path)
     assert code == 0
     assert output.startswith(
-        f"ok: {path}: version 1, 3 channels, 4 layouts, 2 calls, 3 masters, 2 code lists, digest "
+        f"ok: {path}: version 1, 3 channels, 4 layouts, 2 calls, 3 masters, 3 code lists, digest "
     )
     assert output.count("\n") == 1
 
@@ -157,6 +157,6 @@ def test_documents_are_written(tmp_path: Path) -> None:
     assert list(shown["paths"]) == ["/token", "/order"]
     assert "80 files" not in run("schema", "--spec", path, "--output", tmp_path / "schema")[1]
     assert (tmp_path / "schema/market/H0STCNT0.json").is_file()
-    assert run("docs", "--spec", path, "--output", tmp_path / "docs")[1].endswith(": 4 files\n")
+    assert run("docs", "--spec", path, "--output", tmp_path / "docs")[1].endswith(": 5 files\n")
     with pytest.raises(WorkbookError, match=r"own\.xlsx"):
         run("docs", "--spec", path, "--output", path)

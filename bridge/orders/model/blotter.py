@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 
-from bridge.calendar.days import trading_day
 from bridge.calendar.hours import Calendar
 from bridge.kis.listing import ListedOrder, plain
 from bridge.kis.markets import NIGHT
@@ -17,6 +16,7 @@ from bridge.orders.model.command import Cancel, CancelAll, Place
 from bridge.orders.model.lifecycle import CLOSED, State, Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import Identity, JournalStep
+from bridge.runtime.clock import seoul_day
 
 __all__ = ["Blotter"]
 
@@ -239,7 +239,7 @@ class Blotter:
     def days(self, account: str, market: str) -> set[date]:
         """Return the Korean dates of the orders that are or may be open."""
         return {
-            trading_day(managed.progress.submitted_at or managed.received_at)
+            seoul_day(managed.progress.submitted_at or managed.received_at)
             for managed in self._open
             if managed.identity.account == account
             and isinstance(managed.command, Place)

@@ -8,7 +8,6 @@ from typing import Literal, Protocol, TypeAlias
 
 import structlog
 
-from bridge.calendar.days import day_end
 from bridge.errors import BrokerError
 from bridge.kis.listing import ListedOrder
 from bridge.kis.orders import ExecutionNotice
@@ -18,7 +17,7 @@ from bridge.mqtt.topics import Topics
 from bridge.orders.model.lifecycle import Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.publishing import payloads
-from bridge.runtime.clock import seoul_time
+from bridge.runtime.clock import seoul_day_end, seoul_time
 
 __all__ = ["MessageSink", "Publisher", "Saying"]
 
@@ -113,7 +112,7 @@ class Publisher:
             self._topics.order_state(account, client, client_order_id),
             payload,
             retain=True,
-            expiry_s=max(1, (day_end(now) - now) // 1_000_000 + _DAY_S),
+            expiry_s=max(1, (seoul_day_end(now) - now) // 1_000_000 + _DAY_S),
         )
 
     async def clear_state(self, order: ManagedOrder) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
-from bridge.calendar.days import trading_day
 from bridge.kis.listing import ListedOrder, plain
 from bridge.kis.orders import ExecutionNotice
 from bridge.orders.model.blotter import Blotter
@@ -14,6 +13,7 @@ from bridge.orders.model.lifecycle import OPEN
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.reconciliation.matching import ProofWindow
+from bridge.runtime.clock import seoul_day
 
 __all__ = ["Differences"]
 
@@ -42,7 +42,7 @@ class Differences:
 
     def _today(self) -> dict[tuple[str, str, str], int]:
         """Return what was told of orders placed elsewhere; KIS's numbers start again each day."""
-        today = trading_day(self._clock())
+        today = seoul_day(self._clock())
         if self._day != today:
             self._day = today
             self._elsewhere.clear()
@@ -110,7 +110,7 @@ class Differences:
         waiting = {self._blotter.symbol(managed) for managed in self._blotter.unsettled(alias)}
         for row in strangers:
             key = (alias, row.market, plain(row.order_no))
-            if row.symbol in waiting or row.day not in (None, trading_day(now)):
+            if row.symbol in waiting or row.day not in (None, seoul_day(now)):
                 continue  # it may turn out to be ours; or it is of a day that is over
             told = elsewhere.get(key)
             if told is not None and row.filled <= told:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bridge.calendar.days import trading_day
 from bridge.kis import listing
 from bridge.kis.listing import ListedOrder
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.risk.rules import Terms
+from bridge.runtime.clock import seoul_day
 
 __all__ = ["OrderLists"]
 
@@ -35,7 +35,7 @@ class OrderLists:
         return list({row.key: row for row in rows}.values())
 
     async def _pages(self, alias: str, market: str, *, night: bool) -> list[ListedOrder]:
-        account, today = self._terms.accounts[alias], trading_day(self._terms.clock())
+        account, today = self._terms.accounts[alias], seoul_day(self._terms.clock())
         first = min([today, *self._blotter.days(alias, market)])
         call = listing.ask(
             self._terms.catalog,

@@ -17,7 +17,6 @@ from itertools import chain
 
 import structlog
 
-from bridge.calendar.days import day_start
 from bridge.errors import BridgeError
 from bridge.kis.listing import ListedOrder
 from bridge.kis.orders import ExecutionNotice
@@ -38,6 +37,7 @@ from bridge.orders.reconciliation.settlement import Settlement
 from bridge.orders.risk.ledger import LimitLedger
 from bridge.orders.risk.rules import Terms
 from bridge.runtime.backoff import Backoff
+from bridge.runtime.clock import seoul_day_start
 
 __all__ = ["Reconciler"]
 
@@ -212,7 +212,7 @@ class Reconciler:
             if order.progress.submitted_at is not None:
                 self._clear(order)
         if over:
-            self._blotter.drop(over, day_start(asked))
+            self._blotter.drop(over, seoul_day_start(asked))
 
     def _clear(self, order: ManagedOrder) -> None:
         self._outbox.afterwards(lambda: self._publisher.clear_state(order))

@@ -12,11 +12,11 @@ from decimal import Decimal
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from bridge.calendar.days import trading_day
 from bridge.orders.model.lifecycle import Event, State
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import Identity
 from bridge.orders.risk.limits import MINUTE, Limits, Scope
+from bridge.runtime.clock import seoul_day
 
 __all__ = ["Ledger", "LimitLedger"]
 
@@ -45,7 +45,7 @@ class LimitLedger:
 
         ``working`` are the account's orders that are or may be open.
         """
-        identity, day = managed.identity, trading_day(at)
+        identity, day = managed.identity, seoul_day(at)
         clients = [one.identity.client for one in working if one is not managed]
         whole, own = self._of(identity)
         return (
@@ -57,7 +57,7 @@ class LimitLedger:
         """Count a command against the limits before it is sent."""
         self._reserved[managed] = _Reservation(at, notional)
         for ledger in self._of(managed.identity):
-            ledger.add(at, trading_day(at), notional)
+            ledger.add(at, seoul_day(at), notional)
 
     def reserved(self, managed: ManagedOrder) -> Decimal:
         """Return what a command took of the daily limits."""
@@ -67,7 +67,7 @@ class LimitLedger:
     def postpone(self, managed: ManagedOrder, at: int) -> bool:
         """Count it as of now instead; False: its minute or day is over, and it needs room anew."""
         before = self._reserved.get(managed)
-        if before is None or at - before.at >= MINUTE or trading_day(at) != trading_day(before.at):
+        if before is None or at - before.at >= MINUTE or seoul_day(at) != seoul_day(before.at):
             return False
         self._reserved[managed] = before._replace(at=at)
         for ledger in self._of(managed.identity):
@@ -83,7 +83,7 @@ class LimitLedger:
         if reservation is None:
             return
         for ledger in self._of(managed.identity):
-            ledger.release(trading_day(reservation.at), reservation.notional)
+            ledger.release(seoul_day(reservation.at), reservation.notional)
             if not sent:
                 ledger.forget(reservation.at)
 
@@ -94,7 +94,7 @@ class LimitLedger:
             at = progress.submitted_at
             if at is not None and progress.answer and progress.answer.event is not Event.REFUSE:
                 at = progress.answer.at  # it may have waited for long before it was sent
-            if at is None or trading_day(at) != trading_day(now):
+            if at is None or seoul_day(at) != seoul_day(now):
                 continue
             if managed.verb not in ("place", "modify"):
                 continue
