@@ -252,18 +252,6 @@ class Tokens(_Credential):
         """
         return await self._get(refresh_of, deadline)
 
-    async def revoke(self) -> None:
-        """Give the token back to KIS and forget it; nothing happens without one."""
-        async with self._alone(None):
-            record = self._file.load()
-            if record.secret:
-                body = self._keys("appsecret") | {"token": record.secret}
-                try:
-                    await self._post("/oauth2/revokeP", body)
-                except httpx.HTTPError as error:
-                    raise KisNotSentError(f"not revoked: {type(error).__name__}") from error
-                self._file.save(CredentialRecord(attempted_at=record.attempted_at))
-
     def _request(self) -> dict[str, str]:
         return {"grant_type": "client_credentials"} | self._keys("appsecret")
 

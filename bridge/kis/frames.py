@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from bridge.errors import FrameError
 
-__all__ = ["Acknowledgement", "DataFrame", "Frame", "PingPong", "parse", "records"]
+__all__ = ["Acknowledgement", "DataFrame", "Frame", "PingPong", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +63,6 @@ def parse(text: str) -> Frame:
     if text.lstrip()[:1] == "{":
         return _control(text)
     raise FrameError("neither a data frame (0|… or 1|…) nor JSON")
-
-
-def records(body: str, count: int) -> tuple[list[str], int]:
-    """Split the body of a plain frame; return all its values and the width of one record.
-
-    Raises :class:`FrameError` when the values do not divide into ``count`` records.
-    """
-    values = body.split("^")
-    width, rest = divmod(len(values), count)
-    if rest:
-        raise FrameError(f"{len(values)} values do not divide into {count} records")
-    return values, width
 
 
 def _data(text: str) -> DataFrame:

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from bridge.catalog.model import Api, Catalog
 from bridge.errors import DecodeError
-from bridge.kis.orders import MOST, OrderCall, account_values, wire
+from bridge.kis.orders import MOST, OrderCall
+from bridge.kis.params import account_values, wire
 from bridge.kis.values import number
 from bridge.runtime.clock import SEOUL, seoul_day
 

@@ -63,8 +63,6 @@ class OrderVenue:
     currency: str = "KRW"
     decimals: int = 0
     """Most decimals that a price has."""
-    notice_decimals: int = 0
-    """Implied decimals of a price in an execution notice."""
     paper: bool = True
     modifies: bool = True
     parts: bool = True
@@ -72,14 +70,14 @@ class OrderVenue:
 
 
 def _us(venue: str, exchange: str) -> OrderVenue:
-    return OrderVenue("overseas_stock", venue, exchange, "us", "USD", 4, 4)
+    return OrderVenue("overseas_stock", venue, exchange, "us", "USD", 4)
 
 
 def _asia(venue: str, exchange: str, country: str, currency: str, decimals: int) -> OrderVenue:
     # KIS has no modification for China and Vietnam.
     modifies = currency in ("HKD", "JPY")
     return OrderVenue(
-        *("overseas_stock", venue, exchange, country, currency, decimals, decimals),
+        *("overseas_stock", venue, exchange, country, currency, decimals),
         modifies=modifies,
     )
 
@@ -97,8 +95,8 @@ _VENUES = (
     _asia("szs", "shenzhen", "shenzhen", "CNY", 3),
     _asia("hnx", "hanoi", "vietnam", "VND", 0),
     _asia("hsx", "ho_chi_minh", "vietnam", "VND", 0),
-    OrderVenue("domestic_derivative", "krx", "", "day", "KRW", 2, 2),
-    OrderVenue(*NIGHT, "", "night", "KRW", 2, 2, paper=False, parts=False),
+    OrderVenue("domestic_derivative", "krx", "", "day", "KRW", 2),
+    OrderVenue(*NIGHT, "", "night", "KRW", 2, paper=False, parts=False),
 )
 _BY_PLACE = {(one.market, one.venue): one for one in _VENUES}
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 from bridge.catalog.model import Api, Catalog
 from bridge.errors import DecodeError, WorkbookError
 from bridge.kis.markets import OrderType, OrderVenue
+from bridge.kis.params import account_values, wire
 from bridge.kis.replies import Reply
 
 __all__ = [
@@ -26,12 +27,10 @@ __all__ = [
     "Outcome",
     "Rejected",
     "Unreadable",
-    "account_values",
     "change",
     "notice",
     "outcome",
     "place",
-    "wire",
 ]
 
 MOST = Decimal(10) ** 18
@@ -304,12 +303,6 @@ def _kind(
     return "taken"
 
 
-def account_values(number: str) -> dict[str, str]:
-    """Return an account number, ``12345678-01``, by English path."""
-    account, _, product = number.partition("-")
-    return {"account_no": account, "account_product": product}
-
-
 def _plain(price: Decimal | None) -> str:
     return "0" if price is None else format(price, "f")
 
@@ -319,37 +312,3 @@ def _api(catalog: Catalog, name: str) -> Api:
     if api is None:
         raise WorkbookError(f"apis: there is no {name!r}")
     return api
-
-
-def wire(
-    catalog: Catalog, name: str, values: Mapping[str, str], raw: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """Write values by English path, codes by their names, as the workbook's parameters.
-
-    ``raw`` are sent as they are: what KIS takes beside its own lists.
-    """
-    params = _api(catalog, name).params
-    raw = raw or {}
-    unknown = (values.keys() | raw.keys()) - {param.path for param in params}
-    if unknown:
-        raise WorkbookError(f"params: {name} has no path {min(unknown)!r}")
-    written = {}
-    for param in params:
-        value = values.get(param.path)
-        if param.path in raw:
-            value = raw[param.path]
-        elif value is None:
-            value = param.default
-        elif param.codes and value:
-            value = _code(catalog, param.codes, value)
-        # KIS answers a query in which a parameter is missing with an error, and takes blank ones.
-        if value or param.required or param.where == "query":
-            written[param.name] = value
-    return written
-
-
-def _code(catalog: Catalog, name: str, value: str) -> str:
-    for code in catalog.codes.get(name, ()):
-        if code.name == value:
-            return code.code
-    raise WorkbookError(f"codes: the list {name!r} has no {value!r}")

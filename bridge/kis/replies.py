@@ -53,9 +53,13 @@ class Reply:
     def ok(self) -> bool:
         return self.rt_cd == "0"
 
+    following: bool | None = None
+    """Whether another page follows, where that was looked at; None: ``tr_cont`` has to say."""
+
     @property
     def more(self) -> bool:
-        return self.tr_cont in ("F", "M")
+        """Whether KIS has more rows than this page."""
+        return self.tr_cont in ("F", "M") if self.following is None else self.following
 
 
 class KisError(BridgeError):

@@ -12,14 +12,16 @@ import math
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import httpx
 import structlog
 from pydantic import SecretStr
 
-from bridge.catalog.model import Api, Catalog, Param, TrId
+from bridge.catalog.model import Api, Catalog, TrId
+from bridge.kis.pages import next_page
+from bridge.kis.params import is_page_key
 from bridge.kis.replies import (
     NOT_PROCESSED,
     UNSURE,
@@ -59,6 +61,10 @@ _NEVER_LEFT = (
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
 )
+
+
+_READ_AGAIN = 5
+"""How often a reading call is made again that KIS had too many of at once (EGW00201)."""
 
 
 class _TokenOverError(KisRefusedError):
@@ -158,7 +164,16 @@ class RestClient:
         """
         try:
             request = _Request.build(self._catalog, api, variant, params, self._paper)
-            return await self._carry(request, tr_cont, priority, _Until(deadline, still, wanted))
+            until = _Until(deadline, still, wanted)
+            # Reading again does no harm; whether an order is sent again is its sender's to decide.
+            for _ in range(0 if request.api.changes else _READ_AGAIN):
+                try:
+                    return await self._carry(request, tr_cont, priority, until)
+                except KisNotProcessedError as error:
+                    log.info("call not processed, asking again", api=api, msg_cd=error.msg_cd)
+                    self.counts.throttled += 1
+                    self._throttle.slow_down()
+            return await self._carry(request, tr_cont, priority, until)
         except KisNotSentError:
             self.counts.not_sent += 1
             raise
@@ -189,27 +204,25 @@ class RestClient:
         ``deadline`` is for all of them; ``page_s`` is how many seconds each may take instead. Ends
         after a refusal too. When the last page yielded has ``more``, the limit cut it.
         """
+        known = self._catalog.api(api)
         tr_cont = ""
         for _ in range(limit):
             if page_s is not None:
                 deadline = self._monotonic() + page_s
             reply = await self.call(
-                api, params, variant=variant, tr_cont=tr_cont, priority=priority, deadline=deadline
+                api,
+                params,
+                variant=variant,
+                tr_cont=tr_cont,
+                priority=priority,
+                deadline=deadline,
             )
-            yield reply
-            if not (reply.ok and reply.more):
+            following = None if known is None else next_page(known, params, reply)
+            yield replace(reply, following=following is not None)
+            if following is None:
                 return
-            tr_cont = "N"
-            params = {**params, **self._page_keys(api, reply)}
+            params, tr_cont = following
         log.warning("answer cut at the page limit", api=api, pages=limit)
-
-    def _page_keys(self, api: str, reply: Reply) -> dict[str, str]:
-        """Return what leads to the next page: KIS answers the keys in lower case and padded."""
-        known = self._catalog.api(api)
-        names = [param.name for param in known.params if _is_page_key(param)] if known else []
-        answered = {name.lower(): value for name, value in reply.body.items()}
-        values = {name: answered.get(name.lower()) for name in names}
-        return {name: value.rstrip() for name, value in values.items() if isinstance(value, str)}
 
     async def _carry(
         self, request: _Request, tr_cont: str, priority: Priority, until: _Until
@@ -326,7 +339,7 @@ class _Request:
             value = params.get(param.name, params.get(param.path, param.default))
             given = not unused.isdisjoint({param.path, param.name})
             unused -= {param.path, param.name}
-            if param.required and not (given or param.default or _is_page_key(param)):
+            if param.required and not (given or param.default or is_page_key(param)):
                 raise KisRefusedError(
                     f"{api.name}: the parameter {param.path!r} ({param.name}) is missing"
                 )
@@ -341,10 +354,6 @@ class _Request:
         account = query.get("CANO") or body.get("CANO") or ""
         tr_id = _tr_id(api, variant, paper)
         return cls(api, tr_id, query or None, body if post else None, account)
-
-
-def _is_page_key(param: Param) -> bool:
-    return param.name.upper().startswith("CTX_AREA_")
 
 
 def _tr_id(api: Api, variant: str, paper: bool) -> str:

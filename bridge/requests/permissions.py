@@ -9,7 +9,7 @@ from bridge.catalog.model import Catalog
 from bridge.config.orders import OrdersConfig
 from bridge.config.requests import RequestsConfig
 from bridge.errors import RequestError
-from bridge.kis.query import reads_only
+from bridge.kis.params import reads_only
 from bridge.runtime.suggestions import nearest
 
 __all__ = ["Permissions"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from decimal import Decimal
@@ -13,6 +14,7 @@ from bridge.catalog.model import Catalog
 from bridge.errors import JournalError, RequestError
 from bridge.feed.pump import Pump
 from bridge.kis import query
+from bridge.kis.params import prepare, variant
 from bridge.kis.replies import KisError
 from bridge.kis.rest import RestClient
 from bridge.mqtt.events import Events
@@ -28,6 +30,9 @@ from bridge.subscriptions.request import ByChannel, ByTopic, SubscriptionRequest
 from bridge.subscriptions.upkeep import CONFIGURATION, ORDERS
 
 __all__ = ["REQUESTS", "Verbs"]
+
+_QUERY_S = 30.0
+"""How long a query may wait for its turn, all pages together."""
 
 _MOST = 500
 """Subscriptions of one request."""
@@ -254,23 +259,24 @@ class Verbs:
             raise RequestError("unknown_api", f"no call {asked.api!r} in the workbook{hint}")
         client = self._topics.parse_request(message.topic)[1]
         self._permissions.query(client, api.name, asked.account or "")
-        params = query.prepare(api, self._catalog, asked.params, number)
-        variant = query.variant(api, asked.variant)
+        params = prepare(api, self._catalog, asked.params, number)
         answers: list[dict[str, Any]] = []
-        following: tuple[dict[str, str], str] | None = (params, "")
+        more = False
         try:
-            while following and len(answers) < asked.pages:
-                params, tr_cont = following
-                reply = await self._rests[app].call(
-                    api.name, params, variant=variant, tr_cont=tr_cont
-                )
+            async for reply in self._rests[app].pages(
+                api.name,
+                params,
+                variant=variant(api, asked.variant),
+                deadline=asyncio.get_running_loop().time() + _QUERY_S,
+                limit=asked.pages,
+            ):
                 if not reply.ok:
                     raise RequestError("kis_refused", f"{reply.msg_cd} {reply.msg1}".strip())
                 answers.append(query.shape(api, reply.body, number))
-                following = query.next_page(api, params, reply)
+                more = reply.more
         except KisError as error:
             raise RequestError("kis_error", str(error)) from error
-        return query.join(answers) | {"pages": len(answers), "more": following is not None}
+        return query.join(answers) | {"pages": len(answers), "more": more}
 
     async def halt(self, payload: dict[str, Any], message: Message) -> object:
         """Refuse new orders, of everybody, an account or a client; cancellations still go out."""

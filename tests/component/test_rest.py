@@ -305,6 +305,19 @@ async def test_too_many_a_second_slows_the_throttle() -> None:
         assert bench.client.counts.throttled == 1
 
 
+async def test_a_query_that_was_one_too_many_is_asked_again() -> None:
+    async with serving(gateway("EGW00201"), JSONResponse(DONE)) as (bench, _):
+        assert (await bench.list()).ok
+        assert (bench.client.counts.calls, bench.client.counts.throttled) == (2, 1)
+
+
+async def test_an_end_is_put_to_asking_again() -> None:
+    async with serving(*[gateway("EGW00201")] * 7) as (bench, peer):
+        with pytest.raises(KisNotProcessedError):
+            await bench.list()
+        assert len(peer.seen) == 6
+
+
 @pytest.mark.parametrize("code", ["EGW00121", "EGW00122", "EGW00123"])
 async def test_an_expired_token_is_renewed_and_the_call_made_once_more(code: str) -> None:
     async with serving(gateway(code), JSONResponse(DONE)) as (bench, peer):

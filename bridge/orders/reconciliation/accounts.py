@@ -15,6 +15,7 @@ from bridge.errors import BridgeError, RequestError
 from bridge.kis import query
 from bridge.kis.listing import ListedOrder
 from bridge.kis.markets import venue
+from bridge.kis.params import prepare
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
 from bridge.orders.model.blotter import Blotter
@@ -209,7 +210,7 @@ class Accounts:
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Return positions and totals; raises :class:`BridgeError` unless they are complete."""
         api = self._catalog.apis[name]
-        params = query.prepare(api, self._catalog, given, account.number)
+        params = prepare(api, self._catalog, given, account.number)
         pages, more = [], False
         async for reply in account.rest.pages(
             name,

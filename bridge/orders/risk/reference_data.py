@@ -14,6 +14,7 @@ from bridge.catalog.model import Catalog
 from bridge.errors import RequestError
 from bridge.kis import query
 from bridge.kis.markets import NIGHT, Place, grid, venue
+from bridge.kis.params import prepare
 from bridge.kis.replies import KisError
 from bridge.kis.throttle import Priority
 from bridge.orders.risk.limits import Reference
@@ -180,7 +181,7 @@ class ReferenceData:
         """Return the rows of an answer, all blocks and pages of it; none: KIS did not answer."""
         api = self._catalog.apis[name]
         try:
-            params = query.prepare(api, self._catalog, given, account.number)
+            params = prepare(api, self._catalog, given, account.number)
             rows = []
             async for reply in account.rest.pages(
                 name,

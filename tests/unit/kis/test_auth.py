@@ -484,22 +484,6 @@ async def test_a_folder_that_exists_keeps_its_mode(
     assert [line["mode"] for line in warnings] == ([f"{mode:o}"] if warned else [])
 
 
-async def test_a_token_can_be_given_back(kis: Kis, store: Path) -> None:
-    tokens = kis.tokens(store)
-    await tokens.revoke()
-    assert kis.asked == []
-    await tokens.token()
-    await tokens.revoke()
-    _, path, body = kis.asked[-1]
-    assert path == "/oauth2/revokeP"
-    assert body == {"appkey": "app-key", "appsecret": "app-secret", "token": "token-1"}
-    assert await read(tokens) == "token-3"
-    assert kis.slept == [60]
-    kis.answers = [httpx.ReadTimeout("slow")]
-    with pytest.raises(KisNotSentError, match="not revoked"):
-        await tokens.revoke()
-
-
 async def test_nothing_secret_is_logged_or_shown(kis: Kis, store: Path) -> None:
     kis.answers = [token("token-1"), httpx.ReadTimeout("slow")]
     tokens = kis.tokens(store)

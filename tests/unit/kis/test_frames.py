@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import FrameError
-from bridge.kis.frames import Acknowledgement, DataFrame, PingPong, parse, records
+from bridge.kis.frames import Acknowledgement, DataFrame, PingPong, parse
 
 DATA = Path(__file__).parents[2] / "data"
 ROWS: list[dict[str, Any]] = [
@@ -111,17 +111,10 @@ def test_random_text_raises_nothing_else(text: str) -> None:
         assert len(text) < 20 or text not in str(error)
 
 
-def test_records_divide_by_the_count() -> None:
-    assert records("a^b^c^d", 2) == (["a", "b", "c", "d"], 2)
-    assert records("a^b^", 1) == (["a", "b", ""], 3)
-    with pytest.raises(FrameError, match="3 values do not divide into 2 records"):
-        records("a^b^c", 2)
-
-
 @given(st.lists(st.text(st.characters(exclude_characters="^|"), max_size=5), min_size=1))
 def test_values_come_back_from_a_body(values: list[str]) -> None:
     body = "^".join(values)
     if body:
         frame = parse(f"0|H0STCNT0|001|{body}")
         assert isinstance(frame, DataFrame)
-        assert records(frame.body, frame.count) == (values, len(values))
+        assert frame.body.split("^") == values

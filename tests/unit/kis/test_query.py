@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from inspect import signature
 from typing import Any
 
 import pytest
@@ -17,7 +16,9 @@ from bridge.catalog.model import Api, Catalog, Field, Output
 from bridge.config.orders import OrdersConfig
 from bridge.config.requests import RequestsConfig
 from bridge.errors import RequestError
+from bridge.kis import params as parameters
 from bridge.kis import query
+from bridge.kis.pages import next_page
 from bridge.kis.replies import Reply
 from bridge.kis.rest import RestClient
 from bridge.kis.throttle import Priority
@@ -47,20 +48,20 @@ def api(catalog: Catalog, name: str) -> Api:
 
 def refusal(catalog: Catalog, name: str, wanted: dict[str, str | int], account: SecretStr) -> str:
     with pytest.raises(RequestError) as caught:
-        query.prepare(api(catalog, name), catalog, wanted, account)
+        parameters.prepare(api(catalog, name), catalog, wanted, account)
     return f"{caught.value.code}: {caught.value}"
 
 
 def test_english_words_go_out_as_kis_names(catalog: Catalog) -> None:
-    wire = query.prepare(api(catalog, "inquire_price"), catalog, {"symbol": "005930"}, NONE)
+    wire = parameters.prepare(api(catalog, "inquire_price"), catalog, {"symbol": "005930"}, NONE)
     assert wire["FID_INPUT_ISCD"] == "005930"
     assert wire["FID_COND_MRKT_DIV_CODE"] == "J"
     as_kis_does = {"FID_INPUT_ISCD": "005930"}
-    assert query.prepare(api(catalog, "inquire_price"), catalog, as_kis_does, NONE) == wire
+    assert parameters.prepare(api(catalog, "inquire_price"), catalog, as_kis_does, NONE) == wire
 
 
 def test_the_account_is_filled_in(catalog: Catalog) -> None:
-    wire = query.prepare(api(catalog, "inquire_balance"), catalog, {}, ACCOUNT)
+    wire = parameters.prepare(api(catalog, "inquire_balance"), catalog, {}, ACCOUNT)
     assert (wire["CANO"], wire["ACNT_PRDT_CD"]) == ("87654321", "01")
 
 
@@ -72,8 +73,8 @@ def test_a_code_has_a_name_and_blank_is_allowed(catalog: Catalog) -> None:
         "product": "",
     }
     call = api(catalog, "inquire_daily_ccld")
-    named = query.prepare(call, catalog, {**given, "side": "buy"}, ACCOUNT)
-    coded = query.prepare(call, catalog, {**given, "side": "02"}, ACCOUNT)
+    named = parameters.prepare(call, catalog, {**given, "side": "buy"}, ACCOUNT)
+    coded = parameters.prepare(call, catalog, {**given, "side": "02"}, ACCOUNT)
     assert named == coded
     assert (named["SLL_BUY_DVSN_CD"], named["INQR_DVSN_1"]) == ("02", "")
     assert "is none of" in refusal(
@@ -139,7 +140,7 @@ def test_pages_are_joined() -> None:
 
 
 def prepare(name: str, account: SecretStr = ACCOUNT, **params: Any) -> dict[str, str]:
-    return query.prepare(api(CATALOG, name), CATALOG, params, account)
+    return parameters.prepare(api(CATALOG, name), CATALOG, params, account)
 
 
 def test_a_market_has_its_name() -> None:
@@ -184,13 +185,13 @@ def test_no_call_that_changes_anything_can_be_prepared() -> None:
     for call in changing:
         for account in (ACCOUNT, NONE):
             with pytest.raises(RequestError, match="cannot be called by query"):
-                query.prepare(call, CATALOG, {}, account)
+                parameters.prepare(call, CATALOG, {}, account)
 
 
 def test_a_workbook_that_forgets_to_say_so_changes_nothing_either() -> None:
     order = replace(api(CATALOG, "order_cash"), changes=False)
     with pytest.raises(RequestError, match="cannot be called by query"):
-        query.prepare(order, CATALOG, {}, ACCOUNT)
+        parameters.prepare(order, CATALOG, {}, ACCOUNT)
 
 
 def test_every_other_call_can_be_prepared() -> None:
@@ -204,7 +205,7 @@ def test_every_other_call_can_be_prepared() -> None:
                 for param in call.params
                 if param.name not in ("CANO", "ACNT_PRDT_CD") and param.required
             }
-            wire = query.prepare(call, CATALOG, given, ACCOUNT)
+            wire = parameters.prepare(call, CATALOG, given, ACCOUNT)
             assert wire.keys() == {param.name for param in call.params}
 
 
@@ -212,7 +213,7 @@ def test_every_other_call_can_be_prepared() -> None:
 @given(st.dictionaries(st.sampled_from(["symbol", "market", "x"]), st.text() | st.integers()))
 def test_whatever_is_given_only_our_error_comes(params: dict[str, str | int]) -> None:
     try:
-        wire = query.prepare(api(CATALOG, "inquire_price"), CATALOG, params, NONE)
+        wire = parameters.prepare(api(CATALOG, "inquire_price"), CATALOG, params, NONE)
     except RequestError:
         return
     assert all(isinstance(value, str) for value in wire.values())
@@ -220,13 +221,13 @@ def test_whatever_is_given_only_our_error_comes(params: dict[str, str | int]) ->
 
 def test_a_variant_is_the_first_unless_asked_for() -> None:
     daily = api(CATALOG, "domestic_stock/inquire_daily_ccld")
-    assert query.variant(daily, "") == "within_3_months"
-    assert query.variant(daily, "before_3_months") == "before_3_months"
-    assert query.variant(api(CATALOG, "inquire_price"), "") == ""
+    assert parameters.variant(daily, "") == "within_3_months"
+    assert parameters.variant(daily, "before_3_months") == "before_3_months"
+    assert parameters.variant(api(CATALOG, "inquire_price"), "") == ""
     with pytest.raises(RequestError, match=r"no variant 'x' \(within_3_months, before_3_months\)"):
-        query.variant(daily, "x")
+        parameters.variant(daily, "x")
     with pytest.raises(RequestError, match="it has none"):
-        query.variant(api(CATALOG, "inquire_price"), "x")
+        parameters.variant(api(CATALOG, "inquire_price"), "x")
 
 
 # answers and pages
@@ -282,41 +283,42 @@ def test_account_inquiries_go_on_by_header_and_keys() -> None:
     call = api(CATALOG, "domestic_stock/inquire_balance")
     first = prepare("domestic_stock/inquire_balance")
     body = {"ctx_area_fk100": "A^1   ", "ctx_area_nk100": "k2 "}
-    following = query.next_page(call, first, page(body, "M"))
+    following = next_page(call, first, page(body, "M"))
     assert following == (first | {"CTX_AREA_FK100": "A^1", "CTX_AREA_NK100": "k2"}, "N")
-    assert query.next_page(call, first, page(body, "D")) is None
-    assert query.next_page(call, first, page(body, "M", rt_cd="7")) is None
-    assert query.next_page(api(CATALOG, "inquire_price"), {}, page(body, "M")) is None
+    assert next_page(call, first, page(body, "D")) is None
+    assert next_page(call, first, page(body, "M", rt_cd="7")) is None
+    assert next_page(api(CATALOG, "inquire_price"), {}, page(body, "M")) is None
 
 
 def test_overseas_futures_go_on_by_a_key_in_the_answer() -> None:
     call = api(CATALOG, "overseas_futureoption/tick_ccnl")
     first = {param.name: param.default for param in call.params}
-    following = query.next_page(call, first, page({"output1": {"index_key": "2026 "}}))
+    following = next_page(call, first, page({"output1": {"index_key": "2026 "}}))
     assert following == (first | {"INDEX_KEY": "2026", "QRY_TP": "P"}, "")
-    assert query.next_page(call, following[0], page({"output1": {"index_key": "2026"}})) is None
-    assert query.next_page(call, first, page({"output1": {"index_key": ""}})) is None
+    assert next_page(call, following[0], page({"output1": {"index_key": "2026"}})) is None
+    assert next_page(call, first, page({"output1": {"index_key": ""}})) is None
 
 
 def test_overseas_rankings_go_on_by_header_where_no_key_comes() -> None:
     call = api(CATALOG, "overseas_stock/market_cap")
-    assert query.next_page(call, {"EXCD": "NAS"}, page({}, "M")) == ({"EXCD": "NAS"}, "N")
-    assert query.next_page(call, {"EXCD": "NAS"}, page({})) is None
-    assert query.next_page(call, {"KEYB": ""}, page({"keyb": "9"}, "M")) == ({"KEYB": "9"}, "N")
+    assert next_page(call, {"EXCD": "NAS"}, page({}, "M")) == ({"EXCD": "NAS"}, "N")
+    assert next_page(call, {"EXCD": "NAS"}, page({})) is None
+    assert next_page(call, {"KEYB": ""}, page({"keyb": "9"}, "M")) == ({"KEYB": "9"}, "N")
 
 
 # the request
 
 
-class Rest:
-    """A REST client that has answers ready and keeps what it was asked."""
+class Rest(RestClient):
+    """A REST client that has answers ready and keeps what it was asked; the pager is real."""
 
     def __init__(self, *replies: Reply) -> None:
+        self._catalog = CATALOG
         self.replies = list(replies)
         self.calls: list[tuple[str, dict[str, str], dict[str, object]]] = []
 
-    async def call(self, name: str, params: dict[str, str], **how: object) -> Reply:
-        self.calls.append((name, params, how))
+    async def call(self, api: str, params: Any, **how: Any) -> Reply:
+        self.calls.append((api, params, how))
         return self.replies.pop(0)
 
 
@@ -343,9 +345,8 @@ async def test_a_query_follows_the_pages_that_are_wanted() -> None:
     assert (found["pages"], found["more"]) == (3, False)
     assert [call[1]["CTX_AREA_NK100"] for call in rest.calls] == ["", "a", "b"]
     assert [call[2]["tr_cont"] for call in rest.calls] == ["", "N", "N"]
-    # behind the orders: nothing but the priority of queries is ever asked for
-    assert all("priority" not in call[2] and "deadline" not in call[2] for call in rest.calls)
-    assert signature(RestClient.call).parameters["priority"].default is Priority.QUERY
+    # Behind the orders: nothing but the priority of queries is ever asked for.
+    assert all(call[2]["priority"] is Priority.QUERY for call in rest.calls)
     assert max(Priority) is Priority.QUERY
 
     rest = Rest(balance("1", "a", "F"), balance("2", "b", "M"))

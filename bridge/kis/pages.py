@@ -1,0 +1,48 @@
+"""How the next page of an answer is asked for, in each of the ways that KIS has; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.catalog.model import Api
+from bridge.kis.replies import Reply
+
+__all__ = ["next_page"]
+
+
+def next_page(
+    api: Api, params: Mapping[str, str], reply: Reply
+) -> tuple[dict[str, str], str] | None:
+    """Return parameters and ``tr_cont`` that lead to the next page; None after the last one.
+
+    ``params`` are those of the page that ``reply`` answered.
+    """
+    if not api.pages or not reply.ok:
+        return None
+    keys: dict[str, str] = {}
+    for param in api.params:
+        if param.path.startswith("continuation"):
+            value = _answered(reply.body, param.name.lower())
+            if value is not None:
+                keys[param.name] = value.rstrip()  # KIS pads them with blanks
+    if api.pages == "key":
+        moved = any(value and value != params.get(name) for name, value in keys.items())
+        if moved:
+            # Overseas futures want to be told that the key is not the first one.
+            keys |= {param.name: "P" for param in api.params if param.name == "QRY_TP"}
+        elif keys or not reply.more:
+            return None
+    elif not reply.more:
+        return None
+    return {**params, **keys}, "N" if reply.more else ""
+
+
+def _answered(body: Mapping[str, Any], name: str) -> str | None:
+    """Return a key for the next page; KIS writes it beside the blocks or into one of them."""
+    blocks = (block for block in body.values() if isinstance(block, Mapping))
+    for block in (body, *blocks):
+        for key, value in block.items():
+            if key.lower() == name and isinstance(value, str):
+                return value
+    return None
