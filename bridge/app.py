@@ -180,7 +180,7 @@ class Bridge:
                         *(*streams, writer.run(), self.events.run()),
                         *(
                             self._tend(),
-                            self._reporter.run(self.numbers, self.pool),
+                            self._reporter.run(self.numbers, self.gateway.halts, self.pool),
                             self._learn_days(),
                         ),
                     )

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from bridge.catalog.schemas import Schema
-from bridge.documents.responses import HELD
+from bridge.documents.responses import HALTS, HELD
 from bridge.documents.shapes import (
     BOOLEAN,
     COUNT,
@@ -133,7 +133,8 @@ REPORTS: Mapping[str, Schema] = {
             | {"description": "From the KIS frame to MQTT, of the latest records"},
             "rest": closed(dict.fromkeys(("calls", "throttled", "errors"), COUNT)),
             "orders": _COUNTS | {"description": "Orders of today by state"},
-            "halted": BOOLEAN,
+            "halted": BOOLEAN | {"description": "Whether anybody may not trade freely"},
+            "halts": HALTS,
         }
     ),
     "bridge/session": closed(

@@ -20,7 +20,7 @@ from bridge.documents.shapes import (
 from bridge.kis.events import SubscriptionState as SubscriptionState
 from bridge.orders.model.lifecycle import State
 
-__all__ = ["ERRORS", "HELD", "REFUSED", "response"]
+__all__ = ["ERRORS", "HALTS", "HELD", "REFUSED", "response"]
 
 ERRORS: Mapping[str, str] = {
     "ambiguous_channel": "several channels carry this topic; name one",
@@ -42,6 +42,7 @@ ERRORS: Mapping[str, str] = {
     "too_large": "the payload is too long",
     "unknown_account": "no account of this alias",
     "unknown_api": "no call of this name in the workbook",
+    "unknown_client": "nobody of this name has traded or is configured",
     "unknown_channel": "no such channel, market, venue or kind in the workbook",
     "unknown_market": "no such market or master",
     "unknown_order": "no such command",
@@ -66,7 +67,7 @@ HELD: Schema = closed(
 )
 """A subscription and who holds it."""
 
-_HALTS = listed(
+HALTS = listed(
     closed(
         {
             "account": TEXT_OR_NULL | {"description": "Null: every account"},
@@ -75,6 +76,17 @@ _HALTS = listed(
         }
     )
 )
+_STANDING: Mapping[str, Schema] = {
+    "halted": BOOLEAN | {"description": "Whether anybody may not trade freely"},
+    "account": TEXT_OR_NULL | {"description": "Which was asked for; null: every account"},
+    "client": TEXT_OR_NULL | {"description": "Which was asked for; null: every client"},
+    "mode": {
+        "type": ["string", "null"],
+        "enum": ["halted", "reduce_only", None],
+        "description": "What holds for it now, also by a wider halt; null: it trades freely",
+    },
+    "halts": HALTS,
+}
 _DATA: Mapping[str, Schema] = {
     "subscribe": closed(
         {
@@ -113,12 +125,18 @@ _DATA: Mapping[str, Schema] = {
     },
     "halt": closed(
         {
+            **_STANDING,
             "halted": {"const": True},
-            "halts": _HALTS,
+            "known": BOOLEAN | {"description": "Whether anybody has this client's name so far"},
             "cancelling": COUNT | {"description": "Open orders that are being cancelled"},
         }
     ),
-    "resume": closed({"halted": BOOLEAN, "halts": _HALTS}),
+    "resume": closed(
+        {
+            **_STANDING,
+            "resumed": BOOLEAN | {"description": "Whether exactly this was halted before"},
+        }
+    ),
     "resolve": closed(
         {
             "client_order_id": TEXT,

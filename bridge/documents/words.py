@@ -57,6 +57,7 @@ _SPECIAL: Mapping[tuple[str, str], str] = {
     ("command/place", "quantity"): "Shares or contracts",
     ("request/halt", "cancel_all"): "Also cancel what is open",
     ("request/halt", "client"): "Whose orders; blank: every client's",
+    ("request/halt", "force"): "Halt the client also if the bridge knows nobody of this name yet",
     (
         "request/halt",
         "mode",

@@ -174,6 +174,14 @@ class Gateway:
         """Return who may not trade freely."""
         return self._parts.halts.listing()
 
+    def mode(self, account: str, client: str) -> Mode:
+        """Return the mode that holds for an account and client; blank: all of them."""
+        return self._parts.halts.of(account, client)[0]
+
+    async def clients(self) -> frozenset[str]:
+        """Return who has ever sent a command; raises :class:`JournalError`."""
+        return await self._parts.journal.clients()
+
     async def halt(
         self,
         mode: Mode,

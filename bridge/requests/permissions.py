@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from bridge.catalog.model import Catalog
@@ -21,6 +21,10 @@ class Permissions:
     def __init__(self, requests: RequestsConfig, orders: OrdersConfig) -> None:
         self._requests = requests
         self._orders = orders
+
+    def traders(self) -> Collection[str]:
+        """Return the clients that the configuration lets trade; none: whoever the broker knows."""
+        return self._orders.clients
 
     def verb(self, client: str, verb: str) -> None:
         """Let a request through, or refuse it."""

@@ -22,6 +22,7 @@ from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway
 from bridge.orders.model.records import Identity
+from bridge.requests.halts import HaltAnswers
 from bridge.requests.permissions import Permissions
 from bridge.requests.server import RequestServer
 from bridge.runtime.suggestions import nearest
@@ -111,6 +112,8 @@ class _Halt(_Strict):
     mode: Literal["halted", "reduce_only"] = "halted"
     cancel_all: bool = False
     """Cancel what is open, too."""
+    force: bool = False
+    """Halt ``client`` also if the bridge knows nobody of this name."""
 
 
 class _Resume(_Strict):
@@ -182,6 +185,7 @@ class Verbs:
         self._paper = paper
         self._topics = topics
         self._permissions = permissions
+        self._answers = HaltAnswers(gateway, accounts, permissions.traders())
 
     def register(self, requests: RequestServer) -> None:
         """Offer every verb."""
@@ -249,7 +253,7 @@ class Verbs:
         number, app = SecretStr(""), next(iter(self._rests))
         if asked.account is not None:
             if asked.account not in self._accounts:
-                known = ", ".join(self._accounts) or "none"
+                known = ", ".join(self._accounts) or "the configuration has no accounts"
                 raise RequestError("unknown_account", f"no account {asked.account!r} ({known})")
             number, app = self._accounts[asked.account]
         if api is None:
@@ -281,15 +285,21 @@ class Verbs:
     async def halt(self, payload: dict[str, Any], message: Message) -> object:
         """Refuse new orders, of everybody, an account or a client; cancellations still go out."""
         asked = _Halt.model_validate(payload)
+        self._answers.account(asked.account)
+        known = await self._answers.client(asked.client, force=asked.force)
         cancelling = await self._control(
             asked, message, mode=asked.mode, cancel_all=asked.cancel_all
         )
-        return {"halted": True, "halts": self._gateway.halts(), "cancelling": cancelling}
+        standing = self._answers.standing(asked.account, asked.client)
+        return {**standing, "halted": True, "known": known, "cancelling": cancelling}
 
     async def resume(self, payload: dict[str, Any], message: Message) -> object:
         """Take back a halt of the same account and client."""
-        await self._control(_Resume.model_validate(payload), message, mode="")
-        return {"halted": self._gateway.halted, "halts": self._gateway.halts()}
+        asked = _Resume.model_validate(payload)
+        self._answers.account(asked.account)
+        resumed = self._answers.is_halted(asked.account, asked.client)
+        await self._control(asked, message, mode="")
+        return {**self._answers.standing(asked.account, asked.client), "resumed": resumed}
 
     async def _control(
         self,
@@ -299,8 +309,6 @@ class Verbs:
         mode: Literal["", "halted", "reduce_only"],
         cancel_all: bool = False,
     ) -> int:
-        if asked.account and asked.account not in self._accounts:
-            raise RequestError("unknown_account", f"no account {asked.account!r}")
         try:
             return await self._gateway.halt(
                 mode,

@@ -45,6 +45,7 @@ class Gate(Protocol):
 
     @property
     def halted(self) -> bool: ...
+    def halts(self) -> list[dict[str, str | None]]: ...
     def states(self) -> Mapping[str, int]: ...
 
 
@@ -93,6 +94,7 @@ def snapshot(
         },
         "orders": dict(gateway.states()),
         "halted": gateway.halted,
+        "halts": gateway.halts(),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -82,21 +82,31 @@ class Reporter:
         except MastersError as error:
             log.warning("symbols not published", reason=str(error))
 
-    async def run(self, numbers: Callable[[], Mapping[str, object]], pool: Pool) -> None:
-        """Publish health every ten seconds and session maps when they change, until cancelled."""
+    async def run(
+        self,
+        numbers: Callable[[], Mapping[str, object]],
+        halts: Callable[[], Sequence[object]],
+        pool: Pool,
+    ) -> None:
+        """Publish session maps when they change, and health every ten seconds, until cancelled.
+
+        Health also when a session changed or somebody was halted or may trade again: nobody is to
+        read for ten seconds what no longer holds.
+        """
         loop = asyncio.get_running_loop()
         health_at = log_at = loop.time()
+        told = halts()
         while True:
             if loop.time() >= log_at:
                 log_at += _LOG_HEALTH_S
                 log.info("health", **numbers())
             if self._control.connected:
-                if loop.time() >= health_at:
-                    health_at = loop.time() + _HEALTH_S
+                changed, self._reports.changed = sorted(self._reports.changed), set()
+                if changed or halts() != told or loop.time() >= health_at:
+                    health_at, told = loop.time() + _HEALTH_S, halts()
                     await self._control.publish(
                         self._topics.health(), encode(numbers()), retain=True
                     )
-                changed, self._reports.changed = sorted(self._reports.changed), set()
                 for app in changed:
                     await self._session_map(app, pool)
             await asyncio.sleep(_TURN_S)

@@ -63,6 +63,10 @@ class Journal:
         """Return every halt and resumption, oldest first."""
         return await self._writer.run(lambda connection, _: queries.read_controls(connection))
 
+    async def clients(self) -> frozenset[str]:
+        """Return the names of the clients that have sent commands."""
+        return await self._writer.run(lambda connection, _: queries.clients(connection))
+
     async def find(self, identity: Identity) -> Record | None:
         """Return the command of that identity."""
         return await self._writer.run(lambda connection, _: queries.find(connection, identity))

@@ -35,6 +35,7 @@ __all__ = [
     "admit",
     "append",
     "between",
+    "clients",
     "control",
     "expand",
     "find",
@@ -173,6 +174,11 @@ def read_controls(connection: Connection) -> list[Control]:
         Control(row.at, row.account, row.client, row.mode, row.reason)
         for row in connection.execute(select(tables.controls).order_by(tables.controls.c.id))
     ]
+
+
+def clients(connection: Connection) -> frozenset[str]:
+    """Return the names of the clients that have sent commands."""
+    return frozenset(connection.execute(select(tables.commands.c.client).distinct()).scalars())
 
 
 def find(connection: Connection, identity: Identity) -> Record | None:

@@ -37,6 +37,9 @@ class Gate:
     def states(self) -> dict[str, int]:
         return {"filled": 2}
 
+    def halts(self) -> list[dict[str, str | None]]:
+        return [{"account": None, "client": "bob", "mode": "halted"}] if self.halted else []
+
 
 def session(calls: CallCounts, stream: FakeStream | None = None) -> SessionHealth:
     return SessionHealth(cast("Stream", stream or FakeStream()), calls, records=7)
@@ -104,6 +107,7 @@ def test_everything_is_in_it() -> None:
         "rest": {"calls": 7, "throttled": 1, "errors": 2},
         "orders": {"filled": 2},
         "halted": True,
+        "halts": [{"account": None, "client": "bob", "mode": "halted"}],
     }
 
 
