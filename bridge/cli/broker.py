@@ -20,7 +20,7 @@ from bridge.runtime import logs
 if TYPE_CHECKING:
     from bridge.config.models import MqttConfig
 
-__all__ = ["LOCAL", "AsJson", "BridgeOptions", "BrokerOptions"]
+__all__ = ["LOCAL", "AsJson", "BridgeOptions", "BrokerOptions", "endpoint_of"]
 
 LOCAL: Final = "mqtt://127.0.0.1:1883"
 _BASE: Final = "kis"
@@ -131,6 +131,18 @@ class BridgeOptions(BrokerOptions):
             return Topics(base)
         except ValueError as error:
             raise ConfigError(f"--base: {error}") from None
+
+
+def endpoint_of(mqtt: MqttConfig, url: str) -> Endpoint:
+    """Return one of the brokers of a configuration, with the bridge's own name there."""
+    return Endpoint.parse(
+        url,
+        username=mqtt.username or "",
+        password=mqtt.password,
+        ca_file=mqtt.ca_file,
+        cert_file=mqtt.cert_file,
+        key_file=mqtt.key_file,
+    )
 
 
 def _urls(text: str) -> list[str]:

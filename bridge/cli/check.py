@@ -18,7 +18,9 @@ from rich.table import Table
 
 from bridge.catalog.model import Catalog
 from bridge.cli.configuration import ConfigFile, chosen, configured
-from bridge.cli.probes import Finding, app, bounded, broker, clock, ok, problem, running
+from bridge.cli.findings import Finding, bounded, ok, problem
+from bridge.cli.probes import app, broker, clock
+from bridge.cli.running_bridge import running
 from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.config.explained_errors import InvalidConfigError
 from bridge.config.models import Config, SubscriptionConfig
@@ -65,13 +67,15 @@ async def findings(config: Config, spec: Path | None = None) -> list[Finding]:
             group.create_task(bounded("broker", broker(config.mqtt, url)))
             for url in config.mqtt.url
         ]
-        bridge = group.create_task(bounded("bridge", running(config.mqtt, config.mqtt.url[0])))
+        bridge = group.create_task(running(config.mqtt, config.mqtt.url[0]))
         time_there = group.create_task(bounded("clock", clock(http, config.kis.rest_url)))
         apps = [group.create_task(app(config, each, catalog, http)) for each in config.kis.apps]
     return [
         *here,
         *workbook,
-        *(task.result() for task in (*brokers, bridge, time_there)),
+        *(task.result() for task in brokers),
+        *bridge.result(),
+        time_there.result(),
         *(row for task in apps for row in task.result()),
     ]
 

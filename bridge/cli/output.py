@@ -19,7 +19,7 @@ def moment(at: int) -> str:
 def plain(value: object) -> str:
     """Return a value as people write it; blank for none."""
     match value:
-        case None | [] | {}:
+        case None | []:
             return ""
         case bool():
             return "yes" if value else "no"

@@ -11,6 +11,7 @@ import typer
 
 from bridge.app import Bridge
 from bridge.catalog.model import Catalog
+from bridge.cli.broker import endpoint_of
 from bridge.cli.configuration import ConfigFile, configured
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.cli.workbook import OwnSpec, catalog_of
@@ -60,8 +61,10 @@ async def serve(
     except OSError as error:
         raise ConfigError(f"kis.state_dir {config.kis.state_dir}: {error.strerror}") from None
     with contextlib.ExitStack() as stack:
-        endpoints, ws_port = _endpoints(config), None
-        if config.mqtt.embedded:
+        mqtt = config.mqtt
+        endpoints = [] if mqtt.embedded else [endpoint_of(mqtt, url) for url in mqtt.url]
+        ws_port = None
+        if mqtt.embedded:
             broker = EmbeddedBroker(free_port(None, MQTT_PORT), free_port(None, MQTT_WS_PORT))
             await asyncio.to_thread(stack.enter_context, broker)
             endpoints, ws_port = [Endpoint.parse(broker.url)], broker.ws_port
@@ -72,9 +75,10 @@ async def serve(
         def ready() -> None:
             settle()
             if as_json:
-                mqtt = {"host": endpoints[0].host, "port": endpoints[0].port, "ws_port": ws_port}
+                first = endpoints[0]
+                where = {"host": first.host, "port": first.port, "ws_port": ws_port}
                 kis = {"rest": config.kis.rest_url, "ws": config.kis.ws_url}
-                print_ready(mqtt=mqtt, dashboard=bridge.dashboard_url, kis=kis)
+                print_ready(mqtt=where, dashboard=bridge.dashboard_url, kis=kis)
 
         bridge = Bridge(config, catalog, endpoints, listen=listen)
         await bridge.run(stop, ready)
@@ -86,20 +90,3 @@ def _listen(config: Config, http_port: int | None) -> Listen:
         return Listen(dashboard.host, http_port)
     default = "listen" not in dashboard.model_fields_set
     return Listen(dashboard.host, dashboard.port, or_free=default)
-
-
-def _endpoints(config: Config) -> list[Endpoint]:
-    mqtt = config.mqtt
-    if mqtt.embedded:
-        return []
-    return [
-        Endpoint.parse(
-            url,
-            username=mqtt.username or "",
-            password=mqtt.password,
-            ca_file=mqtt.ca_file,
-            cert_file=mqtt.cert_file,
-            key_file=mqtt.key_file,
-        )
-        for url in mqtt.url
-    ]

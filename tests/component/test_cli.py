@@ -22,7 +22,7 @@ import typer
 
 from bridge import cli
 from bridge.cli.check import findings
-from bridge.cli.probes import Finding
+from bridge.cli.findings import Finding
 from bridge.config.models import Config
 from bridge.errors import BridgeError, ConfigError, WorkbookError
 

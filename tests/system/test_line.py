@@ -267,9 +267,31 @@ def test_halt_and_resume(world: World) -> None:
     assert halted["reason"] == "test"
     before = world.command("place", order("h-1"), *SOON)
     assert world.ack("h-1", before)["reason"] == "halted"
+    world.ear.until("kis/bridge/health", lambda health: health["halted"])
+    checked = ask("check", "-c", str(world.config), "--json")
+    [trading] = [row for row in json.loads(checked.stdout) if row["what"] == "trading"]
+    assert (checked.returncode, trading["status"]) == (1, "problem")
+    assert trading["detail"] == "all trading is halted"
+    assert trading["mend"] == "kis-bridge resume"
     assert ask("resume", *url).returncode == 0
     before = world.command("place", order("h-2"), *SOON)
     assert world.ack("h-2", before)["status"] == "accepted"
+
+
+def test_a_halt_of_nobody_is_refused_or_said_to_be_in_advance(world: World) -> None:
+    url = ("--url", world.broker.url)
+    done = ask("halt", "--client", "nosuch", *url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no client 'nosuch' has traded or is configured" in done.stderr
+    done = ask("halt", "--account", "nosuch", *url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no account 'nosuch' (one of main)" in done.stderr
+    done = ask("halt", "--client", "nosuch", "--force", *url)
+    assert done.stdout == ("client nosuch is halted; nosuch is not known yet: halted in advance\n")
+    done = ask("resume", "--client", "nosuch", *url)
+    assert "the halt of client nosuch is taken back; everybody may trade" in done.stdout
+    done = ask("resume", "--client", "nosuch", *url)
+    assert "client nosuch was not halted" in done.stdout
 
 
 # its end, and its next beginning
