@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 from websockets.asyncio.server import Server, serve
 
+from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
 from bridge.errors import ConfigError
 from bridge.simulator.exchange import listings
@@ -64,7 +65,7 @@ class Simulator:
         ]
         self.exchange = Exchange(
             seed=settings.seed,
-            hours=settings.hours,
+            calendar=None if settings.hours == "always" else Calendar(catalog.hours),
             accounts=[
                 with_holdings(number, settings.cash, shares)
                 for number in settings.accounts

@@ -12,11 +12,12 @@ from dataclasses import replace
 from datetime import date, datetime
 from random import Random
 
+from bridge.calendar.hours import Calendar
 from bridge.simulator.exchange import listings, ticks, traders
 from bridge.simulator.exchange.ledger import CashAccount, Holding
 from bridge.simulator.exchange.market import Listing, Market
 from bridge.simulator.exchange.order_book import Order, Side
-from bridge.simulator.exchange.sessions import Hours, Session, session
+from bridge.simulator.exchange.sessions import Session, session
 from bridge.simulator.exchange.tickets import (
     EventKind,
     ExchangeEvent,
@@ -43,10 +44,14 @@ class Exchange:
     """All markets, accounts and users' orders."""
 
     def __init__(
-        self, *, seed: int = 0, hours: Hours = "always", accounts: Iterable[CashAccount] = ()
+        self,
+        *,
+        seed: int = 0,
+        calendar: Calendar | None = None,
+        accounts: Iterable[CashAccount] = (),
     ) -> None:
         self._seed = seed
-        self._hours: Hours = hours
+        self._calendar = calendar
         self._random = Random(f"exchange {seed}")  # noqa: S311 - a market, not a secret
         self._number = self._random.randrange(1_000, 60_000)
         self._day: date | None = None
@@ -63,7 +68,7 @@ class Exchange:
     # -- markets
 
     def session(self, now: datetime) -> Session:
-        return session(now, self._hours)
+        return session(now, self._calendar)
 
     def market(self, symbol: str, now: datetime) -> Market:
         """Return the market of a symbol, listing it when it is new."""

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import datetime
 from typing import Literal
+
+from bridge.calendar.hours import Calendar
 
 __all__ = ["Hours", "Session", "session"]
 
 Hours = Literal["always", "krx"]
 Session = Literal["open", "before", "after", "holiday"]
 
-_OPEN, _CLOSE = time(9, 0), time(15, 30)
+_OPEN = {"regular", "closing_auction"}
+"""Sessions of KRX in which orders are taken here; before and after them there is no market."""
 
 
-def session(now: datetime, hours: Hours) -> Session:
-    """Return the state of the market; ``krx`` knows weekends but no other holidays."""
-    if hours == "always":
+def session(now: datetime, calendar: Calendar | None) -> Session:
+    """Return the state of the market, which without a calendar is always open."""
+    if calendar is None:
         return "open"
-    if now.weekday() >= 5:
+    held = [
+        one
+        for one in calendar.sessions("domestic_stock", "krx", now.date())
+        if one.session.name in _OPEN
+    ]
+    if not held:
         return "holiday"
-    if now.time() < _OPEN:
-        return "before"
-    return "open" if now.time() < _CLOSE else "after"
+    if any(one.opens <= now < one.closes for one in held):
+        return "open"
+    return "before" if now < min(one.opens for one in held) else "after"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange
@@ -36,6 +37,7 @@ class Handlers:
         off_book: OffBook | None = None,
     ) -> None:
         self._exchange, self._catalog, self._settings = exchange, catalog, settings
+        self._calendar = Calendar(catalog.hours)
         self._handlers: dict[str, Handler] = {
             "price": self._price,
             "asking_price": self._asking_price,
@@ -121,7 +123,7 @@ class Handlers:
         always = self._settings.hours == "always"
         rows = []
         for day in (first + timedelta(days=offset) for offset in range(24)):
-            open_day = "Y" if always or day.weekday() < 5 else "N"
+            open_day = "Y" if always or self._calendar.trades("KRX", day.date()) else "N"
             rows.append(
                 {
                     "bass_dt": day.strftime("%Y%m%d"),

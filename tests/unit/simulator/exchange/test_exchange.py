@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.calendar.hours import Calendar
+from bridge.catalog.compile import load
 from bridge.simulator.exchange import ticks
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.market import Market
 from bridge.simulator.exchange.order_book import Order, Side
-from bridge.simulator.exchange.sessions import Hours
 from bridge.simulator.exchange.tickets import OrderRefused, OrderRequest, Ticket
 
 NOW = datetime(2026, 9, 22, 10, 0, tzinfo=ZoneInfo("Asia/Seoul"))
@@ -21,9 +22,11 @@ SYMBOL = "005930"
 CASH = 100_000_000
 
 
-def exchange(seed: int = 1, hours: Hours = "always") -> Exchange:
+def exchange(seed: int = 1, calendar: Calendar | None = None) -> Exchange:
     return Exchange(
-        seed=seed, hours=hours, accounts=[with_holdings(ACCOUNT, CASH, [(SYMBOL, 100, 270_000)])]
+        seed=seed,
+        calendar=calendar,
+        accounts=[with_holdings(ACCOUNT, CASH, [(SYMBOL, 100, 270_000)])],
     )
 
 
@@ -198,10 +201,10 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         ("hour", "day", "session"),
-        [(8, 22, "before"), (16, 22, "after"), (10, 26, "holiday")],
+        [(8, 22, "before"), (16, 22, "after"), (10, 26, "holiday"), (10, 24, "holiday")],
     )
     def test_krx_hours(self, hour: int, day: int, session: str) -> None:
-        made = exchange(hours="krx")
+        made = exchange(calendar=Calendar(load().hours))
         at = NOW.replace(hour=hour, day=day)
         with pytest.raises(OrderRefused) as caught:
             made.place(OrderRequest(ACCOUNT, SYMBOL, Side.BUY, 1, 274_000), at)
@@ -209,6 +212,12 @@ class TestRefusals:
         before = made.market(SYMBOL, at).volume
         made.act(SYMBOL, at)
         assert made.market(SYMBOL, at).volume == before
+
+    def test_on_the_day_of_the_college_exam_krx_is_an_hour_late(self) -> None:
+        made = exchange(calendar=Calendar(load().hours))
+        at = NOW.replace(month=11, day=19)
+        states = [made.session(at.replace(hour=hour, minute=45)) for hour in (9, 10, 15, 16)]
+        assert states == ["before", "open", "open", "after"]
 
     def test_the_exchange_can_refuse_what_the_desk_took(self) -> None:
         made = exchange()

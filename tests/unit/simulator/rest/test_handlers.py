@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bridge.calendar.hours import Calendar
 from bridge.catalog.compile import load
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.order_book import Side
@@ -29,7 +30,11 @@ class Calls:
     def __init__(self, settings: SimulatorSettings | None = None) -> None:
         settings = settings or SimulatorSettings(manual=True)
         account = with_holdings(NUMBER, 10**8, [("005930", 100, 270_000)])
-        self.exchange = Exchange(seed=1, hours=settings.hours, accounts=[account])
+        self.exchange = Exchange(
+            seed=1,
+            calendar=None if settings.hours == "always" else Calendar(CATALOG.hours),
+            accounts=[account],
+        )
         self.handlers = Handlers(self.exchange, CATALOG, settings)
 
     def __call__(

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bridge.calendar.hours import Calendar
 from bridge.catalog.compile import load
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.order_book import Side
@@ -91,7 +92,7 @@ def test_a_closed_market_is_silent(rate: float | None) -> None:
         rate,
         ("H0STCNT0", "005930"),
         ("H0STASP0", "005930"),
-        exchange=Exchange(seed=1, hours="krx"),
+        exchange=Exchange(seed=1, calendar=Calendar(load().hours)),
     )
     assert list(filled.turn(1.0, NOW.replace(hour=20))) == []
 
