@@ -8,15 +8,20 @@ import subprocess
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from openpyxl import load_workbook
 from typer.testing import CliRunner
 
+from bridge.calendar.hours import Calendar
+from bridge.catalog.compile import load
 from bridge.catalog.workbook import read
 from bridge.cli.spec import app
 from bridge.kis.decode import ChannelDecoder, Route
+from bridge.orders.gateway import Rules
 from tests.brokers import Mosquitto
+from tests.component.gateway_fixture import bench
 from tests.system.programs import KIS_BRIDGE, Ear, Program, ask, bridge_toml, simulator
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +52,7 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     value = int(text) if name in NUMBERS else text
                     sheet.cell(place, columns[name], value)
             added += 1
-    assert added == 9
+    assert added == 10
     book.save(path)
     return path
 
@@ -111,6 +116,31 @@ def test_the_programs_run_from_the_copy(mine: Path, tmp_path: Path) -> None:
         check=True,
     )
     assert json.loads(done.stdout)["topic"] == topic
+
+
+@pytest.mark.parametrize(
+    ("mended", "day", "moved"),
+    [(True, "2026-11-25", True), (True, "2026-11-24", False), (False, "2026-11-25", False)],
+)
+async def test_a_mended_day_counts_for_the_feed_and_for_orders(
+    mine: Path, tmp_path: Path, mended: bool, day: str, moved: bool
+) -> None:
+    calendar = Calendar((read(mine) if mended else load()).hours)
+    early, late = (
+        datetime.fromisoformat(f"{day} {clock}").replace(tzinfo=ZoneInfo("Asia/Seoul"))
+        for clock in ("09:05", "15:45")
+    )
+    busy = [calendar.phase("domestic_stock", "krx", "trade", at) == "busy" for at in (early, late)]
+    assert busy == [not moved, moved]
+    async with bench(
+        tmp_path,
+        rules=Rules(paper=False, market_hours=True, pause_s=0.001, grace_s=0.05),
+        calendar=calendar,
+        clock=lambda: int(late.timestamp()) * 1_000_000,
+    ) as b:
+        ack = await b.place("late")
+        assert ack["status"] == ("accepted" if moved else "refused")
+        assert ack.get("reason") == (None if moved else "market_closed")
 
 
 def test_its_records_come_out_as_the_page_says(mine: Path) -> None:

@@ -6,7 +6,15 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.runtime.clock import SEOUL, now_us, seoul_day, seoul_text, seoul_time
+from bridge.runtime.clock import (
+    SEOUL,
+    now_us,
+    seoul_day,
+    seoul_day_end,
+    seoul_day_start,
+    seoul_text,
+    seoul_time,
+)
 
 MIDNIGHT = 1_795_705_200_000_000  # 2026-11-27 00:00 in Seoul
 
@@ -14,6 +22,12 @@ MIDNIGHT = 1_795_705_200_000_000  # 2026-11-27 00:00 in Seoul
 def test_a_day_begins_at_midnight_in_seoul() -> None:
     assert seoul_day(MIDNIGHT) == date(2026, 11, 27)
     assert seoul_day(MIDNIGHT - 1) == date(2026, 11, 26)
+
+
+def test_a_korean_day_has_a_start_and_an_end() -> None:
+    for at in (MIDNIGHT, MIDNIGHT + 1, MIDNIGHT + 86_399_999_999):
+        assert seoul_day_start(at) == MIDNIGHT
+        assert seoul_day_end(at) == MIDNIGHT + 86_400_000_000
 
 
 def test_a_moment_is_written_with_its_microseconds_and_offset() -> None:

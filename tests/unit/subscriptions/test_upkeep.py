@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.calendar.hours import Calendar
 from bridge.catalog.compile import load
 from bridge.feed.lane import Lane
 from bridge.kis.events import Lost
@@ -69,7 +70,7 @@ class World:
         self.feed = Feed()
         self.lane = Lane({})
 
-    def upkeep(self) -> Upkeep:
+    def upkeep(self, calendar: Calendar | None = None) -> Upkeep:
         return Upkeep(
             CATALOG,
             Topics(),
@@ -78,6 +79,7 @@ class World:
             cast("Reports", self.told),
             SubscriptionStore(self.folder),
             paper=False,
+            calendar=calendar,
             open_orders=lambda: self.orders,
             clock=lambda: self.now,
         )
@@ -101,7 +103,8 @@ async def test_trading_days_are_learned_once_a_day_and_kept(world: World) -> Non
         ]
         return Reply("0", "", "", {"output": rows})
 
-    upkeep = world.upkeep()
+    shared = Calendar(CATALOG.hours)
+    upkeep = world.upkeep(shared)
     await upkeep.learn_trading_days(call)
     os.utime(world.folder / "trading-days.json", (NOW, NOW))
     await upkeep.learn_trading_days(call)
@@ -109,7 +112,7 @@ async def test_trading_days_are_learned_once_a_day_and_kept(world: World) -> Non
     os.utime(world.folder / "trading-days.json", (NOW - 86_400, NOW - 86_400))
     await upkeep.learn_trading_days(call)
     assert len(asked) == 2
-    assert not upkeep.calendar.trades("KRX", date(2026, 11, 23))
+    assert not shared.trades("KRX", date(2026, 11, 23)), "orders ask the same calendar"
     assert not world.upkeep().calendar.trades("KRX", date(2026, 11, 23)), "from the file"
 
 
