@@ -79,6 +79,7 @@ class Calendar:
         self._known: Mapping[date, bool] = MappingProxyType({})
         self._spans_at: dict[tuple[str, str, int], tuple[_Span, ...]] = {}
         self._rows_of: dict[tuple[str, str], tuple[TradingSession, ...]] = {}
+        self._taking_of: dict[tuple[tuple[str, str], str], tuple[TradingSession, ...]] = {}
         self._places: dict[tuple[str, str], _Place] = {}
 
     # days
@@ -246,9 +247,16 @@ class Calendar:
         )
 
     def _taking(self, place: tuple[str, str], order_type: str) -> tuple[TradingSession, ...]:
-        rows = tuple(row for row in self._rows(*place) if row.orders)
-        own = tuple(row for row in rows if order_type in row.order_types)
-        return own or tuple(row for row in rows if not row.order_types)
+        """Return the sessions that take an order type: those that name it, or name none."""
+        found = self._taking_of.get((place, order_type))
+        if found is None:
+            if len(self._taking_of) >= _CACHED:
+                self._taking_of.clear()
+            rows = [row for row in self._rows(*place) if row.orders]
+            own = tuple(row for row in rows if order_type in row.order_types)
+            found = own or tuple(row for row in rows if not row.order_types)
+            self._taking_of[place, order_type] = found
+        return found
 
     def _place(self, place: tuple[str, str]) -> _Place:
         found = self._places.get(place)
