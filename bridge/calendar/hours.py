@@ -7,16 +7,14 @@ Nothing in here reads a clock.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cache
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from bridge.calendar.holidays import holidays_of
+from bridge.calendar.sessions import SessionHours, held, in_force, time_of, told
 from bridge.catalog.timetable import (
-    CLOSED,
     FIRST,
     TRADING,
     SpecialDay,
@@ -25,7 +23,7 @@ from bridge.catalog.timetable import (
     matches,
 )
 
-__all__ = ["Calendar", "Phase", "SessionHours"]
+__all__ = ["Calendar", "Phase"]
 
 Phase = Literal["busy", "open", "closed"]
 """``busy``: something comes every minute in any usual symbol. ``open``: something may come."""
@@ -41,17 +39,8 @@ _NIGHT_ENDS = timedelta(minutes=30)
 _CACHED = 1_024
 
 
-@dataclass(frozen=True, slots=True)
-class SessionHours:
-    """A session on one day."""
-
-    session: TradingSession
-    opens: datetime
-    closes: datetime
-
-
 class _Span(NamedTuple):
-    """The same in seconds since the epoch, for whoever asks all the time."""
+    """A session on one day in seconds since the epoch, for whoever asks all the time."""
 
     opens: float
     data: float
@@ -112,20 +101,23 @@ class Calendar:
         return tuple(
             hours
             for row in self._rows(market, venue)
-            if (hours := self._hours(row, market, venue, day)) is not None
+            if in_force(row, day)
+            and self.trades(row.calendar, day)
+            and (hours := held(row, day, self._special(row, market, venue, day))) is not None
         )
 
     # data
 
     def phase(self, market: str, venue: str, kind: str, now: datetime) -> Phase:
         """Return what may be expected of a channel's records; ``now`` carries its offset."""
-        moment, found = now.timestamp(), "closed"
+        moment = now.timestamp()
+        found: Phase = "closed"
         for span in self._spans(market, venue, moment):
             if span.session.data and span.data <= moment < span.closes:
                 if kind in span.session.busy:
                     return "busy"
                 found = "open"
-        return found  # type: ignore[return-value]
+        return found
 
     # orders; places are market and venue, times µs since the epoch
 
@@ -154,7 +146,7 @@ class Calendar:
         zone = exchange.zone.key
         if not today:
             return f"{venue} takes no {order_type} on {local:%A, %Y-%m-%d} ({zone})"
-        return f"{venue} takes {order_type} {_told(today)} ({zone}), and it is {local:%H:%M}"
+        return f"{venue} takes {order_type} {told(today)} ({zone}), and it is {local:%H:%M}"
 
     def over(self, place: tuple[str, str], submitted_at: int) -> int:
         """Return when an order for the day is over at the latest."""
@@ -204,16 +196,10 @@ class Calendar:
             )
         return found
 
-    def _hours(
+    def _special(
         self, row: TradingSession, market: str, venue: str, day: date
-    ) -> SessionHours | None:
-        """Return when a session is held on a day; None: it is not.
-
-        Not either when the day's changes leave nothing of it.
-        """
-        if not _era(row, day) or not self.trades(row.calendar, day):
-            return None
-        opens = closes = ""
+    ) -> SpecialDay | None:
+        """Return what changes a session on a day: of several rows the last one."""
         for special in reversed(self._special_days):
             if (
                 special.calendar == row.calendar
@@ -222,18 +208,11 @@ class Calendar:
                 and venue in (special.venues or (venue,))
                 and self._on(special, day)
             ):
-                opens, closes = special.opens, special.closes
-                break
-        if opens == CLOSED:
-            return None
-        zone = ZoneInfo(row.timezone)
-        overnight = _clock(row.closes) <= _clock(row.opens)
-        first = _moved(datetime.combine(day, _clock(row.opens), zone), opens)
-        last = _moved(datetime.combine(day + overnight * _DAY, _clock(row.closes), zone), closes)
-        return SessionHours(row, first, last) if first < last else None
+                return special
+        return None
 
     def _on(self, special: SpecialDay, day: date) -> bool:
-        return _era(special, day) and any(
+        return in_force(special, day) and any(
             self._first(special.calendar, day) if text == FIRST else matches(text, day)
             for text in special.days
         )
@@ -262,7 +241,9 @@ class Calendar:
         found = self._places.get(place)
         if found is None:
             rows = [row for row in self._rows(*place) if row.orders]
-            nights = [_clock(row.closes) for row in rows if _clock(row.closes) <= _clock(row.opens)]
+            nights = [
+                time_of(row.closes) for row in rows if time_of(row.closes) <= time_of(row.opens)
+            ]
             found = self._places[place] = _Place(
                 ZoneInfo(rows[0].timezone if rows else "Asia/Seoul"),
                 rows[0].calendar if rows else "weekdays",
@@ -275,33 +256,3 @@ def _span(hours: SessionHours) -> _Span:
     opens, closes = hours.opens.timestamp(), hours.closes.timestamp()
     lull = _LULL_S if hours.session.busy else 0.0
     return _Span(opens, opens + lull, closes, hours.session)
-
-
-def _era(row: TradingSession | SpecialDay, day: date) -> bool:
-    text = day.isoformat()
-    return (row.since or text) <= text <= (row.until or text)
-
-
-@cache
-def _clock(text: str) -> time:
-    return time.fromisoformat(text)
-
-
-def _moved(usual: datetime, change: str) -> datetime:
-    """Return a time on a special day; local time throughout, as exchanges announce it."""
-    if change[:1] in ("+", "-"):
-        clock = _clock(change[1:])
-        later = timedelta(hours=clock.hour, minutes=clock.minute, seconds=clock.second)
-        return usual + later if change[0] == "+" else usual - later
-    return datetime.combine(usual.date(), _clock(change), usual.tzinfo) if change else usual
-
-
-def _told(sessions: list[SessionHours]) -> str:
-    """Return the hours of a day for people; what follows without a break is one."""
-    parts: list[list[datetime]] = []
-    for one in sorted(sessions, key=lambda one: one.opens):
-        if parts and one.opens <= parts[-1][1]:
-            parts[-1][1] = max(parts[-1][1], one.closes)
-        else:
-            parts.append([one.opens, one.closes])
-    return ", ".join(f"{opens:%H:%M}-{closes:%H:%M}" for opens, closes in parts)
