@@ -15,9 +15,10 @@ _SEVERITY: dict[str, int] = {"": 0, "reduce_only": 1, "halted": 2}
 
 
 class Halts:
-    """What was said last of everybody, an account, a client, or a client on an account.
+    """Who was halted since the last resumption: everybody, an account, a client, or one on another.
 
-    What is said of a wider circle holds for whoever is in it; the severest word counts.
+    What is said of a wider circle holds for whoever is in it. The severest word counts, of several
+    circles and of one: only a resumption lets go, never a milder halt that came later.
     """
 
     def __init__(self) -> None:
@@ -30,12 +31,17 @@ class Halts:
     def __bool__(self) -> bool:
         return bool(self._said)
 
-    def say(self, account: str, client: str, mode: Mode) -> None:
-        """Set the mode of a circle; a blank account or client means all of them."""
-        if mode:
-            self._said[account, client] = mode
-        else:
-            self._said.pop((account, client), None)
+    def say(self, account: str, client: str, mode: Mode) -> Mode:
+        """Halt or resume a circle; a blank account or client means all of them.
+
+        Returns the mode that holds for it now, as far as it was named itself.
+        """
+        circle = account, client
+        if not mode:
+            self._said.pop(circle, None)
+        elif _SEVERITY[mode] > _SEVERITY[self._said.get(circle, "")]:
+            self._said[circle] = mode
+        return self._said.get(circle, "")
 
     def of(self, account: str, client: str) -> tuple[Mode, str]:
         """Return the mode that holds for a client on an account, and who is meant by it."""

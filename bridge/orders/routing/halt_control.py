@@ -92,7 +92,7 @@ class HaltControl:
             return await self._write(control, mode, cancel_all=cancel_all)
 
     async def _write(self, control: Control, mode: Mode, *, cancel_all: bool) -> int:
-        self._halts.say(control.account, control.client, mode)
+        holds = self._halts.say(control.account, control.client, mode)
         self._news.tell()
         self._publisher.post(
             lambda: self._publisher.halted(
@@ -100,7 +100,7 @@ class HaltControl:
                 control.at,
                 account=control.account or None,
                 client=control.client or None,
-                mode=mode or None,
+                mode=holds or None,
                 reason=control.reason,
             )
         )
