@@ -11,7 +11,7 @@ from typing import Any
 from bridge.errors import BrokerError, ConfigError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
-from bridge.mqtt.payloads import encode
+from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 
 __all__ = ["exchange"]

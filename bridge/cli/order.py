@@ -20,7 +20,7 @@ from bridge.cli.options import grouped
 from bridge.cli.orders import described, orders
 from bridge.cli.output import moment
 from bridge.errors import ConfigError, JournalError
-from bridge.mqtt.payloads import encode
+from bridge.mqtt.strict_json import encode
 from bridge.orders.journal import audit
 from bridge.orders.journal.reader import read
 from bridge.orders.model.command import CommandError

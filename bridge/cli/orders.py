@@ -22,7 +22,7 @@ from rich.table import Table
 from bridge.cli.journal import JournalOptions
 from bridge.cli.options import grouped
 from bridge.errors import ConfigError
-from bridge.mqtt.payloads import encode
+from bridge.mqtt.strict_json import encode
 from bridge.orders.journal import audit
 from bridge.orders.journal.reader import read, read_controls
 from bridge.orders.model.lifecycle import State

@@ -16,7 +16,7 @@ from bridge.cli import halts
 from bridge.cli.broker import BridgeOptions
 from bridge.cli.options import grouped
 from bridge.cli.output import lines
-from bridge.mqtt.payloads import encode
+from bridge.mqtt.strict_json import encode
 from bridge.requests.server import request
 
 __all__ = ["halt", "named_values", "query", "resume", "subscribe", "unsubscribe", "wanted"]

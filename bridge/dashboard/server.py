@@ -25,7 +25,7 @@ from bridge.dashboard.listen import Listen, open_socket
 from bridge.dashboard.metrics import CONTENT_TYPE, Metrics
 from bridge.dashboard.orders import OrdersSeen
 from bridge.kis.decode import Route
-from bridge.mqtt.payloads import encode
+from bridge.mqtt.strict_json import encode
 
 __all__ = ["Dashboard", "Sources"]
 

@@ -66,7 +66,7 @@ class Events:
                 del self._told[name]
 
     def _put(self, kind: EventKind, details: dict[str, object]) -> None:
-        log.info("event", kind=kind, **{k: _short(v) for k, v in details.items() if k != "raw"})
+        log.info(kind, **{k: _short(v) for k, v in details.items() if k != "raw"})
         try:
             self._queue.put_nowait((kind, payloads.event(kind, datetime.now(UTC), **details)))
         except asyncio.QueueFull:

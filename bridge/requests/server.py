@@ -19,7 +19,9 @@ from bridge.errors import BridgeError, BrokerError, RequestError
 from bridge.mqtt import payloads
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.explained import explain
 from bridge.mqtt.message import Handler, Message
+from bridge.mqtt.strict_json import JsonError, decode_object, encode
 from bridge.mqtt.topics import Topics
 from bridge.runtime.suggestions import nearest
 
@@ -104,7 +106,7 @@ class RequestServer:
         topic = self._topics.response("unknown")
         try:
             verb, client, topic = self._parse(message.topic)
-            content = payloads.decode_object(message.payload)
+            content = _object(message.payload)
             transaction = _transaction(content.pop("transaction", None))
             if message.response_topic:
                 if not self._topics.allows_response(message.response_topic, self._prefixes, client):
@@ -124,7 +126,7 @@ class RequestServer:
         except RequestError as error:
             code, text = error.code, str(error)
         except ValidationError as error:
-            code, text = "invalid_request", explain(error)
+            code, text = "invalid_request", explain(error, most=3)
         except BridgeError as error:
             code, text = "failed", str(error)
         log.info("request refused", topic=message.topic, code=code, reason=text)
@@ -159,12 +161,13 @@ class RequestServer:
         return handler
 
 
-def explain(error: ValidationError) -> str:
-    """Return pydantic's findings in one line, each with its key."""
-    return "; ".join(
-        f"{'.'.join(map(str, found['loc'])) or 'request'}: {found['msg'].lower()}"
-        for found in error.errors(include_url=False, include_input=False, include_context=False)
-    )
+def _object(payload: bytes) -> dict[str, Any]:
+    try:
+        return decode_object(payload, payloads.MAX_REQUEST)
+    except JsonError as error:
+        if error.too_large:
+            raise RequestError("too_large", str(error)) from None
+        raise RequestError("invalid_request", str(error)) from None
 
 
 def _transaction(value: object) -> str | int | None:
@@ -225,7 +228,7 @@ async def request(
                 await connection.wait_connected(fail_fast=True)
                 await connection.publish(
                     topics.request(verb, name),
-                    payloads.encode({**content, "transaction": token}),
+                    encode({**content, "transaction": token}),
                     expiry_s=deadline_s,
                     correlation=token.encode(),
                     response_topic=own,

@@ -14,7 +14,7 @@ from bridge.config.kis import KisConfig
 from bridge.kis.masters import MastersError
 from bridge.mqtt import payloads
 from bridge.mqtt.client import ControlClient
-from bridge.mqtt.payloads import encode
+from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 from bridge.status.health import SessionHealth
 from bridge.subscriptions.pool import Pool

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from bridge.kis import markets
 from bridge.kis.markets import OrderTypes
+from bridge.mqtt.explained import explain
+from bridge.mqtt.strict_json import JsonError, decode_object
 from bridge.orders.model.command import ID, MODELS, Command, CommandError, Modify, Place
-from bridge.runtime.suggestions import nearest
 
 __all__ = ["MAX_PAYLOAD", "check_price", "parse"]
 
@@ -29,13 +28,16 @@ def parse(verb: str, payload: bytes, order_types: OrderTypes | None = None) -> C
     model = MODELS.get(verb)
     if model is None:
         raise CommandError(f"no such command: {verb[:32]!r} (one of {', '.join(MODELS)})")
-    content = _object(payload)
+    try:
+        content = decode_object(payload, MAX_PAYLOAD)
+    except JsonError as error:
+        raise CommandError(str(error)) from None
     name = content.get("client_order_id")
     client_order_id = name if isinstance(name, str) and re.fullmatch(ID, name) else ""
     try:
         command = model.model_validate(content)
     except ValidationError as error:
-        raise CommandError(_explain(error, model), client_order_id) from error
+        raise CommandError(explain(error, model.model_fields), client_order_id) from error
     if order_types is not None:
         if isinstance(command, Place):
             place, kind = command.place, command.order_type
@@ -81,59 +83,3 @@ def check_price(
             continue
         raise CommandError(text, name)
     return command.model_copy(update={"price": price, "condition_price": condition})
-
-
-def _object(payload: bytes) -> dict[str, Any]:
-    if len(payload) > MAX_PAYLOAD:
-        raise CommandError(f"the payload has {len(payload)} bytes, at most {MAX_PAYLOAD} are read")
-    try:
-        content = json.loads(
-            payload.decode(),
-            parse_float=_number,
-            parse_constant=_constant,
-            object_pairs_hook=_pairs,
-        )
-    except UnicodeDecodeError as error:
-        raise CommandError("the payload is not UTF-8") from error
-    except RecursionError as error:
-        raise CommandError("the payload is nested too deep") from error
-    except json.JSONDecodeError as error:
-        raise CommandError(f"the payload is not JSON: {error.msg} at {error.pos}") from error
-    except ValueError as error:
-        raise CommandError(str(error)) from error
-    if not isinstance(content, dict):
-        raise CommandError("the payload is not a JSON object")
-    return content
-
-
-def _number(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise ValueError("a number is out of range") from error
-
-
-def _constant(text: str) -> Decimal:
-    raise ValueError(f"{text} is not a number")
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"key {twice[:64]!r} occurs twice")
-    return content
-
-
-def _explain(error: ValidationError, model: type[BaseModel]) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    key = ".".join(str(part)[:64] for part in first["loc"])
-    match first["type"]:
-        case "missing":
-            return f"missing key {key!r}"
-        case "extra_forbidden":
-            near = nearest(key, model.model_fields)
-            mend = f"did you mean {near!r}?" if near else "leave it out"
-            return f"unknown key {key!r}: {mend}"
-    return f"{key}: {first['msg'].removeprefix('Value error, ')}"

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from decimal import Decimal
 
 from bridge.kis.listing import ListedOrder
 from bridge.kis.orders import ExecutionNotice
+from bridge.mqtt.strict_json import encode
 from bridge.orders.model.command import Place
 from bridge.orders.model.lifecycle import ANSWERS, Step
 from bridge.orders.model.managed_order import ManagedOrder
 
 __all__ = [
     "ack",
-    "encode",
     "event",
     "external",
     "external_row",
@@ -23,7 +21,6 @@ __all__ = [
 ]
 
 _PRICE = Decimal("0.0001")
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def ack(managed: ManagedOrder, *, duplicate: bool = False) -> bytes:
@@ -142,11 +139,6 @@ def external_row(row: ListedOrder, received_at: int) -> bytes:
     )
 
 
-def encode(fields: Mapping[str, object]) -> bytes:
-    """Return JSON in which a ``Decimal`` is the number it holds, digit by digit."""
-    return _json(fields).encode(errors="replace")
-
-
 def _ack(
     client_order_id: str,
     status: str,
@@ -192,23 +184,3 @@ def _standing(managed: ManagedOrder) -> dict[str, object]:
         "average_price": average,
         "at": progress.at,
     }
-
-
-def _json(value: object) -> str:
-    match value:
-        case str():
-            return _quoted(value)
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case Decimal():
-            return format(value, "f")
-        case Mapping():
-            return f"{{{','.join(f'{_quoted(key)}:{_json(item)}' for key, item in value.items())}}}"
-        case list() | tuple():
-            return f"[{','.join(map(_json, value))}]"
-        case _:
-            return json.dumps(value)

@@ -18,10 +18,10 @@ from bridge.kis.markets import venue
 from bridge.kis.params import prepare
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
+from bridge.mqtt.strict_json import encode
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
 from bridge.orders.model.managed_order import ManagedOrder
-from bridge.orders.publishing.payloads import encode
 from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.risk.rules import Rules, TradingAccount
 

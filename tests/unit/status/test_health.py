@@ -18,7 +18,7 @@ from bridge.feed.pump import Pump
 from bridge.kis.rest import CallCounts
 from bridge.kis.session import Session
 from bridge.kis.stream import Stream, StreamCounts
-from bridge.mqtt.payloads import encode
+from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 from bridge.status.health import SessionHealth, percentile, snapshot
 

@@ -38,7 +38,7 @@ class Told:
         running.cancel()
         for kind, payload in self.said:
             assert payload.pop("kind") == kind
-            assert payload.pop("at").endswith("+00:00")
+            assert payload.pop("at").endswith("+09:00")
         return self.said
 
 

@@ -162,7 +162,7 @@ def test_what_is_no_object(payload: bytes) -> None:
 def test_huge_exponents_are_refused_before_they_are_written_out() -> None:
     for number in ("1e999999", "1e-999999", "0.000000001", "999999999999999"):
         text = json.dumps(PLACE).replace('"price": 71900', f'"price": {number}')
-        with pytest.raises(CommandError, match="price"):
+        with pytest.raises(CommandError, match=r"price|exponent"):
             place(text)
 
 
