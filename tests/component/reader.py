@@ -1,7 +1,8 @@
 """A reader of market data in a process of its own: as cheap as can be, and it counts by topic.
 
-``python -m tests.component.reader PORT FILTER``: prints a line when it reads; when its standard
-input closes, one JSON object: topic → [records with a new ``seq``, last ``seq``].
+``python -m tests.component.reader PORT FILTER``: prints a line when it reads. Told on its standard
+input, as a JSON object, which ``seq`` is the last of each topic, it reads until it has them all, or
+until the input closes; then it prints: topic → [records with a new ``seq``, last ``seq``].
 """
 
 from __future__ import annotations
@@ -57,8 +58,9 @@ def main(port: int, topic_filter: str) -> None:
     seen: dict[str, list[int]] = {}
     link: socket.socket | None = None
     buffer = bytearray()
+    last: dict[str, int] | None = None
     said = False
-    while True:
+    while last is None or any(seen.get(topic, [0, 0])[1] < seq for topic, seq in last.items()):
         if link is None:
             buffer.clear()
             link = _connect(port, topic_filter)
@@ -67,7 +69,11 @@ def main(port: int, topic_filter: str) -> None:
                 continue
         ready, _, _ = select.select([sys.stdin, link], [], [])
         if sys.stdin in ready:
-            break
+            text = sys.stdin.readline()
+            if not text:
+                break
+            last = json.loads(text)
+            continue
         try:
             chunk = link.recv(1 << 18)
         except OSError:

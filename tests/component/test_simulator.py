@@ -440,7 +440,11 @@ class TestStream:
             assert (await ws.ask("H0STCNT0", "005930", "2")).msg_cd == "OPSP0001"
             assert (await ws.ask("H0STCNT0", "005930", "2")).msg_cd == "OPSP0003"
             assert (await ws.ask("H0STCNT0", "005930", "0")).msg_cd == "OPSP8997"
-            assert (await ws.ask("H0STCNT0", "SAMSUNG")).msg_cd == "OPSP8992"
+            for key in ("SAMSUNG", "삼성전자", ""):
+                refused = await ws.ask("H0STCNT0", key)
+                assert (refused.msg_cd, refused.rt_cd, refused.tr_key) == ("OPSP8992", "1", key)
+                assert refused.msg1 == "SUBSCRIBE ERROR : invalid tr_key"
+                assert not kis.simulator.stream.subscribed("H0STCNT0", key)
             assert (await ws.ask("X0STCNT0", "005930")).msg_cd == "OPSP8991"
             # Paper trading has neither this feed nor the notices of real trading.
             assert (await ws.ask("H0NXCNT0", "005930")).msg_cd == "OPSP8991"
