@@ -61,6 +61,7 @@ HELD: Schema = closed(
     },
     {
         "code": TEXT | {"description": "Why KIS refused it"},
+        "reason": TEXT_OR_NULL | {"description": "The code in words"},
         "waits_as": COUNT | {"description": "Place in the queue for a slot"},
         "lease_until": {"type": "integer", "description": "Seconds since the epoch"},
     },

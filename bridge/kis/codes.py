@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["Action", "action", "meaning"]
+__all__ = ["UNKNOWN_KEY", "Action", "action", "meaning"]
 
 
 class Action(Enum):
@@ -65,6 +65,10 @@ _CODES: dict[str, tuple[Action, str]] = {
     "approval": (Action.AGAIN, "no approval key was to be had"),
     "unreachable": (Action.AGAIN, "no connection"),
 }
+
+
+UNKNOWN_KEY = frozenset({"OPSP8992", "OPSP8993"})
+"""Of a key that no change of rights or time makes one."""
 
 
 def action(code: str) -> Action:

@@ -113,8 +113,8 @@ class Interests:
             for wanted in self._interests
         ]
 
-    def dumps(self, leave_out: Collection[str]) -> str:
-        """Return the wishes of all holders but these, as JSON."""
+    def dumps(self, leave_out: Collection[str], dead: Collection[Wanted] = ()) -> str:
+        """Return the interests of all holders but these as JSON; ``dead`` are not to come back."""
         rows = [
             _Row(
                 channel=wanted.channel,
@@ -125,7 +125,7 @@ class Interests:
             )
             for wanted, holders in self._interests.items()
             for holder, interest in holders.items()
-            if holder not in leave_out
+            if holder not in leave_out and wanted not in dead
         ]
         return _Rows(subscriptions=rows).model_dump_json(indent=1)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bridge.errors import RequestError
-from bridge.kis.codes import Action, action
+from bridge.kis.codes import UNKNOWN_KEY, Action, action, meaning
 from bridge.kis.events import (
     Lost,
     SessionEvent,
@@ -224,12 +224,22 @@ class Pool:
             }
             if refusal is not None:
                 row["code"] = refusal.code
+                row["reason"] = meaning(refusal.code) or None
             elif wanted in place:
                 row["waits_as"] = place[wanted]
             if (until := self.interests.until(wanted)) is not None:
                 row["lease_until"] = int(until)
             rows.append(row)
         return rows
+
+    def dead(self) -> list[Wanted]:
+        """Return what KIS has no such key for; it is not asked for again after a restart."""
+        return [
+            one.wanted
+            for one in self.interests.requests()
+            if (refusal := self._refusals.get((one.wanted.tr_id, one.wanted.key))) is not None
+            and refusal.code in UNKNOWN_KEY
+        ]
 
     def waiting(self) -> list[SlotRequest]:
         """Return who waits for a slot, the next one first."""
@@ -322,6 +332,7 @@ class Pool:
             tries = self._refusals[name].tries + 1 if name in self._refusals else 0
             again = MEND if action(event.code) is Action.MEND else RETRY
             pause = again.pause(tries + 1) * self._patience
+            self.changed = self.changed or event.code in UNKNOWN_KEY
             self._refusals[name] = _Refusal(event.code, tries, self._monotonic() + pause)
         self.arrange()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -11,6 +12,9 @@ from bridge.errors import RequestError
 from bridge.runtime.suggestions import nearest
 
 __all__ = ["ByChannel", "ByTopic", "SubscriptionRequest", "Wanted", "resolve", "split_key"]
+
+_KEY = re.compile(r"(?:(?![\^|])[ -~]){1,32}")
+"""Printable ASCII; ``^`` and ``|`` part the values of a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ def _by_channel(catalog: Catalog, interest: ByChannel, paper: bool) -> Wanted:
         )
     if not interest.key.strip():
         raise RequestError("invalid_request", f"{interest.channel} needs a key, such as a symbol")
+    _check_key(interest.key)
     return Wanted(_wire(found, paper), interest.key, found.tr_id)
 
 
@@ -91,6 +96,7 @@ def _by_topic(catalog: Catalog, interest: ByTopic, paper: bool) -> Wanted:
     channels = _narrow(channels, "kind", interest.kind, lambda channel: [channel.kind])
     if not interest.symbol.strip():
         raise RequestError("invalid_request", "a subscription needs a symbol")
+    _check_key(interest.symbol)
     if len(channels) > 1:
         names = ", ".join(sorted(channel.tr_id for channel in channels))
         levels = f"{interest.market}/{interest.venue}/{interest.kind}"
@@ -100,6 +106,16 @@ def _by_topic(catalog: Catalog, interest: ByTopic, paper: bool) -> Wanted:
     [channel] = channels
     prefix = next((v.prefix for v in channel.venues if v.venue == interest.venue), "")
     return Wanted(_wire(channel, paper), f"{prefix}{interest.symbol}", channel.tr_id)
+
+
+def _check_key(key: str) -> None:
+    """Refuse what is no key of KIS's: it would take a slot for a while and never say anything."""
+    if _KEY.fullmatch(key) is None:
+        raise RequestError(
+            "invalid_request",
+            f"{key[:32]!r} is no symbol of KIS's, such as 005930 or AAPL; look it up: "
+            f"kis-bridge symbols search {key[:32]}",
+        )
 
 
 def _venues(channel: Channel) -> list[str]:

@@ -106,7 +106,9 @@ class Upkeep:
     def save(self) -> None:
         """Write down what is to survive a restart."""
         self._store.save_limits(self.pool.learned)
-        self._store.write(_SUBSCRIPTIONS, self.pool.interests.dumps({CONFIGURATION, ORDERS}))
+        self._store.write(
+            _SUBSCRIPTIONS, self.pool.interests.dumps({CONFIGURATION, ORDERS}, self.pool.dead())
+        )
 
     async def learn_trading_days(
         self, call: Callable[[str, Mapping[str, str]], Awaitable[Reply]]

@@ -58,4 +58,7 @@ def amount_of(params: Params, name: str) -> Decimal:
 
 def quantity_of(params: Params, name: str) -> int:
     """Return a quantity of an order without a book, read as :func:`amount_of` does."""
-    return int(amount_of(params, name))
+    amount = amount_of(params, name)
+    if not amount.is_finite():
+        raise OrderRefused("quantity")
+    return int(amount)

@@ -33,6 +33,7 @@ def test_they_survive_a_restart() -> None:
     again = Interests()
     assert again.loads(text, 49, lambda channel, key: Wanted("P", key, channel)) == 2
     assert again.holders(Wanted("P", "A", "T")) == ["alice"]
+    assert again.loads(interests.dumps({}, [A]), 49, lambda channel, key: None) == 0
     late = Interests()
     assert late.loads(text, 51, lambda channel, key: Wanted(channel, key, channel)) == 1
     assert len(late) == 1

@@ -311,6 +311,22 @@ def test_asking_again_tries_a_refused_one_at_once() -> None:
     assert play.live == {"A"}
 
 
+@pytest.mark.parametrize(("code", "dead"), [("OPSP8992", True), ("OPSP0009", False)])
+def test_a_key_that_kis_does_not_know_is_not_to_come_back(code: str, dead: bool) -> None:
+    play = Play(Feed())
+    play.feeds["app1"].codes["A"] = code
+    play.connect()
+    play.hold("A", "B")
+    assert play.pool.dead() == ([wanted("A")] if dead else [])
+    rows = {row["key"]: row for row in play.pool.subscriptions()}
+    assert (rows["A"]["state"], rows["A"]["code"]) == ("refused", code)
+    assert "unknown key" in str(rows["A"]["reason"])
+    text = play.pool.interests.dumps((), play.pool.dead())
+    assert ('"A"' in text) is not dead
+    assert '"B"' in text
+    assert play.pool.changed, "it is written down that it is gone"
+
+
 def test_a_lease_ends() -> None:
     play = Play(Feed())
     play.connect()
