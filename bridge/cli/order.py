@@ -18,7 +18,6 @@ from bridge.cli.command_exchange import exchange
 from bridge.cli.journal import JournalOptions
 from bridge.cli.options import grouped
 from bridge.cli.orders import described, orders
-from bridge.cli.output import moment
 from bridge.errors import ConfigError, JournalError
 from bridge.mqtt.strict_json import encode
 from bridge.orders.journal import audit
@@ -27,12 +26,12 @@ from bridge.orders.model.command import CommandError
 from bridge.orders.model.command_parser import parse
 from bridge.orders.model.managed_order import restore
 from bridge.orders.model.records import Record
-from bridge.runtime.clock import SEOUL
+from bridge.runtime.clock import SEOUL, seoul_moment
 
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Place, modify, cancel and list orders.", no_args_is_help=True, rich_markup_mode=None
+    help="Place, modify, cancel and show orders.", no_args_is_help=True, rich_markup_mode=None
 )
 
 Price = Annotated[str | None, typer.Option(help="Limit price.")]
@@ -242,7 +241,7 @@ def _life(record: Record) -> Iterator[str]:
     yield f"  {'time (Seoul)':<23}  step"
     for entry in audit.entries([record], (), 0, 2**62):
         details = "  ".join(_detail(column, entry[column]) for column in _DETAILS if entry[column])
-        yield f"  {moment(int(entry['at']))}  {entry['event']:<12}  {details}".rstrip()
+        yield f"  {seoul_moment(int(entry['at']))}  {entry['event']:<12}  {details}".rstrip()
 
 
 def _detail(column: str, text: str) -> str:

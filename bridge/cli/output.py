@@ -6,14 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from bridge.runtime.clock import seoul_time
-
-__all__ = ["lines", "moment", "plain"]
-
-
-def moment(at: int) -> str:
-    """Return a time in µs since the epoch as ``2026-11-22 09:00:05.123``, in Korea."""
-    return seoul_time(at).replace(tzinfo=None).isoformat(" ", "milliseconds")
+__all__ = ["lines", "plain"]
 
 
 def plain(value: object) -> str:

@@ -19,10 +19,10 @@ from rich.text import Text
 
 from bridge.cli.broker import BrokerOptions
 from bridge.cli.options import grouped
-from bridge.cli.output import moment
 from bridge.errors import BrokerError, ConfigError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
+from bridge.runtime.clock import seoul_moment
 
 __all__ = ["WatchTable", "json_line", "summary", "watch"]
 
@@ -188,7 +188,7 @@ class WatchTable:
             lived = max(now - row.first, 1.0)
             table.add_row(
                 _plain(topic),
-                moment(row.received_at)[11:],
+                seoul_moment(row.received_at)[11:],
                 _plain(summary(row.payload)),
                 str(row.count),
                 f"{row.count / lived:.1f}",

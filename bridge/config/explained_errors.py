@@ -28,7 +28,10 @@ _PATTERNS = {
 _TYPES = {
     "missing": "is missing",
     "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
     "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
     "string_type": "must be a text",
     "tuple_type": "must be a list",
     "path_type": "must be a path",
@@ -109,7 +112,7 @@ def _line(detail: ErrorDetails, model: type[BaseModel], origins: Origins) -> str
 def _text(detail: ErrorDetails, context: dict[str, Any]) -> str:
     kind = detail["type"]
     if kind == "string_pattern_mismatch":
-        return _PATTERNS[context["pattern"]]
+        return _PATTERNS.get(context["pattern"], "has characters that cannot stand there")
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return "must be a table"
     if kind in _TYPES:

@@ -11,6 +11,7 @@ __all__ = [
     "seoul_day",
     "seoul_day_end",
     "seoul_day_start",
+    "seoul_moment",
     "seoul_text",
     "seoul_time",
 ]
@@ -50,3 +51,8 @@ def seoul_day_end(at: int) -> int:
 def seoul_text(at: int) -> str:
     """Return a moment in µs since the epoch for machines: ISO 8601 with µs and ``+09:00``."""
     return seoul_time(at).isoformat(timespec="microseconds")
+
+
+def seoul_moment(at: int) -> str:
+    """Return a moment in µs since the epoch for people: ``2026-11-22 09:00:05.123``, in Seoul."""
+    return seoul_time(at).replace(tzinfo=None).isoformat(" ", "milliseconds")

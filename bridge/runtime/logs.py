@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from bridge.runtime.clock import now_us, seoul_moment, seoul_text
+
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
@@ -39,7 +41,7 @@ def configure(
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _stamp(console),
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
@@ -79,6 +81,17 @@ def configure(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _stamp(for_people: bool) -> Processor:
+    """Return a processor that adds Seoul's time, as everything else here says it."""
+
+    def stamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        at = now_us()
+        event["timestamp"] = seoul_moment(at) if for_people else seoul_text(at)
+        return event
+
+    return stamp
 
 
 def _redactor(secrets: Iterable[str]) -> Processor:

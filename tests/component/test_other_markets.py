@@ -67,7 +67,7 @@ async def test_what_a_market_does_not_have_is_refused_with_what_it_has(
         ack = await m.order("place", "d", **FUTURE, price="400.00")
         assert "takes no orders here" in ack["message"]
         ack = await m.order("place", "e", "futures", **APPLE, price="1")
-        assert "takes no orders here (one of none)" in ack["message"]
+        assert "takes no orders here (nor does any other venue of this market)" in ack["message"]
         ack = await m.order("place", "f", **APPLE, price="1.00001")
         assert "at most 4 decimals" in ack["message"]
 

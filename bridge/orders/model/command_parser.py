@@ -58,7 +58,8 @@ def check_price(
     known = order_types.get(place)
     if known is None:
         here = ", ".join(other for where, other in order_types if where == market)
-        text = f"venue: {market} {venue} takes no orders here (one of {here or 'none'})"
+        hint = f"one of {here}" if here else "nor does any other venue of this market"
+        text = f"venue: {market} {venue} takes no orders here ({hint})"
         raise CommandError(text, name)
     supported = {key for key, kind in known.items() if side in kind.sides}
     if order_type not in supported:

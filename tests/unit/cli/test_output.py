@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from bridge.cli.output import lines, moment, plain
+from bridge.cli.output import lines, plain
 
 
 def test_an_answer_for_people() -> None:
@@ -46,7 +46,3 @@ def test_an_answer_for_people() -> None:
 )
 def test_a_value_for_people(value: object, text: str) -> None:
     assert plain(value) == text
-
-
-def test_a_time_is_seouls_to_the_millisecond() -> None:
-    assert moment(1_795_305_605_123_456) == "2026-11-22 09:00:05.123"

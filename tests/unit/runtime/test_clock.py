@@ -12,6 +12,7 @@ from bridge.runtime.clock import (
     seoul_day,
     seoul_day_end,
     seoul_day_start,
+    seoul_moment,
     seoul_text,
     seoul_time,
 )
@@ -32,6 +33,10 @@ def test_a_korean_day_has_a_start_and_an_end() -> None:
 
 def test_a_moment_is_written_with_its_microseconds_and_offset() -> None:
     assert seoul_text(MIDNIGHT + 7) == "2026-11-27T00:00:00.000007+09:00"
+
+
+def test_people_read_it_to_the_millisecond_in_seouls_time() -> None:
+    assert seoul_moment(MIDNIGHT + 123_999) == "2026-11-27 00:00:00.123"
 
 
 @given(st.integers(0, 4_000_000_000_000_000))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -82,7 +83,7 @@ def test_json_lines_when_piped() -> None:
     first, second = (json.loads(line) for line in out.getvalue().splitlines())
     assert first["event"] == "slot refused"
     assert (first["channel"], first["limit"], first["level"]) == ("H0STCNT0", 41, "info")
-    assert first["timestamp"].endswith("Z")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+09:00", first["timestamp"])
     assert "삼성" in out.getvalue()
     assert (second["event"], second["logger"]) == ("from outside", "library")
 
@@ -92,6 +93,7 @@ def test_console_on_a_terminal_and_when_asked() -> None:
         configure(stream, style=style)
         structlog.get_logger().info("hello", limit=41)
         assert "hello" in stream.getvalue()
+        assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", stream.getvalue())
         assert not stream.getvalue().startswith("{")
 
 

@@ -111,6 +111,10 @@ def test_the_journals_text_reads_back() -> None:
         ({"expires_at": "0001-01-01T00:00:00+23:59"}, "year"),
         ({"qantity": 5}, "did you mean 'quantity'"),
         ({"zzz": 5}, "leave it out"),
+        ({"symbol": "AAPL"}, "^symbol: of domestic_stock they are"),
+        ({"symbol": "samsung"}, "symbol: must be a symbol, e.g. 005930"),
+        ({"client_order_id": "no good"}, "client_order_id: must be 1 to 64 of A-Z"),
+        ({"venue": "KRX 1"}, "venue: must be 1 to 16 of a-z _, e.g. krx"),
     ],
 )
 def test_what_is_wrong_is_named(fields: dict[str, Any], text: str) -> None:
