@@ -54,13 +54,18 @@ class _Pair:
 def bench(
     rate: Annotated[int, typer.Option(min=1, help="Records a second of the load.")] = 20_000,
     seconds: Annotated[float, typer.Option(min=0.1, help="Length of each run.")] = 4.0,
-    pairs: Annotated[int, typer.Option(min=1, help="Runs of floor and bridge, in turn.")] = 5,
+    pairs: Annotated[
+        int, typer.Option(min=1, help="How many runs of the floor and of the bridge, in turn.")
+    ] = 5,
     batch: Annotated[int, typer.Option(min=1, max=999, help="Records in a frame.")] = 1,
     order_count: Annotated[
-        int, typer.Option("--orders", min=0, help="Orders of each run; 0: none.")
+        int, typer.Option("--orders", min=0, help="Orders in each run. 0 leaves them out.")
     ] = 400,
     broker: Annotated[
-        str | None, typer.Option(help="A broker on this machine; without it Mosquitto is started.")
+        str | None,
+        typer.Option(
+            help="URL of a broker on this machine.", show_default="a Mosquitto of its own"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -48,7 +48,7 @@ class BrokerOptions:
     user: Annotated[
         str,
         typer.Option(
-            "--user", envvar="KIS_BRIDGE_MQTT__USERNAME", help="MQTT user.", show_default="nobody"
+            "--user", envvar="KIS_BRIDGE_MQTT__USERNAME", help="MQTT user.", show_default="none"
         ),
     ] = ""
     password: Annotated[

@@ -38,7 +38,10 @@ def check(
     spec: OwnSpec = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Test the configuration and everything it names; exit 0 only if all is well."""
+    """Test the configuration and everything that it names.
+
+    The exit code is 0 only if all is well.
+    """
     try:
         settings = configured(config)
     except InvalidConfigError as error:

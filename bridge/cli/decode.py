@@ -27,24 +27,25 @@ def decode(
     date: Annotated[
         str | None,
         typer.Option(
-            help="Day (YYYY-MM-DD, Korean) the frames were captured: their records name no date.",
+            help="Day in Korea on which the frames were captured, e.g. 2026-02-23. Their records"
+            " do not name it.",
             show_default="today",
         ),
     ] = None,
     plain_notices: Annotated[
         bool,
         typer.Option(
-            help="Also decode account notices that are not encrypted, such as a decrypted capture;"
-            " the bridge itself never believes one. They have no topic."
+            help="Also decode account notices that are not encrypted, such as those of a decrypted"
+            " capture. They have no topic. The bridge itself never believes one."
         ),
     ] = False,
     base_topic: Annotated[str, typer.Option(help="First level of the topics.")] = "kis",
     spec: OwnSpec = None,
 ) -> None:
-    """Decode raw KIS frames from standard input, one a line, to JSON lines on standard output.
+    """Decode raw KIS frames from standard input to JSON lines on standard output.
 
-    A line may also be an object with the frame as "raw". What does not decode goes to standard
-    error with its line number, and the exit code is 1 then.
+    Each line holds one frame, or a JSON object that has the frame as "raw". What does not decode
+    goes to standard error with its line number. The exit code is 1 then.
     """
     try:
         topics = Topics(base_topic)

@@ -41,28 +41,31 @@ HTTP_PORT = 8780
 
 def demo(
     for_: Annotated[
-        float | None, typer.Option("--for", min=0, help="Stop by itself after so many seconds.")
+        float | None, typer.Option("--for", min=0, help="Stop after so many seconds.")
     ] = None,
     mqtt_port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="MQTT port; 0 takes a free one.")
+        int | None, typer.Option(min=0, max=65535, help="Port for MQTT. 0 takes a free one.")
     ] = None,
     mqtt_ws_port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="MQTT over WebSocket, likewise.")
+        int | None, typer.Option(min=0, max=65535, help="Port for MQTT over WebSocket.")
     ] = None,
     http_port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port of the web page.")
     ] = None,
     kis_rest_port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="REST port of the simulator.")
+        int | None, typer.Option(min=0, max=65535, help="REST port of the simulated KIS.")
     ] = None,
     kis_ws_port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Its WebSocket port.")
+        int | None, typer.Option(min=0, max=65535, help="WebSocket port of the simulated KIS.")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one line when ready, and no table.")
+        bool, typer.Option("--json", help="Print one line of JSON when ready, and no table.")
     ] = False,
 ) -> None:
-    """Show everything on this machine with simulated market data."""
+    """Run a broker, a simulated KIS and the bridge on this machine.
+
+    A port that is busy is replaced by a free one, unless it was asked for.
+    """
     logs.configure("error")
     broker = EmbeddedBroker(
         _port("MQTT", mqtt_port, MQTT_PORT), _port("MQTT WebSocket", mqtt_ws_port, MQTT_WS_PORT)

@@ -35,9 +35,14 @@ def run(
     config: ConfigFile = None,
     spec: OwnSpec = None,
     http_port: Annotated[
-        int | None, typer.Option(help="Dashboard port instead of the configured; 0: a free one.")
+        int | None,
+        typer.Option(
+            help="Port of the web page, instead of the configured one. 0 takes a free one."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line when ready.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON when ready.")
+    ] = False,
 ) -> None:
     """Carry market data from KIS to MQTT and orders from MQTT to KIS, until stopped."""
     loaded = configured(config)

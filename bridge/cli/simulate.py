@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from bridge.catalog.model import Catalog
+from bridge.cli.process import print_ready
 from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.config.kis import SIMULATOR_REST_PORT, SIMULATOR_WS_PORT
 from bridge.errors import ConfigError
@@ -28,12 +28,14 @@ __all__ = ["description", "simulate"]
 
 def simulate(
     rest_port: Annotated[
-        int, typer.Option(help="REST port; 0 takes a free one.")
+        int, typer.Option(help="REST port. 0 takes a free one.")
     ] = SIMULATOR_REST_PORT,
     ws_port: Annotated[
-        int, typer.Option(help="WebSocket port; 0 takes a free one.")
+        int, typer.Option(help="WebSocket port. 0 takes a free one.")
     ] = SIMULATOR_WS_PORT,
-    seed: Annotated[int, typer.Option(help="The same seed, the same market and keys.")] = 1,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same market and the same keys.")
+    ] = 1,
     environment: Annotated[
         Literal["paper", "real"] | None,
         typer.Option(
@@ -62,18 +64,21 @@ def simulate(
     ] = "always",
     width: Annotated[
         list[str] | None,
-        typer.Option(help="TR_ID=N writes a channel in its older layout of N values."),
+        typer.Option(
+            help="TR_ID=N sends a channel in its older layout of N values. Repeat it for several."
+        ),
     ] = None,
     any_key: Annotated[
         bool, typer.Option("--any-key", help="Accept any well-formed app key and secret.")
     ] = False,
     faults: Annotated[
-        Path | None, typer.Option(help="TOML file of what is to go wrong; see the README.")
+        Path | None,
+        typer.Option(help="TOML file that says what is to go wrong. See the simulator's README."),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     spec: OwnSpec = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One line of JSON when ready, nothing else.")
+        bool, typer.Option("--json", help="Print one line of JSON when ready, and nothing else.")
     ] = False,
 ) -> None:
     """Run the KIS simulator alone. All its data is invented."""
@@ -129,7 +134,7 @@ async def _run(catalog: Catalog, settings: SimulatorSettings, *, as_json: bool) 
     async with Simulator(catalog, settings) as simulator:
         kis = description(simulator)
         if as_json:
-            print(json.dumps({"kis": kis}), flush=True)
+            print_ready(kis=kis)
         else:
             _show(kis, settings)
         await stop.wait()

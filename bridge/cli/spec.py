@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, assert_never
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from bridge import __version__
 from bridge.catalog.compile import dumps
-from bridge.catalog.model import Api, Catalog, Channel, Field, Layout
+from bridge.catalog.model import Api, Catalog, Channel
 from bridge.catalog.timetable import Timetable
+from bridge.cli.spec_show import tables
 from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.errors import FrameError, WorkbookError
 from bridge.kis.frames import DataFrame, parse
@@ -25,15 +25,17 @@ from bridge.runtime.suggestions import nearest
 __all__ = ["app", "misfits", "yaml_text"]
 
 _Spec = Annotated[Path, typer.Option("--spec", help="The workbook.")]
-_Output = Annotated[Path, typer.Option("--output", help="Where it goes; - for standard output.")]
-_AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of YAML.")]
+_Output = Annotated[
+    Path, typer.Option("--output", help="File to write to. - means standard output.")
+]
+_AsJson = Annotated[bool, typer.Option("--json", help="Write JSON instead of YAML.")]
 _SPEC = Path("spec/kis.xlsx")
 _COMPILED = Path("bridge/catalog/kis.json")
 _FRAMES = Path("tests/data/frames.jsonl")
 
 app = typer.Typer(
     name="spec",
-    help="The workbook: check, compile, show, and the documents made of it.",
+    help="Check, compile and show the workbook, and write the documents made of it.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -43,7 +45,7 @@ app = typer.Typer(
 @app.command("compile")
 def compile_(
     spec: _Spec = _SPEC,
-    output: Annotated[Path, typer.Option("--output", help="Where the JSON goes.")] = _COMPILED,
+    output: Annotated[Path, typer.Option("--output", help="File to write to.")] = _COMPILED,
 ) -> None:
     """Write the JSON that ships in the package."""
     from bridge.catalog.workbook import read
@@ -63,12 +65,15 @@ def check(
         Path | None,
         typer.Option(
             "--frames",
-            help="Captured frames (JSONL) to hold the layouts against.",
+            help="Captured frames (JSON lines) to hold the layouts against.",
             show_default=f"{_FRAMES} for {_SPEC}",
         ),
     ] = None,
 ) -> None:
-    """Tell everything that is wrong with a workbook, one line each; exit code 1 if anything is."""
+    """List everything that is wrong with a workbook, one line for each problem.
+
+    The exit code is 1 if there is any.
+    """
     from bridge.catalog.workbook import examine
 
     catalog, found = examine(spec)
@@ -131,7 +136,7 @@ def openapi_(
 @app.command()
 def schema(
     spec: OwnSpec = None,
-    output: Annotated[Path, typer.Option("--output", help="Directory of the files.")] = Path(
+    output: Annotated[Path, typer.Option("--output", help="Folder to write to.")] = Path(
         "spec/schema"
     ),
 ) -> None:
@@ -147,7 +152,7 @@ def schema(
 @app.command()
 def docs(
     spec: OwnSpec = None,
-    output: Annotated[Path, typer.Option("--output", help="Directory of the pages.")] = Path(
+    output: Annotated[Path, typer.Option("--output", help="Folder to write to.")] = Path(
         "docs/channels"
     ),
 ) -> None:
@@ -205,7 +210,7 @@ def show(
         str, typer.Argument(help="A channel (H0STCNT0), a call (order_cash), or hours.")
     ],
     spec: OwnSpec = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the fields of a channel, the parameters and answer of a REST call, or trading hours."""
     catalog = catalog_of(spec)
@@ -218,20 +223,8 @@ def show(
         print(json.dumps(dataclasses.asdict(found), ensure_ascii=False, indent=1))
         return
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    for part in _parts(found):
+    for part in tables(found):
         console.print(part)
-
-
-def _parts(found: Timetable | Channel | Api) -> Iterator[Any]:
-    match found:
-        case Timetable():
-            yield from _hours(found)
-        case Channel():
-            yield from _channel(found)
-        case Api():
-            yield from _api(found)
-        case _:
-            assert_never(found)
 
 
 def _unknown(catalog: Catalog, name: str) -> str:
@@ -250,89 +243,3 @@ def _counts(catalog: Catalog) -> str:
         f" {len(catalog.apis)} calls, {len(catalog.masters)} masters,"
         f" {len(catalog.codes)} code lists, digest {catalog.digest[:12]}"
     )
-
-
-def _channel(channel: Channel) -> Iterator[Any]:
-    venue = channel.venue or "{" + ",".join(venue.venue for venue in channel.venues) + "}"
-    paper = f", paper {channel.tr_id_paper}" if channel.tr_id_paper else ""
-    yield f"{channel.tr_id}{paper}: {channel.english} ({channel.korean})"
-    if channel.encrypted:
-        yield "account notice, encrypted, never published as market data"
-    else:
-        yield f"market/{channel.market}/{venue}/{channel.kind}/<symbol>"
-    for venue_row in channel.venues:
-        yield f"  {venue_row.venue}: {venue_row.prefix}<symbol>, {venue_row.timezone}"
-    for i, layout in enumerate(channel.layouts):
-        before = next(
-            (other for other in channel.layouts[:i] if _begins(layout, other)),
-            None,
-        )
-        if before is None:
-            yield _fields(f"{layout.id}: {layout.width} values", layout.fields)
-        else:
-            named = f"the first {len(layout.fields)} of {before.id}"
-            yield f"{layout.id}: {layout.width} values, {named}"
-        if layout.width > len(layout.fields):
-            yield f"  and {layout.width - len(layout.fields)} values without a name"
-
-
-def _begins(layout: Layout, other: Layout) -> bool:
-    return other.fields[: len(layout.fields)] == layout.fields
-
-
-def _hours(hours: Timetable) -> Iterator[Any]:
-    names = ["markets", "venues", "session", "hours", "zone", "holidays", "busy", "orders"]
-    table = _table("sessions", names)
-    for row in hours.sessions:
-        era = f" since {row.since}" if row.since else ""
-        era += f" until {row.until}" if row.until else ""
-        busy = " ".join(row.busy) or ("-" if row.data else "no data")
-        orders = (" ".join(row.order_types) or "yes") if row.orders else "-"
-        cells = [" ".join(row.markets), " ".join(row.venues), row.name]
-        cells += [f"{row.opens}-{row.closes}{era}", row.timezone, row.calendar]
-        table.add_row(*cells, busy, orders)
-    yield table
-    table = _table("special days", ["calendar", "days", "what", "opens", "closes", ""])
-    for day in hours.special_days:
-        what = " ".join((*day.markets, *day.venues, *day.sessions)) or "all"
-        cells = [day.calendar, " ".join(day.days), what, day.opens or "as usual"]
-        table.add_row(*cells, day.closes, day.english)
-    yield table
-
-
-def _api(api: Api) -> Iterator[Any]:
-    yield f"{api.name}: {api.english} ({api.korean})"
-    yield f"{api.method} {api.path}" + (f", pages by {api.pages}" if api.pages else "")
-    if api.changes:
-        yield "changes something: not reachable by query"
-    for ids in api.tr_ids:
-        yield f"  {ids.variant or 'TR id'}: {ids.real}, paper {ids.paper or 'not offered'}"
-    if api.params:
-        table = _table("parameters", ["name", "path", "type", "where", "default", "codes", ""])
-        for param in api.params:
-            default = repr(param.default) if param.default or param.required else "not sent"
-            row = [param.name, param.path, param.type, param.where, default, param.codes]
-            table.add_row(*row, param.description)
-        yield table
-    for output in api.outputs:
-        kind = "list" if output.array else "object"
-        title = f"{output.name} ({kind})" if output.name else "beside rt_cd"
-        yield _fields(title, output.fields)
-
-
-def _fields(title: str, fields: Sequence[Field]) -> Table:
-    table = _table(title, ["", "name", "path", "type", "unit", "codes", "signed by", "", "korean"])
-    for number, field in enumerate(fields, 1):
-        kind = f"{field.type} / 10^{field.scale}" if field.scale else field.type
-        if field.optional:
-            kind += ", optional"
-        row = [str(number), field.name, field.path, kind, field.unit, field.codes]
-        table.add_row(*row, field.signed_by, field.description, field.korean)
-    return table
-
-
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table

@@ -67,7 +67,7 @@ class StoreOptions:
 
 app = typer.Typer(
     name="symbols",
-    help="Symbols and their names: update, search.",
+    help="Download the lists of symbols, and find symbols by name.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

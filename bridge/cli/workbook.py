@@ -15,7 +15,11 @@ __all__ = ["OwnSpec", "catalog_of"]
 
 OwnSpec: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--spec", help="A workbook (.xlsx) or compiled catalog.", show_default="built in"),
+    typer.Option(
+        "--spec",
+        help="Workbook (.xlsx) or compiled catalog (.json) to use.",
+        show_default="built in",
+    ),
 ]
 
 
