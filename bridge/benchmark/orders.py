@@ -23,6 +23,7 @@ from bridge.kis.rest import RestClient
 from bridge.kis.throttle import Throttle
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.message import Publication
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal.journal import Journal
@@ -67,21 +68,10 @@ class _Publisher:
         self.acks: dict[str, tuple[int, int]] = {}
         self.done = asyncio.Event()
 
-    async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        correlation: bytes = b"",
-    ) -> None:
-        await self._control.publish(
-            topic, payload, qos=qos, retain=retain, expiry_s=expiry_s, correlation=correlation
-        )
-        if "/ack/" in topic:
-            ack = json.loads(payload)
+    async def publish(self, publication: Publication) -> None:
+        await self._control.publish(publication)
+        if "/ack/" in publication.topic:
+            ack = json.loads(publication.payload)
             self.acks[ack["order_no"]] = (ack["received_at"], now_us())
             if len(self.acks) == self._count:
                 self.done.set()

@@ -8,6 +8,7 @@ import sys
 
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.message import Publication
 from bridge.mqtt.topics import Topics
 from bridge.runtime import logs
 
@@ -39,7 +40,9 @@ async def trade(broker: str, count: int, per_s: float) -> None:
                 "expires_at": "2999-01-01T00:00:00+09:00",
             }
             topic = topics.command("main", f"client-{number % CLIENTS}", "place")
-            await control.publish(topic, json.dumps(order).encode(), wait=number == count - 1)
+            await control.publish(
+                Publication(topic, json.dumps(order).encode()), wait=number == count - 1
+            )
         await control.close()
         running.cancel()
     print(json.dumps({"sent": count}), flush=True)

@@ -11,6 +11,7 @@ from typing import Any
 from bridge.errors import BrokerError, ConfigError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.message import Publication
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 
@@ -57,7 +58,7 @@ async def exchange(
         running = tasks.create_task(client.run())
         try:
             await client.wait_connected(fail_fast=True)
-            await client.publish(topic, encode(command), wait=True)
+            await client.publish(Publication(topic, encode(command)), wait=True)
             async with asyncio.timeout(wait_s + 2):
                 await answered
         except TimeoutError:

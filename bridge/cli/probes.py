@@ -22,7 +22,7 @@ from bridge.kis.auth import Tokens
 from bridge.kis.rest import RestClient
 from bridge.kis.throttle import Throttle
 from bridge.mqtt.client import ControlClient
-from bridge.mqtt.message import Message
+from bridge.mqtt.message import Message, Publication
 from bridge.mqtt.topics import Topics
 
 __all__ = ["app", "broker", "clock"]
@@ -63,7 +63,7 @@ async def broker(mqtt: MqttConfig, url: str) -> Finding:
             sent = []
             for _ in range(MESSAGES):
                 sent.append(time.monotonic())
-                await writer.publish(topic, bytes(100), qos=0, expiry_s=10)
+                await writer.publish(Publication(topic, bytes(100), qos=0, expiry_s=10))
                 await asyncio.sleep(0.001)
             trips = [(await arrived.get() - at) * 1000 for at in sent]
         except BrokerError as error:

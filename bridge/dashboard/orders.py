@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Protocol
+from typing import Any
 
+from bridge.mqtt.message import Publication, Sink
 from bridge.mqtt.topics import Topics
 
 __all__ = ["OrdersSeen"]
@@ -13,46 +14,23 @@ _MOST = 500
 _OPEN = frozenset({"accepted", "partially_filled", "submitting", "unknown"})
 
 
-class _Publisher(Protocol):
-    async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        correlation: bytes = b"",
-    ) -> None: ...
-
-
 class OrdersSeen:
     """Publishes for the gateway and keeps the newest state of each of today's orders."""
 
-    def __init__(self, publisher: _Publisher, topics: Topics) -> None:
-        self._publisher = publisher
+    def __init__(self, sink: Sink, topics: Topics) -> None:
+        self._sink = sink
         self._prefix = f"{topics.base}/orders/"
         self.latest: dict[str, dict[str, Any]] = {}
         """By topic, the newest last."""
         self.version = 0
         """Counts up with every change."""
 
-    async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        correlation: bytes = b"",
-    ) -> None:
+    async def publish(self, publication: Publication) -> None:
         """Publish, and remember what is a state of an order."""
+        topic = publication.topic
         if topic.startswith(self._prefix) and topic.split("/")[-2] == "state":
-            self._see(topic, payload)
-        await self._publisher.publish(
-            topic, payload, qos=qos, retain=retain, expiry_s=expiry_s, correlation=correlation
-        )
+            self._see(topic, publication.payload)
+        await self._sink.publish(publication)
 
     def _see(self, topic: str, payload: bytes) -> None:
         self.version += 1

@@ -18,7 +18,7 @@ from bridge.errors import BrokerError
 from bridge.mqtt.connection import Connection
 from bridge.mqtt.dispatch import Dispatcher
 from bridge.mqtt.endpoint import Endpoint
-from bridge.mqtt.message import Handler, Message, Will
+from bridge.mqtt.message import Handler, Message, Publication, Will
 from bridge.mqtt.options import Options, RefusedError
 from bridge.mqtt.outgoing import LEFT, Outgoing, QueuedPublish
 from bridge.mqtt.topics import is_topic
@@ -133,18 +133,7 @@ class ControlClient:
         """Call ``greeter`` after each connect: the place to publish retained topics again."""
         self._greeters.append(greeter)
 
-    async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        expiry_s: float | None = None,
-        correlation: bytes = b"",
-        response_topic: str = "",
-        wait: bool = False,
-    ) -> None:
+    async def publish(self, publication: Publication, *, wait: bool = False) -> None:
         """Publish; returns at once, with ``wait`` when the broker has acknowledged.
 
         QoS 1 is kept and sent again until acknowledged, across reconnects, unless it expires
@@ -153,25 +142,19 @@ class ControlClient:
         :raises BrokerError: with ``wait`` only: refused, expired, or the client has left.
         :raises ValueError: no broker takes this topic.
         """
-        if qos not in (0, 1):
+        topic = publication.topic
+        if publication.qos not in (0, 1):
             raise ValueError("QoS 0 or 1")
         if not is_topic(topic):
             raise ValueError(f"{topic[:80]!r} is not a topic to publish on")
-        if qos == 0 and self._connection is None:
+        if publication.qos == 0 and self._connection is None:
             self._unsent += 1
             return
         loop = asyncio.get_running_loop()
-        item = QueuedPublish(
-            topic,
-            payload,
-            qos,
-            retain,
-            None if expiry_s is None else loop.time() + expiry_s,
-            correlation,
-            response_topic,
-            loop.create_future(),
-        )
-        if qos == 0:
+        expiry_s = publication.expiry_s
+        expires_at = None if expiry_s is None else loop.time() + expiry_s
+        item = QueuedPublish(publication, expires_at, loop.create_future())
+        if publication.qos == 0:
             self._outgoing.send(item)
             return
         await self._outgoing.put(item)
@@ -347,9 +330,8 @@ class ControlClient:
 
     def _state(self, will: Will, payload: bytes) -> QueuedPublish:
         done = asyncio.get_running_loop().create_future()
-        return QueuedPublish(
-            will.topic, payload, 1, will.retain, None, b"", "", done, counted=False
-        )
+        publication = Publication(will.topic, payload, retain=will.retain)
+        return QueuedPublish(publication, None, done, counted=False)
 
     async def _leave(self) -> None:
         self._left = True

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Protocol
 
 import structlog
 
 from bridge.mqtt import payloads
+from bridge.mqtt.message import Publication, Sink
 from bridge.mqtt.payloads import EventKind
 from bridge.mqtt.topics import Topics
 
@@ -21,10 +21,6 @@ _SAME_S = 1.0
 _FORGET_S = 60.0
 
 
-class _Publisher(Protocol):
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> None: ...
-
-
 class Events:
     """Publishes ``bridge/event/{kind}``, QoS 1.
 
@@ -32,7 +28,7 @@ class Events:
     ``suppressed`` counts those that were left out before it; :meth:`settle` tells the last ones.
     """
 
-    def __init__(self, publisher: _Publisher, topics: Topics) -> None:
+    def __init__(self, publisher: Sink, topics: Topics) -> None:
         self._publisher = publisher
         self._topics = topics
         self._queue: asyncio.Queue[tuple[EventKind, bytes]] = asyncio.Queue(_WAITING)
@@ -76,7 +72,7 @@ class Events:
         """Publish what is told, until cancelled."""
         while True:
             kind, payload = await self._queue.get()
-            await self._publisher.publish(self._topics.event(kind), payload, qos=1)
+            await self._publisher.publish(Publication(self._topics.event(kind), payload, qos=1))
 
 
 def _short(value: object) -> object:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-__all__ = ["Handler", "Message", "Will"]
+__all__ = ["Handler", "Message", "Publication", "Sink", "Will"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,27 @@ class Message:
     passed: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
     """Called by the client when the handler has returned: if it did not acknowledge, PUBACKs of
     later messages no longer wait for this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What the bridge publishes; the MQTT 5 properties are left out in 3.1.1."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+    expiry_s: float | None = None
+    """After which the broker forgets it, and nobody sends it any more."""
+    correlation: bytes = b""
+    response_topic: str = ""
+
+
+class Sink(Protocol):
+    """Whoever takes publications: the control connection, or what stands before it."""
+
+    async def publish(self, publication: Publication) -> None:
+        """Take it; returns when it has its place in the queue."""
 
 
 @dataclass(frozen=True, slots=True)

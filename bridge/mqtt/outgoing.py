@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from bridge.mqtt.connection import Connection
+from bridge.mqtt.message import Publication
 
 __all__ = ["LEFT", "Outgoing", "QueuedPublish"]
 
@@ -29,13 +30,8 @@ _AROUND = 64
 class QueuedPublish:
     """A publish on its way to the broker; ``expires_at`` in seconds of the event loop."""
 
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
+    publication: Publication
     expires_at: float | None
-    correlation: bytes
-    response_topic: str
     done: asyncio.Future[str]
     """Blank, or why it did not reach the broker."""
     counted: bool = True
@@ -123,11 +119,12 @@ class Outgoing:
     def send(self, item: QueuedPublish) -> int | str:
         """Return the packet id, or why the publish cannot be sent."""
         assert self._connection is not None  # noqa: S101
-        texts = len(item.correlation) + len((item.topic + item.response_topic).encode())
-        if _AROUND + texts + len(item.payload) > self._connection.maximum_packet:
+        said = item.publication
+        texts = len(said.correlation) + len((said.topic + said.response_topic).encode())
+        if _AROUND + texts + len(said.payload) > self._connection.maximum_packet:
             # The broker would hang up, and be sent it again after each reconnect.
-            size = f"{len(item.payload)} bytes are more than the broker takes"
-            log.warning("publish dropped", topic=item.topic, reason=size)
+            size = f"{len(said.payload)} bytes are more than the broker takes"
+            log.warning("publish dropped", topic=said.topic, reason=size)
             return size
         expiry_s = None
         if item.expires_at is not None:
@@ -135,13 +132,13 @@ class Outgoing:
             if expiry_s <= 0:
                 return _EXPIRED
         return self._connection.publish(
-            item.topic,
-            item.payload,
-            qos=item.qos,
-            retain=item.retain,
+            said.topic,
+            said.payload,
+            qos=said.qos,
+            retain=said.retain,
             expiry_s=expiry_s,
-            correlation=item.correlation,
-            response_topic=item.response_topic,
+            correlation=said.correlation,
+            response_topic=said.response_topic,
         )
 
     def acknowledged(self, mid: int, refused: str) -> None:
@@ -150,7 +147,7 @@ class Outgoing:
         if item is None:
             return  # QoS 0: paho reports those, too
         if refused:
-            log.warning("publish refused", topic=item.topic, reason=refused)
+            log.warning("publish refused", topic=item.publication.topic, reason=refused)
         self.finish(item, refused)
         self.pump()
 

@@ -28,10 +28,10 @@ from bridge.orders.model.records import Identity
 from bridge.orders.recovery import recover
 from bridge.orders.risk.halts import Mode
 from bridge.orders.risk.rules import RestApi, Rules, Terms, TradingAccount
-from bridge.orders.wiring import MessageSink, wire
+from bridge.orders.wiring import Sink, wire
 from bridge.runtime.clock import now_us
 
-__all__ = ["Gateway", "MessageSink", "RestApi", "Rules", "TradingAccount"]
+__all__ = ["Gateway", "RestApi", "Rules", "Sink", "TradingAccount"]
 
 log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ class Gateway:
         *,
         catalog: Catalog,
         journal: Journal,
-        sink: MessageSink,
+        sink: Sink,
         topics: Topics,
         accounts: Mapping[str, TradingAccount],
         rules: Rules,

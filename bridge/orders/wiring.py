@@ -20,7 +20,7 @@ from bridge.orders.model.held_notices import HeldNotices
 from bridge.orders.model.lifecycle import Event, Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.publishing.outbox import Outbox
-from bridge.orders.publishing.publisher import MessageSink, Publisher
+from bridge.orders.publishing.publisher import Publisher, Sink
 from bridge.orders.reconciliation.accounts import Accounts
 from bridge.orders.reconciliation.notices import Notices
 from bridge.orders.reconciliation.reconciler import Reconciler
@@ -39,7 +39,7 @@ from bridge.orders.routing.sequencer import Sequencer
 from bridge.orders.routing.submitter import Submitter
 from bridge.runtime.turns import News
 
-__all__ = ["MessageSink", "Parts", "wire"]
+__all__ = ["Parts", "Sink", "wire"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Parts:
 def wire(
     terms: Terms,
     journal: Journal,
-    sink: MessageSink,
+    sink: Sink,
     topics: Topics,
     reference_price: Callable[[str, str, str], Decimal | None],
     start: Callable[[ManagedOrder, Coroutine[Any, Any, None]], None],

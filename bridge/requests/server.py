@@ -20,7 +20,7 @@ from bridge.mqtt import payloads
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.explained import explain
-from bridge.mqtt.message import Handler, Message
+from bridge.mqtt.message import Handler, Message, Publication
 from bridge.mqtt.strict_json import JsonError, decode_object, encode
 from bridge.mqtt.topics import Topics
 from bridge.runtime.suggestions import nearest
@@ -49,9 +49,7 @@ class _Client(Protocol):
         ordered_by: Callable[[Message], str] | None = None,
     ) -> None: ...
 
-    async def publish(
-        self, topic: str, payload: bytes, *, qos: int = 1, correlation: bytes = b""
-    ) -> None: ...
+    async def publish(self, publication: Publication) -> None: ...
 
 
 class RequestServer:
@@ -98,7 +96,9 @@ class RequestServer:
         message.ack()
         if not (message.retain and not message.payload):  # else somebody cleaning up
             topic, payload = await self._answer(message)
-            await self._client.publish(topic, payload, qos=1, correlation=message.correlation)
+            await self._client.publish(
+                Publication(topic, payload, qos=1, correlation=message.correlation)
+            )
 
     async def _answer(self, message: Message) -> tuple[str, bytes]:
         """Return where the answer goes and what it says."""
@@ -227,11 +227,13 @@ async def request(
             async with asyncio.timeout(deadline_s):
                 await connection.wait_connected(fail_fast=True)
                 await connection.publish(
-                    topics.request(verb, name),
-                    encode({**content, "transaction": token}),
-                    expiry_s=deadline_s,
-                    correlation=token.encode(),
-                    response_topic=own,
+                    Publication(
+                        topics.request(verb, name),
+                        encode({**content, "transaction": token}),
+                        expiry_s=deadline_s,
+                        correlation=token.encode(),
+                        response_topic=own,
+                    ),
                     wait=True,
                 )
                 said = await answer

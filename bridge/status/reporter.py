@@ -14,6 +14,7 @@ from bridge.config.kis import KisConfig
 from bridge.kis.masters import MastersError
 from bridge.mqtt import payloads
 from bridge.mqtt.client import ControlClient
+from bridge.mqtt.message import Publication
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 from bridge.status.health import SessionHealth
@@ -73,12 +74,14 @@ class Reporter:
                 "rest_per_second": self._kis.rest_per_second,
             },
         )
-        await self._control.publish(self._topics.info(), info.encode(), retain=True)
+        await self._control.publish(Publication(self._topics.info(), info.encode(), retain=True))
         self._reports.changed.update(self._sessions)
         try:
             for master in await asyncio.to_thread(self._masters):
                 listing = encode(await asyncio.to_thread(self._listing, master))
-                await self._control.publish(self._topics.symbols(master), listing, retain=True)
+                await self._control.publish(
+                    Publication(self._topics.symbols(master), listing, retain=True)
+                )
         except MastersError as error:
             log.warning("symbols not published", reason=str(error))
 
@@ -105,7 +108,7 @@ class Reporter:
                 if changed or halts() != told or loop.time() >= health_at:
                     health_at, told = loop.time() + _HEALTH_S, halts()
                     await self._control.publish(
-                        self._topics.health(), encode(numbers()), retain=True
+                        Publication(self._topics.health(), encode(numbers()), retain=True)
                     )
                 for app in changed:
                     await self._session_map(app, pool)
@@ -120,4 +123,6 @@ class Reporter:
             "subscriptions": [row for row in pool.subscriptions() if row["session"] == app],
             "waiting": len(pool.waiting()),
         }
-        await self._control.publish(self._topics.session(app), encode(payload), retain=True)
+        await self._control.publish(
+            Publication(self._topics.session(app), encode(payload), retain=True)
+        )

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from bridge.catalog.compile import load
 from bridge.documents.topics import Topic, payloads, topics
 from bridge.mqtt.client import ControlClient
+from bridge.mqtt.message import Publication
 from bridge.orders.publishing.publisher import Publisher
 from tests.component.schemas import error
 
@@ -42,9 +43,9 @@ def _what_is_said_is_documented(
     def listen(speaker: type[Any], name: str) -> None:
         publish = getattr(speaker, name)
 
-        async def noted(self: Any, topic: str, payload: bytes, **more: Any) -> Any:
-            said.append((topic, payload))
-            return await publish(self, topic, payload, **more)
+        async def noted(self: Any, what: Publication | str, *args: Any, **more: Any) -> Any:
+            said.append((what, args[0]) if isinstance(what, str) else (what.topic, what.payload))
+            return await publish(self, what, *args, **more)
 
         monkeypatch.setattr(speaker, name, noted)
 

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from bridge.catalog.compile import load
 from bridge.kis.replies import KisError, KisNotSentError, Reply
 from bridge.kis.throttle import Priority
-from bridge.mqtt.message import Message
+from bridge.mqtt.message import Message, Publication
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal.journal import Journal
@@ -142,20 +142,13 @@ class Broker:
         self.correlations: list[tuple[str, bytes]] = []
         self._changed = asyncio.Event()
 
-    async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        correlation: bytes = b"",
-    ) -> None:
-        assert qos == 1
-        self.published.append((topic, json.loads(payload) if payload else {}, retain))
-        if correlation:
-            self.correlations.append((topic, correlation))
+    async def publish(self, publication: Publication) -> None:
+        topic, payload = publication.topic, publication.payload
+        assert publication.qos == 1
+        content = json.loads(payload) if payload else {}
+        self.published.append((topic, content, publication.retain))
+        if publication.correlation:
+            self.correlations.append((topic, publication.correlation))
         self._changed.set()
 
     def on(self, topic: str) -> list[dict[str, Any]]:

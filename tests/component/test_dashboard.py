@@ -20,6 +20,7 @@ from bridge.dashboard.server import Dashboard, Sources
 from bridge.errors import ConfigError
 from bridge.kis.decode import Route
 from bridge.kis.values import Zone
+from bridge.mqtt.message import Publication
 from bridge.mqtt.topics import Topics
 from tests.unit.dashboard.test_metrics import NUMBERS
 from tests.unit.dashboard.test_orders import Out, state
@@ -142,7 +143,7 @@ async def test_the_stream_says_what_is_new() -> None:
         assert await anext(coming) == ("health", NUMBERS)
         world.route.last, world.route.seq = b'{"symbol":"A","seq":2}', 2
         topic = Topics().order_state("main", "alice", "a-1")
-        await world.orders.publish(topic, state("a-1", "accepted"))
+        await world.orders.publish(Publication(topic, state("a-1", "accepted")))
         assert (await anext(coming))[1][0]["value"]["seq"] == 2
         kind, orders = await anext(coming)
         assert (kind, orders[0]["client_order_id"]) == ("orders", "a-1")

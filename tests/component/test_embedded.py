@@ -22,6 +22,7 @@ from bridge.embedded.broker import EmbeddedBroker
 from bridge.errors import BrokerError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.message import Publication
 from tests.brokers import embedded, mosquitto_program
 
 DEADLINE_S = 10.0
@@ -102,14 +103,18 @@ async def test_a_retained_value_expires(broker: EmbeddedBroker) -> None:
     async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:
         writer = ControlClient([endpoint], client_id="w", clean=True)
         group.create_task(writer.run())
-        await writer.publish("expiry/short", b"old", retain=True, expiry_s=1, wait=True)
-        await writer.publish("expiry/long", b"new", retain=True, expiry_s=60, wait=True)
+        await writer.publish(
+            Publication("expiry/short", b"old", retain=True, expiry_s=1), wait=True
+        )
+        await writer.publish(
+            Publication("expiry/long", b"new", retain=True, expiry_s=60), wait=True
+        )
         await asyncio.sleep(1.1)  # MQTT counts whole seconds, and a past moment has no event
         reader = ControlClient([endpoint], client_id="r", clean=True)
         reader.subscribe("expiry/+", 1, take)
         group.create_task(reader.run())
         await reader.wait_connected()
-        await writer.publish("expiry/last", b"end")
+        await writer.publish(Publication("expiry/last", b"end"))
         got = [(await arrived.get()).payload for _ in range(2)]
         assert got == [b"new", b"end"]
         await writer.close()

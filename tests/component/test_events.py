@@ -19,7 +19,7 @@ from bridge.documents.events import EVENTS
 from bridge.documents.responses import response
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
-from bridge.mqtt.message import Message
+from bridge.mqtt.message import Message, Publication
 from bridge.mqtt.topics import Topics
 from bridge.orders.risk.rules import Rules
 from bridge.requests.server import request
@@ -155,7 +155,7 @@ async def _provoke(sim: Simulator, ear: Ear, broker: Mosquitto) -> None:
     await ear.until("resumed")
     expires = datetime.now(UTC) + timedelta(seconds=30)
     command = json.dumps({**ORDER, "expires_at": expires.isoformat()}).encode()
-    await ear.client.publish("kis/orders/main/bob/command/place", command)
+    await ear.client.publish(Publication("kis/orders/main/bob/command/place", command))
     await ear.until("order_unknown")
     name = {"account": "main", "client": "bob", "client_order_id": "e-1"}
     settled = await ask("resolve", {**name, "outcome": "not_placed"})

@@ -17,6 +17,7 @@ import pytest
 from bridge.errors import BrokerError, RequestError
 from bridge.mqtt.client import ControlClient, Message, Will
 from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.message import Publication
 from bridge.mqtt.topics import Topics
 from bridge.requests.server import RequestServer, request
 from bridge.runtime.backoff import Backoff
@@ -126,7 +127,7 @@ async def test_retained_values_come_at_once_and_can_be_removed(
 ) -> None:
     async with running(client_of(endpoint, topics.base)) as writer:
         for value in (b"1", b"2", b"3"):
-            await writer.publish(topics.health(), value, retain=True, wait=True)
+            await writer.publish(Publication(topics.health(), value, retain=True), wait=True)
         first = Inbox()
         async with running(listener(endpoint, f"{topics.base}/#", first)):
             message = await first.get()
@@ -135,10 +136,10 @@ async def test_retained_values_come_at_once_and_can_be_removed(
                 b"3",
                 True,
             )
-        await writer.publish(topics.health(), b"", retain=True, wait=True)
+        await writer.publish(Publication(topics.health(), b"", retain=True), wait=True)
         second = Inbox()
         async with running(listener(endpoint, f"{topics.base}/#", second)):
-            await writer.publish(topics.info(), b"live", wait=True)
+            await writer.publish(Publication(topics.info(), b"live"), wait=True)
             assert (await second.get()).payload == b"live"
 
 
@@ -152,17 +153,17 @@ async def test_what_is_not_acknowledged_comes_again(endpoint: Endpoint, topics: 
     reader.subscribe(topics.command_filter(), 1, keep)
     place = topics.command("main", "alice", "place")
     async with asyncio.timeout(DEADLINE_S), running(reader):
-        await reader.publish(place, b"first")
-        await reader.publish(place, b"second")
+        await reader.publish(Publication(place, b"first"))
+        await reader.publish(Publication(place, b"second"))
         (await arrived.get()).ack()
         assert (await arrived.get()).payload == b"second"
-        await reader.publish(topics.info(), b"", wait=True)  # behind the PUBACK
+        await reader.publish(Publication(topics.info(), b""), wait=True)  # behind the PUBACK
         drop(reader)
         again = await arrived.get()
         assert again.payload == b"second"
         again.ack()
         again.ack()
-        await reader.publish(place, b"third", wait=True)
+        await reader.publish(Publication(place, b"third"), wait=True)
         assert (await arrived.get()).payload == b"third"
         drop(reader)
         assert (await arrived.get()).payload == b"third"
@@ -178,9 +179,9 @@ async def test_commands_wait_for_a_bridge_that_is_away(endpoint: Endpoint, topic
             bridge.subscribe(topics.command_filter(), 1, inbox)
             async with running(bridge):
                 if expected == b"one":
-                    await writer.publish(place, expected)
+                    await writer.publish(Publication(place, expected))
                 assert (await inbox.get()).payload == expected
-            await writer.publish(place, b"two", wait=True)
+            await writer.publish(Publication(place, b"two"), wait=True)
 
 
 async def test_pubacks_leave_in_the_order_of_arrival(endpoint: Endpoint, topics: Topics) -> None:
@@ -198,11 +199,11 @@ async def test_pubacks_leave_in_the_order_of_arrival(endpoint: Endpoint, topics:
     reader.subscribe(topics.command_filter(), 1, keep, ordered_by=lambda m: m.topic)
     async with running(client_of(endpoint, f"{topics.base}-w")) as writer, running(reader):
         for number in range(5):
-            await writer.publish(topics.command("a", "b", str(number)), b"x")
-        await writer.publish(topics.command("a", "b", "5"), b"last")
+            await writer.publish(Publication(topics.command("a", "b", str(number)), b"x"))
+        await writer.publish(Publication(topics.command("a", "b", "5"), b"last"))
         async with asyncio.timeout(DEADLINE_S):
             await done.wait()
-        await writer.publish(topics.command("a", "b", "6"), b"alive", wait=True)
+        await writer.publish(Publication(topics.command("a", "b", "6"), b"alive"), wait=True)
         await until(lambda: kept[-1].payload == b"alive")
         assert reader.connects == 1
 
@@ -213,7 +214,7 @@ async def test_two_thousand_publishes_keep_their_order(endpoint: Endpoint, topic
     client.subscribe(f"{topics.base}/n", 1, inbox)
     async with running(client):
         for number in range(2000):
-            await client.publish(f"{topics.base}/n", str(number).encode())
+            await client.publish(Publication(f"{topics.base}/n", str(number).encode()))
         got = [int((await inbox.get()).payload) for _ in range(2000)]
         assert got == list(range(2000))
         await until(lambda: client.backlog == 0)
@@ -225,11 +226,13 @@ async def test_properties_and_their_absence(endpoint: Endpoint, topics: Topics) 
     client.subscribe(f"{topics.base}/x", 1, inbox)
     async with running(client):
         await client.publish(
-            f"{topics.base}/x",
-            "한".encode(),
-            expiry_s=60,
-            correlation=b"\xff\x00",
-            response_topic="r/1",
+            Publication(
+                f"{topics.base}/x",
+                "한".encode(),
+                expiry_s=60,
+                correlation=b"\xff\x00",
+                response_topic="r/1",
+            )
         )
         message = await inbox.get()
     assert message.payload.decode() == "한"
@@ -272,8 +275,8 @@ async def test_a_slow_handler_holds_up_its_own_lane_only(
     client = client_of(endpoint, topics.base, clean=True)
     client.subscribe(f"{topics.base}/+", 1, handle, ordered_by=lambda m: m.topic)
     async with running(client):
-        await client.publish(f"{topics.base}/slow", b"1")
-        await client.publish(f"{topics.base}/fast", b"2")
+        await client.publish(Publication(f"{topics.base}/slow", b"1"))
+        await client.publish(Publication(f"{topics.base}/fast", b"2"))
         assert (await fast.get()).payload == b"2"
         slow.set()
         assert (await fast.get()).payload == b"1"
@@ -287,7 +290,7 @@ async def test_websockets(urls: dict[str, str], name: str, topics: Topics) -> No
     async with running(client):
         assert client.version == "5"
         for size in (1, 200, 5_000):
-            await client.publish(f"{topics.base}/x", b"x" * size)
+            await client.publish(Publication(f"{topics.base}/x", b"x" * size))
             assert len((await inbox.get()).payload) == size
 
 
@@ -297,17 +300,19 @@ async def test_a_broker_that_restarts(mosquitto: Mosquitto, version: Literal[5, 
     client = client_of(Endpoint.parse(mosquitto.url, version=version), "restart")
     client.subscribe("kis/#", 1, inbox)
     async with running(client):
-        await client.publish("kis/1", b"before")
+        await client.publish(Publication("kis/1", b"before"))
         assert (await inbox.get()).payload == b"before"
-        await client.publish("other", b"", wait=True)  # behind the PUBACK
+        await client.publish(Publication("other", b""), wait=True)  # behind the PUBACK
         mosquitto.stop()
         await until(lambda: not client.connected)
-        await client.publish("kis/1", b"meanwhile")
-        await client.publish("kis/1", b"lost", qos=0)
+        await client.publish(Publication("kis/1", b"meanwhile"))
+        await client.publish(Publication("kis/1", b"lost", qos=0))
         assert client.dropped == 1
         with pytest.raises(BrokerError, match=f"127.0.0.1:{mosquitto.port}: connection refused"):
             await client.wait_connected(fail_fast=True)
-        expired = asyncio.ensure_future(client.publish("kis/1", b"old", expiry_s=0, wait=True))
+        expired = asyncio.ensure_future(
+            client.publish(Publication("kis/1", b"old", expiry_s=0), wait=True)
+        )
         mosquitto.start()
         assert (await inbox.get()).payload == b"meanwhile"
         with pytest.raises(BrokerError, match="kis/1: expired"):
@@ -424,8 +429,8 @@ async def test_users_and_permissions(guarded: Mosquitto, version: Literal[5, 4])
     async with running(client):
         if version == 5:
             with pytest.raises(BrokerError, match="elsewhere: not authorised"):
-                await client.publish("elsewhere", b"x", wait=True)
-        await client.publish("kis/x", b"x")
+                await client.publish(Publication("elsewhere", b"x"), wait=True)
+        await client.publish(Publication("kis/x", b"x"))
         assert (await inbox.get()).payload == b"x"
 
 
@@ -461,7 +466,7 @@ async def test_tls(encrypted: tuple[Mosquitto, Path]) -> None:
     client.subscribe("kis/#", 1, inbox)
     async with running(client):
         for number in range(500):
-            await client.publish("kis/n", str(number).encode() + b" " * 2000)
+            await client.publish(Publication("kis/n", str(number).encode() + b" " * 2000))
         got = [int((await inbox.get()).payload) for _ in range(500)]
         assert got == list(range(500))
 
@@ -484,7 +489,7 @@ async def test_a_bug_in_a_handler_ends_run_and_says_offline(
         async with asyncio.TaskGroup() as group:
             group.create_task(client.run())
             await client.wait_connected()
-            await client.publish(f"{topics.base}/x", b"")
+            await client.publish(Publication(f"{topics.base}/x", b""))
 
     states = Inbox()
     client = client_of(endpoint, topics.base, will=Will(topics.state(), b"offline", b"online"))
@@ -506,7 +511,7 @@ async def test_cancelling_leaves_in_good_order(urls: dict[str, str], topics: Top
             task = group.create_task(client.run())
             await client.wait_connected()
             for number in range(300):
-                await client.publish(f"{topics.base}/n", str(number).encode())
+                await client.publish(Publication(f"{topics.base}/n", str(number).encode()))
             task.cancel()
         payloads = [(await inbox.get()).payload for _ in range(301)]
         assert payloads == [*(str(n).encode() for n in range(300)), b"offline"]
@@ -523,9 +528,9 @@ async def test_a_message_for_nobody_does_not_block(urls: dict[str, str], topics:
         inbox = Inbox()
         after = client_of(endpoint, topics.base)
         after.subscribe(f"{topics.base}/new", 1, inbox)
-        await writer.publish(f"{topics.base}/old", b"x", wait=True)
+        await writer.publish(Publication(f"{topics.base}/old", b"x"), wait=True)
         async with running(after):
-            await writer.publish(f"{topics.base}/new", b"y")
+            await writer.publish(Publication(f"{topics.base}/new", b"y"))
             assert (await inbox.get()).payload == b"y"
 
 
@@ -547,9 +552,9 @@ async def test_wrong_use() -> None:
         ControlClient([], client_id="x")
     client = client_of(Endpoint.parse("mqtt://127.0.0.1:1"), "x")
     with pytest.raises(ValueError, match="QoS"):
-        await client.publish("a", b"", qos=2)
+        await client.publish(Publication("a", b"", qos=2))
     with pytest.raises(ValueError, match="not a topic"):
-        await client.publish("a/#", b"")
+        await client.publish(Publication("a/#", b""))
 
 
 async def test_after_the_end(urls: dict[str, str], topics: Topics) -> None:
@@ -558,7 +563,7 @@ async def test_after_the_end(urls: dict[str, str], topics: Topics) -> None:
         with pytest.raises(RuntimeError, match="before run"):
             client.subscribe("a", 1, Inbox())
     with pytest.raises(BrokerError, match="has left"):
-        await client.publish("a", b"", wait=True)
+        await client.publish(Publication("a", b""), wait=True)
     assert client.backlog == 0
 
 
@@ -633,7 +638,7 @@ async def test_a_request_topic_too_long_to_answer_on(urls: dict[str, str]) -> No
     async with running(bridge), running(client_of(endpoint, "asker", clean=True)) as asker:
         prefix = f"{topics.base}/bridge/request/"
         for verb in ("a" * (65_535 - len(prefix)), " " * 40_000):
-            await asker.publish(f"{prefix}{verb}", b"{}", wait=True)
+            await asker.publish(Publication(f"{prefix}{verb}", b"{}"), wait=True)
         assert await request([endpoint], "echo", {"a": 1}, topics=topics) == {"a": 1}
 
 
@@ -642,7 +647,7 @@ async def test_what_is_larger_than_the_broker_takes_is_dropped(tmp_path: Path) -
     with Mosquitto.running(tmp_path, small) as broker:
         async with running(client_of(Endpoint.parse(broker.url), "large")) as client:
             with pytest.raises(BrokerError, match="the broker takes"):
-                await client.publish("a", bytes(5000), wait=True)
-            await client.publish("a", bytes(5000), qos=0)
-            await client.publish("a", b"small", wait=True)
+                await client.publish(Publication("a", bytes(5000)), wait=True)
+            await client.publish(Publication("a", bytes(5000), qos=0))
+            await client.publish(Publication("a", b"small"), wait=True)
             assert (client.connects, client.backlog) == (1, 0)

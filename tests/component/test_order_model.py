@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pydantic import SecretStr
 
 from bridge.kis.listing import plain
-from bridge.mqtt.message import Message
+from bridge.mqtt.message import Message, Publication
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal.reader import read
@@ -63,16 +63,8 @@ class Wire:
         self.kept: list[tuple[str, bytes]] = []
         self.published: list[tuple[str, dict[str, Any]]] = []
 
-    async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        correlation: bytes = b"",
-    ) -> None:
+    async def publish(self, publication: Publication) -> None:
+        topic, payload = publication.topic, publication.payload
         said = (topic, json.loads(payload) if payload else {})
         if said[1].get("verb") == "cancel_all" and said[1]["status"] == "accepted":
             self.swept.setdefault(topic, self.loop.time())

@@ -8,6 +8,7 @@ import sys
 
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.message import Publication
 from tests.brokers import Mosquitto, free_port
 
 DEADLINE_S = 20.0
@@ -33,8 +34,10 @@ async def test_lines_for_a_pipe(mosquitto: Mosquitto) -> None:
     client = ControlClient([Endpoint.parse(mosquitto.url)], client_id="writer", clean=True)
     async with asyncio.TaskGroup() as group:
         group.create_task(client.run())
-        await client.publish("kis/a", '{"price":1.50,"name":"삼성"}'.encode(), retain=True)
-        await client.publish("kis/b", b"plain", retain=True, wait=True)
+        await client.publish(
+            Publication("kis/a", '{"price":1.50,"name":"삼성"}'.encode(), retain=True)
+        )
+        await client.publish(Publication("kis/b", b"plain", retain=True), wait=True)
         code, out, err = await watch("--url", mosquitto.url, "--count", "2")
         assert (code, err) == (0, "")
         lines = [json.loads(line) for line in out.splitlines()]
@@ -65,7 +68,7 @@ async def test_a_reader_that_leaves_is_no_fault_of_ours(mosquitto: Mosquitto) ->
     client = ControlClient([Endpoint.parse(mosquitto.url)], client_id="writer", clean=True)
     async with asyncio.TaskGroup() as group:
         group.create_task(client.run())
-        await client.publish("pipe/a", b"1", retain=True, wait=True)
+        await client.publish(Publication("pipe/a", b"1", retain=True), wait=True)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", "from bridge.cli import main; main()"),
             *("watch", "pipe/#", "--url", mosquitto.url),
@@ -77,7 +80,7 @@ async def test_a_reader_that_leaves_is_no_fault_of_ours(mosquitto: Mosquitto) ->
             await process.stdout.readline()
             process.stdout._transport.close()  # type: ignore[attr-defined]
             while process.returncode is None:
-                await client.publish("pipe/a", b"2", wait=True)
+                await client.publish(Publication("pipe/a", b"2"), wait=True)
             assert process.stderr is not None
             assert await process.stderr.read() == b""
         assert process.returncode == 1

@@ -21,7 +21,7 @@ from bridge.catalog.compile import load
 from bridge.kis.listing import plain
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
-from bridge.mqtt.message import Message
+from bridge.mqtt.message import Message, Publication
 from bridge.orders.journal.reader import read
 from bridge.orders.model.lifecycle import State
 from bridge.orders.model.managed_order import restore
@@ -118,7 +118,9 @@ class Clients:
     async def command(self, number: int, verb: str, content: dict[str, Any]) -> str:
         """Send a command; return under which key its ack will be."""
         own = f"kis/orders/main/{CLIENTS[number % 2]}"
-        await self.control.publish(f"{own}/command/{verb}", json.dumps(content).encode())
+        await self.control.publish(
+            Publication(f"{own}/command/{verb}", json.dumps(content).encode())
+        )
         return f"{own}/ack/{content['client_order_id']} {content.get('command_id', '')}"
 
     async def until(self, what: str, true: Callable[[], object]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
 import structlog
 
@@ -12,14 +12,14 @@ from bridge.errors import BrokerError
 from bridge.kis.listing import ListedOrder
 from bridge.kis.orders import ExecutionNotice
 from bridge.mqtt import payloads as bridge_payloads
-from bridge.mqtt.message import Message
+from bridge.mqtt.message import Message, Publication, Sink
 from bridge.mqtt.topics import Topics
 from bridge.orders.model.lifecycle import Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.publishing import payloads
 from bridge.runtime.clock import seoul_day_end, seoul_time
 
-__all__ = ["MessageSink", "Publisher", "Saying"]
+__all__ = ["Publisher", "Saying", "Sink"]
 
 log = structlog.get_logger()
 
@@ -32,30 +32,13 @@ _DAY_S = 86_400
 """A state outlives its Korean day: orders of some markets do too, and the bridge clears it."""
 
 
-class MessageSink(Protocol):
-    """The part of the MQTT client that orders need."""
-
-    async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        correlation: bytes = b"",
-    ) -> None: ...
-
-
 class Publisher:
     """Publishes in the order of :meth:`post`; what cannot be published is logged.
 
     Nobody waits for the broker here: the journal knows what was to be said.
     """
 
-    def __init__(
-        self, sink: MessageSink, topics: Topics, response_prefixes: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, sink: Sink, topics: Topics, response_prefixes: Sequence[str] = ()) -> None:
         self._sink = sink
         self._prefixes = response_prefixes
         self._topics = topics
@@ -201,12 +184,9 @@ class Publisher:
     ) -> None:
         try:
             await self._sink.publish(
-                topic,
-                payload,
-                qos=1,
-                retain=retain,
-                expiry_s=expiry_s,
-                correlation=correlation,
+                Publication(
+                    topic, payload, qos=1, retain=retain, expiry_s=expiry_s, correlation=correlation
+                )
             )
         except BrokerError as error:
             log.warning("not published", topic=topic, cause=str(error))

@@ -10,6 +10,7 @@ import pytest
 
 from bridge.mqtt import events as module
 from bridge.mqtt.events import Events
+from bridge.mqtt.message import Publication
 from bridge.mqtt.topics import Topics
 
 
@@ -17,7 +18,8 @@ class Publisher:
     def __init__(self) -> None:
         self.said: list[tuple[str, dict[str, Any]]] = []
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> None:
+    async def publish(self, publication: Publication) -> None:
+        topic, payload = publication.topic, publication.payload
         self.said.append((topic, json.loads(payload)))
 
 

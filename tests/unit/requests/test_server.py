@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from bridge.errors import BridgeError, RequestError
-from bridge.mqtt.message import Handler, Message
+from bridge.mqtt.message import Handler, Message, Publication
 from bridge.mqtt.topics import Topics
 from bridge.requests.server import RequestServer
 
@@ -33,10 +33,13 @@ class FakeClient:
         assert (topic_filter, qos) == ("kis/bridge/request/#", 1)
         self.handler, self.ordered_by = handler, ordered_by
 
-    async def publish(
-        self, topic: str, payload: bytes, *, qos: int = 1, correlation: bytes = b""
-    ) -> None:
-        assert qos == 1
+    async def publish(self, publication: Publication) -> None:
+        topic, payload, correlation = (
+            publication.topic,
+            publication.payload,
+            publication.correlation,
+        )
+        assert publication.qos == 1
         assert self.acknowledged, "the PUBACK comes before the answer: orders wait behind it"
         self.said.append((topic, json.loads(payload), correlation))
 

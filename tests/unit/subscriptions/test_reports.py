@@ -13,6 +13,7 @@ from bridge.catalog.model import Catalog
 from bridge.kis.decode import Drift, Quarantined
 from bridge.kis.session import Dropped, Lost, SlotRefused, Subscribed, Unsubscribed
 from bridge.mqtt.events import Events
+from bridge.mqtt.message import Publication
 from bridge.mqtt.topics import Topics
 from bridge.subscriptions.gaps import Gap
 from bridge.subscriptions.reports import Reports, notice_ids
@@ -26,7 +27,8 @@ class Told:
         self.said: list[tuple[str, dict[str, Any]]] = []
         self.events = Events(self, Topics())
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> None:
+    async def publish(self, publication: Publication) -> None:
+        topic, payload, qos = publication.topic, publication.payload, publication.qos
         assert qos == 1
         self.said.append((topic.removeprefix("kis/bridge/event/"), json.loads(payload)))
 
