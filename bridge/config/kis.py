@@ -68,16 +68,16 @@ class AppConfig(Section):
     app_secret: Secret
     """The app secret that KIS issued."""
     hts_id: Secret | None = None
-    """HTS login; without it no execution notices arrive."""
+    """Login of the HTS. Without it no execution notices arrive."""
     slots: Annotated[int, Strict(), Field(ge=1, le=41)] = 41
-    """Upper bound of subscriptions; learned downwards."""
+    """Most subscriptions of the session. Where KIS grants fewer, the bridge learns it."""
 
 
 class AccountConfig(Section):
     """One account, traded and read through one app key."""
 
     alias: Alias
-    """Name in topics; the number never appears there."""
+    """Name in topics. The number never appears there."""
     app: Alias
     """Alias of the app key that may use the account."""
     number: Secret
@@ -108,20 +108,20 @@ class KisConfig(Section):
     environment: Environment
     """Sets the URLs and the TR ids."""
     rest_url: RestUrl = Field(default_factory=lambda data: _SERVERS[data["environment"]].rest_url)
-    """REST server; by default the environment's. Only to override (simulator, proxy)."""
+    """REST server. By default that of the environment; only for a simulator or proxy elsewhere."""
     ws_url: WsUrl = Field(default_factory=lambda data: _SERVERS[data["environment"]].ws_url)
-    """WebSocket server, without path; by default the environment's. Only to override."""
+    """WebSocket server, without a path. By default that of the environment; see `rest_url`."""
     rest_per_second: Count = Field(
         default_factory=lambda data: _SERVERS[data["environment"]].rest_per_second
     )
-    """REST calls a second for each app key, by default 18 (real), 1 (paper), 1000 (simulator);
-    fewer where the server says so, as the simulator does."""
+    """REST calls a second for each app key. By default 18 (real), 1 (paper) or 1000 (simulator).
+    Fewer are made where the server says so, as the simulator does."""
     state_dir: Location = Field(default=Path("~/.local/state/kis-bridge"), validate_default=True)
-    """Folder for tokens, learned limits and the journal; made with mode 0700."""
+    """Folder for tokens, learned limits and the journal. It is made for its owner alone."""
     apps: Annotated[tuple[AppConfig, ...], Field(min_length=1)]
     """The app keys, at least one."""
     accounts: tuple[AccountConfig, ...] = ()
-    """The accounts; none: market data only."""
+    """The accounts. Without any, there is market data only."""
 
     @field_validator("rest_url")
     @classmethod

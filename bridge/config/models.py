@@ -73,7 +73,7 @@ class MqttConfig(Section):
     """The broker."""
 
     url: Annotated[tuple[BrokerUrl, ...], Several, Field(min_length=1)] = ("mqtt://127.0.0.1:1883",)
-    """`mqtt`, `mqtts`, `ws` or `wss` URL, or a list tried in turn; `embedded` starts one here."""
+    """`mqtt`, `mqtts`, `ws` or `wss` URL. A list is tried in turn. `embedded` starts a broker."""
     base_topic: Topic = "kis"
     """First levels of every topic."""
     username: Annotated[str, Field(min_length=1)] | None = None
@@ -87,7 +87,7 @@ class MqttConfig(Section):
     key_file: ExistingFile | None = None
     """Key of the client certificate."""
     response_prefixes: tuple[Topic, ...] = ()
-    """Where MQTT 5 response topics may lie, besides `base_topic`."""
+    """Where the MQTT 5 response topics of clients may be, besides `base_topic`."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -115,7 +115,10 @@ class MqttConfig(Section):
 
 
 class SubscriptionConfig(Section):
-    """What to subscribe at start: `market`, `venue`, `kinds`, `symbols`; or `channel`, `keys`."""
+    """What to subscribe at start.
+
+    Either `market`, `venue`, `kinds` and `symbols`, or `channel` and `keys`.
+    """
 
     market: (
         Literal[
@@ -138,9 +141,9 @@ class SubscriptionConfig(Section):
     symbols: Annotated[tuple[Key, ...], Field(min_length=1)] | None = None
     """Symbols."""
     channel: TrId | None = None
-    """TR id of a channel, `H0STCNT0`."""
+    """TR id of a channel: `H0STCNT0`."""
     keys: Annotated[tuple[Key, ...], Field(min_length=1)] | None = None
-    """What KIS wants as key, `005930` or `DNASAAPL`."""
+    """Keys as KIS writes them: `005930`, `DNASAAPL`."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -160,7 +163,8 @@ class KindConfig(Section):
     expire_s: Annotated[int, Strict(), Field(ge=1, lt=2**32)] = 86400
     """Seconds after which the broker forgets a record."""
     conflate: Flag = False
-    """Under pressure only the newest record of a topic is kept; `true` for quote and expected."""
+    """Keep only the newest record of a topic when they come faster than they can be published.
+    By default `true` for `quote` and `expected`."""
 
 
 class MarketConfig(Section):
@@ -171,7 +175,7 @@ class MarketConfig(Section):
     kinds: dict[Level, KindConfig] = Field(default_factory=dict)
     """How each kind is published."""
     names: Flag = False
-    """Put the symbol's name into each record; `kis-bridge symbols update` fetches them."""
+    """Put the symbol's name into each record. `kis-bridge symbols update` fetches the names."""
 
     @field_validator("kinds", mode="before")
     @classmethod
@@ -194,7 +198,7 @@ class JournalConfig(Section):
     """The order journal."""
 
     url: Secret = SecretStr("sqlite:///orders.db")
-    """SQLAlchemy URL; SQLite files are relative to `state_dir`; a secret if it has a password."""
+    """SQLAlchemy URL. SQLite files are relative to `state_dir`. With a password it is a secret."""
 
     @field_validator("url", mode="before")
     @classmethod
@@ -216,7 +220,7 @@ class DashboardConfig(Section):
     """The web page."""
 
     listen: str = "127.0.0.1:8780"
-    """Address and port, `127.0.0.1:8780` or `[::1]:8780`."""
+    """Address and port: `127.0.0.1:8780`, `[::1]:8780`."""
 
     @field_validator("listen")
     @classmethod
@@ -252,7 +256,7 @@ class LogConfig(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least important level that is written."""
     format: Literal["auto", "console", "json"] = "auto"
-    """`auto`: console on a terminal, json otherwise."""
+    """`auto` means console on a terminal, and json otherwise."""
 
 
 class Config(Section):

@@ -15,28 +15,28 @@ TradedMarket = Literal["domestic_stock", "overseas_stock"]
 
 
 class LimitsConfig(Section):
-    """What one order, and one account a day, may come to; a missing key does not limit.
+    """Limits of each order, and of each account a day. A key that is missing limits nothing.
 
-    Money is in won; orders in other currencies count with `orders.rates`.
+    Money is in won. Orders in other currencies are converted with `orders.rates`.
     """
 
     quantity: Count | None = None
     """Largest quantity of an order."""
     notional: Amount | None = None
-    """Largest price × quantity of an order. A sale counts with the last price where that is known
-    and higher, what may trade at any price with the highest of the day."""
+    """Largest price × quantity of an order. A sale counts with the last price if that is known and
+    higher. An order that may trade at any price counts with the highest price of the day."""
     daily_notional: Amount | None = None
-    """Largest sum of that in a day."""
+    """Largest sum of price × quantity in a day."""
     open_orders: Count | None = None
     """Most orders that are or may be open at once."""
     per_minute: Count | None = None
     """Most commands in a minute."""
     price_band: Annotated[Amount, Field(le=1)] | None = None
-    """Largest distance from the last price, as a fraction: `0.05`."""
+    """Largest distance from the last price, as a fraction of it: `0.05`."""
     price_limits: Flag = False
     """Refuse prices outside of the day's limits."""
     tick_size: Flag = False
-    """Refuse prices that are no multiple of the symbol's tick."""
+    """Refuse prices that are no multiple of the symbol's tick size."""
     check_funds: Flag = False
     """Ask KIS for buying power or sellable quantity before each order."""
     symbols: tuple[Symbol, ...] | None = None
@@ -46,7 +46,7 @@ class LimitsConfig(Section):
 
 
 class ClientConfig(Section):
-    """Who may trade where; a second lock behind the broker's ACL."""
+    """Who may trade which accounts: a second lock behind the broker's ACL."""
 
     accounts: Annotated[tuple[Alias, ...], Field(min_length=1)]
     """Aliases of the accounts that the client may trade."""
@@ -58,14 +58,13 @@ class OrdersConfig(Section):
     """Trading."""
 
     allow_real: Flag = False
-    """Real orders go out only when this is `true`, and the broker knows the bridge."""
+    """Send real orders. The broker must also know who the bridge is."""
     markets: Annotated[tuple[TradedMarket, ...], Field(min_length=1)] = ("domestic_stock",)
-    """Where stock accounts trade: `domestic_stock`, `overseas_stock`. Accounts of product 03 trade
-    futures and options."""
+    """Which markets stock accounts trade. Accounts of product 03 trade futures and options."""
     market_hours: Flag | None = None
-    """Refuse orders while their market is closed; by default not with the simulator."""
+    """Refuse orders while their market is closed. By default `true`, but not with the simulator."""
     rates: dict[Currency, Amount] = Field(default_factory=dict)
-    """Won for one unit of a foreign currency, to hold its orders against the limits."""
+    """Won for one unit of a foreign currency. The limits of its orders are reckoned with it."""
     reconcile_s: Annotated[int, Strict(), Field(ge=1, le=3600)] = 60
     """Seconds between two comparisons of orders and positions with KIS."""
     proof_s: Annotated[int, Strict(), Field(ge=5, le=3600)] = 30
@@ -73,7 +72,7 @@ class OrdersConfig(Section):
     limits: LimitsConfig = LimitsConfig()
     """For each account."""
     clients: dict[ClientName, ClientConfig] = Field(default_factory=dict)
-    """By MQTT user name; without any, whoever the broker lets in may trade."""
+    """By MQTT user name. Without any, whoever the broker lets in may trade."""
 
     def permits(self, client: str, account: str) -> bool:
         """Whether this client may trade this account."""

@@ -24,14 +24,15 @@ _INTRODUCTION = """\
 
 <!-- made by: python -m bridge.config > docs/configuration.md -->
 
-`kis-bridge` reads a TOML file (`--config bridge.toml`) and lays the environment over it: every key
-is also a variable, `mqtt.url` is `{prefix}MQTT__URL`. Lists and tables are written as JSON there
-(`{prefix}MQTT__URL='["mqtt://a:1883", "mqtt://b:1883"]'`), names inside are lower case. An unknown
-key or variable is refused.
+`kis-bridge` reads a TOML file: the one that `-c FILE` names, else `bridge.toml` in the folder where
+it is started. The environment is laid over it, or stands alone where there is no file. Every key is
+also a variable: `mqtt.url` is `{prefix}MQTT__URL`. There, lists and tables are written as JSON
+(`{prefix}MQTT__URL='["mqtt://a:1883", "mqtt://b:1883"]'`) with names in lower case. An unknown key
+or variable is refused.
 
-A *secret* is `{{ env = "NAME" }}` or `{{ file = "PATH" }}` (a file only its owner can read); a
-plain text is accepted from a variable, and from a configuration file that only its owner can read.
-Relative paths start at the folder of the configuration file.
+A *secret* is `{{ env = "NAME" }}`, or `{{ file = "PATH" }}` with a file that only its owner can
+read. A plain text is accepted from a variable, and from a configuration file that only its owner
+can read. Relative paths start at the folder of the configuration file.
 """
 _NAMES = {
     bool: "`true` or `false`",
@@ -107,6 +108,8 @@ def _type(annotation: Any) -> str:
     if annotation in _NAMES:
         return _NAMES[annotation]
     inner = [a for a in get_args(annotation) if a not in (type(None), Ellipsis)]
+    if get_origin(annotation) is dict:
+        return f"{_type(inner[1])} for each of {_type(inner[0])}"
     text = _type(inner[0]) if inner else "text"
     return f"list of {text}" if get_origin(annotation) is tuple else text
 

@@ -29,22 +29,22 @@ def _calls(value: str) -> str:
 
 
 class Rights(Section):
-    """Each key stands instead of the one of `[requests]`; without it, that one holds."""
+    """Rights of one client. A key that is missing is taken from `[requests]`."""
 
     verbs: tuple[Annotated[str, AfterValidator(_verb)], ...] | None = None
-    """The requests that are served: `query`, `subscribe` … By default all."""
+    """Requests that are served: `query`, `subscribe` … By default all."""
     query: tuple[Annotated[str, AfterValidator(_calls)], ...] | None = None
-    """The calls that a `query` may make: workbook names, `*` for any part: `domestic_stock/*`.
-    By default every one that only reads."""
+    """Calls that a `query` may make, by their names in the workbook. `*` stands for any part:
+    `domestic_stock/*`. By default every call that only reads."""
     accounts: tuple[Alias, ...] | None = None
     """Aliases of the accounts that a `query` may name. By default those of `[orders.clients.NAME]`
     if it is there, otherwise all."""
 
 
 class RequestsConfig(Rights):
-    """What requests may do that come without a client's name, or with one that is not below.
+    """What a request may do that comes without a client's name, or with a name that is not below.
 
-    The name is the last level of `bridge/request/{verb}/{client}`; the broker's ACL vouches for it.
+    The name is the last level of `bridge/request/{verb}/{client}`. The broker's ACL vouches for it.
     """
 
     clients: dict[ClientName, Rights] = Field(default_factory=dict)
