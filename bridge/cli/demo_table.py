@@ -90,7 +90,9 @@ def _object(payload: bytes) -> dict[str, Any]:
 
 
 def _number(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int | Decimal) else ""
+    if isinstance(value, Decimal):
+        return f"{value:,f}"  # without the f, zero won with eight decimals is 0E-8
+    return f"{value:,}" if isinstance(value, int) else ""
 
 
 def _best(levels: object) -> str:

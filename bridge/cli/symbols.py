@@ -131,7 +131,7 @@ def search(
         print(json.dumps([dataclasses.asdict(symbol) for symbol in found], ensure_ascii=False))
     else:
         table = Table(box=None, pad_edge=False)
-        for column in ("symbol", "name", "", "market", "of"):
+        for column in ("symbol", "name", "", "market", "as of"):
             table.add_column(column, overflow="fold")
         for symbol in found:
             day = seoul_day(updated[symbol.master])

@@ -15,7 +15,8 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import typer
@@ -134,11 +135,10 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], i
     """Run a function as a command through `main` and return the exit code."""
 
     def call(function: Callable[[], None]) -> int:
-        single = typer.Typer(add_completion=False)
-        single.command("probe")(function)
-        real = typer.main.get_command(single)
-        monkeypatch.setitem(cli.COMMANDS, "check", ("tests:none", ""))
-        monkeypatch.setattr(cli, "_load", lambda _name: real)
+        monkeypatch.setitem(
+            sys.modules, "probe", cast("ModuleType", SimpleNamespace(command=function))
+        )
+        monkeypatch.setitem(cli.COMMANDS, "check", ("probe:command", ""))
         monkeypatch.setattr(sys, "argv", ["kis-bridge", "check"])
         with pytest.raises(SystemExit) as caught:
             cli.main()
@@ -221,11 +221,10 @@ def test_a_bug_shows_its_traceback_when_asked(
 def process(body: str) -> subprocess.Popen[str]:
     """Start a process whose command `check` has this body."""
     code = (
-        "import sys, time, typer\nfrom bridge import cli\n"
+        "import sys, time, types\nfrom bridge import cli\n"
         f"def probe():\n    {body}\n"
-        "single = typer.Typer(add_completion=False)\nsingle.command()(probe)\n"
-        "real = typer.main.get_command(single)\n"
-        "cli._load = lambda name: real\n"
+        "sys.modules['probe'] = types.SimpleNamespace(command=probe)\n"
+        "cli.COMMANDS['check'] = ('probe:command', '')\n"
         "sys.argv = ['kis-bridge', 'check']\ncli.main()\n"
     )
     return subprocess.Popen(

@@ -307,6 +307,9 @@ def test_killed_and_started_again_it_places_nothing_twice(world: World) -> None:
     world.bridge.__exit__()
     world.start_bridge()
     world.ear.until("kis/bridge/state", lambda s: s["state"] == "online", after=before)
+    # What the last run said of itself is still retained, and nothing of this one's.
+    checked = json.loads(ask("check", "-c", str(world.config), "--json").stdout)
+    assert [row["status"] for row in checked if row["what"] == "bridge"] == ["ok"], checked
     # The client did not hear the ack, and asks again.
     before = world.command("place", order("k-1"), *SOON)
     again = world.ack("k-1", before)
