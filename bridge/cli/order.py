@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -17,16 +17,11 @@ from bridge.cli.broker import AsJson, BridgeOptions
 from bridge.cli.command_exchange import exchange
 from bridge.cli.journal import JournalOptions
 from bridge.cli.options import grouped
-from bridge.cli.orders import described, orders
-from bridge.errors import ConfigError, JournalError
+from bridge.errors import ConfigError
 from bridge.mqtt.strict_json import encode
-from bridge.orders.journal import audit
-from bridge.orders.journal.reader import read
 from bridge.orders.model.command import CommandError
 from bridge.orders.model.command_parser import parse
-from bridge.orders.model.managed_order import restore
-from bridge.orders.model.records import Record
-from bridge.runtime.clock import SEOUL, seoul_moment
+from bridge.runtime.clock import SEOUL
 
 __all__ = ["app"]
 
@@ -186,6 +181,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List today's orders. `kis-bridge orders` has more ways to choose and show them."""
+    from bridge.cli.orders import orders  # the journal's database is slow to import
+
     orders(where=where, everything=everything, as_json=as_json)
 
 
@@ -207,50 +204,11 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show what the journal has of an order, step by step."""
-    found = [
-        record for record in read(where.url()) if record.identity.client_order_id == client_order_id
-    ]
-    if not found:
-        raise JournalError(f"the journal has no order {client_order_id!r}")
-    for record in found:
-        tracked = restore(record)
-        if as_json:
-            head = described(tracked) if tracked.verb == "place" else tracked.command.canonical()
-            sys.stdout.write(f"{head}\n")
-        else:
-            sys.stdout.writelines(f"{line}\n" for line in _life(record))
+    from bridge.cli.order_show import written  # the journal's database is slow to import
 
-
-_TERMS = ("side", "quantity", "symbol", "order_type", "price", "condition_price")
-_DETAILS = (
-    *("order_type", "quantity", "price", "condition_price", "value", "order_no", "expires_at"),
-    *("reason", "msg_cd", "msg1", "message"),
-)
-
-
-def _life(record: Record) -> Iterator[str]:
-    """Yield a command and what became of it, for people."""
-    account, client, name, command_id = record.identity
-    content = json.loads(record.body, parse_float=str, parse_int=str)
-    terms = " ".join(str(content[term]) for term in _TERMS if content.get(term))
-    yield "  ".join(
-        filter(
-            None, (record.verb, name, command_id, terms, f"client {client} on account {account}")
-        )
+    sys.stdout.writelines(
+        f"{line}\n" for line in written(where.url(), client_order_id, as_json=as_json)
     )
-    yield f"  {'time (Seoul)':<23}  step"
-    for entry in audit.entries([record], (), 0, 2**62):
-        details = "  ".join(_detail(column, entry[column]) for column in _DETAILS if entry[column])
-        yield f"  {seoul_moment(int(entry['at']))}  {entry['event']:<12}  {details}".rstrip()
-
-
-def _detail(column: str, text: str) -> str:
-    match column:
-        case "msg_cd" | "msg1" | "message":
-            return text  # speaks for itself
-        case "expires_at":
-            return f"expires {text[:23].replace('T', ' ')}"  # the same form as the time before
-    return f"{column} {text}"
 
 
 def _line(ack: Mapping[str, Any]) -> str:

@@ -62,7 +62,8 @@ def subscribe(
     """Ask a running bridge for symbols. They stay until unsubscribed in the same name."""
     content = {"subscriptions": wanted(what, channel), "priority": priority}
     data = _ask(bridge, "subscribe", content | _holder(bridge, client), client)
-    _show(bridge, data, f"{data['subscribed']} subscribed")
+    waiting = f", {data['waiting']} of them wait for a slot" if data.get("waiting") else ""
+    _show(bridge, data, f"{data['subscribed']} subscribed{waiting}")
 
 
 @grouped

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -145,8 +147,24 @@ def _values(content: dict[str, Any]) -> list[str]:
             case list() | dict():
                 continue
             case _ if key not in _KNOWN:
-                found.append(f"{key} {value}")
+                found.append(f"{key} {_time(value) if _is_time(key) else value}")
     return found
+
+
+def _is_time(key: str) -> bool:
+    return key in ("at", "since") or key.endswith(("_at", "_until"))
+
+
+def _time(value: object) -> str:
+    """Return a time as people read it: payloads have µs, or ISO 8601."""
+    text = str(value)
+    if re.fullmatch(r"\d{16}", text):
+        return seoul_moment(int(text))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return seoul_moment(int(moment.timestamp() * 1_000_000)) if moment.tzinfo else text
 
 
 @dataclass(slots=True)

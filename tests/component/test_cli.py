@@ -82,6 +82,18 @@ def test_run_imports_nothing_that_a_start_does_not_need() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_an_order_is_sent_and_trading_halted_without_what_only_others_need() -> None:
+    unwanted = ("sqlalchemy", "bridge.simulator", "bridge.documents", "bridge.config.models")
+    code = (
+        "import sys, bridge.cli.order, bridge.cli.requests, bridge.cli.watch\n"
+        f"print([m for m in {unwanted} if m in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_import_is_fast() -> None:
     best = min(
         float(

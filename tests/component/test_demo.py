@@ -128,3 +128,15 @@ async def test_the_table_takes_whatever_strangers_publish(payload: bytes) -> Non
     screen = io.StringIO()
     Console(file=screen, width=120).print(board)
     assert "Samsung" in screen.getvalue()
+
+
+async def test_a_zero_with_decimals_is_no_power_of_ten() -> None:
+    board = DemoTable({"AAPL": "Apple"})
+    payload = b'{"symbol":"AAPL","price":0.00000000,"change":1234.50000000}'
+    await board.market(
+        Message("kis/market/a/b/trade/AAPL", payload, 0, False, "", b"", None, 0, lambda: None)
+    )
+    screen = io.StringIO()
+    Console(file=screen, width=120).print(board)
+    assert "0E-8" not in screen.getvalue()
+    assert "1,234.50000000" in screen.getvalue()

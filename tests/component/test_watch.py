@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 
 from bridge.mqtt.client import ControlClient
@@ -69,16 +70,17 @@ async def test_a_reader_that_leaves_is_no_fault_of_ours(mosquitto: Mosquitto) ->
     async with asyncio.TaskGroup() as group:
         group.create_task(client.run())
         await client.publish(Publication("pipe/a", b"1", retain=True), wait=True)
+        reader, writer = os.pipe()
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", "from bridge.cli import main; main()"),
             *("watch", "pipe/#", "--url", mosquitto.url),
-            stdout=asyncio.subprocess.PIPE,
+            stdout=writer,
             stderr=asyncio.subprocess.PIPE,
         )
-        assert process.stdout is not None
+        os.close(writer)
         async with asyncio.timeout(DEADLINE_S):
-            await process.stdout.readline()
-            process.stdout._transport.close()  # type: ignore[attr-defined]
+            with os.fdopen(reader, "rb") as out:
+                await asyncio.to_thread(out.readline)
             while process.returncode is None:
                 await client.publish(Publication("pipe/a", b"2"), wait=True)
             assert process.stderr is not None

@@ -32,6 +32,9 @@ def test_a_line_keeps_json_to_the_digit(payload: bytes, line: str) -> None:
     [
         (TRADE, "price 71900.10  change -0"),
         (b'{"asks":[{"price":10,"quantity":5},{}],"bids":[],"n":[1]}', "asks 10×5"),
+        (b'{"at":1795305605123456}', "at 2026-11-22 09:00:05.123"),
+        (b'{"started_at":"2026-11-22T00:00:05Z"}', "started_at 2026-11-22 09:00:05.000"),
+        (b'{"answered_at":"soon","since":5}', "answered_at soon  since 5"),
         (b"7.50", "7.50"),
         (b"plain", "plain"),
     ],
