@@ -22,9 +22,9 @@ class Permissions:
         self._requests = requests
         self._orders = orders
 
-    def traders(self) -> Collection[str]:
-        """Return the clients that the configuration lets trade; none: whoever the broker knows."""
-        return self._orders.clients
+    def clients(self) -> Collection[str]:
+        """Return the clients that the configuration names."""
+        return self._orders.clients.keys() | self._requests.clients.keys()
 
     def verb(self, client: str, verb: str) -> None:
         """Let a request through, or refuse it."""

@@ -185,7 +185,7 @@ class Verbs:
         self._paper = paper
         self._topics = topics
         self._permissions = permissions
-        self._answers = HaltAnswers(gateway, accounts, permissions.traders())
+        self._answers = HaltAnswers(gateway, accounts, permissions.clients())
 
     def register(self, requests: RequestServer) -> None:
         """Offer every verb."""

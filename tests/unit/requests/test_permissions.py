@@ -121,3 +121,9 @@ def test_patterns_that_permit_nothing_are_told() -> None:
     assert pattern == "'order*': no such read-only call"
     assert order == "'domestic_stock/order_cash': no such read-only call"
     assert [place for place, _ in permissions(query=["x/*"]).idle(load())] == ["requests.query[0]"]
+
+
+def test_the_clients_of_both_tables_are_known() -> None:
+    orders = OrdersConfig.model_validate({"clients": {"alice": {"accounts": ["main"]}}})
+    allowed = permissions(orders, clients={"bob": {"verbs": []}})
+    assert set(allowed.clients()) == {"alice", "bob"}
