@@ -265,6 +265,8 @@ def test_halt_and_resume(world: World) -> None:
     assert (done.returncode, done.stdout) == (0, "all trading is halted\n")
     halted = world.ear.until("kis/bridge/event/halted", after=before).payload
     assert halted["reason"] == "test"
+    done = ask("halt", "--reduce-only", *url)
+    assert done.stdout == "all trading is halted; a full halt held already and still holds\n"
     before = world.command("place", order("h-1"), *SOON)
     assert world.ack("h-1", before)["reason"] == "halted"
     world.ear.until("kis/bridge/health", lambda health: health["halted"])

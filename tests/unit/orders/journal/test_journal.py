@@ -55,6 +55,13 @@ async def test_what_is_admitted_is_there_after_a_restart(journal: Journal, url: 
     await again.close()
 
 
+async def test_it_knows_who_has_ever_sent_a_command(journal: Journal) -> None:
+    assert await journal.clients() == set()
+    for client, name in (("alice", "a"), ("bob", "b"), ("alice", "c")):
+        await journal.admit(replace(NEW, identity=Identity("main", client, name, "")))
+    assert await journal.clients() == {"alice", "bob"}
+
+
 async def test_a_line_written_twice_is_there_once(journal: Journal) -> None:
     record, _ = await journal.admit(NEW, (SUBMIT, State.SUBMITTING))
     line = JournalStep(record.id, 2, ACCEPT, State.ACCEPTED)
