@@ -149,6 +149,10 @@ class Books:
             elif tr_id == QUOTES:
                 self.quotes_sent[values[start]].append(now)
 
+    def trades_sent(self) -> int:
+        """Return how many trades the simulator has sent."""
+        return sum(map(len, self.sent.values()))
+
     async def _market(self, message: Message) -> None:
         record = json.loads(message.payload)
         self.received += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.requests.server import request
-from bridge.runtime.backoff import Backoff
 from bridge.simulator.faults.plan import Fault, FaultPlan
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.brokers import Mosquitto
@@ -56,6 +55,15 @@ def trades(*symbols: str) -> list[dict[str, str]]:
     return [{"channel": "H0STCNT0", "key": symbol} for symbol in symbols]
 
 
+def key(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["channel"], row["key"]
+
+
+def sessions(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    """Return, of subscriptions as people see them, who has a place in which session."""
+    return {key(row): row["session"] for row in rows if row["session"]}
+
+
 @pytest.mark.timeout(90)
 async def test_five_app_keys_share_three_hundred_wishes(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -82,7 +90,7 @@ async def test_five_app_keys_share_three_hundred_wishes(
             # 5 × 41 slots, one of them for the execution notices of app1.
             await until(lambda: pool.numbers()["live"] == 204, 30, "all slots are used")
             assert pool.numbers() == {"wanted": 302, "live": 204, "waiting": 98, "refused": 0}
-            places = dict(pool._places)
+            before: Any = pool.subscriptions()
             rows = await ask(mosquitto, "subscriptions")
             waiting = [row for row in rows if row["state"] == "waiting"]
             assert sorted(row["waits_as"] for row in waiting) == list(range(1, 99))
@@ -96,30 +104,25 @@ async def test_five_app_keys_share_three_hundred_wishes(
             assert ear.heard["event/slot_refused"][0]["code"] == "waiting"
 
             # One app key is taken away and comes back.
-            [stream] = [s.stream for app, s in bridge.sessions.items() if app == "app3"]
-            lost = {wanted for wanted, app in places.items() if app == "app3"}
-            better = {one for one in lost if pool.interests.priority(one) < 2}
+            places = sessions(before)
+            lost = {one for one, app in places.items() if app == "app3"}
+            better = {key(row) for row in before if row["priority"] < 2} & lost
             assert better
-            stream._retry = Backoff(3.0, 3.0)
-            writer = stream._url
-            stream._url = "ws://127.0.0.1:1/"
-            for link, session in list(sim.stream._sessions.items()):
-                if session.app_key == APPS["app3"]:
-                    link.transport.abort()
-            await until(
-                lambda: (
-                    pool.numbers()["live"] == 163
-                    and better <= set(pool._live)
-                    and "app3" not in pool._live.values()
-                ),
-                20,
-                "the better ones have moved",
-            )
-            kept = {one: app for one, app in pool._places.items() if one not in lost}
+            sim.stream.injector.lock(APPS["app3"], 3600)
+            sim.stream.drop(APPS["app3"])
+
+            def moved() -> bool:
+                live = sessions(row for row in pool.subscriptions() if row["state"] == "live")
+                return len(live) == 163 and better <= set(live) and "app3" not in live.values()
+
+            await until(moved, 20, "the better ones have moved")
+            now = sessions(pool.subscriptions())
+            kept = {one: app for one, app in now.items() if one not in lost}
             assert all(places[one] == app for one, app in kept.items()), "nobody else moved"
-            stream._url = writer
+            sim.stream.injector.lock(APPS["app3"], 0)
             await until(lambda: pool.numbers()["live"] == 204, 30, "filled again")
-            assert {one: pool._places[one] for one in kept} == kept
+            filled = sessions(pool.subscriptions())
+            assert {one: filled[one] for one in kept} == kept
             await until(lambda: "event/gap" in ear.heard, 5, "gaps are told")
 
 

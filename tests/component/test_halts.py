@@ -286,7 +286,7 @@ async def test_the_bridge_stops_while_a_halt_is_written(tmp_path: Path) -> None:
         halt = asyncio.create_task(b.gateway.halt("halted", cancel_all=True))
         await journal.written.wait()
         stop = asyncio.create_task(b.gateway.stop())
-        await asyncio.sleep(RULES.grace_s * 2)  # until it only waits for the broker
+        await asyncio.sleep(RULES.grace_s * 2)  # the grace is over: it only waits for the broker
         journal.go_on.set()
         assert await halt == 1
         broker.go_on.set()

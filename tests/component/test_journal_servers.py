@@ -181,12 +181,14 @@ async def test_a_second_bridge_is_refused_and_a_lost_connection_is_not(url: str)
                     connection.execute(text(f"KILL {row[0]}"))
     engine.dispose()
     line = JournalStep(record.id, 1, SUBMIT, State.SUBMITTING)
-    for _ in range(20):  # the lock of the connection that died may take a moment to go
-        try:
-            await journal.append(line)
-            break
-        except JournalError:
-            await asyncio.sleep(0.05)
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await journal.append(line)
+                break
+            except JournalError:
+                # When the server lets go of the lock of a connection that died has no event.
+                await asyncio.sleep(0.05)
     with pytest.raises(JournalError, match="in use by another bridge"):
         await Journal(url).open()
     found = await journal.find(NEW.identity)

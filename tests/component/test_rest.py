@@ -433,7 +433,7 @@ async def test_an_answer_that_trickles_in_is_given_up() -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
         while not stop.is_set():
             writer.write(b" ")
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # it trickles
 
     async with raw_peer(trickle) as url, bench_at(url, answer_s=0.1, connect_s=0.1) as bench:
         with pytest.raises(KisUnknownError, match="TimeoutError"):

@@ -180,22 +180,22 @@ async def test_the_way_back_gets_longer_up_to_half_a_minute() -> None:
     async with stream_peer() as peer:
         url = peer.url
     done = asyncio.Event()
-    bench = Bench(url)
+    delays: list[float] = []
 
     async def sleep(seconds: float) -> None:
-        bench.delays.append(seconds)
-        if len(bench.delays) == 12:
+        delays.append(seconds)
+        if len(delays) == 12:
             done.set()
         await asyncio.sleep(0)
 
-    bench.stream._sleep = sleep
+    bench = Bench(url, sleep=sleep)
     async with bench.running():
         await done.wait()
-    for turn, delay in enumerate(bench.delays[:12]):
+    for turn, delay in enumerate(delays[:12]):
         longest = min(30, 0.5 * 2**turn)
         assert longest / 2 <= delay <= longest
-    assert len({delay / 2**turn for turn, delay in enumerate(bench.delays[:6])}) > 1, "no jitter"
-    assert bench.events.get_nowait() == Lost("unreachable", bench.delays[0])
+    assert len({delay / 2**turn for turn, delay in enumerate(delays[:6])}) > 1, "no jitter"
+    assert bench.events.get_nowait() == Lost("unreachable", delays[0])
 
 
 async def test_a_refused_approval_key_is_renewed() -> None:

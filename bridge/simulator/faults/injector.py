@@ -103,7 +103,11 @@ class Injector:
         del self._lines[connection]
         lock = self._faults.active("lock", self.elapsed())
         if lock is not None and connection.close_code == _UNCLEAN and app_key:
-            self._locked[app_key] = self.elapsed() + lock.for_s
+            self.lock(app_key, lock.for_s)
+
+    def lock(self, app_key: str, seconds: float) -> None:
+        """Let an app key be in use for so long, as if a connection that is gone still held it."""
+        self._locked[app_key] = self.elapsed() + seconds
 
     def locked(self, app_key: str) -> bool:
         """Tell whether an app key is still in use by a connection that is gone."""

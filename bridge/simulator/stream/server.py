@@ -113,10 +113,11 @@ class StreamServer:
             for slot in list(session.slots):
                 self._release(session, slot)
 
-    def drop(self) -> None:
-        """Cut every connection, as a broken line would."""
-        for connection in list(self._sessions):
-            connection.transport.abort()
+    def drop(self, app_key: str = "") -> None:
+        """Cut every connection, or those of one app key, as a broken line would."""
+        for connection, session in list(self._sessions.items()):
+            if app_key in ("", session.app_key):
+                connection.transport.abort()
 
     @property
     def sessions(self) -> int:
