@@ -73,7 +73,7 @@ _SPECIAL: Mapping[tuple[str, str], str] = {
     ("request/resolve", "order_no"): "KIS's number of what was placed",
     ("request/resume", "client"): "Whose orders; blank: every client's",
     ("request/snapshot", "topics"): "Only these; without it all topics",
-    ("request/subscribe", "lease_s"): "The wish ends after so long unless it is made again",
+    ("request/subscribe", "lease_s"): "The subscription ends after so long unless it is made again",
     ("request/symbols", "details"): "Whether every column of the master is wanted",
     ("request/symbols", "limit"): "Most symbols to find",
     ("request/symbols", "market"): "Id of a master (kospi) or market of the topics; blank: all",

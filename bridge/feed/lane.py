@@ -21,7 +21,7 @@ from bridge.feed.backlog import Backlog
 from bridge.kis.decode import Route
 from bridge.runtime.clock import now_us
 
-__all__ = ["KindPolicy", "Lane", "Writer"]
+__all__ = ["KindPolicy", "Lane", "LaneEnd"]
 
 _JOIN = 128 * 1024
 """Bytes that are written without waiting for the end of the turn."""
@@ -41,7 +41,7 @@ class KindPolicy:
     conflate: bool = False
 
 
-class Writer(Protocol):
+class LaneEnd(Protocol):
     """Where the lane ends; what ``packet`` makes only ``write`` of the same writer reads."""
 
     @property
@@ -61,7 +61,7 @@ class Lane:
         self._policies = dict(policies)
         self._default = KindPolicy()
         self.backlog = Backlog(budget)
-        self._writer: Writer | None = None
+        self._writer: LaneEnd | None = None
         self._confirms = True
         self._joined: list[tuple[Route, bytes]] = []
         self._joined_size = 0
@@ -83,7 +83,7 @@ class Lane:
 
     def attach(
         self,
-        writer: Writer,
+        writer: LaneEnd,
         routes: Callable[[], Iterable[Route]] = tuple,
         *,
         confirms: bool = True,

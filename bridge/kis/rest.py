@@ -20,6 +20,7 @@ import structlog
 from pydantic import SecretStr
 
 from bridge.catalog.model import Api, Catalog, TrId
+from bridge.kis.answers import fault, said_rate, text
 from bridge.kis.pages import next_page
 from bridge.kis.params import is_page_key
 from bridge.kis.replies import (
@@ -51,10 +52,6 @@ _REFUSAL = re.compile(r"EGW(001\d\d|0020[5-9]|0021[0-3]|0030[34]|00310|0200[46])
 been carried out."""
 _UNCLEAR = re.compile(r"|OPSQ(?!2|999[5-9]).*")
 """No code, or one of a fault after the system has begun with it."""
-_RATE = "x-rate-limit-per-second"
-_NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
-_SLOWEST = 0.1
-"""Calls a second at least, whatever a server says of itself."""
 _NEVER_LEFT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -246,7 +243,7 @@ class RestClient:
         await self._throttle.acquire(priority, until.deadline, until.wanted)
         self.counts.calls += 1
         response = await self._send(request, tr_cont, until, token)
-        if (said := _rate(response)) is not None:
+        if (said := said_rate(response)) is not None:
             self._throttle.said(said)
         secrets = [self._app_key, self._app_secret, token]
         return _read(request, response, [secret.get_secret_value() for secret in secrets])
@@ -293,13 +290,11 @@ class RestClient:
                     extensions={"trace": hold},
                 )
         except _NEVER_LEFT as error:
-            raise KisNotSentError(
-                f"{name}: cannot connect to {self._rest_url} ({type(error).__name__})"
-            ) from error
+            why = f"{name}: cannot connect to {self._rest_url} ({type(error).__name__})"
+            raise KisNotSentError(why) from error
         except (httpx.HTTPError, TimeoutError) as error:
-            raise KisUnknownError(
-                f"{name}: sent, but no answer came ({type(error).__name__})"
-            ) from error
+            why = f"{name}: sent, but no answer came ({type(error).__name__})"
+            raise KisUnknownError(why) from error
 
     def _url(self, path: str) -> httpx.URL:
         if path not in self._urls:  # httpx would read it anew for each order
@@ -377,12 +372,12 @@ def _read(request: _Request, response: httpx.Response, secrets: list[str]) -> Re
         body = None
     if not isinstance(body, dict):
         raise KisUnknownError(f"{name}: HTTP {response.status_code} without a JSON object")
-    rt_cd = _text(body, "rt_cd")
-    msg_cd = _text(body, "msg_cd") or _text(body, "error_code")
-    msg1 = _text(body, "msg1") or _text(body, "error_description")
+    rt_cd = text(body, "rt_cd")
+    msg_cd = text(body, "msg_cd") or text(body, "error_code")
+    msg1 = text(body, "msg1") or text(body, "error_description")
     for secret in (*secrets, request.account):
         msg1 = msg1.replace(secret, "***") if secret else msg1
-    answered = response.status_code == httpx.codes.OK and rt_cd and not _fault(rt_cd, msg_cd)
+    answered = response.status_code == httpx.codes.OK and rt_cd and not fault(rt_cd, msg_cd)
     if answered and not (request.api.changes and rt_cd != "0" and _UNCLEAR.fullmatch(msg_cd)):
         return Reply(
             rt_cd=rt_cd,
@@ -402,21 +397,3 @@ def _read(request: _Request, response: httpx.Response, secrets: list[str]) -> Re
         kind = KisRefusedError if described or not request.api.changes else KisUnknownError
     detail = f"{msg_cd} {msg1}".strip() or f"HTTP {response.status_code}"
     raise kind(f"{name}: {detail}", msg_cd=msg_cd, msg1=msg1)
-
-
-def _rate(response: httpx.Response) -> float | None:
-    """Return the calls a second that the simulator says it takes; KIS says nothing of the kind."""
-    text = response.headers.get(_RATE, "")
-    if not _NUMBER.fullmatch(text):
-        return None
-    return max(float(text), _SLOWEST)
-
-
-def _fault(rt_cd: str, msg_cd: str) -> bool:
-    """Tell a refusal by the gateway from an answer of the system behind it."""
-    return rt_cd != "0" and msg_cd.startswith("EGW")
-
-
-def _text(body: Mapping[str, Any], name: str) -> str:
-    value = body.get(name)
-    return value.strip() if isinstance(value, str) else ""

@@ -256,22 +256,19 @@ class Session:
             case Action.RENEW:
                 return self._lost(Lost("OPSP0011"))
             case Action.DONE if ack.msg_cd in _LEFT:
-                slot = self._asked(ack, SubscriptionState.LEAVING)
+                slot = asked(ack, self._slots, SubscriptionState.LEAVING, self._notices)
                 return self._left(slot) if slot else [_unasked(ack)]
             case Action.DONE:
                 return self._granted(ack)
             case Action.LIMIT | Action.AGAIN | Action.MEND:
-                slot = self._asked(ack, SubscriptionState.REQUESTED)
+                slot = asked(ack, self._slots, SubscriptionState.REQUESTED, self._notices)
                 return [self._refused(slot, ack.msg_cd, now)] if slot else [_unasked(ack)]
             case never:  # pragma: no cover
                 assert_never(never)
 
-    def _asked(self, ack: Acknowledgement, state: SubscriptionState) -> Slot | None:
-        return asked(ack, self._slots, state, self._notices)
-
     def _granted(self, ack: Acknowledgement) -> list[SessionEvent]:
-        slot = self._slots.get((ack.tr_id, ack.tr_key)) or self._asked(
-            ack, SubscriptionState.REQUESTED
+        slot = self._slots.get((ack.tr_id, ack.tr_key)) or asked(
+            ack, self._slots, SubscriptionState.REQUESTED, self._notices
         )
         if slot is None:
             return [_unasked(ack)]

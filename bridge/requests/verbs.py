@@ -82,7 +82,7 @@ class _Subscribe(_Strict):
     priority: int = Field(default=0, ge=0, le=9)
     """The smaller is served first."""
     lease_s: int | None = Field(default=None, ge=10, le=7 * 86_400)
-    """The wish ends by itself; ask again to renew. None: it stays until unsubscribed."""
+    """The subscription ends by itself; ask again to renew. None: it stays until unsubscribed."""
     client: str = Field(default="requests", min_length=1, max_length=64)
 
 
@@ -210,7 +210,7 @@ class Verbs:
         return {"subscribed": len(wanted), "waiting": len(waiting.intersection(wanted))}
 
     async def unsubscribe(self, payload: dict[str, Any], message: Message) -> object:
-        """Drop the wishes of ``client``; others' and the configuration's stay."""
+        """Drop the subscriptions of ``client``; others' and the configuration's stay."""
         asked = _Unsubscribe.model_validate(self._named(payload, message))
         wanted = [self._wanted(item) for item in asked.subscriptions]
         return {"ended": self._pool.release(wanted, asked.client)}

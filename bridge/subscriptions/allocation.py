@@ -1,4 +1,4 @@
-"""Who gets the slots: demand spread over the sessions of several app keys. Pure.
+"""Who gets the slots: requests spread over the sessions of several app keys. Pure.
 
 Three rules, in this order. The smaller priority is served first. Of the same priority, whoever has
 a slot keeps it. Nobody who keeps a slot is moved to another session.

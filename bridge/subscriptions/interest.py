@@ -41,7 +41,7 @@ class _Rows(BaseModel):
 
 
 class Interests:
-    """The wishes of all holders."""
+    """The interests of all holders."""
 
     def __init__(self) -> None:
         self._interests: dict[Wanted, dict[str, _Interest]] = {}
@@ -64,7 +64,7 @@ class Interests:
         self._interests.setdefault(wanted, {})[holder] = _Interest(priority, until)
 
     def release(self, wanted: Wanted, holder: str) -> bool:
-        """Drop the wish of ``holder``; return whether nobody wants the subscription any more."""
+        """Drop the interest of ``holder``; return whether nobody wants it any more."""
         holders = self._interests.get(wanted)
         if holders is None or holders.pop(holder, None) is None or holders:
             return False
@@ -82,7 +82,7 @@ class Interests:
         return before != set(wanted)
 
     def expire(self, now: float) -> list[tuple[Wanted, str]]:
-        """Drop the wishes whose lease is over (``now``: seconds since the epoch); return them."""
+        """Drop interests whose lease is over (``now``: seconds since the epoch); return them."""
         over = [
             (wanted, holder)
             for wanted, holders in self._interests.items()
@@ -130,7 +130,7 @@ class Interests:
         return _Rows(subscriptions=rows).model_dump_json(indent=1)
 
     def loads(self, text: str, now: float, find: Callable[[str, str], Wanted | None]) -> int:
-        """Take up what :meth:`dumps` wrote; return how many wishes that were.
+        """Take up what :meth:`dumps` wrote; return how many interests that were.
 
         ``find`` gives the subscription of a channel and a key, None when there is none any more.
         Leases that are over are left out. Raises ValueError for anything that is not its text.

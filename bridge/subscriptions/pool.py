@@ -1,7 +1,7 @@
-"""Which subscription sits on which session: the wishes of all holders over all app keys.
+"""Which subscription sits on which session: the interests of all holders over all app keys.
 
-Applies what :func:`~bridge.subscriptions.allocation.allocate` decides, whenever a wish, a limit or
-a session changes; keeps what happened to each subscription.
+Applies what :func:`~bridge.subscriptions.allocation.allocate` decides, whenever an interest, a
+limit or a session changes; keeps what happened to each subscription.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Pool:
         self.gaps = Gaps()
         self.learned = {app: n for app, n in (learned or {}).items() if app in feeds}
         self.changed = False
-        """Set when a wish changed that is to survive a restart; for its reader to reset."""
+        """Set when an interest changed that is to survive a restart; for its reader to reset."""
         self.crowded_out: set[Wanted] = set()
         """Who was put into the queue or lost the slot since the reader cleared it."""
         self._pins: dict[tuple[str, str], tuple[str, int]] = {}
@@ -104,7 +104,7 @@ class Pool:
         for app, limit in self.learned.items():
             feeds[app].session.limit = min(limit, self._ceilings[app])
 
-    # wishes
+    # interests
 
     def pin(self, tr_id: str, key: str, app: str, priority: int) -> None:
         """Want a subscription that only one session can serve, before all others."""
@@ -135,7 +135,7 @@ class Pool:
         self.arrange()
 
     def release(self, wanted: Collection[Wanted], holder: str) -> int:
-        """Drop ``holder``'s wishes; return how many subscriptions end with them."""
+        """Drop ``holder``'s interests; return how many subscriptions end with them."""
         ended = [one for one in wanted if self.interests.release(one, holder)]
         for one in ended:
             self._ended(one)
@@ -168,7 +168,7 @@ class Pool:
                 pass
 
     def tick(self) -> list[tuple[Wanted, str]]:
-        """Let time pass; return the wishes whose lease is over, with their holders."""
+        """Let time pass; return the interests whose lease is over, with their holders."""
         over = self.interests.expire(self._clock())
         for wanted, _ in over:
             self.changed = True

@@ -38,7 +38,7 @@ Symbol = tuple[str, str, str]
 
 
 class Upkeep:
-    """Keeps sessions, slots and their memory in order; call :meth:`tick` every second.
+    """Keeps sessions, slots and what is stored of them in order; call :meth:`tick` every second.
 
     ``calendar`` is the workbook's unless given. ``open_orders`` gives the symbols with open orders.
     ``clock`` is seconds since the epoch.

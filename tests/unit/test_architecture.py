@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -182,3 +183,68 @@ def test_excel_is_not_read_at_start() -> None:
         waiting |= {target for target in IMPORTS.get(module, ()) if target not in reachable}
     assert "bridge.catalog.model" in reachable
     assert not any(within(module, "openpyxl") for module in reachable)
+
+
+PAGE = (ROOT.parent / "docs/architecture.md").read_text()
+ROOMS_OF_ORDERS = 25
+LONGEST, LONGEST_OF_ORDERS = 400, 300
+
+
+def test_the_page_about_the_architecture_has_every_room() -> None:
+    rooms = {
+        f"bridge/{path.name}"
+        for path in ROOT.iterdir()
+        if (path.is_dir() and path.name != "__pycache__") or path.name in ("app.py", "errors.py")
+    }
+    table = PAGE.partition("## Rooms")[2].partition("## Where is")[0]
+    assert set(re.findall(r"^\| `(bridge/[a-z.]+)` \|", table, re.MULTILINE)) == rooms
+
+
+WHERE = re.findall(r"^\| (.+?) \| `(bridge/[a-z_/]+\.py)` \| `(\w+)` \|$", PAGE, re.MULTILINE)
+
+
+def test_thirty_behaviours_are_found_by_the_page() -> None:
+    assert len(WHERE) >= 30
+
+
+@pytest.mark.parametrize(("behaviour", "file", "name"), WHERE)
+def test_what_the_page_names_is_there(behaviour: str, file: str, name: str) -> None:
+    text = (ROOT.parent / file).read_text()
+    assert re.search(rf"^(?:class |def |async def )?{name}\b", text, re.MULTILINE), behaviour
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = {}
+    for module, path in modules():
+        for name in re.findall(r"^class ([A-Z]\w*)", path.read_text(), re.MULTILINE):
+            places.setdefault(name, []).append(module)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize(("module", "path"), list(modules()))
+def test_no_module_is_too_long_to_be_read_at_once(module: str, path: Path) -> None:
+    most = LONGEST_OF_ORDERS if within(module, "bridge.orders") else LONGEST
+    assert len(path.read_text().splitlines()) <= most
+
+
+def test_the_rooms_of_orders_are_no_web() -> None:
+    def room(module: str) -> str:
+        return module.removeprefix("bridge.orders.").split(".")[0]
+
+    arrows = {
+        (room(module), room(target))
+        for module, targets in IMPORTS.items()
+        for target in targets
+        if within(module, "bridge.orders") and within(target, "bridge.orders")
+        if room(module) != room(target)
+    }
+    assert len(arrows) <= ROOMS_OF_ORDERS
+    order = [
+        *("model", "journal", "risk", "publishing", "reconciliation", "routing"),
+        *("wiring", "recovery", "gateway"),
+    ]
+    assert all(order.index(above) > order.index(below) for above, below in arrows)
+
+
+def test_the_root_holds_nothing_but_rooms() -> None:
+    assert {path.name for path in ROOT.glob("*.py")} == {"__init__.py", "app.py", "errors.py"}

@@ -23,7 +23,7 @@ from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.risk.limits import Refusal
 from bridge.orders.risk.rules import Terms
 
-__all__ = ["Intake", "Source"]
+__all__ = ["CommandSource", "Intake"]
 
 log = structlog.get_logger()
 
@@ -37,7 +37,7 @@ _NO_DEADLINE = Refusal(
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CommandSource:
     """Where a command came from."""
 
     account: str
@@ -55,7 +55,7 @@ class Intake:
     publisher: Publisher
     arrival: Callable[[Identity, int], int]
 
-    def read(self, message: Message) -> tuple[ManagedOrder, Source] | None:
+    def read(self, message: Message) -> tuple[ManagedOrder, CommandSource] | None:
         """Return a command; None: it is none, and whoever sent it was told so."""
         try:
             account, client, verb = self.topics.parse_command(message.topic)
@@ -67,7 +67,7 @@ class Intake:
             log.warning("command from a name that is too long", client=client[:32])
             message.ack()
             return None
-        source = Source(account, client, verb, message)
+        source = CommandSource(account, client, verb, message)
         try:
             command = parse(verb, message.payload, self.terms.order_types.get(account))
         except CommandError as error:
@@ -84,7 +84,7 @@ class Intake:
         arrived = self.arrival(identity, message.received_at)
         return ManagedOrder.received(identity, verb, command, arrived, expires_at), source
 
-    def turn_away(self, source: Source, name: Sequence[str], refusal: Refusal) -> None:
+    def turn_away(self, source: CommandSource, name: Sequence[str], refusal: Refusal) -> None:
         """Refuse what is not to be in the journal, and have the broker forget it."""
         at = self.terms.clock()
         step = Step(Event.REFUSE, at, reason=refusal.reason, message=refusal.message)
@@ -94,7 +94,7 @@ class Intake:
         )
         message.ack()
 
-    def _problem(self, source: Source) -> Refusal | None:
+    def _problem(self, source: CommandSource) -> Refusal | None:
         if source.message.retain:
             return Refusal("retained_command", "publish commands without the retain flag")
         if source.account not in self.terms.accounts:

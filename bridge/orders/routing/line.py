@@ -26,7 +26,7 @@ from bridge.orders.risk.limits import Refusal
 from bridge.orders.risk.rules import Terms
 from bridge.orders.routing.admission import Admission
 from bridge.orders.routing.door import Door
-from bridge.orders.routing.intake import Intake, Source
+from bridge.orders.routing.intake import CommandSource, Intake
 from bridge.orders.routing.mass_cancel import MassCancel
 from bridge.orders.routing.sequencer import Sequencer, leave
 from bridge.orders.routing.submitter import Submitter
@@ -69,7 +69,7 @@ class Line:
         """Give a command from the journal its place in the line."""
         self.start(managed, self._carry(managed, None, self.sequencer.stand(managed)))
 
-    async def _take(self, managed: ManagedOrder, source: Source, turns: list[Turn]) -> None:
+    async def _take(self, managed: ManagedOrder, source: CommandSource, turns: list[Turn]) -> None:
         """Write a command down, acknowledge it to the broker, and bring it to its answer."""
         client = managed.identity[:2]
         # What cancels is let in long after what adds.
