@@ -1,19 +1,81 @@
-"""What an HTTP answer of KIS carries beside its rows; pure."""
+"""What an HTTP answer of KIS says, and what that tells of the effect of the call; pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import httpx
 
-__all__ = ["fault", "said_rate", "text"]
+from bridge.catalog.model import Api
+from bridge.kis.replies import (
+    NOT_PROCESSED,
+    UNSURE,
+    KisError,
+    KisNotProcessedError,
+    KisRefusedError,
+    KisUnknownError,
+    Reply,
+)
 
+__all__ = ["TokenOverError", "read", "said_rate"]
+
+_TOKEN_OVER = frozenset({"EGW00121", "EGW00122", "EGW00123"})
+_REFUSAL = re.compile(r"EGW(001\d\d|0020[5-9]|0021[0-3]|0030[34]|00310|0200[46])")
+"""Refusals by the gateway that KIS describes. Any other refusal of a call that changes something
+may have been carried out."""
+_UNCLEAR = re.compile(r"|OPSQ(?!2|999[5-9]).*")
+"""No code, or the code of a fault that came after KIS's system had begun with the call."""
 _RATE = "x-rate-limit-per-second"
 _NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 _SLOWEST = 0.1
 """Calls a second at least, whatever a server says of itself."""
+
+
+class TokenOverError(KisRefusedError):
+    """KIS did not process the call, because the token has expired or is no longer known."""
+
+
+def read(api: Api, response: httpx.Response, hidden: Iterable[str]) -> Reply:
+    """Return the answer of KIS's systems, or raise what the gateway's refusal means.
+
+    ``hidden`` are the texts that must not be shown: keys, the token, the account number.
+    """
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise KisUnknownError(f"{api.name}: HTTP {response.status_code} without a JSON object")
+    rt_cd = _text(body, "rt_cd")
+    # The token endpoints have other names for code and text than all other calls (observed.md).
+    msg_cd = _text(body, "msg_cd") or _text(body, "error_code")
+    msg1 = _text(body, "msg1") or _text(body, "error_description")
+    for secret in hidden:
+        msg1 = msg1.replace(secret, "***") if secret else msg1
+    answered = response.status_code == httpx.codes.OK and rt_cd and not _fault(rt_cd, msg_cd)
+    if answered and not (api.changes and rt_cd != "0" and _UNCLEAR.fullmatch(msg_cd)):
+        return Reply(
+            rt_cd=rt_cd,
+            msg_cd=msg_cd,
+            msg1=msg1,
+            body=body,
+            tr_cont=response.headers.get("tr_cont", "").strip(),
+            tr_id=response.headers.get("tr_id", "").strip(),
+        )
+    # The code decides and not the HTTP status: KIS sends EGW00201 (not processed) and EGW00123
+    # (the token is over) with status 500, like faults that may have been carried out.
+    kind: type[KisError] = KisUnknownError
+    if msg_cd in NOT_PROCESSED:
+        kind = KisNotProcessedError
+    elif msg_cd in _TOKEN_OVER:
+        kind = TokenOverError
+    elif msg_cd.startswith("EGW") and msg_cd not in UNSURE:
+        described = _REFUSAL.fullmatch(msg_cd) is not None
+        kind = KisRefusedError if described or not api.changes else KisUnknownError
+    detail = f"{msg_cd} {msg1}".strip() or f"HTTP {response.status_code}"
+    raise kind(f"{api.name}: {detail}", msg_cd=msg_cd, msg1=msg1)
 
 
 def said_rate(response: httpx.Response) -> float | None:
@@ -24,11 +86,11 @@ def said_rate(response: httpx.Response) -> float | None:
     return max(float(said), _SLOWEST)
 
 
-def fault(rt_cd: str, msg_cd: str) -> bool:
+def _fault(rt_cd: str, msg_cd: str) -> bool:
     """Tell a refusal by the gateway from an answer of the system behind it."""
     return rt_cd != "0" and msg_cd.startswith("EGW")
 
 
-def text(body: Mapping[str, Any], name: str) -> str:
+def _text(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
     return value.strip() if isinstance(value, str) else ""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,13 +19,10 @@ import structlog
 from pydantic import SecretStr
 
 from bridge.catalog.model import Api, Catalog, TrId
-from bridge.kis.answers import fault, said_rate, text
+from bridge.kis.answers import TokenOverError, read, said_rate
 from bridge.kis.pages import next_page
 from bridge.kis.params import is_page_key
 from bridge.kis.replies import (
-    NOT_PROCESSED,
-    UNSURE,
-    KisError,
     KisNotProcessedError,
     KisNotSentError,
     KisRefusedError,
@@ -46,12 +42,6 @@ CONNECT_S = 5.0
 ANSWER_S = 15.0
 
 _USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
-_TOKEN_OVER = frozenset({"EGW00121", "EGW00122", "EGW00123"})
-_REFUSAL = re.compile(r"EGW(001\d\d|0020[5-9]|0021[0-3]|0030[34]|00310|0200[46])")
-"""Refusals by the gateway that KIS describes; any other of a call that changes something may have
-been carried out."""
-_UNCLEAR = re.compile(r"|OPSQ(?!2|999[5-9]).*")
-"""No code, or one of a fault after the system has begun with it."""
 _NEVER_LEFT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -59,13 +49,8 @@ _NEVER_LEFT = (
     httpx.UnsupportedProtocol,
 )
 
-
 _READ_AGAIN = 5
 """How often a reading call is made again that KIS had too many of at once (EGW00201)."""
-
-
-class _TokenOverError(KisRefusedError):
-    """KIS did not process the call, since the token has expired or is no more known."""
 
 
 class TokenSource(Protocol):
@@ -227,7 +212,7 @@ class RestClient:
         token = await self._tokens.token(deadline=until.deadline)
         try:
             return await self._attempt(request, tr_cont, priority, until, token)
-        except _TokenOverError as over:
+        except TokenOverError as over:
             log.info("token over, taking a new one", code=over.msg_cd)
         token = await self._tokens.token(refresh_of=token, deadline=until.deadline)
         return await self._attempt(request, tr_cont, priority, until, token)
@@ -245,8 +230,8 @@ class RestClient:
         response = await self._send(request, tr_cont, until, token)
         if (said := said_rate(response)) is not None:
             self._throttle.said(said)
-        secrets = [self._app_key, self._app_secret, token]
-        return _read(request, response, [secret.get_secret_value() for secret in secrets])
+        secrets = [one.get_secret_value() for one in (self._app_key, self._app_secret, token)]
+        return read(request.api, response, [*secrets, request.account])
 
     async def _send(
         self, request: _Request, tr_cont: str, until: _Until, token: SecretStr
@@ -361,39 +346,3 @@ def _tr_id(api: Api, variant: str, paper: bool) -> str:
         side = "paper trading" if paper else "real trading"
         raise KisRefusedError(f"{api.name}: KIS does not offer this call in {side}")
     return tr_id
-
-
-def _read(request: _Request, response: httpx.Response, secrets: list[str]) -> Reply:
-    """Return the answer of KIS's systems, or raise what the gateway's refusal means."""
-    name = request.api.name
-    try:
-        body = response.json()
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise KisUnknownError(f"{name}: HTTP {response.status_code} without a JSON object")
-    rt_cd = text(body, "rt_cd")
-    msg_cd = text(body, "msg_cd") or text(body, "error_code")
-    msg1 = text(body, "msg1") or text(body, "error_description")
-    for secret in (*secrets, request.account):
-        msg1 = msg1.replace(secret, "***") if secret else msg1
-    answered = response.status_code == httpx.codes.OK and rt_cd and not fault(rt_cd, msg_cd)
-    if answered and not (request.api.changes and rt_cd != "0" and _UNCLEAR.fullmatch(msg_cd)):
-        return Reply(
-            rt_cd=rt_cd,
-            msg_cd=msg_cd,
-            msg1=msg1,
-            body=body,
-            tr_cont=response.headers.get("tr_cont", "").strip(),
-            tr_id=response.headers.get("tr_id", "").strip(),
-        )
-    kind: type[KisError] = KisUnknownError
-    if msg_cd in NOT_PROCESSED:
-        kind = KisNotProcessedError
-    elif msg_cd in _TOKEN_OVER:
-        kind = _TokenOverError
-    elif msg_cd.startswith("EGW") and msg_cd not in UNSURE:
-        described = _REFUSAL.fullmatch(msg_cd) is not None
-        kind = KisRefusedError if described or not request.api.changes else KisUnknownError
-    detail = f"{msg_cd} {msg1}".strip() or f"HTTP {response.status_code}"
-    raise kind(f"{name}: {detail}", msg_cd=msg_cd, msg1=msg1)

@@ -26,7 +26,7 @@ from bridge.kis.events import (
     Unsubscribed,
 )
 from bridge.kis.frames import Acknowledgement, DataFrame, PingPong, parse
-from bridge.kis.slot import HOLDING, WAITING_FOR_ANSWER, Slot, asked
+from bridge.kis.slot import HOLDING, WAITING_FOR_ANSWER, Slot, asked, held_before, plain, unasked
 
 __all__ = [
     "Data",
@@ -43,8 +43,6 @@ __all__ = [
 
 IN_USE_WAIT_S = 20.0
 """Quiet that has been seen to free an app key that KIS still counts as connected."""
-
-
 _LEFT = ("OPSP0001", "OPSP0003")
 
 
@@ -257,12 +255,12 @@ class Session:
                 return self._lost(Lost("OPSP0011"))
             case Action.DONE if ack.msg_cd in _LEFT:
                 slot = asked(ack, self._slots, SubscriptionState.LEAVING, self._notices)
-                return self._left(slot) if slot else [_unasked(ack)]
+                return self._left(slot) if slot else [unasked(ack)]
             case Action.DONE:
                 return self._granted(ack)
             case Action.LIMIT | Action.AGAIN | Action.MEND:
                 slot = asked(ack, self._slots, SubscriptionState.REQUESTED, self._notices)
-                return [self._refused(slot, ack.msg_cd, now)] if slot else [_unasked(ack)]
+                return [self._refused(slot, ack.msg_cd, now)] if slot else [unasked(ack)]
             case never:  # pragma: no cover
                 assert_never(never)
 
@@ -271,10 +269,10 @@ class Session:
             ack, self._slots, SubscriptionState.REQUESTED, self._notices
         )
         if slot is None:
-            return [_unasked(ack)]
+            return [unasked(ack)]
         late = slot.state is SubscriptionState.REFUSED and slot.code == "timeout"
         if slot.state not in HOLDING and not (late and self.slots_used < self.limit):
-            return [_unasked(ack)]
+            return [unasked(ack)]
         if ack.key and ack.iv:
             self._keys[slot.tr_id] = (ack.key, ack.iv)
         if slot.state is SubscriptionState.LIVE or slot.state is SubscriptionState.LEAVING:
@@ -287,7 +285,7 @@ class Session:
         if not slot.wanted:
             return self._forget(slot)
         if action(code) is Action.LIMIT:
-            before = self._held_before(slot)
+            before = held_before(slot, self._slots.values())
             slot.want()
             slot.told = True
             if before:
@@ -299,16 +297,7 @@ class Session:
             slot.state = SubscriptionState.WANTED
             slot.not_before = now + self._answer_s
             return Dropped(f"{code}, asking again later", slot.tr_id)
-        return slot.refuse(_plain(code))
-
-    def _held_before(self, slot: Slot) -> int:
-        """Count what KIS held when it handled this request: it goes by the order of sending."""
-        return sum(
-            other.state is SubscriptionState.LIVE
-            or (other.state is SubscriptionState.REQUESTED and other.serial < slot.serial)
-            or (other.state is SubscriptionState.LEAVING and other.serial > slot.serial)
-            for other in self._slots.values()
-        )
+        return slot.refuse(plain(code))
 
     def _left(self, slot: Slot) -> list[SessionEvent]:
         if not slot.wanted:
@@ -388,12 +377,3 @@ class Session:
     def _forget(self, slot: Slot) -> Unsubscribed:
         del self._slots[slot.tr_id, slot.key]
         return Unsubscribed(slot.tr_id, slot.key)
-
-
-def _unasked(ack: Acknowledgement) -> Dropped:
-    return Dropped(f"an answer to nothing asked: {_plain(ack.msg_cd)}", _plain(ack.tr_id))
-
-
-def _plain(name: str) -> str:
-    """Return a code or TR id from the wire if it is one, since it goes into logs and topics."""
-    return name if name.isascii() and name.isalnum() and len(name) <= 16 else ""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
-from bridge.kis.events import SlotRefused, SubscriptionState
+from bridge.kis.events import Dropped, SlotRefused, SubscriptionState
 from bridge.kis.frames import Acknowledgement
 
-__all__ = ["HOLDING", "WAITING_FOR_ANSWER", "Slot", "asked"]
+__all__ = ["HOLDING", "WAITING_FOR_ANSWER", "Slot", "asked", "held_before", "plain", "unasked"]
 
 HOLDING = frozenset(
     {SubscriptionState.REQUESTED, SubscriptionState.LIVE, SubscriptionState.LEAVING}
@@ -106,3 +106,26 @@ def asked(
         waiting = [slot for slot in waiting if slot.tr_id in notices]
         return min(waiting, key=lambda slot: slot.serial, default=None)
     return waiting[0] if len(waiting) == 1 and not ack.tr_key else None
+
+
+def held_before(slot: Slot, slots: Iterable[Slot]) -> int:
+    """Count what KIS held when it handled this slot's request.
+
+    KIS handles requests in the order of sending, whatever the order of its answers.
+    """
+    return sum(
+        other.state is SubscriptionState.LIVE
+        or (other.state is SubscriptionState.REQUESTED and other.serial < slot.serial)
+        or (other.state is SubscriptionState.LEAVING and other.serial > slot.serial)
+        for other in slots
+    )
+
+
+def unasked(ack: Acknowledgement) -> Dropped:
+    """Return the event of an answer that fits no request."""
+    return Dropped(f"an answer to nothing asked: {plain(ack.msg_cd)}", plain(ack.tr_id))
+
+
+def plain(name: str) -> str:
+    """Return a code or TR id from the wire if it is one, since it goes into logs and topics."""
+    return name if name.isascii() and name.isalnum() and len(name) <= 16 else ""
