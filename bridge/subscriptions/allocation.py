@@ -1,7 +1,8 @@
 """Who gets the slots: requests spread over the sessions of several app keys. Pure.
 
 Three rules, in this order. The smaller priority is served first. Of the same priority, whoever has
-a slot keeps it. Nobody who keeps a slot is moved to another session.
+a slot keeps it. Nobody who keeps a slot is moved to another session. The last two are there because
+KIS wants its requests spaced, and because each move is a gap in somebody's data.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ def allocate(
     where everybody sat until now, which may name sessions that are gone.
     """
     free = {session: max(0, room) for session, room in rooms.items()}
+    # First who is served at all, over all sessions together; then where. Decided the other way
+    # round, a full session would turn away what an empty one has room for.
     served = _ordered(requests, rooms, places)[: sum(free.values())]
     seats: dict[Wanted, str] = {}
     homeless: list[Wanted] = []
@@ -45,6 +48,7 @@ def allocate(
         else:
             homeless.append(one.wanted)
     for wanted in homeless:
+        # Into the emptiest session, so that losing one costs as few subscriptions as possible.
         place = max(free, key=lambda session: free[session])
         free[place] -= 1
         seats[wanted] = place

@@ -1,4 +1,4 @@
-"""Who wants which subscription, how much, and for how long. Pure: the time is an argument.
+"""Who wants which subscription, how urgently, and for how long. Pure: the time is an argument.
 
 A subscription lives as long as any holder (the configuration, a client, an open order) wants it;
 its priority is that of the holder to whom it matters most.
@@ -103,6 +103,7 @@ class Interests:
 
     def until(self, wanted: Wanted) -> float | None:
         """Return when the last lease ends; None when one has no end."""
+        # One holder without a lease keeps the subscription for good, whatever the others have.
         ends = [interest.until for interest in self._interests[wanted].values()]
         return max((end for end in ends if end is not None), default=None) if all(ends) else None
 

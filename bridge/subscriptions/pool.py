@@ -1,7 +1,8 @@
 """Which subscription sits on which session: the interests of all holders over all app keys.
 
-Applies what :func:`~bridge.subscriptions.allocation.allocate` decides, whenever an interest, a
-limit or a session changes; keeps what happened to each subscription.
+Whenever an interest, a limit or a session changes, the pool has
+:func:`~bridge.subscriptions.allocation.allocate` decide anew and carries that out. It also
+remembers what happened to each subscription.
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ from bridge.subscriptions.request import Wanted
 __all__ = ["Pool", "SessionFeed"]
 
 AWAY_S = 15.0
-"""A session that is away for longer gives its subscriptions to others."""
+"""A session that is away for longer gives its subscriptions to others. Most reconnections take
+less, and moving a subscription costs a gap and two requests."""
 PROBE_S = 3600.0
-"""How often one slot more than the learned limit is tried."""
+"""How often one slot more than the learned limit is tried. Some accounts are refused long
+before KIS's 41 (observed.md), and whether that passes only a try can tell."""
 RETRY = Backoff(30.0, 600.0)
 MEND = Backoff(600.0, 3600.0)
-"""Pauses before a refused subscription is tried again; each is twice the one before."""
+"""Pauses before a refused subscription is tried again: MEND where only a person can mend it."""
 
 
 class SessionFeed(Protocol):
@@ -88,9 +91,9 @@ class Pool:
         self.gaps = Gaps()
         self.learned = {app: n for app, n in (learned or {}).items() if app in feeds}
         self.changed = False
-        """Set when an interest changed that is to survive a restart; for its reader to reset."""
+        """An interest that survives a restart has changed. Whoever writes it down resets this."""
         self.crowded_out: set[Wanted] = set()
-        """Who was put into the queue or lost the slot since the reader cleared it."""
+        """Who joined the queue or lost a slot. Whoever reports it clears this."""
         self._pins: dict[tuple[str, str], tuple[str, int]] = {}
         self._places: dict[Wanted, str] = {}
         self._live: dict[Wanted, str] = {}
@@ -127,6 +130,7 @@ class Pool:
         until = None if lease_s is None else self._clock() + lease_s
         for one in wanted:
             self.interests.hold(one, holder, priority, until)
+            # Somebody asks again, perhaps because the reason is mended: no need to sit out a pause.
             self._refusals.pop((one.tr_id, one.key), None)
             if one in self._places:
                 best = self.interests.priority(one)
@@ -174,6 +178,8 @@ class Pool:
             self.changed = True
             if wanted not in self.interests:
                 self._ended(wanted)
+        # Leases outlive the process and are kept in wall time. Pauses are not, and a clock that is
+        # set must neither end nor stretch them.
         now = self._monotonic()
         due = bool(over) or any(at <= now for at in self._probes.values())
         for app, feed in self._feeds.items():
@@ -183,6 +189,7 @@ class Pool:
                 self._away[app] = now + AWAY_S * self._patience
         for (tr_id, key), refusal in self._refusals.items():
             if refusal.waiting and refusal.again_at <= now:
+                # The refusal itself stays: it counts the tries, by which the next pause grows.
                 refusal.waiting = False
                 due = True
                 if (tr_id, key) in self._pins:
@@ -195,8 +202,10 @@ class Pool:
     def arrange(self) -> None:
         """Put everybody in the right place."""
         self._again = True
+        # A session answers subscribe() and unsubscribe() with events at once, and those call this
+        # again. The loop below then runs once more, instead of a second one inside the first.
         if self._arranging:
-            return  # called by what it does itself
+            return
         self._arranging = True
         try:
             while self._again:
@@ -285,6 +294,7 @@ class Pool:
         seats = allocate(requests, self._seen_rooms, self._places)
         before, self._places = self._places, seats
         priorities = {one.wanted: one.priority for one in requests}
+        # Leave first, enter second: a session that is full has to free a slot before it asks.
         for wanted, app in before.items():
             if seats.get(wanted) != app:
                 if self._live.pop(wanted, None) is not None and wanted in self.interests:
@@ -316,6 +326,7 @@ class Pool:
                 self.gaps.close(wanted, self._now_us())
                 break
         live = self._feeds[app].session.live
+        # KIS grants more than it did, so what was learned was no lasting limit.
         if live > self.learned.get(app, live):
             self._learn(app, live)
             self._probes[app] = self._monotonic()  # where one more fits there may be others
@@ -337,11 +348,13 @@ class Pool:
         self.arrange()
 
     def _lost(self, app: str, event: Lost) -> None:
+        # The gap begins with the last message and not now: a dead line is noticed late.
         heard_at = self._feeds[app].counts.heard_at or self._now_us()
         for wanted in self.live(app):
             del self._live[wanted]
             self.gaps.open(wanted, heard_at, event.code)
         at = self._monotonic()
+        # When even the next attempt comes later than that, there is nothing to wait for.
         if event.retry_after < AWAY_S:
             at += AWAY_S * self._patience
         self._away[app] = min(at, self._away.get(app, float("inf")))

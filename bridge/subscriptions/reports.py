@@ -1,4 +1,4 @@
-"""What happens on the sessions and in the pump, told as events of the bridge."""
+"""What happens on the sessions and in the pump, published as events of the bridge."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Reports"]
 
 
 _ROWS = 100
-"""Topics or subscriptions in one event."""
+"""Topics or subscriptions in one event, so that no payload outgrows what a broker takes."""
 _RAW = 4096
 """Characters of a quarantined record that go into its event."""
 

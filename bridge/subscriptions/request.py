@@ -1,4 +1,4 @@
-"""What users want to see, as the registrations that KIS understands. Pure."""
+"""From what people ask for to the registration that KIS understands. Pure."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def resolve(catalog: Catalog, interest: SubscriptionRequest, *, paper: bool) -> 
 def split_key(channel: Channel, key: str) -> tuple[str, str]:
     """Return venue and symbol of a registration: ``DNASAAPL`` → ``nas``, ``AAPL``.
 
-    The first letter only tells what is paid for (``RNASAAPL``); the records go to the same topic.
+    The first letter only says which data is paid for (``DNASAAPL``, ``RNASAAPL``). Both go to the
+    same topic.
     """
     for venue in channel.venues:
         if key[1:].startswith(venue.prefix[1:]) and len(key) > len(venue.prefix):
@@ -109,7 +110,7 @@ def _by_topic(catalog: Catalog, interest: ByTopic, paper: bool) -> Wanted:
 
 
 def _check_key(key: str) -> None:
-    """Refuse what is no key of KIS's: it would take a slot for a while and never say anything."""
+    """Refuse what cannot be a key: it would hold a slot for a while and stay silent."""
     if _KEY.fullmatch(key) is None:
         raise RequestError(
             "invalid_request",

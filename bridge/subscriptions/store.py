@@ -1,4 +1,4 @@
-"""What the feed remembers over a restart: small JSON files in the state directory."""
+"""What is kept of subscriptions over a restart: small JSON files in the state directory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 class SubscriptionStore:
-    """Reads what is there, ignores (and says) what is damaged, replaces files in one step."""
+    """Reads files, logs and ignores those that are damaged, and replaces each in one step."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -63,9 +63,11 @@ class SubscriptionStore:
             return ""
 
     def write(self, name: str, text: str) -> None:
-        """Replace a file; what cannot be written is logged, since the feed goes on without."""
+        """Replace a file; a failure is only logged, since the feed works without it."""
         try:
             make_private(self._folder)
+            # Written beside it and renamed: whoever dies half-way leaves the old file whole. There
+            # is no fsync, since a list that is a minute old does no harm after a power cut.
             handle, made = tempfile.mkstemp(dir=self._folder, prefix=f"{name}.")
             try:
                 with os.fdopen(handle, "w", encoding="utf-8") as file:

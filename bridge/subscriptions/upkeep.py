@@ -1,4 +1,4 @@
-"""What has to be done every second so that the feed never goes quiet without saying so."""
+"""What has to be done every second, so that the feed never goes quiet unnoticed."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ __all__ = ["CONFIGURATION", "ORDERS", "Upkeep"]
 log = structlog.get_logger()
 
 CONFIGURATION, ORDERS = "configuration", "orders"
-"""Holders that are there again after a restart without being written down."""
+"""Holders whose interests a restart finds again by itself, so that they are not written down."""
 _ORDERS_FIRST = -1
-"""Symbols with open orders come before what anybody can ask for."""
+"""Symbols with open orders come first: the priorities that people can ask for begin at 0."""
 _SUBSCRIPTIONS = "subscriptions.json"
 
 Symbol = tuple[str, str, str]
@@ -38,7 +38,7 @@ Symbol = tuple[str, str, str]
 
 
 class Upkeep:
-    """Keeps sessions, slots and what is stored of them in order; call :meth:`tick` every second.
+    """Looks after sessions, slots and what is stored of them; call :meth:`tick` every second.
 
     ``calendar`` is the workbook's unless given. ``open_orders`` gives the symbols with open orders.
     ``clock`` is seconds since the epoch.
@@ -113,7 +113,7 @@ class Upkeep:
     async def learn_trading_days(
         self, call: Callable[[str, Mapping[str, str]], Awaitable[Reply]]
     ) -> None:
-        """Ask KIS which days KRX trades; once a day, more often it does not want to be asked."""
+        """Ask KIS which days KRX trades; at most once a day, as KIS wants it."""
         today = self._today()
         learned = datetime.fromtimestamp(self._store.days_learned_at(), SEOUL).date()
         if learned == today and today in self.calendar.known:
@@ -133,6 +133,7 @@ class Upkeep:
             except (KeyError, TypeError, ValueError):
                 log.warning("trading day ignored, it is none", row=str(row)[:80])
         if days:
+            # A week of the past is enough: night sessions and open orders reach back a day or two.
             self.calendar.known = {
                 day: trades
                 for day, trades in (dict(self.calendar.known) | days).items()
@@ -163,6 +164,7 @@ class Upkeep:
         self.pool.replace(ORDERS, wanted, _ORDERS_FIRST)
 
     def _expect(self, app: str, stream: Stream) -> None:
+        # The stream only counts. A callback for each frame would be work in the market-data path.
         frames = stream.counts.frames
         if frames != self._frames[app]:
             self._frames[app] = frames

@@ -1,8 +1,10 @@
 """How long a session may say nothing. Pure.
 
-PINGPONG comes day and night, so silence of everything means a dead connection at any hour. Market
-data may be missing for good reasons, so its absence counts only where the market is busy, and less
-so each time that a new connection brought none either.
+KIS's PINGPONG comes day and night, so when nothing at all comes the connection is dead, at any
+hour. It has been seen to die so, without a close, for 18 minutes (observed.md).
+
+Market data may be missing for good reasons: lunch, a holiday, thin symbols. Its absence counts only
+while the market is busy, and counts less each time that a new connection brought none either.
 """
 
 from __future__ import annotations
@@ -10,17 +12,21 @@ from __future__ import annotations
 __all__ = ["Watchdog"]
 
 QUIET_SILENCE_S = 120.0
-"""Without any message, while nothing is known of KIS's pace or no market is busy."""
+"""Without any message, while nothing is known of KIS's pace or no market is busy. A needless
+reconnection is no help then: it may find the app key locked for a while."""
 BUSY_SILENCE_S = 45.0
+"""The same while a market is busy, where each second without data costs somebody."""
 _PINGS = 3
-"""PINGPONGs that may be missing."""
+"""PINGPONGs that may be missing: one may be late, three in a row are no chance."""
 MUTE_S, MUTE_ALONE_S, MUTE_LONGEST_S = 60.0, 300.0, 1800.0
-"""Without market data: of five busy subscriptions and more, of a single one, and at most."""
+"""Without market data: of five busy subscriptions and more, of a single one, and at most. The fewer
+there are, the likelier it is that simply nobody trades."""
 _MOST_DOUBT = 6
+"""Doublings: more would change nothing, MUTE_LONGEST_S ends them."""
 
 
 class Watchdog:
-    """The patience with one session."""
+    """How patient the bridge is with one session."""
 
     def __init__(self) -> None:
         self._doubt = 0
