@@ -281,11 +281,11 @@ class Bridge:
             paper=self._paper,
             topics=self.topics,
             permissions=permissions,
+            symbols=self._symbols,
         )
         prefixes = self._config.mqtt.response_prefixes
         requests = RequestServer(self.control, self.topics, prefixes, permissions.verb)
         verbs.register(requests)
-        requests.register("symbols", self._symbols.serve)
 
     def _lane_writer(self) -> LaneWriter | MessageWriter:
         """Return the lane's end that suits the broker which the control connection has found."""

@@ -17,6 +17,7 @@ from bridge.cli.broker import BridgeOptions
 from bridge.cli.options import grouped
 from bridge.cli.output import lines
 from bridge.mqtt.strict_json import encode
+from bridge.mqtt.topics import RequestVerb
 from bridge.requests.server import request
 
 __all__ = ["halt", "named_values", "query", "resume", "subscribe", "unsubscribe", "wanted"]
@@ -148,7 +149,9 @@ def _holder(bridge: BridgeOptions, client: str) -> dict[str, str]:
     return {"client": client or bridge.endpoints()[0].username or "cli"}
 
 
-def _ask(bridge: BridgeOptions, verb: str, content: Mapping[str, Any], client: str = "") -> Any:
+def _ask(
+    bridge: BridgeOptions, verb: RequestVerb, content: Mapping[str, Any], client: str = ""
+) -> Any:
     endpoints, topics = bridge.endpoints(), bridge.topics()
     return asyncio.run(
         request(endpoints, verb, content, topics=topics, client=client, deadline_s=bridge.wait)

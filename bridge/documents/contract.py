@@ -32,10 +32,8 @@ from bridge.kis.orders import NoticeKind
 from bridge.mqtt.payloads import Info
 from bridge.orders.model.command import Cancel, CancelAll, Modify, Place
 from bridge.orders.model.lifecycle import Event, State
-from bridge.requests.symbols import SymbolsRequest
-from bridge.requests.verbs import REQUESTS
 
-__all__ = ["COMMANDS", "REPORTS", "REQUEST_MODELS", "of_model"]
+__all__ = ["COMMANDS", "REPORTS", "of_model"]
 
 COMMANDS: Mapping[str, type[BaseModel]] = {
     "place": Place,
@@ -43,7 +41,6 @@ COMMANDS: Mapping[str, type[BaseModel]] = {
     "cancel": Cancel,
     "cancel_all": CancelAll,
 }
-REQUEST_MODELS: Mapping[str, type[BaseModel]] = {**REQUESTS, "symbols": SymbolsRequest}
 
 _LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 """What pydantic calls the limits of a number that a validator of our own reads first."""

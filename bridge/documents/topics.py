@@ -9,10 +9,11 @@ from typing import Any
 
 from bridge.catalog.model import Catalog
 from bridge.catalog.schemas import DIALECT, Schema, record
-from bridge.documents.contract import COMMANDS, REPORTS, REQUEST_MODELS, of_model
+from bridge.documents.contract import COMMANDS, REPORTS, of_model
 from bridge.documents.events import EVENTS, SUMMARIES
 from bridge.documents.responses import REFUSED, response
-from bridge.documents.words import REQUEST_SUMMARIES, described
+from bridge.documents.words import described
+from bridge.requests.table import REQUESTS
 
 __all__ = ["Topic", "payloads", "topics"]
 
@@ -68,14 +69,14 @@ def payloads(catalog: Catalog) -> dict[str, Schema]:
     }
     found |= REPORTS
     found |= {f"event/{kind}": schema for kind, schema in EVENTS.items()}
-    found |= {f"response/{verb}": response(verb) for verb in REQUEST_MODELS}
+    found |= {f"response/{kind.verb}": response(kind.verb) for kind in REQUESTS}
     found["response/unknown"] = REFUSED
-    for verb, model in REQUEST_MODELS.items():
-        schema = of_model(model)
+    for kind in REQUESTS:
+        schema = of_model(kind.model)
         transaction = {"type": ["string", "integer"]}
         schema["properties"] = {**schema.get("properties", {}), "transaction": transaction}
-        schema["description"] = REQUEST_SUMMARIES[verb]
-        found[f"request/{verb}"] = schema
+        schema["description"] = kind.summary
+        found[f"request/{kind.verb}"] = schema
     found |= {f"command/{verb}": of_model(model) for verb, model in COMMANDS.items()}
     for name in found:
         if name.startswith(("request/", "command/")):
@@ -137,7 +138,8 @@ def _bridge() -> Iterator[Topic]:
 
 def _requests() -> Iterator[Topic]:
     client = {"client": "Who asks: the MQTT user, by the broker's ACL"}
-    for verb, text in REQUEST_SUMMARIES.items():
+    for request in REQUESTS:
+        verb = request.verb
         for end, level, whose, parameters in (
             ("", "", "", {}),
             ("_named", "/{client}", ", under a client's name", client),
@@ -145,7 +147,7 @@ def _requests() -> Iterator[Topic]:
             yield Topic(
                 name=f"request_{verb}{end}",
                 address=f"kis/bridge/request/{verb}{level}",
-                summary=text + whose,
+                summary=request.summary + whose,
                 payloads=(f"request/{verb}",),
                 from_client=True,
                 parameters=parameters,

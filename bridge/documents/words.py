@@ -7,20 +7,7 @@ from typing import Any
 
 from bridge.catalog.schemas import Schema
 
-__all__ = ["REQUEST_SUMMARIES", "described"]
-
-REQUEST_SUMMARIES: Mapping[str, str] = {
-    "subscribe": "Want market data, until the lease ends or it is unsubscribed",
-    "unsubscribe": "Want market data no longer; what others want goes on",
-    "subscriptions": "List what is subscribed, where, and for whom",
-    "channels": "List the channels that can be subscribed in this environment",
-    "snapshot": "Get the newest record of each topic, or of some topics",
-    "query": "Make a read-only REST call of KIS, in the workbook's English names",
-    "symbols": "Find symbols by their beginning or a part of their name, or look some up",
-    "halt": "Refuse new orders of everybody, an account or a client; cancellations go on",
-    "resume": "Take back a halt of the same account and client",
-    "resolve": "Settle a command whose outcome stayed unknown, as a person found out",
-}
+__all__ = ["described"]
 
 _COMMON: Mapping[str, str] = {
     "account": "Alias of the account; blank: every account",
@@ -55,30 +42,6 @@ _SPECIAL: Mapping[tuple[str, str], str] = {
     ("command/modify", "price"): "The new price",
     ("command/modify", "quantity"): "Only as a check: less than the rest is refused",
     ("command/place", "quantity"): "Shares or contracts",
-    ("request/halt", "cancel_all"): "Also cancel what is open",
-    ("request/halt", "client"): "Whose orders; blank: every client's",
-    ("request/halt", "force"): "Halt the client also if the bridge knows nobody of this name yet",
-    (
-        "request/halt",
-        "mode",
-    ): "halted: no new orders; reduce_only: those that make positions smaller",
-    ("request/query", "account"): "Alias of the account, for calls that are about one",
-    ("request/query", "api"): "Workbook name of the call, e.g. inquire_price or elw/volume_rank",
-    ("request/query", "pages"): "How many pages to follow and join",
-    ("request/query", "params"): "Parameters by their English or KIS's name",
-    ("request/query", "variant"): "Which one, of calls that the workbook has in several",
-    ("request/resolve", "account"): "Alias of the account",
-    ("request/resolve", "client"): "Who sent the command",
-    ("request/resolve", "command_id"): "Id of a modification or cancellation, as in its ack",
-    ("request/resolve", "order_no"): "KIS's number of what was placed",
-    ("request/resume", "client"): "Whose orders; blank: every client's",
-    ("request/snapshot", "topics"): "Only these; without it all topics",
-    ("request/subscribe", "lease_s"): "Seconds until it ends, unless it is asked for again",
-    ("request/symbols", "details"): "Whether every column of the master is wanted",
-    ("request/symbols", "limit"): "Most symbols to find",
-    ("request/symbols", "market"): "Id of a master (kospi) or market of the topics; blank: all",
-    ("request/symbols", "search"): "Beginning of the symbol or a part of the name",
-    ("request/symbols", "symbols"): "Symbols to look up",
 }
 
 
@@ -97,5 +60,5 @@ def described(name: str, schema: Schema) -> Schema:
 
 
 def _member(name: str, member: str, schema: Any) -> Any:
-    text = _SPECIAL.get((name, member)) or _COMMON[member]
+    text = _SPECIAL.get((name, member)) or schema.get("description") or _COMMON[member]
     return described(name, schema) | {"description": text}

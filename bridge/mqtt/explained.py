@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -48,8 +48,11 @@ _PATTERNS = {
 }
 
 
-def explain(error: ValidationError, known: Iterable[str] = (), *, most: int = 1) -> str:
-    """Return what is wrong, ``most`` findings of it; ``known`` are the keys that there are.
+def explain(error: ValidationError, known: Collection[str] = (), *, most: int = 1) -> str:
+    """Return what is wrong, ``most`` findings of it.
+
+    ``known`` are the keys that there are; those of a list's items have the list's name and a star
+    before them: ``subscriptions.*.market``.
 
     Unknown keys come first: they are often why others are missing.
     """
@@ -58,17 +61,25 @@ def explain(error: ValidationError, known: Iterable[str] = (), *, most: int = 1)
     return "; ".join(_line(detail, known) for detail in found[:most])
 
 
-def _line(detail: ErrorDetails, known: Iterable[str]) -> str:
+def _line(detail: ErrorDetails, known: Collection[str]) -> str:
     key = ".".join(str(part)[:64] for part in detail["loc"])
     match detail["type"]:
         case "missing":
             return f"missing key {key!r}"
         case "extra_forbidden":
-            meant = nearest(key, known)
+            meant = _meant(detail["loc"], known)
             mend = f"did you mean {meant!r}?" if meant else "leave it out"
             return f"unknown key {key!r}: {mend}"
     text = _text(detail)
     return f"{key}: {text}" if key else text
+
+
+def _meant(place: Sequence[int | str], known: Collection[str]) -> str | None:
+    """Return the known key, of the same object, that the last part of ``place`` is like."""
+    *above, key = ("*" if isinstance(part, int) else part for part in place)
+    prefix = "".join(f"{part}." for part in above)
+    beside = (one.removeprefix(prefix) for one in known if one.startswith(prefix))
+    return nearest(key, [one for one in beside if "." not in one])
 
 
 def _text(detail: ErrorDetails) -> str:

@@ -11,16 +11,25 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal, TypeAlias, get_args
 from urllib.parse import quote, unquote
 
-__all__ = ["REQUEST_VERBS", "Topics", "decode_level", "encode_level", "is_topic"]
+__all__ = ["REQUEST_VERBS", "RequestVerb", "Topics", "decode_level", "encode_level", "is_topic"]
 
-REQUEST_VERBS: Final = (
-    *("subscribe", "unsubscribe", "subscriptions", "channels", "snapshot", "query", "symbols"),
-    *("halt", "resume", "resolve"),
-)
+RequestVerb: TypeAlias = Literal[
+    "subscribe",
+    "unsubscribe",
+    "subscriptions",
+    "channels",
+    "snapshot",
+    "query",
+    "symbols",
+    "halt",
+    "resume",
+    "resolve",
+]
 """What clients may ask the bridge for."""
+REQUEST_VERBS: Final[tuple[RequestVerb, ...]] = get_args(RequestVerb)
 
 _LONGEST = 65_535
 """Bytes of UTF-8 that MQTT gives a topic."""

@@ -7,7 +7,15 @@ import itertools
 import json
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, Protocol, TypeAlias
@@ -79,6 +87,7 @@ class RequestServer:
         self._topics = topics
         self._prefixes = tuple(response_prefixes)
         self._handlers: dict[str, RequestHandler] = {}
+        self._keys: dict[str, Collection[str]] = {}
         self._waiting: Counter[str] = Counter()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         numbers = itertools.count()
@@ -86,11 +95,15 @@ class RequestServer:
             topics.request_filter(), 1, self._serve, ordered_by=lambda _: str(next(numbers))
         )
 
-    def register(self, verb: str, handler: RequestHandler) -> None:
-        """Serve ``verb`` with ``handler``, which may raise `RequestError` or `ValidationError`."""
+    def register(self, verb: str, handler: RequestHandler, keys: Collection[str] = ()) -> None:
+        """Serve ``verb`` with ``handler``, which may raise `RequestError` or `ValidationError`.
+
+        ``keys`` are those of the payload; a refusal names the one that an unknown key is like.
+        """
         if verb in self._handlers:
             raise ValueError(f"two handlers for {verb!r}")
         self._handlers[verb] = handler
+        self._keys[verb] = keys
 
     async def _serve(self, message: Message) -> None:
         message.ack()
@@ -103,6 +116,7 @@ class RequestServer:
     async def _answer(self, message: Message) -> tuple[str, bytes]:
         """Return where the answer goes and what it says."""
         transaction: str | int | None = None
+        verb = ""
         topic = self._topics.response("unknown")
         try:
             verb, client, topic = self._parse(message.topic)
@@ -126,7 +140,7 @@ class RequestServer:
         except RequestError as error:
             code, text = error.code, str(error)
         except ValidationError as error:
-            code, text = "invalid_request", explain(error, most=3)
+            code, text = "invalid_request", explain(error, self._keys.get(verb, ()), most=3)
         except BridgeError as error:
             code, text = "failed", str(error)
         log.info("request refused", topic=message.topic, code=code, reason=text)

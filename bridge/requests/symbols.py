@@ -6,32 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from bridge.catalog.model import Catalog, Master
 from bridge.errors import RequestError
 from bridge.kis.masters import Symbol, SymbolStore
 from bridge.mqtt.message import Message
+from bridge.requests.models import SymbolsRequest
 
-__all__ = ["SymbolRequests", "SymbolsRequest"]
-
-
-class SymbolsRequest(BaseModel):
-    """Find symbols by their beginning or by a part of their name, or look some up."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        json_schema_extra={"oneOf": [{"required": ["search"]}, {"required": ["symbols"]}]},
-    )
-
-    market: str = ""
-    """Id of a master (``kospi``) or market of the topics (``domestic_stock``); blank: all."""
-    search: str = Field(default="", max_length=100)
-    symbols: tuple[str, ...] = Field(default=(), max_length=500)
-    limit: int = Field(default=50, ge=1, le=1000)
-    details: bool = False
-    """Whether every column of the master is wanted."""
+__all__ = ["SymbolRequests"]
 
 
 class SymbolRequests:

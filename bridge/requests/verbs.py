@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, model_validator
+from pydantic import SecretStr
 
 from bridge.catalog.model import Catalog
 from bridge.errors import JournalError, RequestError
@@ -23,139 +23,30 @@ from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway
 from bridge.orders.model.records import Identity
 from bridge.requests.halts import HaltAnswers
+from bridge.requests.models import (
+    EmptyRequest,
+    HaltRequest,
+    QueryRequest,
+    ResolveRequest,
+    ResumeRequest,
+    SnapshotRequest,
+    SubscribeRequest,
+    SubscriptionItem,
+    UnsubscribeRequest,
+)
 from bridge.requests.permissions import Permissions
 from bridge.requests.server import RequestServer
+from bridge.requests.symbols import SymbolRequests
+from bridge.requests.table import REQUESTS
 from bridge.runtime.suggestions import nearest
 from bridge.subscriptions.pool import Pool
 from bridge.subscriptions.request import ByChannel, ByTopic, SubscriptionRequest, Wanted, resolve
 from bridge.subscriptions.upkeep import CONFIGURATION, ORDERS
 
-__all__ = ["REQUESTS", "Verbs"]
+__all__ = ["Verbs"]
 
 _QUERY_S = 30.0
 """How long a query may wait for its turn, all pages together."""
-
-_MOST = 500
-"""Subscriptions of one request."""
-
-
-_FORMS: JsonValue = [
-    {
-        "required": ["market", "venue", "kind", "symbol"],
-        "properties": {"channel": False, "key": False},
-    },
-    {
-        "required": ["channel", "key"],
-        "properties": dict.fromkeys(("market", "venue", "kind", "symbol"), False),
-    },
-]
-_OUTCOMES: JsonValue = [
-    {"properties": {"outcome": {"const": "placed"}}, "required": ["order_no"]},
-    {"properties": {"outcome": {"const": "not_placed"}, "order_no": {"maxLength": 0}}},
-]
-"""What the validators below ask for, as JSON Schema says it."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Item(_Strict):
-    model_config = ConfigDict(json_schema_extra={"oneOf": _FORMS})
-
-    market: str = ""
-    venue: str = ""
-    kind: str = ""
-    symbol: str = ""
-    channel: str = ""
-    key: str = ""
-
-    @model_validator(mode="after")
-    def _one_form(self) -> _Item:
-        if self.model_fields_set not in ({"market", "venue", "kind", "symbol"}, {"channel", "key"}):
-            raise ValueError("give market, venue, kind and symbol; or channel and key")
-        return self
-
-
-class _Subscribe(_Strict):
-    subscriptions: tuple[_Item, ...] = Field(min_length=1, max_length=_MOST)
-    priority: int = Field(default=0, ge=0, le=9)
-    """The smaller is served first."""
-    lease_s: int | None = Field(default=None, ge=10, le=7 * 86_400)
-    """The subscription ends by itself; ask again to renew. None: it stays until unsubscribed."""
-    client: str = Field(default="requests", min_length=1, max_length=64)
-
-
-class _Unsubscribe(_Strict):
-    subscriptions: tuple[_Item, ...] = Field(min_length=1, max_length=_MOST)
-    client: str = Field(default="requests", min_length=1, max_length=64)
-
-
-class _Snapshot(_Strict):
-    topics: tuple[str, ...] = ()
-
-
-class _Query(_Strict):
-    api: str
-    account: str | None = None
-    params: dict[str, str | int] = {}
-    variant: str = ""
-    """Of the calls that the workbook has in several."""
-    pages: int = Field(default=1, ge=1, le=20)
-
-
-class _Halt(_Strict):
-    reason: str = Field(default="", max_length=200)
-    account: str = Field(default="", max_length=64)
-    """Blank, like ``client``: all of them."""
-    client: str = Field(default="", max_length=128)
-    mode: Literal["halted", "reduce_only"] = "halted"
-    cancel_all: bool = False
-    """Cancel what is open, too."""
-    force: bool = False
-    """Halt ``client`` also if the bridge knows nobody of this name."""
-
-
-class _Resume(_Strict):
-    reason: str = Field(default="", max_length=200)
-    account: str = Field(default="", max_length=64)
-    client: str = Field(default="", max_length=128)
-
-
-class _Resolve(_Strict):
-    model_config = ConfigDict(json_schema_extra={"oneOf": _OUTCOMES})
-
-    account: str = Field(min_length=1)
-    client: str = Field(min_length=1)
-    client_order_id: str = Field(min_length=1)
-    command_id: str = ""
-    """Of a modification or cancellation, as its ack has it."""
-    outcome: Literal["placed", "not_placed"]
-    order_no: str = Field(default="", pattern=r"^[0-9A-Za-z]{0,20}$")
-
-    @model_validator(mode="after")
-    def _number(self) -> _Resolve:
-        if (self.outcome == "placed") is not bool(self.order_no.strip("0")):
-            raise ValueError("give the order_no of what was placed, and of nothing else")
-        return self
-
-
-class _Nothing(_Strict):
-    pass
-
-
-REQUESTS: Mapping[str, type[BaseModel]] = {
-    "subscribe": _Subscribe,
-    "unsubscribe": _Unsubscribe,
-    "subscriptions": _Nothing,
-    "channels": _Nothing,
-    "snapshot": _Snapshot,
-    "query": _Query,
-    "halt": _Halt,
-    "resume": _Resume,
-    "resolve": _Resolve,
-}
-"""What each verb takes, beside ``transaction``; the documents are made of it."""
 
 
 class Verbs:
@@ -174,6 +65,7 @@ class Verbs:
         paper: bool,
         topics: Topics,
         permissions: Permissions,
+        symbols: SymbolRequests,
     ) -> None:
         self._catalog = catalog
         self._pool = pool
@@ -185,23 +77,17 @@ class Verbs:
         self._paper = paper
         self._topics = topics
         self._permissions = permissions
+        self._symbols = symbols
         self._answers = HaltAnswers(gateway, accounts, permissions.clients())
 
     def register(self, requests: RequestServer) -> None:
         """Offer every verb."""
-        requests.register("subscribe", self.subscribe)
-        requests.register("unsubscribe", self.unsubscribe)
-        requests.register("subscriptions", self.subscriptions)
-        requests.register("channels", self.channels)
-        requests.register("snapshot", self.snapshot)
-        requests.register("query", self.query)
-        requests.register("halt", self.halt)
-        requests.register("resume", self.resume)
-        requests.register("resolve", self.resolve)
+        for kind in REQUESTS:
+            requests.register(kind.verb, getattr(self, kind.verb), kind.keys())
 
     async def subscribe(self, payload: dict[str, Any], message: Message) -> object:
         """Want subscriptions until the lease ends or ``client`` unsubscribes them."""
-        asked = _Subscribe.model_validate(self._named(payload, message))
+        asked = SubscribeRequest.model_validate(self._named(payload, message))
         wanted = [self._wanted(item) for item in asked.subscriptions]  # all of them or none
         for tr_id in {one.tr_id for one in wanted}:
             self._pump.prepare(tr_id)
@@ -211,18 +97,18 @@ class Verbs:
 
     async def unsubscribe(self, payload: dict[str, Any], message: Message) -> object:
         """Drop the subscriptions of ``client``; others' and the configuration's stay."""
-        asked = _Unsubscribe.model_validate(self._named(payload, message))
+        asked = UnsubscribeRequest.model_validate(self._named(payload, message))
         wanted = [self._wanted(item) for item in asked.subscriptions]
         return {"ended": self._pool.release(wanted, asked.client)}
 
     async def subscriptions(self, payload: dict[str, Any], _: Message) -> object:
         """List what is subscribed where."""
-        _Nothing.model_validate(payload)
+        EmptyRequest.model_validate(payload)
         return self._pool.subscriptions()
 
     async def channels(self, payload: dict[str, Any], _: Message) -> object:
         """List the channels that can be subscribed in this environment."""
-        _Nothing.model_validate(payload)
+        EmptyRequest.model_validate(payload)
         return [
             {
                 "channel": channel.tr_id,
@@ -238,7 +124,7 @@ class Verbs:
 
     async def snapshot(self, payload: dict[str, Any], _: Message) -> object:
         """Return the newest record of each topic, or of the topics asked for."""
-        asked = _Snapshot.model_validate(payload)
+        asked = SnapshotRequest.model_validate(payload)
         routes = [
             route
             for route in self._pump.routes()
@@ -248,7 +134,7 @@ class Verbs:
 
     async def query(self, payload: dict[str, Any], message: Message) -> object:
         """Make a read-only KIS call; answer in the workbook's English names."""
-        asked = _Query.model_validate(payload)
+        asked = QueryRequest.model_validate(payload)
         api = self._catalog.api(asked.api)
         number, app = SecretStr(""), next(iter(self._rests))
         if asked.account is not None:
@@ -282,9 +168,13 @@ class Verbs:
             raise RequestError("kis_error", str(error)) from error
         return query.join(answers) | {"pages": len(answers), "more": more}
 
+    async def symbols(self, payload: dict[str, Any], message: Message) -> object:
+        """Find symbols, or look some up, in the masters that are stored."""
+        return await self._symbols.serve(payload, message)
+
     async def halt(self, payload: dict[str, Any], message: Message) -> object:
         """Refuse new orders, of everybody, an account or a client; cancellations still go out."""
-        asked = _Halt.model_validate(payload)
+        asked = HaltRequest.model_validate(payload)
         self._answers.account(asked.account)
         known = await self._answers.client(asked.client, force=asked.force)
         cancelling = await self._control(
@@ -295,7 +185,7 @@ class Verbs:
 
     async def resume(self, payload: dict[str, Any], message: Message) -> object:
         """Take back a halt of the same account and client."""
-        asked = _Resume.model_validate(payload)
+        asked = ResumeRequest.model_validate(payload)
         self._answers.account(asked.account)
         resumed = self._answers.is_halted(asked.account, asked.client)
         await self._control(asked, message, mode="")
@@ -303,7 +193,7 @@ class Verbs:
 
     async def _control(
         self,
-        asked: _Halt | _Resume,
+        asked: HaltRequest | ResumeRequest,
         message: Message,
         *,
         mode: Literal["", "halted", "reduce_only"],
@@ -323,7 +213,7 @@ class Verbs:
 
     async def resolve(self, payload: dict[str, Any], _: Message) -> object:
         """Settle a command whose outcome stayed unknown, as a person has found out."""
-        asked = _Resolve.model_validate(payload)
+        asked = ResolveRequest.model_validate(payload)
         identity = Identity(asked.account, asked.client, asked.client_order_id, asked.command_id)
         settled = await self._gateway.resolve(identity, order_no=asked.order_no, by="request")
         return {
@@ -342,7 +232,7 @@ class Verbs:
                 raise RequestError("invalid_request", f"client {asked!r} is the bridge's own")
         return payload | ({"client": asked} if client else {})
 
-    def _wanted(self, item: _Item) -> Wanted:
+    def _wanted(self, item: SubscriptionItem) -> Wanted:
         interest: SubscriptionRequest = ByTopic(item.market, item.venue, item.kind, item.symbol)
         if item.channel:
             interest = ByChannel(item.channel, item.key)

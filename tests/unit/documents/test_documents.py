@@ -24,8 +24,6 @@ from bridge.documents.responses import ERRORS
 from bridge.documents.topics import payloads, topics
 from bridge.kis.decode import ChannelDecoder, Route
 from bridge.mqtt.payloads import EventKind
-from bridge.requests.symbols import SymbolRequests
-from bridge.requests.verbs import REQUESTS, Verbs
 from bridge.simulator.stream.encode import Encoder
 from bridge.simulator.stream.price_walks import Typed
 
@@ -85,20 +83,6 @@ def test_every_topic_has_its_schemas_and_every_schema_its_topic(
     assert {payload for topic in families for payload in topic.payloads} == set(schemas)
     market = [channel for channel in CATALOG.channels.values() if not channel.encrypted]
     assert sum(name.startswith("market/") for name in schemas) == len(market) == 53
-
-
-def test_every_request_that_is_served_is_described() -> None:
-    class Requests:
-        def __init__(self) -> None:
-            self.verbs: list[str] = []
-
-        def register(self, verb: str, _: object) -> None:
-            self.verbs.append(verb)
-
-    requests: Any = Requests()
-    Verbs.register(Verbs.__new__(Verbs), requests)
-    assert sorted(set(requests.verbs) - {"symbols"}) == sorted(set(REQUESTS) - {"symbols"})
-    assert callable(SymbolRequests.serve)
 
 
 def test_every_member_of_a_request_or_command_is_explained(schemas: Mapping[str, Any]) -> None:

@@ -9,7 +9,6 @@ import pytest
 from bridge.catalog.compile import load
 from bridge.config.orders import OrdersConfig
 from bridge.config.requests import RequestsConfig
-from bridge.documents.contract import REQUEST_MODELS
 from bridge.errors import RequestError
 from bridge.mqtt.topics import REQUEST_VERBS
 from bridge.requests.permissions import Permissions
@@ -29,10 +28,6 @@ def refusal(allowed: Permissions, *asked: str) -> str:
         allowed.verb(*asked) if len(asked) == 2 else allowed.query(*asked)
     assert caught.value.code == "not_permitted"
     return str(caught.value)
-
-
-def test_the_verbs_are_those_that_are_served() -> None:
-    assert set(REQUEST_VERBS) == set(REQUEST_MODELS)
 
 
 def test_whoever_the_broker_lets_in_may_do_everything_by_default() -> None:

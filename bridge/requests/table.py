@@ -1,0 +1,94 @@
+"""The requests that the bridge serves, one row for each verb.
+
+`Verbs` has a method for each row, called like its verb; the server, the documents and the
+permissions take everything else from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, get_args
+
+from pydantic import BaseModel
+
+from bridge.mqtt.topics import RequestVerb
+from bridge.requests import models
+
+__all__ = ["REQUESTS", "RequestKind"]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKind:
+    """What a verb takes and does."""
+
+    verb: RequestVerb
+    model: type[BaseModel]
+    """The payload, beside ``transaction``, which every request may have."""
+    summary: str
+
+    def keys(self) -> tuple[str, ...]:
+        """Return every key that a payload may have; ``subscriptions.*.market`` is in a list."""
+        return (*_keys(self.model), "transaction")
+
+
+REQUESTS: Final = (
+    RequestKind(
+        "subscribe",
+        models.SubscribeRequest,
+        "Want market data, until the lease ends or it is unsubscribed",
+    ),
+    RequestKind(
+        "unsubscribe",
+        models.UnsubscribeRequest,
+        "Want market data no longer; what others want goes on",
+    ),
+    RequestKind(
+        "subscriptions",
+        models.EmptyRequest,
+        "List what is subscribed, where, and for whom",
+    ),
+    RequestKind(
+        "channels",
+        models.EmptyRequest,
+        "List the channels that can be subscribed in this environment",
+    ),
+    RequestKind(
+        "snapshot",
+        models.SnapshotRequest,
+        "Get the newest record of each topic, or of some topics",
+    ),
+    RequestKind(
+        "query",
+        models.QueryRequest,
+        "Make a read-only REST call of KIS, in the workbook's English names",
+    ),
+    RequestKind(
+        "symbols",
+        models.SymbolsRequest,
+        "Find symbols by their beginning or a part of their name, or look some up",
+    ),
+    RequestKind(
+        "halt",
+        models.HaltRequest,
+        "Refuse new orders of everybody, an account or a client; cancellations go on",
+    ),
+    RequestKind(
+        "resume",
+        models.ResumeRequest,
+        "Take back a halt of the same account and client",
+    ),
+    RequestKind(
+        "resolve",
+        models.ResolveRequest,
+        "Settle a command whose outcome stayed unknown, as a person found out",
+    ),
+)
+
+
+def _keys(model: type[BaseModel], place: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield f"{place}{name}"
+        for item in get_args(field.annotation):
+            if isinstance(item, type) and issubclass(item, BaseModel):
+                yield from _keys(item, f"{place}{name}.*.")
