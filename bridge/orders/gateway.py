@@ -36,6 +36,8 @@ __all__ = ["Gateway", "RestApi", "Rules", "Sink", "TradingAccount"]
 log = structlog.get_logger()
 
 _DRAIN_S = 2.0
+"""What a dead disk or broker may cost at a stop. Nothing is lost by giving up: commands without an
+answer are settled by the restart, and acks and states are published again."""
 
 
 def _no_price(market: str, venue: str, symbol: str) -> Decimal | None:
@@ -81,6 +83,8 @@ class Gateway:
         """Bring the journal's open ends to an end, then serve until :meth:`stop`."""
         parts = self._parts
         try:
+            # What writes and publishes starts first and ends last: recovery has something to write
+            # before any command is taken, and so have the last commands after none is any more.
             async with asyncio.TaskGroup() as self._tasks:
                 writing = self._run_all(parts.outbox, parts.publisher)
                 await recover(parts)
@@ -89,6 +93,8 @@ class Gateway:
                 )
                 self._ready.set()
                 await self._stopping.wait()
+                # An answer that is not waited for now is one that a restart has to search for in
+                # the exchange's list, with the symbol fenced until it is found.
                 if self._running:
                     await asyncio.wait(self._running, timeout=self._terms.rules.grace_s)
                 if self._running:
@@ -126,6 +132,7 @@ class Gateway:
 
     async def command(self, message: Message) -> None:
         """Take a message of ``command/{verb}``; returns when it has its place in the line."""
+        # Until recovery is through nobody knows whether this command was taken already.
         await self._ready.wait()
         if self._stopping.is_set():
             return  # without PUBACK: the broker delivers it again

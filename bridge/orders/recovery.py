@@ -18,6 +18,7 @@ async def recover(parts: Parts) -> None:
     answer, may have reached KIS: it is ``unknown`` and never sent again. Raises
     :class:`bridge.errors.JournalError`.
     """
+    # Halts before anything else: nothing that is taken up below may slip past one.
     now = parts.terms.clock()
     controls = await parts.journal.controls()
     for control in controls:
@@ -26,6 +27,7 @@ async def recover(parts: Parts) -> None:
     since = min(seoul_day_start(now), seoul_day_start(await parts.journal.latest()))
     for record in await parts.journal.replay(since):
         parts.blotter.add(restore(record))
+    # Limits of the day hold for the day, not for the life of a process.
     parts.ledger.recount(parts.blotter, now)
     parts.admission.resume(max((one.received_at for one in parts.blotter), default=0))
     _tell_again(parts)

@@ -56,6 +56,7 @@ def claim(url: URL) -> int | None:
     file = file_of(url)
     if file is None:
         return None
+    # Made here because SQLite would make it by the umask, readable for others.
     make_private(file.parent)
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     lock = os.open(_lock_of(file), os.O_RDWR | os.O_CREAT, 0o600)
@@ -81,12 +82,15 @@ def in_use(url: str) -> bool:
 
 
 def _lock_of(file: Path) -> str:
+    # Not the database itself: a process loses SQLite's own (POSIX) locks on a file as soon as it
+    # closes any descriptor of that file.
     return f"{file}.lock"
 
 
 def open_engine(url: URL, *, lock: bool = False) -> Engine:
     """Return the engine; with ``lock`` each of its connections keeps other processes out."""
     try:
+        # One connection: the journal has one thread, and a server's lock belongs to a connection.
         engine = create_engine(url, pool_size=1, max_overflow=0)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise problem(url, error) from error

@@ -94,6 +94,8 @@ def admit(
 ) -> tuple[Record, bool]:
     """Write a command down unless its identity is there; return what is there, and if it is new."""
     its = {f"its_{name}": value for name, value in new.identity._asdict().items()}
+    # Asked even when nothing has failed: a client may repeat a name of days ago, of which the
+    # blotter knows nothing any more.
     if _SAME.execute(connection, its).first() is not None:
         found = find(connection, new.identity)
         assert found is not None  # noqa: S101

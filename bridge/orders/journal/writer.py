@@ -21,6 +21,7 @@ __all__ = ["Writer", "WriterThread"]
 _T = TypeVar("_T")
 
 _BATCH = 64
+"""Commands that share a commit at most, so that the first of a burst is not held up by the last."""
 
 
 class Writer(Protocol):
@@ -66,6 +67,7 @@ class WriterThread:
         """Open the database, and keep every other process out."""
         self._loop = asyncio.get_running_loop()
         opened: asyncio.Future[None] = self._loop.create_future()
+        # A daemon: a disk or a server that hangs must not keep the process from ending.
         self._thread = threading.Thread(
             target=self._serve, args=(opened,), name="journal", daemon=True
         )
@@ -80,6 +82,7 @@ class WriterThread:
     async def close(self) -> None:
         """Write what was handed over, then let go of the database."""
         if self._thread is not None:
+            # Nothing is handed over any more, and the mark comes behind everything that was.
             thread, self._thread = self._thread, None
             self._jobs.put(None)
             await asyncio.to_thread(thread.join)
@@ -105,6 +108,7 @@ class WriterThread:
                     while self._work(connection):
                         pass
             finally:
+                # The lock goes last: the next bridge must not open what this one still has open.
                 if engine is not None:
                     engine.dispose()
                 if self._lock is not None:
@@ -126,7 +130,8 @@ class WriterThread:
                 jobs.append(job)
         results, failure = self._carry_out(connection, jobs)
         if isinstance(failure, JournalError) and not self._doubtful:
-            # Nothing was looked up that might be there already; from now on it is.
+            # The commit may have reached the disk although it failed. From now on whatever is to be
+            # written is looked up first; at the start that would be a needless query for each step.
             self._doubtful = True
             results, failure = self._carry_out(connection, jobs)
         self._resolve(

@@ -1,4 +1,8 @@
-"""Every step of every order: applied in memory, written in that order, told when it is on disk."""
+"""Every step of every order: applied in memory, written in that order, published when on disk.
+
+In memory first, because the next decision is due before the disk has answered. Published last,
+because what a client has been told must still be true after a crash.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,7 @@ class _Entry:
 class Outbox:
     """Steps go through here one after the other, whoever found them.
 
-    While the journal cannot be written they wait, in order; nothing is lost and nothing overtakes.
+    While the journal cannot be written they wait in their order. None is lost and none overtakes.
     ``on_fill(order, quantity)`` is called for each fill, when it is known and not yet written.
     """
 
@@ -67,6 +71,8 @@ class Outbox:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            # Everything that waits goes into one commit: a burst costs one wait for the disk. What
+            # comes during it is appended, so that the batch stays the front of the list.
             batch = self._entries[:]
             try:
                 await self._journal.append(*(entry.line for entry in batch))
@@ -76,7 +82,7 @@ class Outbox:
                 self._tell([entry for entry in batch if entry.urgent])
                 self._attempts.tell()
                 await asyncio.sleep(self._pause_s)
-                self._wake.set()
+                self._wake.set()  # also when nothing new comes
             else:
                 self._failing = False
                 del self._entries[: len(batch)]
@@ -121,6 +127,7 @@ class Outbox:
             return False
         if step.event in _FILLS:
             self._on_fill(order, step.quantity)
+        # Rendered now: when the disk is done, the order may have moved on.
         if step.event is not Event.NOTE:
             event = payloads.event(order, step, change)
             self._entries[-1].sayings = (
@@ -131,6 +138,7 @@ class Outbox:
 
     def afterwards(self, *sayings: Saying) -> None:
         """Have something told after everything that was taken so far."""
+        # With the last step that waits for the disk, so that it is not told before what it follows.
         if self._entries:
             self._entries[-1].sayings = (*self._entries[-1].sayings, *sayings)
         else:
@@ -150,6 +158,8 @@ class Outbox:
         while self._written < wanted:
             await self._attempts.wait()
             late = until is not None and self._clock() >= until
+            # Late alone is no reason to give up: an attempt is under way, and if it succeeds the
+            # step holds, whatever its owner has decided meanwhile.
             if self._written < wanted and self._failing and late:
                 return False
         return True

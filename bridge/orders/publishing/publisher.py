@@ -35,7 +35,8 @@ _DAY_S = 86_400
 class Publisher:
     """Publishes in the order of :meth:`post`; what cannot be published is logged.
 
-    Nobody waits for the broker here: the journal knows what was to be said.
+    No command waits for the broker. The journal knows what was to be said, and a restart says it
+    again.
     """
 
     def __init__(self, sink: Sink, topics: Topics, response_prefixes: Sequence[str] = ()) -> None:

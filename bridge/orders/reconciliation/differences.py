@@ -1,4 +1,7 @@
-"""What the exchange has otherwise than the journal: told once, for people to look at."""
+"""Where the exchange and the journal differ: told once, for people to look at.
+
+Nothing is changed by it. Neither side is known to be right, and the list may only lag behind.
+"""
 
 from __future__ import annotations
 

@@ -24,12 +24,13 @@ from bridge.orders.reconciliation.executions import cancel_key
 __all__ = ["ProofWindow", "Verdict", "find_change", "find_order", "listed_steps", "parts"]
 
 _ANSWER = 15_000_000
-"""How long an answer is waited for."""
+"""How long the REST client waits for an answer: after a crash nobody wrote down when it gave up."""
 _EARLY = 2_000_000
-"""How much earlier than ours the exchange's clock may say it was."""
-
+"""How much earlier than ours the exchange's clock may say it was: cutting to whole seconds takes up
+to one, and the clock may be another off."""
 _ASKEW = 600_000_000
-"""How far apart the clocks may be without an order just like it being taken for another."""
+"""How far apart the clocks may be before an order just like the lost one counts as another. An
+absence that is wrongly proven frees the symbol for a second order, so this is wide."""
 
 Verdict: TypeAlias = Literal["open", "ambiguous", "absent"]
 """Nothing found yet; several that may be it; proof that the exchange never had it."""

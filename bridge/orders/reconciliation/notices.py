@@ -53,8 +53,9 @@ class Notices:
             notice = kis.notice(values, market)
         except DecodeError as error:
             log.warning("execution notice dropped", cause=str(error))
+            # Whose it was cannot be read either, so that every account's list has to say it.
             for each in self._aliases.values():
-                self._reconciler.wake(each)  # the list has to say what it was
+                self._reconciler.wake(each)
             return
         alias = self._aliases.get(notice.account)
         if alias is None:
@@ -85,6 +86,7 @@ class Notices:
         account = order.identity.account
         step = execution(order.progress, notice, at)
         self._outbox.happen(order, step)
+        # A part was changed: a notice does not say what is left under the other numbers.
         if notice.kind == "modified" and order.progress.split:
             self._blotter.divide(order, None)
             self._reconciler.wake(account)

@@ -13,6 +13,7 @@ from bridge.runtime.clock import seoul_day
 __all__ = ["OrderLists"]
 
 _PAGES = 1_000
+"""More than anybody's day has: a server that always says "more" must not be asked for ever."""
 _PAGE_S = 30.0
 """How long a page may take: on paper KIS answers one call a second, and orders go first."""
 
@@ -27,10 +28,12 @@ class OrderLists:
     async def read(self, alias: str, market: str) -> list[ListedOrder]:
         """Return the rows of a market, oldest first.
 
-        Raises :class:`BridgeError` unless the list is complete: what it lacks would be evidence.
+        Raises :class:`BridgeError` unless the list is complete, because what is not in it counts as
+        never placed.
         """
         nights = [False, True] if self._blotter.at_night(alias, market) else [False]
         rows = [row for night in nights for row in await self._pages(alias, market, night=night)]
+        # An order that comes in while pages are read shifts the rows, so that one can come twice.
         rows.sort(key=lambda row: row.at or 0)
         return list({row.key: row for row in rows}.values())
 

@@ -29,9 +29,7 @@ from bridge.orders.model.records import Identity
 from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.reconciliation.differences import Differences
-from bridge.orders.reconciliation.matching import (
-    ProofWindow,
-)
+from bridge.orders.reconciliation.matching import ProofWindow
 from bridge.orders.reconciliation.order_lists import OrderLists
 from bridge.orders.reconciliation.settlement import Settlement
 from bridge.orders.risk.ledger import LimitLedger
@@ -43,10 +41,9 @@ __all__ = ["Reconciler"]
 
 log = structlog.get_logger()
 
-_PAGES = 1_000
-_PAGE_S = 30.0
-"""How long a page may take: on paper KIS answers one call a second, and orders go first."""
 _LONGEST_PAUSE_S = 30.0
+"""Between attempts at a list that cannot be read. The account takes no orders meanwhile, so that a
+longer pause would be felt after KIS has recovered."""
 
 
 @dataclass(slots=True)
@@ -151,6 +148,8 @@ class Reconciler:
     async def _watch(self, alias: str, watch: _Watch) -> None:
         failures = 0
         while True:
+            # Cleared and noted before the question: what happens while KIS is answering may not be
+            # in its answer, and needs another round.
             watch.wake.clear()
             gaps, asked = watch.gaps, self._clock()
             for market in sorted(watch.markets | self._blotter.markets(alias)):
@@ -164,10 +163,12 @@ class Reconciler:
                     continue
                 watch.rows = {**watch.rows, market: rows}
                 watch.problems.pop(market, None)
+                # What the list told is on disk before orders are taken that were checked with it.
                 await self._outbox.flush()
                 if gaps == watch.gaps:
                     watch.complete.add(market)
                 self._on_round()
+            # One market that KIS refuses must not slow down the lists of those that it answers.
             failures = failures + 1 if watch.problems and not watch.complete else 0
             if watch.rows:
                 self._on_list(alias, list(chain.from_iterable(watch.rows.values())))

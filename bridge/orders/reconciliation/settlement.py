@@ -54,6 +54,8 @@ class Settlement:
         self, alias: str, market: str, rows: Sequence[ListedOrder], window: ProofWindow
     ) -> None:
         """Settle what the rows of a market prove, follow what they tell, and tell what differs."""
+        # Lost orders first: one that is found brings its number along, and its rows would be those
+        # of a stranger without it.
         self._settle_orders(alias, market, rows, window)
         chains, strangers = self._chains(alias, market, rows)
         for order, own in chains.items():
@@ -132,6 +134,7 @@ class Settlement:
                 self._absent(order, "the exchange's complete list does not have it")
             elif window.over(order):
                 self._differences.tell_unknown(order, verdict)
+        # Only when all have chosen: two lost orders that are alike may both point at one row.
         for candidates in found.values():
             [(order, row), *others] = candidates
             # What is being sent right now may be what stands in the list.

@@ -31,6 +31,7 @@ class LimitLedger:
 
     def __init__(self) -> None:
         self._ledgers: dict[tuple[str, ...], Ledger] = {}
+        # Weak: a command that the blotter has dropped has nothing to give back any more.
         self._reserved: WeakKeyDictionary[ManagedOrder, _Reservation] = WeakKeyDictionary()
 
     def scopes(

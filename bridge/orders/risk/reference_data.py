@@ -28,6 +28,7 @@ log = structlog.get_logger()
 _FRESH = 10_000_000
 """How old (µs) a price that KIS was asked for may be."""
 _ASK_S = 5.0
+"""How long an order waits for what a limit needs, before that counts as not known."""
 _QUOTED = {"krx": "krx", "nxt": "nxt", "sor": "unified"}
 """Where domestic stock of a venue has its price; smart orders go to either exchange."""
 
@@ -43,7 +44,10 @@ class _Quote:
 
 
 class ReferenceData:
-    """Prices and price limits by symbol; what cannot be had is None."""
+    """Prices and price limits by symbol; None where neither the market data nor KIS tells one.
+
+    The limits that need it then refuse the order: they fail closed.
+    """
 
     def __init__(
         self,
@@ -132,6 +136,8 @@ class ReferenceData:
         self, account: TradingAccount, place: Place, symbol: str, *, fresh: bool
     ) -> _Quote | None:
         key = (place, symbol)
+        # Orders of one symbol that come together share one question: on paper KIS answers one call
+        # a second, and each of them is waiting for it.
         async with self._asking.setdefault(key, asyncio.Lock()):
             known, now = self._quotes.get(key), self._clock()
             today = seoul_day(now)

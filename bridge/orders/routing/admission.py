@@ -51,7 +51,9 @@ class Admission:
     def arrival(self, identity: Identity, received_at: int) -> int:
         """Return when a command came: later than all before it, whatever the clock says.
 
-        What is delivered again before it is in the journal came when it came first.
+        A ``cancel_all`` is about what came before it, so no two commands may have one time and none
+        may seem older than it is. What is delivered again before it is in the journal came when it
+        came first.
         """
         if identity not in self._arrived:
             self.resume(max(self._latest + 1, received_at))
@@ -69,6 +71,8 @@ class Admission:
         it; nobody may hand it to KIS before this returns. None: it expired before it was written.
         """
         entered = any(step.event is Event.SUBMIT for step in steps)
+        # Before the commit and not after it: while this waits for the disk, the next command is
+        # checked against the limits already.
         for step in steps if entered else ():
             self._blotter.enter(managed, step)
         before = list(self._entering.items())
@@ -99,6 +103,8 @@ class Admission:
         lines = [(step, _LEADS_TO[step.event]) for step in steps]
         while True:
             try:
+                # Too late to begin. But an attempt that failed, or an earlier delivery, may have
+                # written it all the same, and then its answer is the one that counts.
                 if self._clock() >= managed.expires_at:
                     found = await self._journal.find(managed.identity)
                     return None if found is None else (found, False)

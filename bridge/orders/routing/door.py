@@ -48,7 +48,8 @@ class Door:
         """Say what to send for a command, counted against the limits, or why not.
 
         Waits until the exchange has said what was missed, and until KIS has said what the limits
-        need to know, as long as the command may wait.
+        need to know, as long as the command may wait. After each wait a change is planned again,
+        because the order that it changes may have been filled or have a new number.
         """
         planned = self._plan(managed)
         if isinstance(planned, Refusal):
@@ -56,6 +57,8 @@ class Door:
         if self._passes_unseen(managed):
             return self._check(managed, planned, Context())
         if not await self.listed(managed):
+            # There are several reasons to stop waiting, and the check knows which one holds. It
+            # finds none when a halt was taken back this moment; then nothing may stay reserved.
             refused = self._check(managed, planned, Context())
             if isinstance(refused, Refusal):
                 return refused
@@ -104,7 +107,10 @@ class Door:
         return managed if managed.verb == "place" else self.blotter.order(managed.identity)
 
     def late(self, managed: ManagedOrder, planned: Intent) -> Refusal | None:
-        """Count what has waited as sent now; why not, when there is no room any more."""
+        """Count as sent now what had to wait; return why not, when there is no room any more.
+
+        Limits by the minute and the day are about when KIS sees an order, not about when it came.
+        """
         if planned.request.verb == "cancel" or self.ledger.postpone(managed, self.terms.clock()):
             return None
         self.give_back(managed, sent=False)
@@ -151,6 +157,7 @@ class Door:
     def _known(self, managed: ManagedOrder, planned: Intent) -> Context | None:
         """Return what the limits have to be held against; None: KIS has to be asked."""
         request, limits = planned.request, self._limits(managed)
+        # Funds change with everything that trades, so that nothing known of them is ever fresh.
         if any(each.check_funds for each in limits):
             return None
         last = self.reference_data.last(self._place(managed).place, request.symbol)
@@ -200,7 +207,7 @@ class Door:
         counted = any(each.open_orders is not None for each in limits)
         working = self.blotter.working(account) if counted else ()
         fence = self.blotter.fence(account, request.symbol, but=managed)
-        # Asked for by whoever halts, not by the client.
+        # Whoever halts has asked for it, and not the client: its rights do not matter.
         ours = managed.origin.kind == "halt"
         context = replace(
             context,

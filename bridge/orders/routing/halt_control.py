@@ -80,7 +80,9 @@ class HaltControl:
         asked_at = self._clock() if asked_at is None else asked_at
         circle = (account, client)
         if mode:
-            self._halts.say(*circle, mode)  # from now on, whatever the journal does
+            # At once, whatever the journal does. A resumption is the other way round: it holds only
+            # when its turn comes, behind every halt that was asked for before it.
+            self._halts.say(*circle, mode)
             self._halted_at[circle] = max(asked_at, self._halted_at.get(circle, 0))
             self._news.tell()
         async with self._writing:
@@ -104,6 +106,7 @@ class HaltControl:
                 reason=control.reason,
             )
         )
+        # Cancellations that are made while the bridge stops would find nobody who sends them.
         if not cancel_all or self._stopping.is_set():
             await self._journal.control(control)
             if cancel_all:

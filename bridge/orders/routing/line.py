@@ -72,13 +72,16 @@ class Line:
     async def _take(self, managed: ManagedOrder, source: CommandSource, turns: list[Turn]) -> None:
         """Write a command down, acknowledge it to the broker, and bring it to its answer."""
         client = managed.identity[:2]
-        # What cancels is let in long after what adds.
+        # A client that floods the bridge must still be able to get out: what cancels is let in
+        # long after what adds.
         most = self.terms.rules.waiting * (1 if managed.verb in ("place", "modify") else 4)
         full = self._under_way[client] >= most
         self._under_way[client] += 1
         try:
             decision = self._overloaded() if full else self._at_once(managed, turns)
             admitted = await self.admission.admit(managed, *self._first_step(managed, decision))
+            # The journal had that name already, or could not take it in time. What was reserved
+            # for this delivery must not go on counting; the journal's command has its own decision.
             if isinstance(decision, Intent) and (not admitted or admitted.managed is not managed):
                 self.door.give_back(managed, sent=False)
                 decision = None
@@ -86,6 +89,8 @@ class Line:
                 refusal = Refusal("expired", "it expired before it could be written down")
                 self.intake.turn_away(source, managed.identity[2:], refusal)
                 return
+            # Not before the commit: until then only the broker has it, and delivers it again after
+            # a crash. Not after the answer either: the broker would wait for KIS.
             source.message.ack()
             known, new = admitted
             if known.digest != managed.digest:
@@ -94,7 +99,7 @@ class Line:
             elif known.progress.answer is not None:
                 await self.submitter.repeat(known, source.message, duplicate=not new)
             elif (over := self._carried.get(known)) is not None:  # another task has it in hand
-                leave(turns)
+                leave(turns)  # a repetition has nothing to send, so nobody need stand behind it
                 if not full:
                     await over.wait()
                     if known.progress.answer is not None:
@@ -113,9 +118,11 @@ class Line:
             managed.verb == "cancel_all"
             or self.terms.clock() >= managed.expires_at
             or self.blotter.get(managed.identity) is not None  # most likely a duplicate
-            or self.outbox.failing
+            or self.outbox.failing  # nothing is decided that cannot be written down soon
             or not self.sequencer.free(managed, turns)
         )
+        # From here until ``admit`` has put it into the blotter nothing is awaited: the next command
+        # of anybody must see what this one has taken.
         decision = None if waits else self.door.decide_at_once(managed)
         if decision is not None:
             turns += self.sequencer.take_order(managed)
@@ -148,11 +155,14 @@ class Line:
         self._carried[managed] = over
         try:
             if isinstance(decision, Intent):
+                # The commit took a while. A cancel_all that came meanwhile has to call this off.
                 await self.admission.hold(managed)
                 await self.submitter.send(managed, decision, message)
                 return
             await self.sequencer.come(managed, turns)
             while self.mass_cancel.waits(managed):
+                # It may take long until the outcome is known. Whoever stood in the line meanwhile
+                # would keep the client from cancelling that order by itself.
                 leave(turns)
                 await self.news.wait((managed.expires_at - self.terms.clock()) / 1_000_000)
                 turns[:] = self.sequencer.stand(managed)

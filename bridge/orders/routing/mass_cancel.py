@@ -44,11 +44,10 @@ _Write = Callable[[list[NewRecord]], Awaitable[list[Record]]]
 
 @dataclass(slots=True)
 class MassCancel:
-    """Makes many cancellations of one word; ``start`` gives each its place in the line.
+    """Makes many cancellations of one command; ``start`` gives each its place in the line.
 
-    ``called_off`` lets a command know that it need not wait any more.
-
-    There is ``news`` whenever a command is answered or settled.
+    ``called_off`` lets a command know that it need not wait any more. There is ``news`` whenever a
+    command is answered or settled.
     """
 
     terms: Terms
@@ -78,6 +77,8 @@ class MassCancel:
                 nonlocal line
                 if line is None:
                     line = self.blotter.step(managed, Step(Event.SUBMIT, self.terms.clock()))
+                # The refusals first: once the cancellations are on disk, nothing that they leave
+                # out may stand there as if it could still be sent.
                 await self.outbox.flush()
                 while True:
                     try:
@@ -113,6 +114,7 @@ class MassCancel:
         """
 
         async def write(new: list[NewRecord]) -> list[Record]:
+            # One attempt only: whoever halts waits for a reply, and the halt holds in any case.
             if not await self.outbox.flush(until=0):
                 raise JournalError("what the halt calls off is not written down")
             return await self.journal.expand(control, new)
@@ -181,6 +183,7 @@ class MassCancel:
         for one in about:
             if one.verb not in ("place", "modify"):
                 continue
+            # In force before anything is written: it must not leave while the disk is slow.
             self.blotter.call_off(one)
             if one.progress.state is State.RECEIVED:
                 self.outbox.take(one, self.submitter.refusing(_CALLED_OFF))

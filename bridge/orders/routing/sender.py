@@ -48,6 +48,8 @@ class Sender:
         cancels = planned.request.verb == "cancel"
         refusal: Refusal | None = None
 
+        # Two questions, because the throttle asks the first whenever it has a token to give. The
+        # second counts the order as sent now, so that only what is about to leave may ask it.
         def wanted() -> bool:
             return not (managed.overtaken or self.door.halted_since(managed, planned))
 
@@ -63,6 +65,8 @@ class Sender:
                 last = replace(last, reason=refusal.reason, message=refusal.message)
                 break
             try:
+                # ``expires_at`` is wall time and the deadline monotonic, so that what is left is
+                # carried over anew for each attempt.
                 reply = await account.rest.call(
                     call.api,
                     call.params,
@@ -73,12 +77,15 @@ class Sender:
                     wanted=wanted,
                 )
             except (KisNotSentError, KisNotProcessedError) as error:
+                # KIS certainly did nothing, so that a second attempt cannot become a second order.
+                # EGW00201 means "not processed" for orders, too (observed.md).
                 log.info("order not processed", cause=type(error).__name__, msg_cd=error.msg_cd)
                 last = replace(last, message=f"it expired; before that: {error}", kis=_said(error))
                 await asyncio.sleep(min(self.terms.rules.pause_s, left))
             except KisRefusedError as error:
                 return Step(Event.REJECT, self.terms.clock(), message=str(error), kis=_said(error))
             except KisUnknownError as error:
+                # Never again: KIS knows no client order id and would place it twice (observed.md).
                 return Step(Event.LOSE, self.terms.clock(), message=str(error), kis=_said(error))
             else:
                 return self._read(call, reply)

@@ -40,6 +40,8 @@ class Sequencer:
         for turn in turns:
             self.waiting[managed] = turn
             try:
+                # ``called_off`` wakes without giving the turn, and a wall clock that is set changes
+                # what is left: so everything is looked at again after each wait.
                 while not turn.here and managed.progress.answer is None:
                     left = (managed.expires_at - self.clock()) / 1_000_000
                     if left <= 0:
@@ -68,6 +70,9 @@ class Sequencer:
 
         Not one that waits itself, maybe for this command: then the modification is refused.
         """
+        # First the list and then the order: whoever held the order while waiting for the list would
+        # keep cancellations of it behind. Waiting for the order takes time as well, in which the
+        # list may have fallen behind again; then the order is let go and all begins anew.
         while await self.door.listed(managed):
             order = self.blotter.order(managed.identity)
             if order is None or order.progress.state is State.RECEIVED:

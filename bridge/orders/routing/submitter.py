@@ -46,6 +46,8 @@ class Submitter:
         if isinstance(decision, Refusal):
             await self.answer(managed, self.refusing(decision), message)
             return
+        # On disk before the first byte leaves: a restart sends whatever is only ``received``, so
+        # that a crash in between must find ``submitting``.
         self.outbox.take(managed, self.submitting(managed))
         if not await self.outbox.flush(until=managed.expires_at):
             await self.answer(managed, self.refusing(_LATE_JOURNAL), message)
@@ -73,6 +75,7 @@ class Submitter:
             # that it may trade. A refusal waits, because it must still hold after a restart.
             urgent=answer.event is not Event.REFUSE or answer.at >= managed.expires_at,
         )
+        # What is lost stays reserved: it may be at the exchange.
         if answer.event in (Event.REFUSE, Event.REJECT):
             self.door.give_back(managed, sent=answer.event is Event.REJECT)
         if managed.verb == "place" and managed.progress.submitted_at is not None:
@@ -86,6 +89,8 @@ class Submitter:
             log.warning("order unknown", identity=managed.identity, verb=managed.verb)
             now = self.clock()
             self.outbox.afterwards(lambda: self.publisher.unknown(managed, now))
+        # Notices may have come before the answer (observed.md). They are released only now, when
+        # the order has its number, and before the wait for the disk, which may be long.
         self.on_answer(managed, answer)
         await self.outbox.flush()
 
