@@ -86,6 +86,7 @@ class Backlog:
         """Return the next payloads, up to about ``limit`` bytes."""
         taken: list[tuple[Route, bytes]] = []
         size = 0
+        # State first: there is one value a topic, and it says at once how things stand.
         while size < limit and self._latest:
             route = next(iter(self._latest))
             taken.append((route, self._latest.pop(route)))
@@ -103,6 +104,8 @@ class Backlog:
         return losses
 
     def _trim(self) -> None:
+        # Only records can pile up. Latest values are one a topic, and without it a subscriber would
+        # go on believing the value before.
         while self.size > self.budget and self._records:
             oldest, lost = self._records.popleft()
             self.size -= len(lost)

@@ -1,10 +1,11 @@
 """The market-data lane: encoded records on their way to the broker.
 
-Records of one turn of the event loop leave in one write. While the broker takes no more they wait
-in the backlog; while it is away only the last value of each topic does.
+Records of one turn of the event loop leave in one write. While the broker takes no more, they wait
+in the backlog. While it is away, only the last value of each topic waits.
 
-Nothing is lost in silence. What is conflated or dropped is counted by the backlog; what was written
-when the connection broke, and not confirmed by an answered ping, is counted as possibly lost.
+Nothing is lost in silence. The backlog counts what is conflated or dropped. What was written when
+the connection broke, and not confirmed by an answered ping, is counted as possibly lost: QoS 0 has
+no acknowledgement that could tell.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from bridge.runtime.clock import now_us
 __all__ = ["KindPolicy", "Lane", "LaneEnd"]
 
 _JOIN = 128 * 1024
-"""Bytes that are written without waiting for the end of the turn."""
+"""Bytes that are written without waiting for the end of the turn, which a burst makes long."""
 _DRAIN = 256 * 1024
+"""Bytes taken from the backlog at once, before the broker is asked again whether it takes more."""
 _UNCONFIRMED_S = 5
 """How long a record counts as under way to a broker that confirms nothing."""
 _RECEIVED_AT = re.compile(rb'"received_at":(\d+)')
@@ -105,12 +107,15 @@ class Lane:
         """Send a record, or keep it as the policy of its kind says."""
         route.last = payload
         writer = self._writer
+        # Behind what waits, even when the broker is ready again: no topic is ever reordered.
         if writer is not None and writer.ready and not len(self.backlog):
             self._joined.append((route, payload))
             self._joined_size += len(payload)
             if self._joined_size > _JOIN:
                 self.flush()
             elif not self._flushing:
+                # At the end of this turn and not later: a timer would cost latency, and a write for
+                # each record costs more than making the record did.
                 self._flushing = True
                 asyncio.get_running_loop().call_soon(self.flush)
             return
@@ -152,6 +157,8 @@ class Lane:
             self.uncertain += len(routes)
         self._unconfirmed.clear()
         self._written = []
+        # What was joined was never written. It goes back in front before all of it is parked, so
+        # that the newest value of a topic is the one that stays.
         joined, self._joined = self._joined, []
         self._put_back(joined)
         self.backlog.park_all()
@@ -162,7 +169,11 @@ class Lane:
         self._written = []
 
     def on_pong(self) -> None:
-        """What was written before the ping is in the broker; what was before that is delivered."""
+        """Take the answer to a ping.
+
+        What was written before that ping has reached the broker, but a broker that dies now may not
+        have passed it on. So only what was written before the ping before that counts as arrived.
+        """
         while len(self._unconfirmed) > 1:
             self._unconfirmed.popleft()
 
@@ -221,6 +232,10 @@ def _expired(policy: KindPolicy, payload: bytes) -> bool:
 
 
 def _age_s(payload: bytes) -> int:
-    """Return how many seconds ago KIS's frame came."""
+    """Return how many seconds ago KIS's frame came.
+
+    Read from the payload, because it is needed only after a reconnection: to carry the time along
+    would cost something for every record.
+    """
     found = _RECEIVED_AT.search(payload)
     return 0 if found is None else max(0, int(time.time() - int(found[1]) / 1e6))

@@ -1,4 +1,8 @@
-"""The market-data line: KIS frame ─ decode ─ lane ─ MQTT. It never waits for anything."""
+"""The market-data line: KIS frame ─ decode ─ lane ─ MQTT.
+
+It never waits for anything, because it runs inside the loop that reads KIS's socket: whatever it
+waited for would hold up every other symbol, and the PINGPONG that keeps the session alive.
+"""
 
 from __future__ import annotations
 
@@ -112,10 +116,11 @@ class Pump:
         return route
 
     def _forget(self) -> None:
-        """Let go of the half of the topics that had the fewest records."""
+        """Let go of the half of the topics that had the fewest records: invented ones have one."""
         rare = nsmallest(_MOST_TOPICS // 2, self._routes.values(), key=lambda route: route.seq)
         for route in rare:
             del self._routes[route.topic]
+        # The decoders remember routes as well, and would go on feeding those that are gone.
         for decoder in self._decoders.values():
             decoder.forget()
         log.warning("too many symbols: the rarest are forgotten", topics=len(rare))

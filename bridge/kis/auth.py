@@ -102,6 +102,7 @@ class _Credential:
         """Return a credential other than ``refused``, issued by whoever needed it first."""
         if not self._fits(refused):
             async with self._alone(deadline):
+                # Whoever held the lock before may have asked already, in another process as well.
                 self._file.load()
                 if not self._fits(refused):
                     await self._issue(deadline)
@@ -119,6 +120,8 @@ class _Credential:
                 await self._lock.acquire()
         except TimeoutError:
             raise self._too_late() from None
+        # Tasks of this process queue up above. The file's lock is tried again and again instead of
+        # waited for, since waiting would block the event loop.
         handle: int | None = None
         try:
             try:
@@ -135,6 +138,7 @@ class _Credential:
 
     async def _issue(self, deadline: float | None) -> None:
         """Ask KIS, after what is left of the interval since anybody's last attempt."""
+        # Never longer than the interval: the clock may have been set back since the last attempt.
         rest = min(
             self._file.record.attempted_at + self.interval_s - self._clock(), self.interval_s
         )
@@ -156,13 +160,15 @@ class _Credential:
 
     async def _ask(self) -> str:
         """Ask once; return KIS's code when it says that it was too early, else blank."""
+        # Written down before the question: after a crash in between, the restart must not ask again
+        # within the minute. Each token sends a message to the customer's phone (observed.md).
         before = self._file.record
         now = self._clock()
         self._file.save(before.model_copy(update={"attempted_at": now}))
         try:
             status, body = await self._post(self.path, self._request())
         except _NEVER_LEFT as error:
-            self._file.save(before)
+            self._file.save(before)  # KIS heard nothing, so that no minute has to pass
             raise KisNotSentError(f"no {self.kind}: cannot connect to {self._rest_url}") from error
         except httpx.HTTPError as error:
             raise KisNotSentError(f"no {self.kind}: {type(error).__name__}") from error

@@ -30,6 +30,7 @@ class CredentialRecord(BaseModel):
 
     def usable(self, now: float) -> bool:
         """Tell whether the credential still has a while to live."""
+        # Renewed before it ends: a call that is on its way must not be overtaken by the end.
         margin = min(600.0, (self.expires_at - self.issued_at) / 10)
         return bool(self.secret) and now < self.expires_at - margin
 
@@ -67,6 +68,7 @@ class CredentialFile:
         except OSError as error:
             self.warn(error)
             return self.record
+        # A file that could not be replaced holds an older record than the memory does.
         known = self.record
         return known if self._unsaved and known.attempted_at >= found.attempted_at else found
 

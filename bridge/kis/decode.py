@@ -132,6 +132,8 @@ class ChannelDecoder:
         ``received_at`` is µs since the epoch. One bad record never loses its neighbours.
         """
         values = body.split("^")
+        # The frame's count and the number of values give the width. The workbook's width is not
+        # taken for granted, because KIS adds fields without notice (observed.md).
         width, rest = divmod(len(values), count)
         if rest:
             reason = f"{len(values)} values do not divide into {count} records"

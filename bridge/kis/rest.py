@@ -39,8 +39,11 @@ for _name in ("httpx", "httpcore"):  # they log whole URLs, and an account numbe
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 CONNECT_S = 5.0
+"""Nothing has left until then, so that giving up early costs nothing."""
 ANSWER_S = 15.0
+"""Long, because whoever gives up on an order does not know whether it was placed."""
 
+# Some have seen KIS refuse requests without a browser-like one (protocol.json).
 _USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
 _NEVER_LEFT = (
     httpx.ConnectError,
@@ -85,6 +88,8 @@ def open_http() -> httpx.AsyncClient:
     """
     return httpx.AsyncClient(
         headers={"user-agent": _USER_AGENT, "accept": "application/json, text/plain"},
+        # Idle connections are given up early: a server that is closing one may take a request on it
+        # and never answer, which for an order is an unknown outcome.
         limits=httpx.Limits(max_connections=64, max_keepalive_connections=8, keepalive_expiry=10),
         trust_env=False,
     )
@@ -213,6 +218,7 @@ class RestClient:
         try:
             return await self._attempt(request, tr_cont, priority, until, token)
         except TokenOverError as over:
+            # KIS's maintenance can revoke a token that is still inside its day (observed.md).
             log.info("token over, taking a new one", code=over.msg_cd)
         token = await self._tokens.token(refresh_of=token, deadline=until.deadline)
         return await self._attempt(request, tr_cont, priority, until, token)
@@ -255,6 +261,8 @@ class RestClient:
         # The answer to a change is worth waiting for: without it the outcome is unknown.
         answer = self._answer_s if request.api.changes else min(self._answer_s, left)
 
+        # The last moment at which nothing has left. Before it lies the connecting, which may take
+        # seconds: a halt that comes meanwhile must hold, and so must the deadline.
         async def hold(event: str, _: Mapping[str, Any]) -> None:
             leaving = event == "http11.send_request_headers.started"
             if leaving and not until.still():

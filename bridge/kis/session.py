@@ -42,8 +42,10 @@ __all__ = [
 ]
 
 IN_USE_WAIT_S = 20.0
-"""Quiet that has been seen to free an app key that KIS still counts as connected."""
+"""Quiet that frees an app key which KIS still counts as connected. About 18 s have been enough, and
+fast retries prolong it (observed.md)."""
 _LEFT = ("OPSP0001", "OPSP0003")
+"""Unsubscribed, and was not subscribed: either way KIS holds nothing any more."""
 
 
 class Session:
@@ -59,8 +61,8 @@ class Session:
         approval_key: str = "",
         *,
         notices: frozenset[str],
-        slots: int = 41,
-        spacing_s: float = 0.12,
+        slots: int = 41,  # in all, notices included; the 42nd is refused (observed.md)
+        spacing_s: float = 0.12,  # KIS wants 100 to 150 ms between requests (observed.md)
         answer_s: float = 5.0,
         attempts: int = 3,
         silence_s: float = 120.0,
@@ -118,6 +120,7 @@ class Session:
 
         Returns whether :meth:`next_deadline` has moved.
         """
+        # The market has just become busy: the silence of the night before must not count.
         if mute_s is not None and self._mute_s is None:
             self._heard_at = now
         changed = (silence_s, mute_s) != (self._silence_s, self._mute_s)
@@ -146,6 +149,8 @@ class Session:
         for slot in list(self._slots.values()):
             if not slot.wanted:
                 gone.append(self._forget(slot))
+            # A refusal is about the request and outlives the connection. A time-out is about the
+            # connection.
             elif slot.state is not SubscriptionState.REFUSED or slot.code == "timeout":
                 slot.want()
         return gone
@@ -190,6 +195,8 @@ class Session:
             self._heard_at = now
             return [Data(frame)]
         match frame:
+            # The text itself goes back, not a WebSocket PONG: that is what long-running clients do.
+            # Whoever does not answer is cut off after about 100 s (observed.md).
             case PingPong():
                 self._echoes.append(frame.text)
                 self._questions.append(now)
@@ -234,6 +241,8 @@ class Session:
     # What KIS tells.
 
     def _open_frame(self, frame: DataFrame) -> SessionEvent:
+        # KIS's WebSocket is plain text, so that anybody on the way can write to it. Encryption is
+        # what tells KIS's notices from a forger's (observed.md).
         if not frame.encrypted:
             return Dropped("a notice in plain text may be forged", frame.tr_id)
         known = self._keys.get(frame.tr_id)
@@ -265,11 +274,14 @@ class Session:
                 assert_never(never)
 
     def _granted(self, ack: Acknowledgement) -> list[SessionEvent]:
+        # Answers come out of order and between data frames: the names tell whose it is, and not the
+        # turn (observed.md).
         slot = self._slots.get((ack.tr_id, ack.tr_key)) or asked(
             ack, self._slots, SubscriptionState.REQUESTED, self._notices
         )
         if slot is None:
             return [unasked(ack)]
+        # It may come after the bridge has given up. KIS serves the slot then, and so it counts.
         late = slot.state is SubscriptionState.REFUSED and slot.code == "timeout"
         if slot.state not in HOLDING and not (late and self.slots_used < self.limit):
             return [unasked(ack)]
@@ -293,6 +305,7 @@ class Session:
             else:  # full with nothing of ours in it: an older session has not gone yet
                 slot.not_before = now + IN_USE_WAIT_S
             return SlotRefused(slot.tr_id, slot.key, code, self.limit)
+        # An internal error of KIS's that passes: ask a few times before it counts as a refusal.
         if code == "OPSP0007" and slot.attempts < self._attempts:
             slot.state = SubscriptionState.WANTED
             slot.not_before = now + self._answer_s
@@ -328,6 +341,8 @@ class Session:
         """Queue the next request when its time has come; tell who waits for a slot."""
         if not self._open:
             return []
+        # Who leaves goes first and makes room. Who repeats goes before who enters, since a request
+        # without an answer may hold a slot. One at a time, because KIS wants them spaced.
         if now >= self._next_request_at:
             due = sorted(self._slots.values(), key=lambda slot: slot.order)
             for rule in (self._must_leave, self._must_repeat, self._may_enter):
@@ -352,6 +367,7 @@ class Session:
         return late
 
     def _must_leave(self, slot: Slot, now: float) -> bool:
+        # KIS may have granted what it never answered, and would hold the slot for nobody.
         asked_in_vain = slot.state is SubscriptionState.REQUESTED and self._overdue(slot, now)
         return not slot.wanted and (slot.state is SubscriptionState.LIVE or asked_in_vain)
 

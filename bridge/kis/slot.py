@@ -93,8 +93,8 @@ def asked(
 ) -> Slot | None:
     """Return whom an answer means among those waiting for one, by ``(tr_id, key)``.
 
-    KIS leaves out the names in some refusals; then it is the only one that fits, or the oldest
-    of the ``notices`` when the code speaks of the HTS id.
+    KIS leaves out the names in some refusals. Then it is the only one that fits, or the oldest of
+    the ``notices`` when the code speaks of the HTS id (OPSP0017), which is a key of notices only.
     """
     slot = slots.get((ack.tr_id, ack.tr_key))
     if slot is not None:

@@ -21,7 +21,7 @@ from bridge.kis.replies import KisNotSentError
 __all__ = ["RATES", "CallAt", "Priority", "Throttle"]
 
 RATES = {"real": 18.0, "paper": 1.0}
-"""Calls a second that KIS documents since April 2026."""
+"""Calls a second that KIS documents since April 2026; new customers have fewer for some days."""
 
 _JITTER_S = 0.02
 """What the network may press calls together on their way."""
@@ -129,8 +129,9 @@ class Throttle:
         except asyncio.CancelledError:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
+            # A token can be granted in the turn in which its waiter is cancelled: it goes back.
             elif not waiter.granted.cancelled() and waiter.granted.exception() is None:
-                self._taken.remove(waiter.granted.result())  # granted while being cancelled
+                self._taken.remove(waiter.granted.result())
             self._serve()
             raise
 
@@ -158,6 +159,7 @@ class Throttle:
             late.granted.set_exception(
                 KisNotSentError("the deadline passed while waiting for KIS's call rate")
             )
+        # Before tokens are given: a call that is called off must not take one from a cancellation.
         for unwanted in [waiter for waiter in self._waiting if not waiter.wanted()]:
             self._waiting.remove(unwanted)
             unwanted.granted.set_exception(KisNotSentError("called off"))
@@ -176,6 +178,8 @@ class Throttle:
 
     def _free_at(self) -> float:
         """Return when a token is there."""
+        # A window and no leaking bucket, since KIS counts the calls of each second: a full bucket
+        # lets nearly twice as many through in one second.
         rate = self.rate
         tokens = max(1, math.floor(rate))
         while len(self._taken) > math.ceil(self.full_rate):

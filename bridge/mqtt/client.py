@@ -187,6 +187,7 @@ class ControlClient:
 
         `run` then publishes the will, disconnects and returns.
         """
+        # Nothing new is taken first, so that there is an end to what has to be finished.
         self._dispatcher.closing = True
         try:
             async with asyncio.timeout(deadline_s):

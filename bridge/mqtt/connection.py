@@ -76,8 +76,8 @@ class Connection:
             clean_session=None if self.v5 else options.clean,
             protocol=paho.MQTTv5 if self.v5 else paho.MQTTv311,
             transport="websockets" if self.endpoint.transport == "ws" else "tcp",
-            reconnect_on_failure=False,
-            manual_ack=True,
+            reconnect_on_failure=False,  # a reconnect makes a new connection, see ControlClient
+            manual_ack=True,  # a command is acknowledged when the journal has it, not when it comes
         )
         client.connect_timeout = CONNECT_S
         client.max_inflight_messages_set(0xFFFF)  # the window is kept by the owner
@@ -108,6 +108,8 @@ class Connection:
 
         :raises RefusedError: it did not come.
         """
+        # A thread cannot be cancelled. It may still come back with a socket when nobody wants one
+        # any more: hence the shield, and whoever gives up has it closed then.
         connecting = asyncio.ensure_future(asyncio.to_thread(self._connect))
         try:
             await asyncio.shield(connecting)
@@ -216,7 +218,9 @@ class Connection:
         self._connected.cancel()  # nobody waits for it any more
         sock = self._paho.socket()
         if sock is not None:
-            plain = socket.socket(fileno=sock.fileno())  # under TLS and WebSocket, too
+            # The plain socket below TLS and WebSocket, so that one way fits all three. ``detach``
+            # leaves the descriptor to its owner.
+            plain = socket.socket(fileno=sock.fileno())
             try:
                 plain.shutdown(socket.SHUT_RDWR)
             except OSError:

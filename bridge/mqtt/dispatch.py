@@ -17,7 +17,8 @@ __all__ = ["Dispatcher"]
 log = structlog.get_logger()
 
 _WAITING = 10_000
-"""QoS 0 messages that may wait for one handler; more are dropped and counted."""
+"""QoS 0 messages that may wait for one handler; more are dropped and counted. QoS 1 needs no bound
+here: the broker sends no more than the receive maximum before PUBACKs come."""
 _LONGEST_TOPIC = 4096
 """Bytes. Of a longer one, encoded again, no topic for an answer could be made."""
 
@@ -98,6 +99,8 @@ class Dispatcher:
             message = lane.popleft()
             subscription.waiting -= 1
             await subscription.handler(message)
+            # PUBACKs leave in the order of arrival. One that is kept back when the handler returns,
+            # until the journal has the command, must not hold up those of all later messages.
             message.passed()
         del subscription.lanes[key]
 

@@ -27,8 +27,11 @@ log = structlog.get_logger()
 
 _KEEP_ALIVE_S = 30
 _CONFIRM_S = 0.5
-"""While there is traffic, how often the broker is asked whether it has arrived."""
+"""While there is traffic, how often the broker is asked whether it has arrived. It bounds what has
+to be reported as possibly lost when the connection breaks."""
 _CONNECT_S = 5.0
+"""For the handshakes and the CONNACK together: a port that takes connections and says nothing must
+not keep this from trying the next broker."""
 RETRY = Backoff(0.25, 15.0, jitter=(0.5, 1.0))
 _TAKEN = (mqtt5.PubAckReasonCode.SUCCESS, mqtt5.PubAckReasonCode.NO_MATCHING_SUBSCRIBERS)
 _STABLE_S = 10.0
@@ -158,7 +161,7 @@ class LaneWriter:
                         self._client_id,
                         username=endpoint.username or None,
                         password=endpoint.secret().encode() or None,
-                        clean_start=True,
+                        clean_start=True,  # it subscribes to nothing, and keeps its QoS 1 itself
                         keep_alive=_KEEP_ALIVE_S,
                     ).write()
                 )
@@ -173,6 +176,7 @@ class LaneWriter:
         self._connection = connection
         self.connects += 1
         log.info("lane connected", broker=str(endpoint))
+        # The old ones before anything new: no topic is overtaken by its own past.
         self._again = deque(self._unacknowledged)
         self._send_again(connection)
         self._on_ready()
@@ -187,14 +191,16 @@ class LaneWriter:
                 if quiet:
                     return "no answer to a ping"
             elif connection.written or again or quiet:
-                again = connection.written  # once more after the last record
+                # Once more after the last record: the first answer only says that it has arrived,
+                # the second that it was passed on (see Lane.on_pong).
+                again = connection.written
                 connection.ping()
                 self._on_ping()
                 pinged_at = loop.time()
 
     def forget(self, connection: _Connection) -> None:
         """Write no more to this connection; at once, so that nothing is written into the void."""
-        if self._connection is connection:
+        if self._connection is connection:  # told from several places, and once is enough
             self._connection = None
             self._on_lost()
 
@@ -245,6 +251,8 @@ class _Connection(asyncio.Protocol):
             "asyncio.Transport", transport
         )  # uvloop has its own class
         transport.set_write_buffer_limits(high=_HIGH_WATER)
+        # Records are joined already. Nagle's algorithm would hold a small write back until the one
+        # before is acknowledged, which the other side may put off for 40 ms.
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -252,6 +260,7 @@ class _Connection(asyncio.Protocol):
         self._buffer += data
         while self._buffer:
             try:
+                # Released before the buffer is cut: one that is looked at cannot be resized.
                 with memoryview(self._buffer) as view:
                     packet, size = mqtt5.read(view)
             except IndexError:
@@ -308,7 +317,7 @@ class _Connection(asyncio.Protocol):
 
     def close(self) -> None:
         if not self.writable:
-            self.transport.abort()  # the broker no longer reads
+            self.transport.abort()  # a polite close would wait for a broker that no longer reads
         elif not self.transport.is_closing():
             self.transport.write(mqtt5.DisconnectPacket().write())
             self.transport.close()

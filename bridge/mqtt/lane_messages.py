@@ -1,6 +1,6 @@
-"""The lane's end where :mod:`bridge.mqtt.lane` has none: MQTT 3.1.1, and WebSockets.
+"""The lane's end for MQTT 3.1.1 and WebSockets, which :mod:`bridge.mqtt.lane` does not speak.
 
-Through the library of the control connection, message by message: about twice the work a record.
+It uses the library of the control connection, message by message: about twice the work a record.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ RETRY = Backoff(0.25, 15.0, jitter=(0.5, 1.0))
 _STABLE_S = 10.0
 """A connection that lived this long starts the pauses anew."""
 _HIGH_WATER = 256 * 1024
+"""Bytes that may wait in the library, which would take any number and count none of them."""
 _WINDOW = 100
 """Publishes of QoS 1 on the way at once; MQTT 3.1.1 brokers do not say how many they take."""
 
@@ -63,7 +64,8 @@ class MessageWriter:
         self._connection: Connection | None = None
         self._inflight: dict[int, _Publish] = {}
         self._made = 0
-        """Packets of QoS 1 that are made and not written yet."""
+        """Packets of QoS 1 that are made and not written yet. They take places in the window, since
+        the lane asks for :attr:`ready` between one packet and the next."""
         self._again: deque[_Publish] = deque()
         """QoS 1 that there is no room for yet, most of it of an earlier connection."""
         self.connects = 0
@@ -152,10 +154,12 @@ class MessageWriter:
         self.connects += 1
         version = "5" if connection.v5 else "3.1.1"
         log.info("lane connected", broker=str(connection.endpoint), version=version)
+        # In front, in their order: they were on the way before those that never had room.
         self._again.extendleft(reversed(self._inflight.values()))
         self._inflight.clear()
         self._send_again(connection)
         self._on_ready()
+        # Not only when ``serve`` returns, which is later: what is written in between would be gone.
         connection.lost.add_done_callback(lambda _: self._forget(connection))
         try:
             reason = await connection.serve()

@@ -60,6 +60,8 @@ class Outgoing:
 
     async def put(self, item: QueuedPublish) -> None:
         """Send it in its turn; waits while the queue is full."""
+        # Whoever publishes faster than the broker takes has to slow down: memory has an end, and
+        # nothing of QoS 1 may be dropped.
         await self._room.acquire()
         if self._over:
             self.finish(item, LEFT)
@@ -76,7 +78,7 @@ class Outgoing:
     def detach(self) -> None:
         """Keep everything: what was on the way goes first, before what was never sent."""
         self._connection = None
-        # A birth is made anew for the next connection.
+        # A birth is made anew for the next connection: the old one would say it twice.
         again = [item for item in self._inflight.values() if item.counted]
         self._waiting.extendleft(reversed(again))
         self._inflight.clear()
