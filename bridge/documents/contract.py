@@ -7,12 +7,12 @@ that are listed here and no others; only rows in KIS's words have what the workb
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import BaseModel
 
 from bridge.catalog.schemas import Schema
-from bridge.documents.responses import HALTS, HELD
+from bridge.documents.generated import of_model, of_payload
 from bridge.documents.shapes import (
     BOOLEAN,
     COUNT,
@@ -29,11 +29,12 @@ from bridge.documents.shapes import (
     opened,
 )
 from bridge.kis.orders import NoticeKind
-from bridge.mqtt.payloads import Info
+from bridge.mqtt.payloads import HaltRow, Info
 from bridge.orders.model.command import Cancel, CancelAll, Modify, Place
 from bridge.orders.model.lifecycle import Event, State
+from bridge.subscriptions.rows import SubscriptionRow
 
-__all__ = ["COMMANDS", "REPORTS", "of_model"]
+__all__ = ["COMMANDS", "REPORTS"]
 
 COMMANDS: Mapping[str, type[BaseModel]] = {
     "place": Place,
@@ -41,30 +42,6 @@ COMMANDS: Mapping[str, type[BaseModel]] = {
     "cancel": Cancel,
     "cancel_all": CancelAll,
 }
-
-_LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
-"""What pydantic calls the limits of a number that a validator of our own reads first."""
-
-
-def of_model(model: type[BaseModel]) -> Schema:
-    """Return the schema of a pydantic model without references."""
-    schema = model.model_json_schema()
-    resolved: Schema = _resolved(schema, schema.pop("$defs", {}))
-    return resolved
-
-
-def _resolved(value: Any, definitions: Mapping[str, Any]) -> Any:
-    if isinstance(value, list):
-        return [_resolved(item, definitions) for item in value]
-    if not isinstance(value, dict):
-        return value
-    reference = value.get("$ref")
-    if isinstance(reference, str):
-        return _resolved(definitions[reference.rpartition("/")[2]], definitions)
-    # Titles only repeat the names.
-    kept = {k: v for k, v in value.items() if not (k == "title" and isinstance(v, str))}
-    return {_LIMITS.get(name, name): _resolved(item, definitions) for name, item in kept.items()}
-
 
 _STANDING = {
     "seq": COUNT | {"description": "Counts up by one a step of this order"},
@@ -131,13 +108,13 @@ REPORTS: Mapping[str, Schema] = {
             "rest": closed(dict.fromkeys(("calls", "throttled", "errors"), COUNT)),
             "orders": _COUNTS | {"description": "Orders of today by state"},
             "halted": BOOLEAN | {"description": "Whether anybody may not trade freely"},
-            "halts": HALTS,
+            "halts": of_payload(list[HaltRow]),
         }
     ),
     "bridge/session": closed(
         _SESSION
         | {
-            "subscriptions": listed(HELD),
+            "subscriptions": of_payload(list[SubscriptionRow]),
             "waiting": COUNT | {"description": "Subscriptions without a slot, of all sessions"},
         }
     ),

@@ -6,21 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.catalog.schemas import Schema
-from bridge.documents.shapes import (
-    BOOLEAN,
-    COUNT,
-    MICROSECONDS,
-    TEXT,
-    TEXT_OR_NULL,
-    choice,
-    closed,
-    listed,
-    opened,
-)
-from bridge.kis.events import SubscriptionState as SubscriptionState
-from bridge.orders.model.lifecycle import State
+from bridge.documents.generated import of_payload
+from bridge.mqtt.payloads import NotServed, Served
+from bridge.requests.table import REQUESTS
 
-__all__ = ["ERRORS", "HALTS", "HELD", "REFUSED", "response"]
+__all__ = ["ERRORS", "REFUSED", "response"]
 
 ERRORS: Mapping[str, str] = {
     "ambiguous_channel": "several channels carry this topic; name one",
@@ -50,147 +40,22 @@ ERRORS: Mapping[str, str] = {
 }
 """What the codes of refused requests mean."""
 
-HELD: Schema = closed(
-    {
-        "channel": TEXT,
-        "key": TEXT,
-        "session": TEXT_OR_NULL | {"description": "Alias of the app; null: it has no slot"},
-        "state": choice(*(state.value for state in SubscriptionState), "waiting"),
-        "priority": {"type": "integer", "description": "The smaller is served first"},
-        "holders": listed(TEXT) | {"description": "Who wants it"},
-    },
-    {
-        "code": TEXT | {"description": "Why KIS refused it"},
-        "reason": TEXT_OR_NULL | {"description": "The code in words"},
-        "waits_as": COUNT | {"description": "Place in the queue for a slot"},
-        "lease_until": {"type": "integer", "description": "Seconds since the epoch"},
-    },
-)
-"""A subscription and who holds it."""
-
-HALTS = listed(
-    closed(
-        {
-            "account": TEXT_OR_NULL | {"description": "Null: every account"},
-            "client": TEXT_OR_NULL | {"description": "Null: every client"},
-            "mode": choice("halted", "reduce_only"),
-        }
-    )
-)
-_STANDING: Mapping[str, Schema] = {
-    "halted": BOOLEAN | {"description": "Whether anybody may not trade freely"},
-    "account": TEXT_OR_NULL | {"description": "Which was asked for; null: every account"},
-    "client": TEXT_OR_NULL | {"description": "Which was asked for; null: every client"},
-    "mode": {
-        "type": ["string", "null"],
-        "enum": ["halted", "reduce_only", None],
-        "description": "What holds for it now, also by a wider halt; null: it trades freely",
-    },
-    "halts": HALTS,
-}
-_DATA: Mapping[str, Schema] = {
-    "subscribe": closed(
-        {
-            "subscribed": COUNT,
-            "waiting": COUNT | {"description": "How many of them have no slot yet"},
-        }
-    ),
-    "unsubscribe": closed({"ended": COUNT}),
-    "subscriptions": listed(HELD),
-    "channels": listed(
-        closed(
-            {
-                "channel": TEXT,
-                "market": TEXT,
-                "venues": listed(TEXT),
-                "kind": TEXT,
-                "description": TEXT,
-                "korean": TEXT,
-            }
-        )
-    ),
-    "snapshot": {
-        "type": "object",
-        "additionalProperties": opened({"symbol": TEXT, "channel": TEXT, "seq": COUNT}),
-        "description": "The newest record by topic; each has the members of its own topic",
-    },
-    "query": opened(
-        {
-            "pages": COUNT | {"description": "Answers of KIS that were joined"},
-            "more": BOOLEAN | {"description": "Whether KIS has further pages"},
-        }
-    )
-    | {
-        "description": "Beside these two, the blocks of KIS's answer (output, output1 …), whose"
-        " members the workbook names: kis-bridge spec show CALL"
-    },
-    "halt": closed(
-        {
-            **_STANDING,
-            "halted": {"const": True},
-            "known": BOOLEAN | {"description": "Whether anybody has this client's name so far"},
-            "cancelling": COUNT | {"description": "Open orders that are being cancelled"},
-        }
-    ),
-    "resume": closed(
-        {
-            **_STANDING,
-            "resumed": BOOLEAN | {"description": "Whether exactly this was halted before"},
-        }
-    ),
-    "resolve": closed(
-        {
-            "client_order_id": TEXT,
-            "state": choice(*map(str, State)),
-            "order_no": TEXT_OR_NULL,
-        }
-    ),
-    "symbols": closed(
-        {
-            "symbols": listed(
-                closed(
-                    {
-                        "symbol": TEXT,
-                        "name": TEXT,
-                        "english_name": TEXT_OR_NULL,
-                        "master": TEXT,
-                        "market": TEXT_OR_NULL,
-                        "venue": TEXT_OR_NULL,
-                    },
-                    {
-                        "details": {
-                            "type": "object",
-                            "additionalProperties": TEXT_OR_NULL,
-                            "description": "Every column of the master, as the workbook names it",
-                        }
-                    },
-                )
-            ),
-            "updated_at": {
-                "type": "object",
-                "additionalProperties": MICROSECONDS,
-                "description": "When each master was fetched",
-            },
-        }
-    ),
-}
-_ECHO: Mapping[str, Any] = {
-    "transaction": {"type": ["string", "integer"], "description": "That of the request"}
-}
+_ANSWERS: Mapping[str, Any] = {kind.verb: kind.answer for kind in REQUESTS}
 _CODES = "; ".join(f"{code}: {meaning}" for code, meaning in ERRORS.items())
 
-REFUSED: Schema = closed(
-    {
-        "status": {"const": "error"},
-        "code": choice(*ERRORS) | {"description": _CODES},
-        "message": TEXT | {"description": "For people: what is wrong and what may be"},
-    },
-    _ECHO,
-)
+
+def _refused() -> Schema:
+    schema = of_payload(NotServed)
+    schema["properties"]["code"] |= {"enum": list(ERRORS), "description": _CODES}
+    return schema
+
+
+REFUSED = _refused()
 """The answer to a request that was not served."""
 
 
 def response(verb: str) -> Schema:
     """Return the schema of the answers to a verb."""
-    served = closed({"status": {"const": "ok"}, "data": _DATA[verb]}, _ECHO)
+    served = of_payload(Served)
+    served["properties"]["data"] = of_payload(_ANSWERS[verb])
     return {"oneOf": [served, REFUSED]}

@@ -9,8 +9,9 @@ from typing import Any
 
 from bridge.catalog.model import Catalog
 from bridge.catalog.schemas import DIALECT, Schema, record
-from bridge.documents.contract import COMMANDS, REPORTS, of_model
+from bridge.documents.contract import COMMANDS, REPORTS
 from bridge.documents.events import EVENTS, SUMMARIES
+from bridge.documents.generated import of_model
 from bridge.documents.responses import REFUSED, response
 from bridge.documents.words import described
 from bridge.requests.table import REQUESTS

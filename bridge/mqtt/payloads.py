@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal, NotRequired, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
 
 from bridge.mqtt.strict_json import encode
 from bridge.runtime.clock import SEOUL
@@ -16,7 +17,10 @@ __all__ = [
     "OFFLINE",
     "ONLINE",
     "EventKind",
+    "HaltRow",
     "Info",
+    "NotServed",
+    "Served",
     "WorkbookInfo",
     "error",
     "event",
@@ -44,6 +48,8 @@ MAX_REQUEST = 64 * 1024
 
 ONLINE = b'{"state":"online"}'
 OFFLINE = b'{"state":"offline"}'
+
+_Echo: TypeAlias = Annotated[str | int, Field(description="That of the request")]
 
 
 class WorkbookInfo(BaseModel):
@@ -74,20 +80,48 @@ class Info(BaseModel):
         return encode(self.model_dump(mode="json") | {"started_at": started_at})
 
 
+class HaltRow(TypedDict):
+    """A halt that holds."""
+
+    account: Annotated[str | None, Field(description="Null: every account")]
+    client: Annotated[str | None, Field(description="Null: every client")]
+    mode: Literal["halted", "reduce_only"]
+
+
+class Served(TypedDict):
+    """The answer to a request that was served."""
+
+    status: Literal["ok"]
+    data: object
+    """What the verb promises."""
+    transaction: NotRequired[_Echo]
+
+
+class NotServed(TypedDict):
+    """The answer to a request that was not served."""
+
+    status: Literal["error"]
+    code: str
+    message: Annotated[str, Field(description="For people: what is wrong and what may be")]
+    transaction: NotRequired[_Echo]
+
+
 def ok(data: object, transaction: str | int | None = None) -> bytes:
     """Return the answer to a request that was served."""
-    return encode({"status": "ok", "data": data} | _echo(transaction))
+    answer: Served = {"status": "ok", "data": data}
+    if transaction is not None:
+        answer["transaction"] = transaction
+    return encode(answer)
 
 
 def error(code: str, message: str, transaction: str | int | None = None) -> bytes:
     """Return the answer to a request that was not served."""
-    return encode({"status": "error", "code": code, "message": message} | _echo(transaction))
+    answer: NotServed = {"status": "error", "code": code, "message": message}
+    if transaction is not None:
+        answer["transaction"] = transaction
+    return encode(answer)
 
 
 def event(kind: EventKind, at: datetime, **details: object) -> bytes:
     """Return the payload of ``bridge/event/{kind}``; times for people are Seoul's."""
     return encode({"kind": kind, "at": at.astimezone(SEOUL).isoformat(), **details})
-
-
-def _echo(transaction: str | int | None) -> dict[str, str | int]:
-    return {} if transaction is None else {"transaction": transaction}

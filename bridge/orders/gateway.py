@@ -21,6 +21,7 @@ import structlog
 from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
 from bridge.mqtt.message import Message
+from bridge.mqtt.payloads import HaltRow
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.journal import Journal
 from bridge.orders.model.managed_order import ManagedOrder
@@ -177,7 +178,7 @@ class Gateway:
         """Whether anybody may not trade freely."""
         return bool(self._parts.halts)
 
-    def halts(self) -> list[dict[str, str | None]]:
+    def halts(self) -> list[HaltRow]:
         """Return who may not trade freely."""
         return self._parts.halts.listing()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from typing import Protocol
 
 from bridge.errors import JournalError, RequestError
+from bridge.mqtt.payloads import HaltRow
+from bridge.orders.risk.halts import Mode
+from bridge.requests.answers import Standing
 from bridge.runtime.suggestions import nearest
 
 __all__ = ["HaltAnswers"]
@@ -19,8 +22,8 @@ class _Gate(Protocol):
 
     @property
     def halted(self) -> bool: ...
-    def halts(self) -> list[dict[str, str | None]]: ...
-    def mode(self, account: str, client: str) -> str: ...
+    def halts(self) -> list[HaltRow]: ...
+    def mode(self, account: str, client: str) -> Mode: ...
     async def clients(self) -> Collection[str]: ...
 
 
@@ -70,17 +73,16 @@ class HaltAnswers:
 
     def _is_halted(self, **named: str) -> bool:
         return any(
-            all((halt[name] or "") == text for name, text in named.items())
+            all((halt.get(name) or "") == text for name, text in named.items())
             for halt in self._gate.halts()
         )
 
-    def standing(self, account: str, client: str) -> Mapping[str, object]:
+    def standing(self, account: str, client: str) -> Standing:
         """Return what holds now: for whom it was asked, and for everybody."""
-        halts: Sequence[Mapping[str, str | None]] = self._gate.halts()
         return {
             "halted": self._gate.halted,
             "account": account or None,
             "client": client or None,
             "mode": self._gate.mode(account, client) or None,
-            "halts": halts,
+            "halts": self._gate.halts(),
         }

@@ -10,6 +10,7 @@ from bridge.catalog.model import Catalog, Master
 from bridge.errors import RequestError
 from bridge.kis.masters import Symbol, SymbolStore
 from bridge.mqtt.message import Message
+from bridge.requests.answers import SymbolRow, SymbolsAnswer
 from bridge.requests.models import SymbolsRequest
 
 __all__ = ["SymbolRequests"]
@@ -22,7 +23,7 @@ class SymbolRequests:
         self._store = store
         self._masters = catalog.masters
 
-    async def serve(self, payload: dict[str, Any], _: Message) -> object:
+    async def serve(self, payload: dict[str, Any], _: Message) -> SymbolsAnswer:
         """Serve the request; raises `RequestError`."""
         asked = SymbolsRequest.model_validate(payload)
         if bool(asked.search) == bool(asked.symbols):
@@ -55,7 +56,7 @@ class SymbolRequests:
             raise RequestError("unknown_market", f"no market {market!r} (one of {known})")
         return found
 
-    def _answer(self, asked: SymbolsRequest) -> object:
+    def _answer(self, asked: SymbolsRequest) -> SymbolsAnswer:
         ids = [master.id for master in self.masters(asked.market)]
         if asked.symbols:
             found = self._store.lookup(asked.symbols, ids)
@@ -67,9 +68,9 @@ class SymbolRequests:
             "updated_at": {name: updated[name] for name in ids if name in updated},
         }
 
-    def _row(self, symbol: Symbol, *, details: bool) -> dict[str, object]:
+    def _row(self, symbol: Symbol, *, details: bool) -> SymbolRow:
         master = self._masters[symbol.master]
-        row: dict[str, object] = {
+        row: SymbolRow = {
             "symbol": symbol.symbol,
             "name": symbol.name,
             "english_name": symbol.english_name or None,
@@ -77,4 +78,6 @@ class SymbolRequests:
             "market": master.market or None,
             "venue": master.venue or None,
         }
-        return row | ({"details": dict(symbol.details)} if details else {})
+        if details:
+            row["details"] = dict(symbol.details)
+        return row

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
 from bridge.mqtt.topics import RequestVerb
-from bridge.requests import models
+from bridge.requests import answers, models
 
 __all__ = ["REQUESTS", "RequestKind"]
 
@@ -25,6 +25,8 @@ class RequestKind:
     verb: RequestVerb
     model: type[BaseModel]
     """The payload, beside ``transaction``, which every request may have."""
+    answer: Any
+    """The type of the answer's ``data``."""
     summary: str
 
     def keys(self) -> tuple[str, ...]:
@@ -36,51 +38,61 @@ REQUESTS: Final = (
     RequestKind(
         "subscribe",
         models.SubscribeRequest,
+        answers.SubscribeAnswer,
         "Want market data, until the lease ends or it is unsubscribed",
     ),
     RequestKind(
         "unsubscribe",
         models.UnsubscribeRequest,
+        answers.UnsubscribeAnswer,
         "Want market data no longer; what others want goes on",
     ),
     RequestKind(
         "subscriptions",
         models.EmptyRequest,
+        answers.SubscriptionsAnswer,
         "List what is subscribed, where, and for whom",
     ),
     RequestKind(
         "channels",
         models.EmptyRequest,
+        answers.ChannelsAnswer,
         "List the channels that can be subscribed in this environment",
     ),
     RequestKind(
         "snapshot",
         models.SnapshotRequest,
+        answers.SnapshotAnswer,
         "Get the newest record of each topic, or of some topics",
     ),
     RequestKind(
         "query",
         models.QueryRequest,
+        answers.QueryAnswer,
         "Make a read-only REST call of KIS, in the workbook's English names",
     ),
     RequestKind(
         "symbols",
         models.SymbolsRequest,
+        answers.SymbolsAnswer,
         "Find symbols by their beginning or a part of their name, or look some up",
     ),
     RequestKind(
         "halt",
         models.HaltRequest,
+        answers.HaltAnswer,
         "Refuse new orders of everybody, an account or a client; cancellations go on",
     ),
     RequestKind(
         "resume",
         models.ResumeRequest,
+        answers.ResumeAnswer,
         "Take back a halt of the same account and client",
     ),
     RequestKind(
         "resolve",
         models.ResolveRequest,
+        answers.ResolveAnswer,
         "Settle a command whose outcome stayed unknown, as a person found out",
     ),
 )

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import SecretStr
 
@@ -22,6 +22,7 @@ from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway
 from bridge.orders.model.records import Identity
+from bridge.requests import answers
 from bridge.requests.halts import HaltAnswers
 from bridge.requests.models import (
     EmptyRequest,
@@ -85,7 +86,7 @@ class Verbs:
         for kind in REQUESTS:
             requests.register(kind.verb, getattr(self, kind.verb), kind.keys())
 
-    async def subscribe(self, payload: dict[str, Any], message: Message) -> object:
+    async def subscribe(self, payload: dict[str, Any], message: Message) -> answers.SubscribeAnswer:
         """Want subscriptions until the lease ends or ``client`` unsubscribes them."""
         asked = SubscribeRequest.model_validate(self._named(payload, message))
         wanted = [self._wanted(item) for item in asked.subscriptions]  # all of them or none
@@ -95,18 +96,22 @@ class Verbs:
         waiting = {requests.wanted for requests in self._pool.waiting()}
         return {"subscribed": len(wanted), "waiting": len(waiting.intersection(wanted))}
 
-    async def unsubscribe(self, payload: dict[str, Any], message: Message) -> object:
+    async def unsubscribe(
+        self, payload: dict[str, Any], message: Message
+    ) -> answers.UnsubscribeAnswer:
         """Drop the subscriptions of ``client``; others' and the configuration's stay."""
         asked = UnsubscribeRequest.model_validate(self._named(payload, message))
         wanted = [self._wanted(item) for item in asked.subscriptions]
         return {"ended": self._pool.release(wanted, asked.client)}
 
-    async def subscriptions(self, payload: dict[str, Any], _: Message) -> object:
+    async def subscriptions(
+        self, payload: dict[str, Any], _: Message
+    ) -> answers.SubscriptionsAnswer:
         """List what is subscribed where."""
         EmptyRequest.model_validate(payload)
         return self._pool.subscriptions()
 
-    async def channels(self, payload: dict[str, Any], _: Message) -> object:
+    async def channels(self, payload: dict[str, Any], _: Message) -> answers.ChannelsAnswer:
         """List the channels that can be subscribed in this environment."""
         EmptyRequest.model_validate(payload)
         return [
@@ -122,7 +127,7 @@ class Verbs:
             if not channel.encrypted and (channel.tr_id_paper or not self._paper)
         ]
 
-    async def snapshot(self, payload: dict[str, Any], _: Message) -> object:
+    async def snapshot(self, payload: dict[str, Any], _: Message) -> answers.SnapshotAnswer:
         """Return the newest record of each topic, or of the topics asked for."""
         asked = SnapshotRequest.model_validate(payload)
         routes = [
@@ -132,7 +137,7 @@ class Verbs:
         ]
         return {route.topic: json.loads(route.last, parse_float=Decimal) for route in routes}
 
-    async def query(self, payload: dict[str, Any], message: Message) -> object:
+    async def query(self, payload: dict[str, Any], message: Message) -> answers.QueryAnswer:
         """Make a read-only KIS call; answer in the workbook's English names."""
         asked = QueryRequest.model_validate(payload)
         api = self._catalog.api(asked.api)
@@ -150,7 +155,7 @@ class Verbs:
         client = self._topics.parse_request(message.topic)[1]
         self._permissions.query(client, api.name, asked.account or "")
         params = prepare(api, self._catalog, asked.params, number)
-        answers: list[dict[str, Any]] = []
+        pages: list[dict[str, Any]] = []
         more = False
         try:
             async for reply in self._rests[app].pages(
@@ -162,17 +167,18 @@ class Verbs:
             ):
                 if not reply.ok:
                     raise RequestError("kis_refused", f"{reply.msg_cd} {reply.msg1}".strip())
-                answers.append(query.shape(api, reply.body, number))
+                pages.append(query.shape(api, reply.body, number))
                 more = reply.more
         except KisError as error:
             raise RequestError("kis_error", str(error)) from error
-        return query.join(answers) | {"pages": len(answers), "more": more}
+        # The other members are the blocks of KIS's answer, which only the workbook can name.
+        return cast("answers.QueryAnswer", query.join(pages) | {"pages": len(pages), "more": more})
 
-    async def symbols(self, payload: dict[str, Any], message: Message) -> object:
+    async def symbols(self, payload: dict[str, Any], message: Message) -> answers.SymbolsAnswer:
         """Find symbols, or look some up, in the masters that are stored."""
         return await self._symbols.serve(payload, message)
 
-    async def halt(self, payload: dict[str, Any], message: Message) -> object:
+    async def halt(self, payload: dict[str, Any], message: Message) -> answers.HaltAnswer:
         """Refuse new orders, of everybody, an account or a client; cancellations still go out."""
         asked = HaltRequest.model_validate(payload)
         self._answers.account(asked.account)
@@ -183,7 +189,7 @@ class Verbs:
         standing = self._answers.standing(asked.account, asked.client)
         return {**standing, "halted": True, "known": known, "cancelling": cancelling}
 
-    async def resume(self, payload: dict[str, Any], message: Message) -> object:
+    async def resume(self, payload: dict[str, Any], message: Message) -> answers.ResumeAnswer:
         """Take back a halt of the same account and client."""
         asked = ResumeRequest.model_validate(payload)
         self._answers.account(asked.account)
@@ -211,14 +217,14 @@ class Verbs:
         except JournalError as error:
             raise RequestError("not_written", f"{error}; it holds until a restart") from error
 
-    async def resolve(self, payload: dict[str, Any], _: Message) -> object:
+    async def resolve(self, payload: dict[str, Any], _: Message) -> answers.ResolveAnswer:
         """Settle a command whose outcome stayed unknown, as a person has found out."""
         asked = ResolveRequest.model_validate(payload)
         identity = Identity(asked.account, asked.client, asked.client_order_id, asked.command_id)
         settled = await self._gateway.resolve(identity, order_no=asked.order_no, by="request")
         return {
             "client_order_id": asked.client_order_id,
-            "state": str(settled.progress.state),
+            "state": settled.progress.state,
             "order_no": asked.order_no or None,
         }
 

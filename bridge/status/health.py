@@ -10,6 +10,7 @@ from bridge.feed.lane import Lane
 from bridge.feed.pump import Pump
 from bridge.kis.rest import CallCounts
 from bridge.kis.stream import Stream
+from bridge.mqtt.payloads import HaltRow
 from bridge.runtime.clock import now_us
 
 __all__ = ["Gate", "SessionHealth", "percentile", "snapshot"]
@@ -45,7 +46,7 @@ class Gate(Protocol):
 
     @property
     def halted(self) -> bool: ...
-    def halts(self) -> list[dict[str, str | None]]: ...
+    def halts(self) -> list[HaltRow]: ...
     def states(self) -> Mapping[str, int]: ...
 
 

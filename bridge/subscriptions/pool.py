@@ -29,6 +29,7 @@ from bridge.subscriptions.allocation import SlotRequest, allocate, queue
 from bridge.subscriptions.gaps import Gaps
 from bridge.subscriptions.interest import Interests
 from bridge.subscriptions.request import Wanted
+from bridge.subscriptions.rows import SubscriptionRow, SubscriptionWord
 
 __all__ = ["Pool", "SessionFeed"]
 
@@ -216,14 +217,14 @@ class Pool:
 
     # what people want to know
 
-    def subscriptions(self) -> list[dict[str, object]]:
+    def subscriptions(self) -> list[SubscriptionRow]:
         """Return every subscription with its session, state and holders, for people."""
         place = {one.wanted: number for number, one in enumerate(self.waiting(), 1)}
-        rows: list[dict[str, object]] = []
+        rows: list[SubscriptionRow] = []
         for one in self.interests.requests():
             wanted = one.wanted
             refusal = self._refusals.get((wanted.tr_id, wanted.key))
-            row: dict[str, object] = {
+            row: SubscriptionRow = {
                 "channel": wanted.channel,
                 "key": wanted.key,
                 "session": self._places.get(wanted),
@@ -375,7 +376,7 @@ class Pool:
         self.gaps.forget(wanted)
         self._refusals.pop((wanted.tr_id, wanted.key), None)
 
-    def _state(self, wanted: Wanted) -> str:
+    def _state(self, wanted: Wanted) -> SubscriptionWord:
         refusal = self._refusals.get((wanted.tr_id, wanted.key))
         if refusal is not None and refusal.waiting:
             return SubscriptionState.REFUSED.value

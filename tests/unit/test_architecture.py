@@ -44,7 +44,9 @@ ALLOWED: Mapping[str, set[str]] = {
         "bridge.status",
         "bridge.subscriptions",
     },
-    "bridge.documents": _BELOW | _OUTSIDE | {"bridge.orders", "bridge.requests"},
+    "bridge.documents": _BELOW
+    | _OUTSIDE
+    | {"bridge.orders", "bridge.requests", "bridge.status", "bridge.subscriptions"},
     "bridge.simulator": {
         "bridge.calendar",
         "bridge.catalog",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from bridge.mqtt.payloads import HaltRow
 from bridge.orders.model.records import Control
 
 __all__ = ["Halts", "Mode"]
@@ -52,11 +53,12 @@ class Halts:
                 found = (mode, f"{_name(*circle)} {mode.replace('_', '-')}")
         return found
 
-    def listing(self) -> list[dict[str, str | None]]:
+    def listing(self) -> list[HaltRow]:
         """Return every circle that may not trade freely, for people."""
         return [
             {"account": account or None, "client": client or None, "mode": mode}
             for (account, client), mode in sorted(self._said.items())
+            if mode
         ]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Collection
 import pytest
 
 from bridge.errors import JournalError, RequestError
-from bridge.orders.risk.halts import Halts
+from bridge.mqtt.payloads import HaltRow
+from bridge.orders.risk.halts import Halts, Mode
 from bridge.requests.halts import HaltAnswers
 
 
@@ -22,10 +23,10 @@ class Gate:
     def halted(self) -> bool:
         return bool(self.said)
 
-    def halts(self) -> list[dict[str, str | None]]:
+    def halts(self) -> list[HaltRow]:
         return self.said.listing()
 
-    def mode(self, account: str, client: str) -> str:
+    def mode(self, account: str, client: str) -> Mode:
         return self.said.of(account, client)[0]
 
     async def clients(self) -> Collection[str]:

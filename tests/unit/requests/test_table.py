@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -66,6 +66,12 @@ def test_every_verb_is_registered_with_its_keys() -> None:
         "client",
         "transaction",
     )
+
+
+@pytest.mark.parametrize("kind", REQUESTS, ids=VERBS)
+def test_every_method_returns_what_the_documents_promise(kind: Any) -> None:
+    method = getattr(Verbs, kind.verb)
+    assert get_type_hints(method, include_extras=True)["return"] == kind.answer
 
 
 @pytest.mark.parametrize("kind", REQUESTS, ids=VERBS)

@@ -18,6 +18,7 @@ from bridge.feed.pump import Pump
 from bridge.kis.rest import CallCounts
 from bridge.kis.session import Session
 from bridge.kis.stream import Stream, StreamCounts
+from bridge.mqtt.payloads import HaltRow
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 from bridge.status.health import SessionHealth, percentile, snapshot
@@ -37,7 +38,7 @@ class Gate:
     def states(self) -> dict[str, int]:
         return {"filled": 2}
 
-    def halts(self) -> list[dict[str, str | None]]:
+    def halts(self) -> list[HaltRow]:
         return [{"account": None, "client": "bob", "mode": "halted"}] if self.halted else []
 
 

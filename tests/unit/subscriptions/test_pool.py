@@ -126,7 +126,7 @@ class Play:
 
     @property
     def live(self) -> set[str]:
-        return {row["key"] for row in self.pool.subscriptions() if row["state"] == "live"}  # type: ignore[misc]
+        return {row["key"] for row in self.pool.subscriptions() if row["state"] == "live"}
 
 
 def test_the_session_with_the_most_free_slots_gets_the_next() -> None:
