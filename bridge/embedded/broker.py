@@ -6,10 +6,10 @@ both for MQTT 5, 3.1.1 and 3.1. rumqttd alone gives each version a port of its o
 (an expiry, say) that it has to deliver: so it runs with an MQTT 5 listener only, and
 `bridge.embedded.proxy` stands before it and translates.
 
-What it does not do: users, passwords, ACLs and TLS; keep anything across a restart; "retain as
-published" and the duplicate flag; answers with reason codes for a refused publish. It closes
-the connection on PUBACKs out of order and on payloads above ``max_payload``, and a subscriber
-that falls some 32 MiB behind loses the oldest messages.
+It has no users, passwords, ACLs or TLS. It keeps nothing across a restart. It knows neither "retain
+as published" nor the duplicate flag, and refuses a publish without a reason code. It closes the
+connection on PUBACKs out of order and on payloads above ``max_payload``. A subscriber that falls
+some 32 MiB behind loses the oldest messages.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from bridge.errors import BrokerError
 __all__ = ["EmbeddedBroker"]
 
 _START_S = 15.0
+"""Longer than the proxy itself waits for rumqttd."""
 _STOP_S = 5.0
 
 
@@ -74,6 +75,8 @@ class EmbeddedBroker:
         if self._process is not None:
             return
         options = self._options | {"port": self.port, "ws_port": self.ws_port}
+        # A process of its own, because rumqttd ends only with its process. ``-P`` keeps the current
+        # folder off the import path, where a file of the user's may be named like a module.
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "bridge.embedded.proxy"],
             stdin=subprocess.PIPE,
@@ -86,6 +89,7 @@ class EmbeddedBroker:
             assert process.stdout is not None  # noqa: S101
             process.stdin.write(json.dumps(options).encode() + b"\n")
             process.stdin.flush()
+            # Reading a pipe has no time-out, so that a thread waits in our place.
             read = process.stdout.readline
             threading.Thread(target=lambda: answer.put(read()), daemon=True).start()
             said = json.loads(answer.get(timeout=_START_S) or b'{"error":"it ended at once"}')

@@ -34,6 +34,7 @@ __all__ = ["main", "rumqttd_toml"]
 
 _CHUNK = 64 * 1024
 _INTRODUCTION_S = 10.0
+"""How long a client may keep a connection without its CONNECT."""
 _START_S = 10.0
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _ENDS = (OSError, ProtocolError, TimeoutError, websockets.ConnectionClosed)
@@ -163,8 +164,8 @@ async def _serve(doors: dict[str, socket.socket], broker_port: int) -> None:
             subprotocols=[Subprotocol("mqtt")],
             process_request=_same_machine,
             compression=None,
-            max_size=None,
-            ping_interval=None,
+            max_size=None,  # rumqttd has its own bound
+            ping_interval=None,  # MQTT has its own keep-alive
         ),
     ):
         _say({name: door.getsockname()[1] for name, door in doors.items()})
@@ -176,6 +177,8 @@ def _say(answer: dict[str, object]) -> None:
 
 
 def _end_with_parent() -> None:
+    # Standard input ends when the parent does, even if that is killed. Nothing has to be tidied up,
+    # and rumqttd's threads would keep a polite exit waiting.
     sys.stdin.buffer.read()
     os._exit(0)
 
@@ -187,6 +190,8 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for name in ("rumqttd", "iotcore", "websockets", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    # Opened before rumqttd starts: a port that is taken is told at once, and clients that are early
+    # wait in the backlog instead of being refused.
     doors: dict[str, socket.socket] = {}
     for name in ("port", "ws_port"):
         try:
@@ -194,6 +199,7 @@ def main() -> None:
         except OSError as error:
             _say({"error": f"port {options[name]}: {(error.strerror or str(error)).lower()}"})
             return
+    # rumqttd does not say which port it took, so that it has to be given one that is free.
     with socket.create_server(("127.0.0.1", 0)) as free:
         broker_port: int = free.getsockname()[1]
     with TemporaryDirectory() as folder:

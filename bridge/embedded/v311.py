@@ -19,6 +19,8 @@ _SUBSCRIBE, _SUBACK, _UNSUBSCRIBE, _UNSUBACK, _PINGRESP, _DISCONNECT = 8, 9, 10,
 _CLEAN, _WILL = 0x02, 0x04
 _NO_PROPERTIES = b"\x00"
 _SESSION_FOR_EVER = b"\x05\x11\xff\xff\xff\xff"
+"""A session expiry without end: in 3.1.1 a session that is not clean never ends."""
+# MQTT 5 reason codes of a CONNACK, as the return codes of 3.1.1 that mean the same.
 _RETURN_CODES = {0: 0, 0x84: 1, 0x85: 2, 0x88: 3, 0x86: 4, 0x87: 5}
 _UNAVAILABLE = 3
 _LARGEST_CONNECT = 128 * 1024

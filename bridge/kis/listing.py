@@ -20,6 +20,7 @@ __all__ = ["ListedOrder", "ask", "plain", "rows"]
 
 _YEARS = 2000, 2999
 _ASKEW = 3_600_000_000
+"""How far (µs) KIS's clock may be ahead of ours before a time counts as one of another day."""
 _DAY = 86_400_000_000
 _CANCEL = "취소"
 """In the name of a row that is a cancellation, where KIS has no code for it."""
@@ -116,7 +117,8 @@ def rows(catalog: Catalog, call: OrderCall, body: Mapping[str, Any], now: int) -
     """Read one page, answered ``now``; raises :class:`DecodeError` for a row that it cannot."""
     api = catalog.apis[call.api]
     output = next(output for output in api.outputs if output.array)
-    if output.name not in body:  # an empty list would prove that nothing was placed
+    # No list is not an empty list: that one would prove that nothing was placed.
+    if output.name not in body:
         raise DecodeError(f"{call.api}: the answer has no {output.name}")
     block = body[output.name]
     found = [block] if isinstance(block, dict) else block

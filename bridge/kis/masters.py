@@ -44,7 +44,7 @@ CREATE INDEX IF NOT EXISTS by_master ON symbols (master);
 
 
 class MastersError(BridgeError):
-    """A master cannot be had or kept; the text says which and why."""
+    """A master could not be downloaded, read or stored; the text says which one and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +172,7 @@ class SymbolStore:
         ]
         if not rows:
             raise MastersError(f"{master.id}: the file is empty")
+        # Parsed before, replaced in one transaction: a broken file leaves the old symbols alone.
         with self._open() as database, database:
             database.execute("DELETE FROM symbols WHERE master = ?", [master.id])
             database.executemany("INSERT INTO symbols VALUES (?, ?, ?, ?, ?)", rows)

@@ -198,7 +198,8 @@ def change(
                 "remaining_quantity": "all" if whole else "part",
             }
             if kind == "cancel":
-                values["order_type_2"] = "limit"  # what KIS wants there, whatever the order is
+                # What KIS wants there, whatever the order is.
+                values["order_type_2"] = "limit"
             if at.variant == "night":
                 values["derivative_symbol_class"] = _SYMBOL_CLASS.get(symbol[:1], "spread")
     return OrderCall(api, variant, wire(catalog, api, values), at.market)
@@ -231,6 +232,7 @@ def outcome(catalog: Catalog, call: OrderCall, reply: Reply) -> Outcome:
                 value = block.get(known.name)
                 if isinstance(value, str):
                     values[known.path] = value.strip()
+    # Without a number nobody can cancel or recognise it, so it counts as lost and not as accepted.
     order_no = values.get("order_no", "")
     if not (order_no.isascii() and order_no.isalnum() and order_no.strip("0")):
         return Unreadable(kis)
@@ -262,6 +264,8 @@ def notice(values: Mapping[str, str], market: str = "domestic_stock") -> Executi
     quantity = number("quantity")
     if quantity != quantity.to_integral_value():
         raise DecodeError("the execution notice's 'quantity' is no whole number")
+    # KIS writes these prices without their point. The two decimals of derivatives are deduced from
+    # samples (README of KIS's facts); a price that has a point is taken as it stands.
     decimals = 2 if market == "domestic_derivative" else 0
     if market == "overseas_stock":
         known = _OVERSEAS_DECIMALS.get(text("overseas_class"))
@@ -289,6 +293,8 @@ def notice(values: Mapping[str, str], market: str = "domestic_stock") -> Executi
 def _kind(
     filled: str, rejected: str, modify_cancel: str, acceptance: str, original: str
 ) -> NoticeKind:
+    # In this order: a rejection is written with ``filled`` 1 like an order that was taken, and only
+    # 2 is a fill (observed.md).
     if rejected in ("1", "Y"):
         return "rejected"
     if filled == "2":

@@ -20,6 +20,8 @@ def next_page(
     """
     if not api.pages or not reply.ok:
         return None
+    # KIS says that there is more in the header ``tr_cont``, or only by a key that has moved on.
+    # Which of the two is a property of the call.
     keys: dict[str, str] = {}
     for param in api.params:
         if param.path.startswith("continuation"):

@@ -1,4 +1,7 @@
-"""A lock that other processes see, held by an open file until it is closed."""
+"""A lock that other processes see, held by an open file until it is closed.
+
+The system lets go of it however the holder dies, which no file with a process id in it does.
+"""
 
 from __future__ import annotations
 

@@ -27,6 +27,8 @@ def settle() -> None:
     Records make no cycles, so a full collection in the market path finds nothing and only adds
     milliseconds to the latency. Threads get their turn soon, however many records there are.
     """
+    # What lives for ever is looked at once, and then never again; the thresholds make the youngest
+    # collections rare, since reference counts free nearly everything.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

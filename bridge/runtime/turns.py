@@ -20,6 +20,7 @@ class Turns:
 
     def take(self, keys: Sequence[Hashable]) -> Turn:
         """Take a place behind everybody who holds one of ``keys``."""
+        # Only the last one of each key: it waits for those before it, and leaves after them.
         turn = Turn(self, keys, [self._last[key] for key in keys if key in self._last])
         for key in keys:
             self._last[key] = turn
@@ -88,6 +89,7 @@ class News:
 
     def tell(self) -> None:
         """Wake everybody who waits now."""
+        # A new event for those who come later: one that is set and cleared could miss a waiter.
         event, self._event = self._event, asyncio.Event()
         event.set()
 

@@ -2,7 +2,8 @@
 
 Three are append-only: ``commands`` (one row a command: that it was received), ``steps`` (what
 happened to it since) and ``controls`` (who was halted and let go again). Nothing in them is
-updated or deleted; account numbers are never written, only aliases.
+updated or deleted: what was once true of an order can be read for ever. Account numbers are never
+written, only aliases.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The life of a command and of the order it makes, as a table; pure.
 
-A ``place`` lives through the whole table. A ``modify`` or ``cancel`` is a command of its own and
-uses the first part (until its answer); what it does to the order is a step of the order.
+A ``place`` lives through the whole table. A ``modify`` or ``cancel`` is a command of its own, whose
+life ends with its answer. What it does to the order is a step of the order.
 """
 
 from __future__ import annotations

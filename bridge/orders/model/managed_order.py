@@ -14,6 +14,7 @@ from bridge.orders.model.records import CLIENT, Identity, NewRecord, Origin, Rec
 __all__ = ["ManagedOrder", "restore"]
 
 
+# Equal only to itself: it changes, and is a key in many tables.
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class ManagedOrder:
     """A command and, when it placed one, its order.

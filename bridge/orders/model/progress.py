@@ -94,6 +94,7 @@ class Progress:
         """
         if quantity <= 0 or (key and key in self.keys):
             return None
+        # Notices and list count the same fills: only what goes beyond both is new.
         more = min(self.told + quantity, self.quantity) - self.filled
         if more <= 0:
             ahead = self.told < self.filled

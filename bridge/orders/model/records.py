@@ -75,7 +75,8 @@ class Record:
 class JournalStep:
     """One step to append, its number in the life of its command, and the state it leads to.
 
-    The number makes it safe to append again what may have been written already.
+    The number makes it safe to append again what may have been written already: a commit can fail
+    after it has reached the disk.
     """
 
     command: int

@@ -43,6 +43,7 @@ def _refusals(request: RiskRequest, context: Context) -> Iterator[Refusal]:
         yield Refusal("not_permitted", "this client may not trade this account")
     if not context.orders_allowed:
         yield Refusal("real_orders_disabled", "set orders.allow_real = true to trade for real")
+    # A cancellation takes risk away, so that neither a halt nor a limit may stop it.
     if request.verb == "cancel":
         return
     if context.halt == "halted":
@@ -153,6 +154,7 @@ def _already(request: RiskRequest, reference: Reference) -> Decimal:
 
 def _worth(request: RiskRequest, reference: Reference) -> Decimal | None:
     """Return the most it can be worth in won; None: not known."""
+    # At the market an order may trade at the day's worst price, and that is what it counts with.
     price, worst = request.price, reference.worst
     if price is None or request.becomes_market:
         price = None if worst is None else max(worst, price or worst)

@@ -88,6 +88,7 @@ def plan(
     if order.parts:
         text = "a part of it was modified elsewhere; cancel it, and place another"
         return Refusal("invalid_payload", f"{text} ({', '.join(order.parts)})")
+    # KIS would split the order: the rest would live on under a second number.
     if command.quantity is not None and command.quantity < progress.remaining:
         return Refusal(
             "invalid_payload",
@@ -146,6 +147,8 @@ def _cancel(
     at, kind = venue(place.place), _kind(order_types, place, leg.order_type)
     if kind is None:
         return Refusal("invalid_payload", f"order_type: {place.venue} has no {leg.order_type!r}")
+    # As "all that is left" rather than as a number: a fill on its way would make it too much, which
+    # KIS refuses (KIER2320).
     part = command.quantity
     if part is not None and part >= remaining:
         part = None
