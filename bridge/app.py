@@ -269,7 +269,7 @@ class Bridge:
         accounts = self._config.kis.accounts
         permissions = Permissions(self._config.requests, self._config.orders)
         for place, wrong in permissions.idle(self._catalog):
-            self.events.tell("config_warning", message=f"{place}: {wrong}")
+            self.events.tell({"kind": "config_warning", "message": f"{place}: {wrong}"})
         verbs = Verbs(
             catalog=self._catalog,
             pool=self.pool,
@@ -329,7 +329,7 @@ class Bridge:
         sections = self._config.market.subscriptions
         found, problems = market_data(self._catalog, sections, paper=self._paper)
         for problem in problems:
-            self.events.tell("config_warning", message=problem)
+            self.events.tell({"kind": "config_warning", "message": problem})
         self.pool.hold(found, CONFIGURATION)
         if restored := self.upkeep.restore():
             log.info("subscriptions of clients taken up again", count=restored)
@@ -353,15 +353,14 @@ class Bridge:
                     self.gateway.gap(account.alias)
 
     def _notice(self, notice: Notice, received_at: int) -> None:
-        channel = self._catalog.channel(notice.tr_id)
+        tr_id, channel = notice.tr_id, self._catalog.channel(notice.tr_id)
         try:
             if channel is None:
-                raise DecodeError(f"no channel {notice.tr_id} in the workbook")
+                raise DecodeError(f"no channel {tr_id} in the workbook")
             for values in notice_values(channel, notice.count, notice.body):
                 self.gateway.notice(values, received_at, channel.market)
         except DecodeError as error:
-            reason = str(error)
-            self.events.tell("quarantined", notice.tr_id, channel=notice.tr_id, reason=reason)
+            self.events.tell({"kind": "quarantined", "channel": tr_id, "reason": str(error)}, tr_id)
 
     async def _tend(self) -> None:
         """Keep the feed in order; waits for nobody."""

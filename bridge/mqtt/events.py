@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import structlog
 
 from bridge.mqtt import payloads
+from bridge.mqtt.event_payloads import BridgeEvent
 from bridge.mqtt.message import Publication, Sink
 from bridge.mqtt.payloads import EventKind
 from bridge.mqtt.topics import Topics
@@ -33,22 +34,22 @@ class Events:
         self._topics = topics
         self._queue: asyncio.Queue[tuple[EventKind, bytes]] = asyncio.Queue(_WAITING)
         self._told: dict[tuple[EventKind, str], tuple[float, int]] = {}
-        self._latest: dict[tuple[EventKind, str], dict[str, object]] = {}
-        """Details of the last event that was left out."""
+        self._latest: dict[tuple[EventKind, str], BridgeEvent] = {}
+        """The last event that was left out."""
         self.dropped = 0
 
-    def tell(self, kind: EventKind, about: str = "", **details: object) -> None:
+    def tell(self, event: BridgeEvent, about: str = "") -> None:
         """Have an event published; ``about`` names what floods are counted by."""
-        now = asyncio.get_running_loop().time()
+        now, kind = asyncio.get_running_loop().time(), event["kind"]
         last, suppressed = self._told.get((kind, about), (-_SAME_S, 0))
         if about and now - last < _SAME_S:
             self._told[kind, about] = (last, suppressed + 1)
-            self._latest[kind, about] = details
+            self._latest[kind, about] = event
             return
         if about:
             self._told[kind, about] = (now, 0)
             self._latest.pop((kind, about), None)
-        self._put(kind, details | ({"suppressed": suppressed} if suppressed else {}))
+        self._put(event, suppressed or None)
 
     def settle(self) -> None:
         """Tell what was left out at the end of a flood; call about once a second."""
@@ -56,15 +57,17 @@ class Events:
         for name, (last, suppressed) in list(self._told.items()):
             if suppressed and now - last >= _SAME_S:
                 self._told[name] = (now, 0)
-                details = self._latest.pop(name)
-                self._put(name[0], details | ({"suppressed": suppressed - 1}))
+                self._put(self._latest.pop(name), suppressed - 1)
             elif now - last >= _FORGET_S:
                 del self._told[name]
 
-    def _put(self, kind: EventKind, details: dict[str, object]) -> None:
-        log.info(kind, **{k: _short(v) for k, v in details.items() if k != "raw"})
+    def _put(self, event: BridgeEvent, suppressed: int | None) -> None:
+        kind = event["kind"]
+        details = {k: _short(v) for k, v in event.items() if k not in ("kind", "raw")}
+        log.info(kind, **details, **({} if suppressed is None else {"suppressed": suppressed}))
         try:
-            self._queue.put_nowait((kind, payloads.event(kind, datetime.now(UTC), **details)))
+            payload = payloads.event(event, datetime.now(UTC), suppressed)
+            self._queue.put_nowait((kind, payload))
         except asyncio.QueueFull:
             self.dropped += 1
 

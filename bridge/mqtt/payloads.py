@@ -9,6 +9,7 @@ from typing import Annotated, Literal, NotRequired, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
+from bridge.mqtt.event_payloads import BridgeEvent, HaltedMode
 from bridge.mqtt.strict_json import encode
 from bridge.runtime.clock import SEOUL
 
@@ -85,7 +86,7 @@ class HaltRow(TypedDict):
 
     account: Annotated[str | None, Field(description="Null: every account")]
     client: Annotated[str | None, Field(description="Null: every client")]
-    mode: Literal["halted", "reduce_only"]
+    mode: HaltedMode
 
 
 class Served(TypedDict):
@@ -122,6 +123,11 @@ def error(code: str, message: str, transaction: str | int | None = None) -> byte
     return encode(answer)
 
 
-def event(kind: EventKind, at: datetime, **details: object) -> bytes:
-    """Return the payload of ``bridge/event/{kind}``; times for people are Seoul's."""
-    return encode({"kind": kind, "at": at.astimezone(SEOUL).isoformat(), **details})
+def event(told: BridgeEvent, at: datetime, suppressed: int | None = None) -> bytes:
+    """Return the payload of ``bridge/event/{kind}``; times for people are Seoul's.
+
+    ``suppressed`` counts the events like it that were left out before it.
+    """
+    counted = {} if suppressed is None else {"suppressed": suppressed}
+    moment = at.astimezone(SEOUL).isoformat()
+    return encode({"kind": told["kind"], "at": moment, **told, **counted})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from bridge.catalog.model import Catalog
 from bridge.kis.codes import meaning
 from bridge.kis.decode import Drift, Problem, Quarantined
 from bridge.kis.session import Dropped, Lost, SessionEvent, SlotRefused, Subscribed
+from bridge.mqtt.event_payloads import QuarantinedEvent, RegistrationRow, ServiceGapRow
 from bridge.mqtt.events import Events
 from bridge.subscriptions.gaps import Gap
 from bridge.subscriptions.request import Wanted
@@ -38,12 +38,26 @@ class Reports:
         """Tell a record that did not decode, or a width that is new."""
         match problem:
             case Quarantined():
-                details = asdict(problem)
+                event: QuarantinedEvent = {
+                    "kind": "quarantined",
+                    "channel": problem.channel,
+                    "reason": problem.reason,
+                    "raw": problem.raw[:_RAW],
+                    "records": problem.records,
+                }
                 if len(problem.raw) > _RAW:
-                    details |= {"raw": problem.raw[:_RAW], "raw_length": len(problem.raw)}
-                self._events.tell("quarantined", problem.channel, **details)
+                    event["raw_length"] = len(problem.raw)
+                self._events.tell(event, about=problem.channel)
             case Drift():
-                self._events.tell("schema_drift", **asdict(problem))
+                self._events.tell(
+                    {
+                        "kind": "schema_drift",
+                        "channel": problem.channel,
+                        "width": problem.width,
+                        "known": list(problem.known),
+                        "treatment": problem.treatment,
+                    }
+                )
 
     def session(self, app: str, event: SessionEvent) -> None:
         """Tell what happened to the session of an app."""
@@ -51,34 +65,43 @@ class Reports:
         match event:
             case Subscribed() if app in self._away:
                 self._away.discard(app)
-                self._events.tell("session_restored", app=app)
+                self._events.tell({"kind": "session_restored", "app": app})
             case Lost():
                 self._away.add(app)
                 retry_s = round(event.retry_after, 1)
                 self._events.tell(
-                    "session_lost",
-                    app=app,
-                    code=event.code,
-                    reason=meaning(event.code),
-                    retry_s=retry_s,
+                    {
+                        "kind": "session_lost",
+                        "app": app,
+                        "code": event.code,
+                        "reason": meaning(event.code),
+                        "retry_s": retry_s,
+                    }
                 )
             case SlotRefused():
                 # The key of a notice is a login, and no secret may get into an event.
                 key = None if event.tr_id in self._notices else event.key
                 self._events.tell(
-                    "slot_refused",
-                    app=app,
-                    channel=event.tr_id,
-                    key=key,
-                    code=event.code,
-                    reason=meaning(event.code),
-                    limit=event.limit,
+                    {
+                        "kind": "slot_refused",
+                        "app": app,
+                        "channel": event.tr_id,
+                        "key": key,
+                        "code": event.code,
+                        "reason": meaning(event.code),
+                        "limit": event.limit,
+                    }
                 )
             case Dropped():
                 self.dropped += 1
-                about = f"{app} {event.tr_id}"
                 self._events.tell(
-                    "quarantined", about, channel=event.tr_id, reason=event.reason, raw=None
+                    {
+                        "kind": "quarantined",
+                        "channel": event.tr_id,
+                        "reason": event.reason,
+                        "raw": None,
+                    },
+                    about=f"{app} {event.tr_id}",
                 )
             case _:
                 pass
@@ -87,16 +110,21 @@ class Reports:
         """Tell who has no slot and waits for one."""
         for start in range(0, len(wanted), _ROWS):
             part = wanted[start : start + _ROWS]
-            rows = [{"channel": one.channel, "key": one.key} for one in part]
+            rows: list[RegistrationRow] = [{"channel": one.channel, "key": one.key} for one in part]
             self._events.tell(
-                "slot_refused", code="waiting", reason="no slot is free", subscriptions=rows
+                {
+                    "kind": "slot_refused",
+                    "code": "waiting",
+                    "reason": "no slot is free",
+                    "subscriptions": rows,
+                }
             )
 
     def gaps(self, gaps: Sequence[tuple[Gap, str]]) -> None:
         """Tell between which times (µs since the epoch) which topic was not served."""
         reasons = sorted({gap.reason for gap, _ in gaps})
         for reason in reasons:
-            rows = [
+            rows: list[ServiceGapRow] = [
                 {
                     "topic": topic,
                     "channel": gap.wanted.channel,
@@ -109,7 +137,7 @@ class Reports:
             ]
             for start in range(0, len(rows), _ROWS):
                 part = rows[start : start + _ROWS]
-                self._events.tell("gap", reason=reason, subscriptions=part)
+                self._events.tell({"kind": "gap", "reason": reason, "subscriptions": part})
 
     def losses(self, lost: dict[str, int], reason: str, *, certain: bool = True) -> None:
         """Tell which topics lost how many records; not ``certain``: at most so many."""
@@ -117,7 +145,15 @@ class Reports:
         for start in range(0, len(topics), _ROWS):
             part = dict(topics[start : start + _ROWS])
             lost_here = sum(part.values())
-            self._events.tell("gap", reason=reason, certain=certain, lost=lost_here, topics=part)
+            self._events.tell(
+                {
+                    "kind": "gap",
+                    "reason": reason,
+                    "certain": certain,
+                    "lost": lost_here,
+                    "topics": part,
+                }
+            )
 
 
 def notice_ids(catalog: Catalog) -> frozenset[str]:

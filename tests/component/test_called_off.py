@@ -90,7 +90,7 @@ async def test_after_a_restart_what_came_before_a_cancel_all_is_not_sent(tmp_pat
             identity = identity._replace(command_id="")
         until = at + 3_600_000_000
         await journal.admit(
-            NewRecord(identity, verb, command.digest(), command.canonical(), at, until)
+            NewRecord(identity, command.verb, command.digest(), command.canonical(), at, until)
         )
     await journal.close()
     async with bench(tmp_path) as b:

@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -38,9 +38,12 @@ __all__ = [
     "CancelAll",
     "Command",
     "CommandError",
+    "CommandVerb",
     "Modify",
     "Place",
 ]
+
+CommandVerb: TypeAlias = Literal["place", "modify", "cancel", "cancel_all"]
 
 ID = r"^[A-Za-z0-9._-]{1,64}$"
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,8})?")
@@ -113,6 +116,8 @@ Instant = Annotated[datetime, BeforeValidator(_instant)]
 class _Base(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    verb: ClassVar[CommandVerb]
+
     client_order_id: Id
     expires_at: Instant | None = None
 
@@ -130,11 +135,11 @@ class _Base(BaseModel):
 
     def digest(self) -> str:
         """Return SHA-256 of verb and content, hexadecimal."""
-        return hashlib.sha256(f"{_VERBS[type(self)]}{self.canonical()}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.verb}{self.canonical()}".encode()).hexdigest()
 
     def name(self) -> str:
         """Return what tells this command from the others about the same order; blank: place."""
-        return getattr(self, "command_id", None) or f"{_VERBS[type(self)]}:{self.digest()[:24]}"
+        return getattr(self, "command_id", None) or f"{self.verb}:{self.digest()[:24]}"
 
     def deadline(self, received_at: int, expiry_s: int | None) -> int | None:
         """Return when it expires, in µs since the epoch: the earlier of payload and MQTT."""
@@ -149,6 +154,8 @@ class _Base(BaseModel):
 
 class Place(_Base):
     """A new order."""
+
+    verb: ClassVar[CommandVerb] = "place"
 
     market: Literal["domestic_stock", "overseas_stock", "domestic_derivative"]
     venue: Venue
@@ -178,6 +185,8 @@ class Place(_Base):
 class Modify(_Base):
     """Another price or type for the whole rest of an order."""
 
+    verb: ClassVar[CommandVerb] = "modify"
+
     command_id: Id | None = None
     price: Price | None = None
     order_type: str | None = None
@@ -188,6 +197,8 @@ class Modify(_Base):
 
 class Cancel(_Base):
     """Take back the rest of an order, or ``quantity`` of it."""
+
+    verb: ClassVar[CommandVerb] = "cancel"
 
     command_id: Id | None = None
     quantity: Quantity | None = None
@@ -201,18 +212,17 @@ class CancelAll(_Base):
     ``client_order_id`` names this command.
     """
 
+    verb: ClassVar[CommandVerb] = "cancel_all"
+
     symbol: Symbol | None = None
 
 
 Command: TypeAlias = Place | Modify | Cancel | CancelAll
 
 MODELS: Mapping[str, type[Place | Modify | Cancel | CancelAll]] = {
-    "place": Place,
-    "modify": Modify,
-    "cancel": Cancel,
-    "cancel_all": CancelAll,
+    model.verb: model for model in (Place, Modify, Cancel, CancelAll)
 }
-_VERBS: Mapping[type, str] = {model: verb for verb, model in MODELS.items()}
+"""By verb."""
 
 
 def _text(value: Any) -> Any:

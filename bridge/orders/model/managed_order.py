@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bridge.kis.listing import plain
-from bridge.orders.model.command import Command, Place
+from bridge.orders.model.command import Command, CommandVerb, Place
 from bridge.orders.model.command_parser import parse
 from bridge.orders.model.progress import Progress
 from bridge.orders.model.records import CLIENT, Identity, NewRecord, Origin, Record
@@ -23,7 +23,7 @@ class ManagedOrder:
     """
 
     identity: Identity
-    verb: str
+    verb: CommandVerb
     command: Command
     digest: str
     received_at: int
@@ -55,7 +55,7 @@ class ManagedOrder:
     def received(
         cls,
         identity: Identity,
-        verb: str,
+        verb: CommandVerb,
         command: Command,
         received_at: int,
         expires_at: int,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from bridge.orders.model.command import CommandVerb
 from bridge.orders.model.lifecycle import State, Step
 
 __all__ = ["CLIENT", "Control", "Identity", "JournalStep", "NewRecord", "Origin", "Record"]
@@ -48,7 +49,7 @@ class NewRecord:
     """A command as it was received."""
 
     identity: Identity
-    verb: str
+    verb: CommandVerb
     digest: str
     body: str
     received_at: int
@@ -62,7 +63,7 @@ class Record:
 
     id: int
     identity: Identity
-    verb: str
+    verb: CommandVerb
     digest: str
     body: str
     received_at: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import structlog
 
@@ -12,6 +12,15 @@ from bridge.errors import BrokerError
 from bridge.kis.listing import ListedOrder
 from bridge.kis.orders import ExecutionNotice
 from bridge.mqtt import payloads as bridge_payloads
+from bridge.mqtt.event_payloads import (
+    BridgeEvent,
+    HaltCancelledEvent,
+    HaltedEvent,
+    OrderDifferenceEvent,
+    OrderUnknownEvent,
+    PositionDifferenceEvent,
+    ResumedEvent,
+)
 from bridge.mqtt.message import Message, Publication, Sink
 from bridge.mqtt.topics import Topics
 from bridge.orders.model.lifecycle import Step
@@ -107,61 +116,65 @@ class Publisher:
     async def unknown(self, managed: ManagedOrder, now: int, why: str = "") -> None:
         """Tell everybody that nobody knows what became of a command."""
         account, client, client_order_id, command_id = managed.identity
-        details = {"command_id": command_id} if command_id else {}
-        await self._event(
-            "order_unknown",
-            now,
-            account=account,
-            client=client,
-            client_order_id=client_order_id,
-            verb=managed.verb,
-            **details,
-            **({"message": why} if why else {}),
-        )
+        event: OrderUnknownEvent = {
+            "kind": "order_unknown",
+            "account": account,
+            "client": client,
+            "client_order_id": client_order_id,
+            "verb": managed.verb,
+        }
+        if command_id:
+            event["command_id"] = command_id
+        if why:
+            event["message"] = why
+        await self._event(event, now)
 
     async def external(self, alias: str, notice: ExecutionNotice, at: int) -> None:
         """Publish a notice of an order that was placed elsewhere."""
         await self._publish(self._topics.external(alias), payloads.external(notice, at))
         await self._event(
-            "order_external",
+            {
+                "kind": "order_external",
+                "account": alias,
+                "order_no": notice.order_no,
+                "symbol": notice.symbol,
+                "what": notice.kind,
+            },
             at,
-            account=alias,
-            order_no=notice.order_no,
-            symbol=notice.symbol,
-            what=notice.kind,
         )
 
     async def external_row(self, alias: str, row: ListedOrder, at: int) -> None:
         """Publish what the exchange's list has of an order that was placed elsewhere."""
         await self._publish(self._topics.external(alias), payloads.external_row(row, at))
         await self._event(
-            "order_external",
+            {
+                "kind": "order_external",
+                "account": alias,
+                "order_no": row.order_no,
+                "symbol": row.symbol,
+                "what": "listed",
+            },
             at,
-            account=alias,
-            order_no=row.order_no,
-            symbol=row.symbol,
-            what="listed",
         )
 
     async def difference(
-        self, kind: Literal["order_difference", "position_difference"], at: int, **details: object
+        self, event: OrderDifferenceEvent | PositionDifferenceEvent, at: int
     ) -> None:
         """Tell that the exchange has it otherwise than the journal."""
-        log.warning("differs from the exchange", kind=kind, **details)
-        await self._event(kind, at, **details)
+        log.warning("differs from the exchange", **event)
+        await self._event(event, at)
 
-    async def halted(self, kind: Literal["halted", "resumed"], at: int, **details: object) -> None:
+    async def halted(self, event: HaltedEvent | HaltCancelledEvent | ResumedEvent, at: int) -> None:
         """Tell who may trade no more, or again."""
-        await self._event(kind, at, **details)
+        await self._event(event, at)
 
     async def account(self, alias: str, what: str, payload: bytes) -> None:
         """Publish what an account holds, retained."""
         await self._publish(self._topics.account(alias, what), payload, retain=True)
 
-    async def _event(self, kind: bridge_payloads.EventKind, at: int, **details: object) -> None:
-        moment = seoul_time(at)
-        payload = bridge_payloads.event(kind, moment, **details)
-        await self._publish(self._topics.event(kind), payload)
+    async def _event(self, event: BridgeEvent, at: int) -> None:
+        payload = bridge_payloads.event(event, seoul_time(at))
+        await self._publish(self._topics.event(event["kind"]), payload)
 
     async def _ack(
         self, account: str, client: str, level: str, payload: bytes, message: Message | None

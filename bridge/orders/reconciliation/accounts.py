@@ -18,6 +18,7 @@ from bridge.kis.markets import venue
 from bridge.kis.params import prepare
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
+from bridge.mqtt.event_payloads import PositionDifferenceEvent
 from bridge.mqtt.strict_json import encode
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
@@ -256,17 +257,15 @@ class Accounts:
 
     def _differ(self, alias: str, key: tuple[str, str], expected: int, found: int) -> None:
         at = self._clock()
-        self._publisher.post(
-            lambda: self._publisher.difference(
-                "position_difference",
-                at,
-                account=alias,
-                market=key[0],
-                symbol=key[1],
-                expected_quantity=expected,
-                quantity=found,
-            )
-        )
+        event: PositionDifferenceEvent = {
+            "kind": "position_difference",
+            "account": alias,
+            "market": key[0],
+            "symbol": key[1],
+            "expected_quantity": expected,
+            "quantity": found,
+        }
+        self._publisher.post(lambda: self._publisher.difference(event, at))
 
     def _say(self, alias: str, what: str, content: Mapping[str, Any]) -> None:
         payload = encode(content)

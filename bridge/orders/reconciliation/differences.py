@@ -10,6 +10,7 @@ from datetime import date
 
 from bridge.kis.listing import ListedOrder, plain
 from bridge.kis.orders import ExecutionNotice
+from bridge.mqtt.event_payloads import OrderDifferenceEvent
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
 from bridge.orders.model.lifecycle import OPEN
@@ -96,16 +97,14 @@ class Differences:
     def _tell_difference(self, order: ManagedOrder, what: str) -> None:
         account, client, client_order_id, _ = order.identity
         now = self._clock()
-        self._publisher.post(
-            lambda: self._publisher.difference(
-                "order_difference",
-                now,
-                account=account,
-                client=client,
-                client_order_id=client_order_id,
-                message=what,
-            )
-        )
+        event: OrderDifferenceEvent = {
+            "kind": "order_difference",
+            "account": account,
+            "client": client,
+            "client_order_id": client_order_id,
+            "message": what,
+        }
+        self._publisher.post(lambda: self._publisher.difference(event, now))
 
     def tell_strangers(self, alias: str, strangers: Sequence[ListedOrder]) -> None:
         """Tell of orders that were placed elsewhere, and of what they fill."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from bridge.errors import JournalError
+from bridge.mqtt.event_payloads import HaltedEvent, ResumedEvent
 from bridge.orders.journal.journal import Journal
 from bridge.orders.model.records import Control
 from bridge.orders.publishing.publisher import Publisher
@@ -96,16 +97,8 @@ class HaltControl:
     async def _write(self, control: Control, mode: Mode, *, cancel_all: bool) -> int:
         holds = self._halts.say(control.account, control.client, mode)
         self._news.tell()
-        self._publisher.post(
-            lambda: self._publisher.halted(
-                "halted" if mode else "resumed",
-                control.at,
-                account=control.account or None,
-                client=control.client or None,
-                mode=holds or None,
-                reason=control.reason,
-            )
-        )
+        event = _event(control, holds)
+        self._publisher.post(lambda: self._publisher.halted(event, control.at))
         # Cancellations that are made while the bridge stops would find nobody who sends them.
         if not cancel_all or self._stopping.is_set():
             await self._journal.control(control)
@@ -116,3 +109,22 @@ class HaltControl:
         if cancellations:
             self._telling.put_nowait(control)
         return len(cancellations)
+
+
+def _event(control: Control, holds: Mode) -> HaltedEvent | ResumedEvent:
+    account, client = control.account or None, control.client or None
+    if holds:
+        return {
+            "kind": "halted",
+            "account": account,
+            "client": client,
+            "mode": holds,
+            "reason": control.reason,
+        }
+    return {
+        "kind": "resumed",
+        "account": account,
+        "client": client,
+        "mode": None,
+        "reason": control.reason,
+    }

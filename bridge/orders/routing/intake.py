@@ -82,7 +82,7 @@ class Intake:
             return None
         identity = Identity(account, client, *name)
         arrived = self.arrival(identity, message.received_at)
-        return ManagedOrder.received(identity, verb, command, arrived, expires_at), source
+        return ManagedOrder.received(identity, command.verb, command, arrived, expires_at), source
 
     def turn_away(self, source: CommandSource, name: Sequence[str], refusal: Refusal) -> None:
         """Refuse what is not to be in the journal, and have the broker forget it."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.errors import JournalError
+from bridge.mqtt.event_payloads import HaltCancelledEvent
 from bridge.mqtt.message import Message
 from bridge.orders.journal.journal import Journal
 from bridge.orders.model.blotter import Blotter
@@ -142,18 +143,16 @@ class MassCancel:
         left = self._left(mine)
         names = ["/".join(one.identity[1:3]) for one in left[:_LISTED]]
         now = self.terms.clock()
-        self.publisher.post(
-            lambda: self.publisher.halted(
-                "halted",
-                now,
-                account=control.account or None,
-                client=control.client or None,
-                mode=control.mode,
-                cancelled=len(mine) - len(left),
-                not_cancelled=len(left),
-                orders=names,
-            )
-        )
+        event: HaltCancelledEvent = {
+            "kind": "halted",
+            "account": control.account or None,
+            "client": control.client or None,
+            "mode": "reduce_only" if control.mode == "reduce_only" else "halted",
+            "cancelled": len(mine) - len(left),
+            "not_cancelled": len(left),
+            "orders": names,
+        }
+        self.publisher.post(lambda: self.publisher.halted(event, now))
 
     # what both do
 

@@ -23,7 +23,9 @@ from bridge.documents.reference import reference
 from bridge.documents.responses import ERRORS
 from bridge.documents.topics import payloads, topics
 from bridge.kis.decode import ChannelDecoder, Route
+from bridge.kis.orders import NoticeKind
 from bridge.mqtt.payloads import EventKind
+from bridge.orders.model.command import CommandVerb
 from bridge.simulator.stream.encode import Encoder
 from bridge.simulator.stream.price_walks import Typed
 
@@ -97,6 +99,9 @@ def test_every_member_of_a_request_or_command_is_explained(schemas: Mapping[str,
 def test_every_event_and_every_code_of_a_refusal_has_its_schema() -> None:
     assert list(EVENTS) == list(SUMMARIES)
     assert set(EVENTS) == set(get_args(EventKind))
+    what = EVENTS["order_external"]["properties"]["what"]["enum"]
+    assert what == [*get_args(NoticeKind), "listed"]
+    assert EVENTS["order_unknown"]["properties"]["verb"]["enum"] == list(get_args(CommandVerb))
     raised = set()
     for path in (ROOT / "bridge").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -28,6 +28,12 @@ def publisher() -> Publisher:
     return Publisher()
 
 
+def tell(events: Events, kind: str, reason: str, about: str = "") -> None:
+    """Tell an event of which only the reason matters here."""
+    event: Any = {"kind": kind, "reason": reason}
+    events.tell(event, about)
+
+
 async def drain(events: Events, publisher: Publisher, count: int) -> list[dict[str, Any]]:
     running = asyncio.ensure_future(events.run())
     async with asyncio.timeout(2):
@@ -39,8 +45,8 @@ async def drain(events: Events, publisher: Publisher, count: int) -> list[dict[s
 
 async def test_events_are_published_in_order(publisher: Publisher) -> None:
     events = Events(publisher, Topics("home/kis"))
-    events.tell("halted", reason="a")
-    events.tell("resumed", reason="b")
+    tell(events, "halted", "a")
+    tell(events, "resumed", "b")
     said = await drain(events, publisher, 2)
     assert [topic for topic, _ in publisher.said] == [
         "home/kis/bridge/event/halted",
@@ -58,14 +64,14 @@ async def test_a_flood_about_one_thing_is_counted(
     with monkeypatch.context() as patch:
         patch.setattr(loop, "time", lambda: now[0], raising=False)
         for _ in range(500):
-            events.tell("quarantined", "H0STCNT0", reason="x")
-        events.tell("quarantined", "H0STASP0", reason="y")  # about another thing
+            tell(events, "quarantined", "x", "H0STCNT0")
+        tell(events, "quarantined", "y", "H0STASP0")  # about another thing
         for _ in range(3):
-            events.tell("halted", reason="z")  # about nothing: never suppressed
+            tell(events, "halted", "z")  # about nothing: never suppressed
         now[0] += 1.0
-        events.tell("quarantined", "H0STCNT0", reason="x")
+        tell(events, "quarantined", "x", "H0STCNT0")
         now[0] += 1.0
-        events.tell("quarantined", "H0STCNT0", reason="x")
+        tell(events, "quarantined", "x", "H0STCNT0")
     said = await drain(events, publisher, 7)
     flood = [event for event in said if event.get("reason") == "x"]
     assert [event.get("suppressed") for event in flood] == [None, 499, None]
@@ -78,7 +84,7 @@ async def test_what_does_not_fit_is_counted(
     monkeypatch.setattr(module, "_WAITING", 3)
     events = Events(publisher, Topics())
     for number in range(5):
-        events.tell("halted", reason=str(number))
+        tell(events, "halted", str(number))
     assert events.dropped == 2
     said = await drain(events, publisher, 3)
     assert [event["reason"] for event in said] == ["0", "1", "2"]
@@ -93,7 +99,7 @@ async def test_the_end_of_a_flood_is_told_too(
     with monkeypatch.context() as patch:
         patch.setattr(loop, "time", lambda: now[0], raising=False)
         for number in range(5):
-            events.tell("quarantined", "H0STCNT0", reason=str(number))
+            tell(events, "quarantined", str(number), "H0STCNT0")
         events.settle()  # too early
         now[0] += 1
         events.settle()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from bridge.mqtt import payloads
 
@@ -28,7 +29,8 @@ def test_answers_echo_the_transaction() -> None:
 
 def test_an_event() -> None:
     at = datetime(2026, 2, 23, 4, 15, tzinfo=UTC)
-    assert json.loads(payloads.event("gap", at, channel="H0STCNT0")) == {
+    told: Any = {"kind": "gap", "channel": "H0STCNT0"}
+    assert json.loads(payloads.event(told, at)) == {
         "kind": "gap",
         "at": "2026-02-23T13:15:00+09:00",
         "channel": "H0STCNT0",

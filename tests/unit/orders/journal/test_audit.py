@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 
 from bridge.orders.journal import audit
+from bridge.orders.model.command import CommandVerb
 from bridge.orders.model.lifecycle import Event, Step
 from bridge.orders.model.records import Control, Identity, Record
 
@@ -22,7 +23,9 @@ PLACE = {
 }
 
 
-def record(at: int, *steps: Step, verb: str = "place", name: str = "a-1", **fields: str) -> Record:
+def record(
+    at: int, *steps: Step, verb: CommandVerb = "place", name: str = "a-1", **fields: str
+) -> Record:
     body = PLACE if verb == "place" else {"client_order_id": name} | fields
     identity = Identity("main", "alice", name, "" if verb == "place" else f"{verb}:1")
     return Record(1, identity, verb, "d", json.dumps(body), at, at + HOUR, steps)

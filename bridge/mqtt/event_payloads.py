@@ -1,0 +1,251 @@
+"""What the bridge tells in ``bridge/event/{kind}``: a type for each shape of each kind.
+
+The time of the event is put beside these members when it is told.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NotRequired, TypeAlias
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from bridge.mqtt.shapes import Count, Microseconds
+
+__all__ = [
+    "BridgeEvent",
+    "ConfigWarningEvent",
+    "EventTime",
+    "HaltCancelledEvent",
+    "HaltedEvent",
+    "HaltedMode",
+    "LossEvent",
+    "OrderDifferenceEvent",
+    "OrderExternalEvent",
+    "OrderUnknownEvent",
+    "PositionDifferenceEvent",
+    "QuarantinedEvent",
+    "RegistrationRow",
+    "ResumedEvent",
+    "SchemaDriftEvent",
+    "ServiceGapEvent",
+    "ServiceGapRow",
+    "SessionLostEvent",
+    "SessionRestoredEvent",
+    "SlotRefusedEvent",
+    "SlotsWaitingEvent",
+]
+
+EventTime: TypeAlias = Annotated[
+    str, Field(description="With its offset", json_schema_extra={"format": "date-time"})
+]
+HaltedMode: TypeAlias = Literal["halted", "reduce_only"]
+_Account: TypeAlias = Annotated[str | None, Field(description="Null: every account")]
+_Client: TypeAlias = Annotated[str | None, Field(description="Null: every client")]
+
+
+class _Flood(TypedDict):
+    """Of a kind that comes at most once a second about one thing."""
+
+    suppressed: NotRequired[
+        Annotated[Count, Field(description="Events like this that were left out before this one")]
+    ]
+
+
+ServiceGapRow = TypedDict(
+    "ServiceGapRow",
+    {"topic": str, "channel": str, "key": str, "from": Microseconds, "to": Microseconds},
+)
+
+
+class ServiceGapEvent(_Flood):
+    """Subscriptions were not served for a while."""
+
+    kind: Literal["gap"]
+    reason: Annotated[str, Field(description="Why the subscriptions were not served")]
+    subscriptions: list[ServiceGapRow]
+
+
+class LossEvent(_Flood):
+    """Records were decoded and did not reach the broker."""
+
+    kind: Literal["gap"]
+    reason: Annotated[str, Field(description="Why the records did not reach the broker")]
+    certain: Annotated[bool, Field(description="False: at most so many are lost")]
+    lost: Annotated[Count, Field(description="Records, of all these topics")]
+    topics: Annotated[dict[str, Count], Field(description="Records lost, by topic")]
+
+
+class SchemaDriftEvent(_Flood):
+    """KIS sends a record of another width than the workbook knows; once a width."""
+
+    kind: Literal["schema_drift"]
+    channel: str
+    width: Annotated[Count, Field(description="Values in a record")]
+    known: list[Count]
+    treatment: Annotated[str, Field(description="What becomes of these records")]
+
+
+class QuarantinedEvent(_Flood):
+    """A record, a frame or a notice could not be read and was not published."""
+
+    kind: Literal["quarantined"]
+    channel: str
+    reason: str
+    raw: NotRequired[
+        Annotated[str | None, Field(description="The record as KIS sent it; never of a notice")]
+    ]
+    raw_length: NotRequired[
+        Annotated[Count, Field(description="Characters, where raw is only their beginning")]
+    ]
+    records: NotRequired[Annotated[Count, Field(description="How many records KIS said there are")]]
+
+
+class SessionLostEvent(_Flood):
+    """The connection to KIS of an app key is lost."""
+
+    kind: Literal["session_lost"]
+    app: Annotated[str, Field(description="Alias of the app key")]
+    code: Annotated[str, Field(description="KIS's code, or a word of the bridge: silent, mute …")]
+    reason: str
+    retry_s: float
+
+
+class SessionRestoredEvent(_Flood):
+    """An app key that was away is served again."""
+
+    kind: Literal["session_restored"]
+    app: str
+
+
+class RegistrationRow(TypedDict):
+    """Channel and key of a subscription."""
+
+    channel: str
+    key: str
+
+
+class SlotRefusedEvent(_Flood):
+    """KIS refused a subscription."""
+
+    kind: Literal["slot_refused"]
+    app: str
+    channel: str
+    key: Annotated[str | None, Field(description="Null for account notices")]
+    code: Annotated[str, Field(description="KIS's code, or timeout")]
+    reason: str
+    limit: Annotated[int | None, Field(description="Slots there are, where that is known")]
+
+
+class SlotsWaitingEvent(_Flood):
+    """No slot is free for these."""
+
+    kind: Literal["slot_refused"]
+    code: Literal["waiting"]
+    reason: str
+    subscriptions: list[RegistrationRow]
+
+
+class OrderUnknownEvent(TypedDict):
+    """Nobody knows what became of a command; it is never sent again."""
+
+    kind: Literal["order_unknown"]
+    account: str
+    client: str
+    client_order_id: str
+    verb: Literal["place", "modify", "cancel", "cancel_all"]
+    command_id: NotRequired[str]
+    message: NotRequired[str]
+
+
+class OrderExternalEvent(TypedDict):
+    """An order or fill that was placed outside the bridge."""
+
+    kind: Literal["order_external"]
+    account: str
+    order_no: str
+    symbol: str
+    what: Annotated[
+        Literal["taken", "modified", "cancelled", "rejected", "fill", "listed"],
+        Field(description="Kind of the notice; listed: found in the exchange's list"),
+    ]
+
+
+class OrderDifferenceEvent(TypedDict):
+    """The exchange has an order otherwise than the journal."""
+
+    kind: Literal["order_difference"]
+    account: str
+    client: str
+    client_order_id: str
+    message: str
+
+
+class PositionDifferenceEvent(TypedDict):
+    """A position changed without a fill that the bridge knows."""
+
+    kind: Literal["position_difference"]
+    account: str
+    market: str
+    symbol: str
+    expected_quantity: int
+    quantity: int
+
+
+class HaltedEvent(TypedDict):
+    """A halt holds from now on."""
+
+    kind: Literal["halted"]
+    account: _Account
+    client: _Client
+    mode: HaltedMode
+    reason: str
+
+
+class HaltCancelledEvent(TypedDict):
+    """What the cancellations of a halt left."""
+
+    kind: Literal["halted"]
+    account: _Account
+    client: _Client
+    mode: HaltedMode
+    cancelled: Annotated[Count, Field(description="Orders that the halt left nothing open of")]
+    not_cancelled: Count
+    orders: Annotated[list[str], Field(description="The first of those, client/client_order_id")]
+
+
+class ResumedEvent(TypedDict):
+    """A halt is taken back."""
+
+    kind: Literal["resumed"]
+    account: _Account
+    client: _Client
+    mode: None
+    reason: str
+
+
+class ConfigWarningEvent(_Flood):
+    """Something in the configuration has no effect."""
+
+    kind: Literal["config_warning"]
+    message: str
+
+
+BridgeEvent: TypeAlias = (
+    ServiceGapEvent
+    | LossEvent
+    | SchemaDriftEvent
+    | QuarantinedEvent
+    | SessionLostEvent
+    | SessionRestoredEvent
+    | SlotRefusedEvent
+    | SlotsWaitingEvent
+    | OrderUnknownEvent
+    | OrderExternalEvent
+    | OrderDifferenceEvent
+    | PositionDifferenceEvent
+    | HaltedEvent
+    | HaltCancelledEvent
+    | ResumedEvent
+    | ConfigWarningEvent
+)
