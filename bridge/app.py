@@ -66,7 +66,7 @@ _BROKER_S = 30.0
 """What the broker may take to be there at start."""
 _HEAD_START_S = 0.04
 """What a session needs until it has sent its first subscription, on this machine or nearby."""
-_LEAVE_S = 9.0
+_LEAVE_S = 9.0  # who stops containers and services often kills them after ten
 _FRESH = 30_000_000
 """How old (µs) a trade may be that limits are held against."""
 _NOTICES_FIRST = -2
@@ -171,7 +171,7 @@ class Bridge:
                 writer = self._lane_writer()
                 self.lane.attach(writer, self.pump.routes, confirms=isinstance(writer, LaneWriter))
                 orders = tasks.create_task(self.gateway.run())
-                await self.gateway.ready()
+                await self.gateway.ready()  # before KIS can send a notice of what was open
                 self._subscribe_configured()
                 streams = [session.stream.run() for session in self.sessions.values()]
                 others = [
@@ -194,12 +194,12 @@ class Bridge:
                 await stop.wait()
                 try:
                     async with asyncio.timeout(_LEAVE_S):
-                        await self.gateway.stop()
+                        await self.gateway.stop()  # while answers and notices still come in
                         for task in others:
                             task.cancel()
                         await asyncio.wait(others)
                         self.upkeep.save()
-                        await self.control.close()
+                        await self.control.close()  # last: all the others publish on it
                 except TimeoutError:
                     log.warning("left before everything was finished", waited_s=_LEAVE_S)
                     for task in (control, orders, *others):
@@ -350,7 +350,7 @@ class Bridge:
         if channel is not None and channel.encrypted:
             for account in self._config.kis.accounts:
                 if account.app == app:
-                    self.gateway.gap(account.alias)
+                    self.gateway.gap(account.alias)  # nobody knows what was told before this
 
     def _notice(self, notice: Notice, received_at: int) -> None:
         tr_id, channel = notice.tr_id, self._catalog.channel(notice.tr_id)

@@ -49,7 +49,7 @@ def read(api: Api, response: httpx.Response, hidden: Iterable[str]) -> Reply:
     if not isinstance(body, dict):
         raise KisUnknownError(f"{api.name}: HTTP {response.status_code} without a JSON object")
     rt_cd = _text(body, "rt_cd")
-    # The token endpoints have other names for code and text than all other calls (observed.md).
+    # The token endpoints have other names for code and text than all other calls (docs/kis.md).
     msg_cd = _text(body, "msg_cd") or _text(body, "error_code")
     msg1 = _text(body, "msg1") or _text(body, "error_description")
     for secret in hidden:

@@ -161,7 +161,7 @@ class _Credential:
     async def _ask(self) -> str:
         """Ask once; return KIS's code when it says that it was too early, else blank."""
         # Written down before the question: after a crash in between, the restart must not ask again
-        # within the minute. Each token sends a message to the customer's phone (observed.md).
+        # within the minute. Each token sends a message to the customer's phone (docs/kis.md).
         before = self._file.record
         now = self._clock()
         self._file.save(before.model_copy(update={"attempted_at": now}))

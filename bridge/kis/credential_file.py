@@ -105,7 +105,7 @@ class CredentialFile:
 
 @cache
 def _look_at(folder: Path) -> None:
-    """Warn once of a folder that others can enter; whoever made it so may want it."""
+    """Warn once of a folder that others can enter; it stays so, since its owner may want it."""
     mode = folder.stat().st_mode & 0o777
     if os.name == "posix" and mode & 0o077:
         log.warning(

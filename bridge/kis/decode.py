@@ -133,7 +133,7 @@ class ChannelDecoder:
         """
         values = body.split("^")
         # The frame's count and the number of values give the width. The workbook's width is not
-        # taken for granted, because KIS adds fields without notice (observed.md).
+        # taken for granted, because KIS adds fields without notice (docs/kis.md).
         width, rest = divmod(len(values), count)
         if rest:
             reason = f"{len(values)} values do not divide into {count} records"

@@ -265,7 +265,7 @@ def notice(values: Mapping[str, str], market: str = "domestic_stock") -> Executi
     if quantity != quantity.to_integral_value():
         raise DecodeError("the execution notice's 'quantity' is no whole number")
     # KIS writes these prices without their point. The two decimals of derivatives are deduced from
-    # samples (README of KIS's facts); a price that has a point is taken as it stands.
+    # samples (docs/kis.md); a price that has a point is taken as it stands.
     decimals = 2 if market == "domestic_derivative" else 0
     if market == "overseas_stock":
         known = _OVERSEAS_DECIMALS.get(text("overseas_class"))
@@ -294,7 +294,7 @@ def _kind(
     filled: str, rejected: str, modify_cancel: str, acceptance: str, original: str
 ) -> NoticeKind:
     # In this order: a rejection is written with ``filled`` 1 like an order that was taken, and only
-    # 2 is a fill (observed.md).
+    # 2 is a fill (docs/kis.md).
     if rejected in ("1", "Y"):
         return "rejected"
     if filled == "2":

@@ -33,7 +33,7 @@ _TEXT = r"[^\x00-\x1f\x7f]{0,200}"
 
 
 def reads_only(api: Api) -> bool:
-    """Tell whether a call can do no harm, whatever a workbook of one's own says of it."""
+    """Tell whether a call can do no harm, even if a user's own workbook says otherwise."""
     return api.method == "GET" and not api.changes and api.category != "auth"
 
 
@@ -156,7 +156,7 @@ def _wire(api: Api, param: Param, value: str) -> str:
 
 
 def _is_day(digits: str) -> bool:
-    """Tell whether there is such a day; zeros are how KIS is told of none."""
+    """Tell whether there is such a day; zeros are KIS's way of writing none."""
     try:
         return not digits.strip("0") or bool(datetime.strptime(digits, "%Y%m%d"))  # noqa: DTZ007
     except ValueError:

@@ -43,7 +43,7 @@ CONNECT_S = 5.0
 ANSWER_S = 15.0
 """Long, because whoever gives up on an order does not know whether it was placed."""
 
-# Some have seen KIS refuse requests without a browser-like one (protocol.json).
+# Some have seen KIS refuse requests without a browser-like one (docs/kis.md).
 _USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
 _NEVER_LEFT = (
     httpx.ConnectError,
@@ -218,7 +218,7 @@ class RestClient:
         try:
             return await self._attempt(request, tr_cont, priority, until, token)
         except TokenOverError as over:
-            # KIS's maintenance can revoke a token that is still inside its day (observed.md).
+            # KIS's maintenance can revoke a token that is still inside its day (docs/kis.md).
             log.info("token over, taking a new one", code=over.msg_cd)
         token = await self._tokens.token(refresh_of=token, deadline=until.deadline)
         return await self._attempt(request, tr_cont, priority, until, token)

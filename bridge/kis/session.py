@@ -43,7 +43,7 @@ __all__ = [
 
 IN_USE_WAIT_S = 20.0
 """Quiet that frees an app key which KIS still counts as connected. About 18 s have been enough, and
-fast retries prolong it (observed.md)."""
+fast retries prolong it (docs/kis.md)."""
 _LEFT = ("OPSP0001", "OPSP0003")
 """Unsubscribed, and was not subscribed: either way KIS holds nothing any more."""
 
@@ -61,8 +61,8 @@ class Session:
         approval_key: str = "",
         *,
         notices: frozenset[str],
-        slots: int = 41,  # in all, notices included; the 42nd is refused (observed.md)
-        spacing_s: float = 0.12,  # KIS wants 100 to 150 ms between requests (observed.md)
+        slots: int = 41,  # in all, notices included; the 42nd is refused (docs/kis.md)
+        spacing_s: float = 0.12,  # KIS wants 100 to 150 ms between requests (docs/kis.md)
         answer_s: float = 5.0,
         attempts: int = 3,
         silence_s: float = 120.0,
@@ -196,7 +196,7 @@ class Session:
             return [Data(frame)]
         match frame:
             # The text itself goes back, not a WebSocket PONG: that is what long-running clients do.
-            # Whoever does not answer is cut off after about 100 s (observed.md).
+            # Whoever does not answer is cut off after about 100 s (docs/kis.md).
             case PingPong():
                 self._echoes.append(frame.text)
                 self._questions.append(now)
@@ -242,7 +242,7 @@ class Session:
 
     def _open_frame(self, frame: DataFrame) -> SessionEvent:
         # KIS's WebSocket is plain text, so that anybody on the way can write to it. Encryption is
-        # what tells KIS's notices from a forger's (observed.md).
+        # what tells KIS's notices from a forger's (docs/kis.md).
         if not frame.encrypted:
             return Dropped("a notice in plain text may be forged", frame.tr_id)
         known = self._keys.get(frame.tr_id)
@@ -275,7 +275,7 @@ class Session:
 
     def _granted(self, ack: Acknowledgement) -> list[SessionEvent]:
         # Answers come out of order and between data frames: the names tell whose it is, and not the
-        # turn (observed.md).
+        # turn (docs/kis.md).
         slot = self._slots.get((ack.tr_id, ack.tr_key)) or asked(
             ack, self._slots, SubscriptionState.REQUESTED, self._notices
         )

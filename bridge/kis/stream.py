@@ -38,11 +38,11 @@ ApprovalKey = Callable[[bool], Awaitable[SecretStr]]
 
 OPEN_S = 10.0
 CLOSE_S = 1.0
-"""KIS has been seen never to answer a close (observed.md); more would delay the next attempt."""
+"""KIS has been seen never to answer a close (docs/kis.md); more would delay the next attempt."""
 SEND_S = 10.0
 """A request is a few hundred bytes: when it does not leave, KIS does not read any more."""
 MAX_MESSAGE = 16 * 1024 * 1024
-"""Frames above 8 KB have been seen (observed.md). Only what could exhaust the memory is refused."""
+"""Frames above 8 KB have been seen (docs/kis.md). Only what could exhaust the memory is refused."""
 
 RETRY = Backoff(0.5, 30.0, jitter=(0.5, 1.0))
 """Before another connection."""
@@ -147,7 +147,7 @@ class Stream:
                 if refused and refresh:  # the new key as well: issuing keys does not help
                     lost = Lost(lost.code, _REFUSED_AGAIN_S)
                 # By how long it lasted, not by that it was made: KIS takes a connection that it is
-                # about to refuse, and a storm of retries gets the app key blocked (observed.md).
+                # about to refuse, and a storm of retries gets the app key blocked (docs/kis.md).
                 failures = 1 if monotonic() - began > self._retry.longest_s else failures + 1
                 lost = Lost(lost.code, _delay(lost.retry_after, failures, self._rng, self._retry))
                 self.state = "waiting"
@@ -213,7 +213,7 @@ class Stream:
         monotonic = asyncio.get_running_loop().time
         while True:
             # Bytes, since KIS has sent invalid UTF-8: a strict client closes with 1007 and loses
-            # its session for one bad letter (observed.md).
+            # its session for one bad letter (docs/kis.md).
             try:
                 message = await link.recv(decode=False)
             except ConnectionClosed:

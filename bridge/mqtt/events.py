@@ -1,4 +1,4 @@
-"""Events of the bridge: told from anywhere without waiting, published in order."""
+"""Events of the bridge: any part can tell one without waiting, and they are published in order."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ __all__ = ["Events"]
 log = structlog.get_logger()
 
 _WAITING = 1000
+"""Events that may wait for the broker; more are dropped and counted. An event must never hold up
+the part that tells it."""
 _SAME_S = 1.0
 _FORGET_S = 60.0
 

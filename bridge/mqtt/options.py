@@ -1,4 +1,4 @@
-"""What a connection is told, and how it says that it did not come about."""
+"""What a connection needs to know, and the error that says why there is none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Options:
 
 
 class RefusedError(Exception):
-    """No connection came about; the text is the reason alone."""
+    """There is no connection; the text is the reason alone."""
 
     def __init__(self, reason: str, *, version: bool = False, unanswered: bool = False) -> None:
         super().__init__(reason)

@@ -61,11 +61,15 @@ class Turn:
         await self._comes.wait()
 
     def wake(self) -> None:
-        """Have whoever waits look what is new; the place in the line stays."""
+        """Wake its owner to look what is new; the place in the line stays."""
         self._comes.set()
 
     def leave(self) -> None:
-        """Let the next one go; whoever leaves before its turn still holds the line till then."""
+        """Let the next one go.
+
+        A place that is left before its turn keeps those behind it waiting until then: otherwise
+        they would pass those before it.
+        """
         self._left = True
         self._move()
 

@@ -38,7 +38,7 @@ AWAY_S = 15.0
 less, and moving a subscription costs a gap and two requests."""
 PROBE_S = 3600.0
 """How often one slot more than the learned limit is tried. Some accounts are refused long
-before KIS's 41 (observed.md), and whether that passes only a try can tell."""
+before KIS's 41 (docs/kis.md), and whether that passes only a try can tell."""
 RETRY = Backoff(30.0, 600.0)
 MEND = Backoff(600.0, 3600.0)
 """Pauses before a refused subscription is tried again: MEND where only a person can mend it."""

@@ -1,4 +1,4 @@
-"""What is told of a subscription: the row of the session maps and of the request's answer."""
+"""A subscription as people see it: the row of the session maps and of the request's answer."""
 
 from __future__ import annotations
 

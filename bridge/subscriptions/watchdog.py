@@ -1,7 +1,7 @@
 """How long a session may say nothing. Pure.
 
 KIS's PINGPONG comes day and night, so when nothing at all comes the connection is dead, at any
-hour. It has been seen to die so, without a close, for 18 minutes (observed.md).
+hour. It has been seen to die so, without a close, for 18 minutes (docs/kis.md).
 
 Market data may be missing for good reasons: lunch, a holiday, thin symbols. Its absence counts only
 while the market is busy, and counts less each time that a new connection brought none either.

@@ -250,3 +250,13 @@ def test_the_rooms_of_orders_are_no_web() -> None:
 
 def test_the_root_holds_nothing_but_rooms() -> None:
     assert {path.name for path in ROOT.glob("*.py")} == {"__init__.py", "app.py", "errors.py"}
+
+
+def test_the_pages_that_comments_refer_to_are_there() -> None:
+    named = {
+        (module, page)
+        for module, path in modules()
+        for page in re.findall(r"\bdocs/[\w-]+\.md", path.read_text())
+    }
+    assert any(page == "docs/kis.md" for _, page in named)
+    assert {(module, page) for module, page in named if not (ROOT.parent / page).exists()} == set()

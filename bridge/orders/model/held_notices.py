@@ -1,6 +1,6 @@
 """Execution notices that fit no order yet, kept until what may explain them is answered; pure.
 
-KIS can send the notice of a fill before the REST answer with the order's number (observed.md).
+KIS can send the notice of a fill before the REST answer with the order's number (docs/kis.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the gateway is told: accounts, how they reach KIS, and what the configuration allows."""
+"""What the gateway has to know: accounts, how they reach KIS, what the configuration allows."""
 
 from __future__ import annotations
 
@@ -94,7 +94,8 @@ class Rules:
     grace_s: float = 8.0
     """What commands in flight get when the bridge stops."""
     proof_s: float = 30.0
-    """After a lost answer, how long the command may still reach the exchange."""
+    """After a lost answer, how long the command may still reach the exchange. On paper, orders
+    that were accepted have been missing from the list at first (docs/kis.md)."""
     reconcile_s: float = 60.0
     """Between two comparisons with the exchange's own list, when nothing else asks for one."""
     unknown_s: float = 1.0
@@ -105,7 +106,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the order line is told once, when it is built."""
+    """What the order line has to know, and what does not change while it runs."""
 
     catalog: Catalog
     accounts: Mapping[str, TradingAccount]

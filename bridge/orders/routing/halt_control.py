@@ -1,4 +1,4 @@
-"""Halts and resumptions: in force at once, in the journal before anybody is told."""
+"""Halts and resumptions: a halt is in force at once, and journaled when its request is answered."""
 
 from __future__ import annotations
 

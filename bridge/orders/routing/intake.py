@@ -56,7 +56,7 @@ class Intake:
     arrival: Callable[[Identity, int], int]
 
     def read(self, message: Message) -> tuple[ManagedOrder, CommandSource] | None:
-        """Return a command; None: it is none, and whoever sent it was told so."""
+        """Return a command; None: it is none, and its sender has been told why."""
         try:
             account, client, verb = self.topics.parse_command(message.topic)
         except ValueError:

@@ -78,14 +78,14 @@ class Sender:
                 )
             except (KisNotSentError, KisNotProcessedError) as error:
                 # KIS certainly did nothing, so that a second attempt cannot become a second order.
-                # EGW00201 means "not processed" for orders, too (observed.md).
+                # EGW00201 means "not processed" for orders, too (docs/kis.md).
                 log.info("order not processed", cause=type(error).__name__, msg_cd=error.msg_cd)
                 last = replace(last, message=f"it expired; before that: {error}", kis=_said(error))
                 await asyncio.sleep(min(self.terms.rules.pause_s, left))
             except KisRefusedError as error:
                 return Step(Event.REJECT, self.terms.clock(), message=str(error), kis=_said(error))
             except KisUnknownError as error:
-                # Never again: KIS knows no client order id and would place it twice (observed.md).
+                # Never again: KIS knows no client order id and would place it twice (docs/kis.md).
                 return Step(Event.LOSE, self.terms.clock(), message=str(error), kis=_said(error))
             else:
                 return self._read(call, reply)

@@ -89,7 +89,7 @@ class Submitter:
             log.warning("order unknown", identity=managed.identity, verb=managed.verb)
             now = self.clock()
             self.outbox.afterwards(lambda: self.publisher.unknown(managed, now))
-        # Notices may have come before the answer (observed.md). They are released only now, when
+        # Notices may have come before the answer (docs/kis.md). They are released only now, when
         # the order has its number, and before the wait for the disk, which may be long.
         self.on_answer(managed, answer)
         await self.outbox.flush()
