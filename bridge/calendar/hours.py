@@ -89,6 +89,7 @@ class Calendar:
         KIS goes before the workbook, and the workbook before what the library knows of holidays;
         a calendar that nobody knows has weekdays.
         """
+        # KIS first: it knows of days that were set after the workbook and the library were made.
         if calendar == "KRX" and day in self._known:
             return self._known[day]
         for special in reversed(self._whole_days):
@@ -164,6 +165,7 @@ class Calendar:
         """Return the exchange's own date of a moment; a night belongs to the day it began on."""
         exchange = self._place(place)
         local = datetime.fromtimestamp(at / _MICROSECOND, exchange.zone)
+        # Before noon it can only be the night: its evening session begins in the afternoon.
         yesterday = exchange.night_closes is not None and local.hour < 12
         return local.date() - _DAY if yesterday else local.date()
 

@@ -52,6 +52,7 @@ def load() -> Catalog:
 
 def digest(catalog: Catalog) -> str:
     """Return the SHA-256 of the content; the digest and the version in it do not count."""
+    # Two workbooks with the same content are the same, whatever they call themselves.
     bare = dataclasses.replace(catalog, version="", digest="")
     return hashlib.sha256(dumps(bare).encode()).hexdigest()
 
@@ -146,6 +147,8 @@ def _layout_lines(catalog: Catalog) -> Iterator[str]:
     layouts = {
         layout.id: layout for channel in catalog.channels.values() for layout in channel.layouts
     }
+    # Longest first, so that whatever a layout begins stands before it. KIS lengthens its layouts,
+    # and an old one is then the beginning of the new one.
     longest_first = sorted(
         layouts.values(), key=lambda layout: (-len(layout.fields), layout.width, layout.id)
     )

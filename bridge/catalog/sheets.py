@@ -183,6 +183,7 @@ def open_sheets(path: Path) -> Sheets:
     Raises :class:`WorkbookError` when the file is no Excel workbook.
     """
     try:
+        # Read only: openpyxl would otherwise hold each cell as an object of its own.
         book = load_workbook(path, read_only=True, keep_links=False)
     except FileNotFoundError as error:
         raise WorkbookError(f"{path}: no such file") from error
@@ -309,6 +310,8 @@ def _named(
 
 def _text(row: SheetRow, column: str, value: object) -> str:
     """Return the cell as text; blank when it is not what the column holds."""
+    # Excel makes numbers and dates of what looks like them, and then leading zeros are gone. So
+    # everything but counts has to be text.
     if column in _NUMBERS:
         if _NUMBER.fullmatch(str(value)) and not isinstance(value, bool):
             return str(value)

@@ -36,7 +36,7 @@ def load(path: Path | None, environ: Mapping[str, str], *, secrets: bool = True)
         for name, value in sorted(environ.items())
         if name.upper().startswith(ENV_PREFIX)
         and name.upper() not in _NOT_SETTINGS
-        and name not in referenced
+        and name not in referenced  # a secret that the file asks for, and no key of its own
     }
     if variables:
         from bridge.config.environment import override  # slow to import

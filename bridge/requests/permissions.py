@@ -46,8 +46,8 @@ class Permissions:
     def holder(self, client: str, asked: str) -> None:
         """Refuse to act under a name that is somebody else's.
 
-        ``asked`` is the name that a request itself gives; names with rights of their own are
-        nobody's to give, they stand in the topic.
+        ``asked`` is the name that a request itself gives. A name with rights of its own cannot be
+        given so: it has to stand in the topic, where the broker's ACL vouches for it.
         """
         if asked != client if client else asked in self._requests.clients:
             raise _refusal(client, f"may not ask as client {asked!r}", [client] if client else [])

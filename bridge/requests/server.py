@@ -42,7 +42,8 @@ RequestHandler: TypeAlias = Callable[[dict[str, Any], Message], Awaitable[Any]]
 
 _LONGEST_TRANSACTION = 256
 _MOST_WAITING = 16
-"""Requests of one verb that may be under way."""
+"""Requests of one verb that may be under way. They are acknowledged already, so that the broker
+bounds nothing any more."""
 
 
 class _Client(Protocol):
@@ -90,6 +91,7 @@ class RequestServer:
         self._keys: dict[str, Collection[str]] = {}
         self._waiting: Counter[str] = Counter()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # A group for each message, so that none waits for another here; the turns are by verb.
         numbers = itertools.count()
         client.subscribe(
             topics.request_filter(), 1, self._serve, ordered_by=lambda _: str(next(numbers))
@@ -106,6 +108,8 @@ class RequestServer:
         self._keys[verb] = keys
 
     async def _serve(self, message: Message) -> None:
+        # At once: PUBACKs leave in the order of arrival, and that of a later order must not wait
+        # until a slow query is answered.
         message.ack()
         if not (message.retain and not message.payload):  # else somebody cleaning up
             topic, payload = await self._answer(message)
@@ -223,7 +227,7 @@ async def request(
         try:
             content = json.loads(message.payload, parse_float=Decimal)
         except ValueError:
-            return  # of somebody else on the shared topic
+            return  # somebody else's, on the shared topic
         mine = message.correlation == token.encode() or (
             isinstance(content, dict) and content.get("transaction") == token
         )

@@ -90,6 +90,7 @@ class Verbs:
         """Want subscriptions until the lease ends or ``client`` unsubscribes them."""
         asked = SubscribeRequest.model_validate(self._named(payload, message))
         wanted = [self._wanted(item) for item in asked.subscriptions]  # all of them or none
+        # Compiled now, so that the first record need not wait for it.
         for tr_id in {one.tr_id for one in wanted}:
             self._pump.prepare(tr_id)
         self._pool.hold(wanted, asked.client, asked.priority, asked.lease_s)

@@ -75,6 +75,7 @@ class Reporter:
             },
         )
         await self._control.publish(Publication(self._topics.info(), info.encode(), retain=True))
+        # A broker that starts anew has none of what was retained.
         self._reports.changed.update(self._sessions)
         try:
             for master in await asyncio.to_thread(self._masters):
@@ -100,6 +101,7 @@ class Reporter:
         health_at = log_at = loop.time()
         told = halts()
         while True:
+            # Also while the broker is away, when the log is all that anybody can read.
             if loop.time() >= log_at:
                 log_at += _LOG_HEALTH_S
                 log.info("health", **numbers())
