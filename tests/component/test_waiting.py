@@ -16,6 +16,9 @@ from bridge.errors import JournalError
 from bridge.kis.replies import KisNotSentError, KisUnknownError, Reply
 from bridge.orders.gateway import Rules, TradingAccount
 from bridge.orders.journal.journal import Journal
+from bridge.orders.journal.reader import read
+from bridge.orders.model.lifecycle import State
+from bridge.orders.model.managed_order import restore
 from bridge.orders.risk.limits import Limits
 from tests.component.gateway_fixture import NUMBER, PLACE, Kis, ack_topic, bench, row
 
@@ -139,6 +142,33 @@ async def test_a_refusal_is_told_when_it_is_on_disk(tmp_path: Path) -> None:
     async with bench(tmp_path, kis=Kis(), rules=rules, clock=lambda: now) as b:
         ack = (await b.broker.wait(ack_topic("b")))[0]
         assert (ack["reason"], ack["duplicate"], b.kis.calls) == ("risk_rate", True, [])
+
+
+async def test_what_is_sent_is_on_disk_as_submitting_however_often_it_was_delivered(
+    tmp_path: Path,
+) -> None:
+    class FailsOnce(Journal):
+        failed = False
+
+        async def admit(self, *command: Any) -> Any:
+            if not self.failed:
+                self.failed = True
+                raise JournalError("disk full")
+            return await super().admit(*command)
+
+    url = f"sqlite:///{tmp_path}/orders.db"
+    answer = asyncio.Event()
+    async with bench(tmp_path, journal=FailsOnce(url), kis=Kis([answer])) as b:
+        await b.send("place", PLACE)
+        await b.send("place", PLACE)  # the broker delivers again while the first is tried again
+        await b.kis.until(lambda kis: bool(kis.calls))
+        # A restart now must not find what it would send again.
+        (order,) = map(restore, read(url))
+        assert order.progress.state is State.SUBMITTING
+        answer.set()
+        acks = await b.broker.wait(ack_topic(), 2)
+        assert [ack["status"] for ack in acks] == ["accepted"] * 2
+        assert len(b.kis.calls) == 1
 
 
 @pytest.mark.parametrize("answered", [True, False])

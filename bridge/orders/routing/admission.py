@@ -80,6 +80,11 @@ class Admission:
         try:
             if managed.verb == "cancel_all":  # it is about everything that came before it
                 await _decided(managed, before)
+            # A second delivery that got into the journal while the first one tries again would be
+            # there as ``received``, and a restart would send what the first one has sent.
+            await _decided(
+                managed, [pair for pair in before if pair[0].identity == managed.identity]
+            )
             found = await self._write(managed, steps)
             admitted = found and self._admitted(managed, *found, entered=entered)
         finally:
