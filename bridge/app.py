@@ -46,6 +46,7 @@ from bridge.requests.symbols import SymbolRequests
 from bridge.requests.verbs import Verbs
 from bridge.runtime.clock import now_us
 from bridge.status.health import SessionHealth, snapshot
+from bridge.status.payloads import HealthReport
 from bridge.status.reporter import Reporter
 from bridge.subscriptions.configured import market_data, notice_channels
 from bridge.subscriptions.reports import Reports, notice_ids
@@ -375,7 +376,7 @@ class Bridge:
             await self.upkeep.learn_trading_days(next(iter(self._rests.values())).call)
             await asyncio.sleep(_CALENDAR_S)
 
-    def numbers(self) -> dict[str, object]:
+    def numbers(self) -> HealthReport:
         """Return the payload of ``bridge/health``, as of now."""
         return snapshot(
             sessions=self.sessions,

@@ -58,7 +58,8 @@ def _closed(value: Any) -> Any:
         if schema.setdefault("additionalProperties", False) is True:
             del schema["additionalProperties"]
         if isinstance(text := schema.get("description"), str):
-            schema["description"] = " ".join(text.rstrip(".").split())
+            text = " ".join(text.split())
+            schema["description"] = text if ". " in text else text.rstrip(".")
     return schema
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from bridge.catalog.model import Catalog
 from bridge.catalog.schemas import DIALECT, Schema, record
-from bridge.documents.contract import COMMANDS, REPORTS
 from bridge.documents.events import EVENTS, SUMMARIES
 from bridge.documents.generated import of_model
+from bridge.documents.reports import REPORTS
 from bridge.documents.responses import REFUSED, response
 from bridge.documents.words import described
+from bridge.orders.model.command import MODELS
 from bridge.requests.table import REQUESTS
 
 __all__ = ["Topic", "payloads", "topics"]
@@ -78,7 +79,7 @@ def payloads(catalog: Catalog) -> dict[str, Schema]:
         schema["properties"] = {**schema.get("properties", {}), "transaction": transaction}
         schema["description"] = kind.summary
         found[f"request/{kind.verb}"] = schema
-    found |= {f"command/{verb}": of_model(model) for verb, model in COMMANDS.items()}
+    found |= {f"command/{verb}": of_model(model) for verb, model in MODELS.items()}
     for name in found:
         if name.startswith(("request/", "command/")):
             found[name] = described(name, found[name])
@@ -174,7 +175,7 @@ def _requests() -> Iterator[Topic]:
 
 def _orders() -> Iterator[Topic]:
     prefix, scope = "kis/orders/{account}/{client}", {k: _ORDER[k] for k in ("account", "client")}
-    for verb, model in COMMANDS.items():
+    for verb, model in MODELS.items():
         yield Topic(
             name=f"command_{verb}",
             address=f"{prefix}/command/{verb}",

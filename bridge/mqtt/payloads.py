@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from bridge.mqtt.event_payloads import BridgeEvent, HaltedMode
+from bridge.mqtt.shapes import Microseconds
 from bridge.mqtt.strict_json import encode
 from bridge.runtime.clock import SEOUL
 
@@ -17,11 +18,13 @@ __all__ = [
     "MAX_REQUEST",
     "OFFLINE",
     "ONLINE",
+    "BridgeState",
     "EventKind",
     "HaltRow",
     "Info",
     "NotServed",
     "Served",
+    "SymbolListing",
     "WorkbookInfo",
     "error",
     "event",
@@ -47,8 +50,15 @@ EventKind = Literal[
 MAX_REQUEST = 64 * 1024
 """Bytes of the longest request that is read."""
 
-ONLINE = b'{"state":"online"}'
-OFFLINE = b'{"state":"offline"}'
+
+class BridgeState(TypedDict):
+    """Whether the bridge is there."""
+
+    state: Literal["online", "offline"]
+
+
+ONLINE = encode(BridgeState(state="online"))
+OFFLINE = encode(BridgeState(state="offline"))
 
 _Echo: TypeAlias = Annotated[str | int, Field(description="That of the request")]
 
@@ -87,6 +97,17 @@ class HaltRow(TypedDict):
     account: Annotated[str | None, Field(description="Null: every account")]
     client: Annotated[str | None, Field(description="Null: every client")]
     mode: HaltedMode
+
+
+class SymbolListing(TypedDict):
+    """Symbols and names of a market."""
+
+    market: str
+    updated_at: Microseconds | None
+    symbols: Annotated[
+        list[Annotated[list[str], Field(min_length=2, max_length=2)]],
+        Field(description="Symbol and name"),
+    ]
 
 
 class Served(TypedDict):

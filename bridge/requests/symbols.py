@@ -10,6 +10,7 @@ from bridge.catalog.model import Catalog, Master
 from bridge.errors import RequestError
 from bridge.kis.masters import Symbol, SymbolStore
 from bridge.mqtt.message import Message
+from bridge.mqtt.payloads import SymbolListing
 from bridge.requests.answers import SymbolRow, SymbolsAnswer
 from bridge.requests.models import SymbolsRequest
 
@@ -30,7 +31,7 @@ class SymbolRequests:
             raise RequestError("invalid_request", "give search or symbols, one of the two")
         return await asyncio.to_thread(self._answer, asked)
 
-    def listing(self, master: str) -> dict[str, object]:
+    def listing(self, master: str) -> SymbolListing:
         """Return symbols and names of a master, in the order of KIS."""
         names = self._store.names([master])
         return {

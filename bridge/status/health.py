@@ -12,6 +12,8 @@ from bridge.kis.rest import CallCounts
 from bridge.kis.stream import Stream
 from bridge.mqtt.payloads import HaltRow
 from bridge.runtime.clock import now_us
+from bridge.status.payloads import HealthReport, LagNumbers, SessionNumbers
+from bridge.subscriptions.rows import SubscriptionCounts
 
 __all__ = ["Gate", "SessionHealth", "percentile", "snapshot"]
 
@@ -24,7 +26,7 @@ class SessionHealth:
     calls: CallCounts
     records: int = 0
 
-    def numbers(self, now_us: int) -> dict[str, object]:
+    def numbers(self, now_us: int) -> SessionNumbers:
         """Return the session's part of the payload; ages in seconds, null for never."""
         counts, session = self.stream.counts, self.stream.session
         return {
@@ -56,11 +58,11 @@ def snapshot(
     pump: Pump,
     lane: Lane,
     gateway: Gate,
-    subscriptions: Mapping[str, int],
+    subscriptions: SubscriptionCounts,
     frames_dropped: int,
     control_backlog: int,
     events_dropped: int,
-) -> dict[str, object]:
+) -> HealthReport:
     """Return the payload of ``bridge/health``.
 
     ``subscriptions`` by state; ``frames_dropped``: what sessions threw away as garbage.
@@ -70,7 +72,7 @@ def snapshot(
     return {
         "at": now,
         "sessions": {app: session.numbers(now) for app, session in sessions.items()},
-        "subscriptions": dict(subscriptions),
+        "subscriptions": subscriptions,
         "frames_dropped": frames_dropped,
         "decode_errors": pump.counters.quarantined.total(),
         "schema_drift": pump.counters.drifted.total(),
@@ -90,8 +92,9 @@ def snapshot(
         },
         "lag_us": _lag(lane.lags),
         "rest": {
-            name: sum(getattr(count, name) for count in calls)
-            for name in ("calls", "throttled", "errors")
+            "calls": sum(count.calls for count in calls),
+            "throttled": sum(count.throttled for count in calls),
+            "errors": sum(count.errors for count in calls),
         },
         "orders": dict(gateway.states()),
         "halted": gateway.halted,
@@ -108,7 +111,7 @@ def _age_s(at_us: int, now_us: int) -> float | None:
     return round((now_us - at_us) / 1e6, 3) if at_us else None
 
 
-def _lag(lags: Iterable[int]) -> dict[str, int | None]:
+def _lag(lags: Iterable[int]) -> LagNumbers:
     ordered = sorted(lags)
     return {
         "p50": percentile(ordered, 0.50),

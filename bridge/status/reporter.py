@@ -15,9 +15,11 @@ from bridge.kis.masters import MastersError
 from bridge.mqtt import payloads
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.message import Publication
+from bridge.mqtt.payloads import SymbolListing
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 from bridge.status.health import SessionHealth
+from bridge.status.payloads import HealthReport, SessionReport
 from bridge.subscriptions.pool import Pool
 from bridge.subscriptions.reports import Reports
 
@@ -47,7 +49,7 @@ class Reporter:
         *,
         started_at: datetime,
         masters: Callable[[], Mapping[str, int]],
-        listing: Callable[[str], Mapping[str, object]],
+        listing: Callable[[str], SymbolListing],
     ) -> None:
         self._control = control
         self._topics = topics
@@ -88,7 +90,7 @@ class Reporter:
 
     async def run(
         self,
-        numbers: Callable[[], Mapping[str, object]],
+        numbers: Callable[[], HealthReport],
         halts: Callable[[], Sequence[object]],
         pool: Pool,
     ) -> None:
@@ -118,7 +120,7 @@ class Reporter:
 
     async def _session_map(self, app: str, pool: Pool) -> None:
         stream = self._sessions[app].stream
-        payload = {
+        payload: SessionReport = {
             "state": stream.state,
             "slots_used": stream.session.slots_used,
             "slots_limit": stream.session.limit,

@@ -29,7 +29,7 @@ from bridge.subscriptions.allocation import SlotRequest, allocate, queue
 from bridge.subscriptions.gaps import Gaps
 from bridge.subscriptions.interest import Interests
 from bridge.subscriptions.request import Wanted
-from bridge.subscriptions.rows import SubscriptionRow, SubscriptionWord
+from bridge.subscriptions.rows import SubscriptionCounts, SubscriptionRow, SubscriptionWord
 
 __all__ = ["Pool", "SessionFeed"]
 
@@ -259,7 +259,7 @@ class Pool:
         """Return the market data that a session delivers."""
         return [wanted for wanted, place in self._live.items() if place == app]
 
-    def numbers(self) -> dict[str, int]:
+    def numbers(self) -> SubscriptionCounts:
         """Return how many subscriptions are wanted, live, refused and waiting for a slot."""
         wanted, eligible = len(self.interests), len(self._eligible())
         return {

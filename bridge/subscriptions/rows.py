@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from bridge.mqtt.shapes import Count
 
-__all__ = ["SubscriptionRow", "SubscriptionWord"]
+__all__ = ["SubscriptionCounts", "SubscriptionRow", "SubscriptionWord"]
 
 SubscriptionWord: TypeAlias = Literal[
     "wanted", "requested", "live", "leaving", "refused", "waiting"
@@ -30,3 +30,12 @@ class SubscriptionRow(TypedDict):
     reason: NotRequired[Annotated[str | None, Field(description="The code in words")]]
     waits_as: NotRequired[Annotated[Count, Field(description="Place in the queue for a slot")]]
     lease_until: NotRequired[Annotated[int, Field(description="Seconds since the epoch")]]
+
+
+class SubscriptionCounts(TypedDict):
+    """How many subscriptions stand how."""
+
+    wanted: Count
+    live: Count
+    waiting: Count
+    refused: Count

@@ -107,7 +107,7 @@ async def test_the_request_finds_and_looks_up(url: str, tmp_path: Path) -> None:
         await ask(search="a", limit=0)
     listing = requests.listing("kospi")
     assert listing["market"] == "kospi"
-    assert ["005930", "삼성전자"] in cast("list[list[str]]", listing["symbols"])
+    assert ["005930", "삼성전자"] in listing["symbols"]
 
 
 def test_a_search_before_the_first_update_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Literal, TypeAlias
 
 from bridge.errors import BridgeError
 
@@ -20,6 +21,7 @@ __all__ = [
     "CLOSED",
     "OPEN",
     "TRANSITIONS",
+    "AckStatus",
     "Event",
     "LifecycleError",
     "State",
@@ -79,7 +81,9 @@ class LifecycleError(BridgeError):
     """Something happened that cannot happen in this state."""
 
 
-ANSWERS: Mapping[Event, State] = MappingProxyType(
+AckStatus: TypeAlias = Literal[State.ACCEPTED, State.REJECTED, State.REFUSED, State.UNKNOWN]
+
+ANSWERS: Mapping[Event, AckStatus] = MappingProxyType(
     {
         Event.REFUSE: State.REFUSED,
         Event.ACCEPT: State.ACCEPTED,

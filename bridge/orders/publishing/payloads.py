@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import cast
 
 from bridge.kis.listing import ListedOrder
 from bridge.kis.orders import ExecutionNotice
 from bridge.mqtt.strict_json import encode
 from bridge.orders.model.command import Place
-from bridge.orders.model.lifecycle import ANSWERS, Step
+from bridge.orders.model.lifecycle import ANSWERS, AckStatus, State, Step
 from bridge.orders.model.managed_order import ManagedOrder
+from bridge.orders.publishing.reports import (
+    ChangeVerb,
+    ExternalNotice,
+    ExternalRow,
+    OrderAck,
+    OrderEvent,
+    OrderStanding,
+    OrderState,
+    SettledStatus,
+    WorkingOrderRow,
+)
 
 __all__ = [
     "ack",
@@ -18,6 +30,7 @@ __all__ = [
     "external_row",
     "refusal",
     "state",
+    "working_order",
 ]
 
 _PRICE = Decimal("0.0001")
@@ -30,7 +43,7 @@ def ack(managed: ManagedOrder, *, duplicate: bool = False) -> bytes:
         raise ValueError("the command is not answered yet")
     return _ack(
         managed.identity.client_order_id,
-        str(ANSWERS[answer.event]),
+        ANSWERS[answer.event],
         answer,
         received_at=managed.received_at,
         submitted_at=progress.submitted_at,
@@ -46,7 +59,7 @@ def refusal(
     """Return the ack of a command that is not in the journal."""
     return _ack(
         client_order_id,
-        "refused",
+        State.REFUSED,
         answer,
         received_at=received_at,
         submitted_at=None,
@@ -58,10 +71,16 @@ def refusal(
 
 def event(managed: ManagedOrder, step: Step, change: ManagedOrder | None = None) -> bytes:
     """Return what just happened to an order; ``change`` is the command that is settled."""
-    fields: dict[str, object] = {
-        "client_order_id": managed.identity.client_order_id,
-        "event": str(step.event),
-        **_standing(managed),
+    standing = _standing(managed)
+    fields: OrderEvent = {
+        "client_order_id": standing["client_order_id"],
+        "event": step.event,
+        "seq": standing["seq"],
+        "state": standing["state"],
+        "order_no": standing["order_no"],
+        "filled_quantity": standing["filled_quantity"],
+        "average_price": standing["average_price"],
+        "at": standing["at"],
     }
     if step.quantity:
         fields["quantity"] = step.quantity
@@ -70,9 +89,10 @@ def event(managed: ManagedOrder, step: Step, change: ManagedOrder | None = None)
     if step.reason:
         fields["reason"] = step.reason
     if change is not None:
-        fields["verb"] = change.verb
+        # Settled is a modification or a cancellation, and it was carried out or it was not.
+        fields["verb"] = cast("ChangeVerb", change.verb)
         fields["command_id"] = change.identity.command_id
-        fields["status"] = str(change.progress.state)
+        fields["status"] = cast("SettledStatus", change.progress.state)
     return encode(fields)
 
 
@@ -81,67 +101,82 @@ def state(managed: ManagedOrder) -> bytes:
     command, progress = managed.command, managed.progress
     if not isinstance(command, Place):
         raise TypeError("only a placed order has a state")
-    return encode(
-        {
-            "client_order_id": command.client_order_id,
-            "market": command.market,
-            "venue": command.venue,
-            "symbol": command.symbol,
-            "side": command.side,
-            "order_type": progress.order_type,
-            "quantity": progress.quantity,
-            "price": progress.price,
-            "condition_price": progress.condition_price,
-            "remaining_quantity": progress.remaining,
-            "cancelled_quantity": progress.cancelled,
-            **_standing(managed),
-            "received_at": managed.received_at,
-            "submitted_at": progress.submitted_at,
-        }
-    )
+    whole: OrderState = {
+        "client_order_id": command.client_order_id,
+        "market": command.market,
+        "venue": command.venue,
+        "symbol": command.symbol,
+        "side": command.side,
+        "order_type": progress.order_type,
+        "quantity": progress.quantity,
+        "price": progress.price,
+        "condition_price": progress.condition_price,
+        "remaining_quantity": progress.remaining,
+        "cancelled_quantity": progress.cancelled,
+        **_standing(managed),
+        "received_at": managed.received_at,
+        "submitted_at": progress.submitted_at,
+    }
+    return encode(whole)
 
 
 def external(notice: ExecutionNotice, received_at: int) -> bytes:
     """Return a notice about an order that this bridge did not place; without the account."""
-    return encode(
-        {
-            "kind": notice.kind,
-            "order_no": notice.order_no,
-            "original_order_no": notice.original_order_no or None,
-            "symbol": notice.symbol,
-            "side": notice.side,
-            "quantity": notice.quantity,
-            "price": notice.price,
-            "time": notice.time,
-            "received_at": received_at,
-        }
-    )
+    told: ExternalNotice = {
+        "kind": notice.kind,
+        "order_no": notice.order_no,
+        "original_order_no": notice.original_order_no or None,
+        "symbol": notice.symbol,
+        "side": notice.side,
+        "quantity": notice.quantity,
+        "price": notice.price,
+        "time": notice.time,
+        "received_at": received_at,
+    }
+    return encode(told)
 
 
 def external_row(row: ListedOrder, received_at: int) -> bytes:
     """Return what the exchange's list has of an order that this bridge did not place."""
-    return encode(
-        {
-            "kind": "listed",
-            "order_no": row.order_no,
-            "original_order_no": row.original_order_no or None,
-            "action": row.action,
-            "symbol": row.symbol,
-            "side": row.side,
-            "quantity": row.quantity,
-            "price": row.price,
-            "filled_quantity": row.filled,
-            "remaining_quantity": row.remaining,
-            "cancelled_quantity": row.cancelled,
-            "ordered_at": row.at,
-            "received_at": received_at,
-        }
-    )
+    told: ExternalRow = {
+        "kind": "listed",
+        "order_no": row.order_no,
+        "original_order_no": row.original_order_no or None,
+        "action": row.action,
+        "symbol": row.symbol,
+        "side": row.side,
+        "quantity": row.quantity,
+        "price": row.price,
+        "filled_quantity": row.filled,
+        "remaining_quantity": row.remaining,
+        "cancelled_quantity": row.cancelled,
+        "ordered_at": row.at,
+        "received_at": received_at,
+    }
+    return encode(told)
+
+
+def working_order(row: ListedOrder, owner: ManagedOrder | None) -> WorkingOrderRow:
+    """Return an order that works at the exchange, with the name that its owner gave it."""
+    return {
+        "order_no": row.order_no,
+        "market": row.market,
+        "symbol": row.symbol,
+        "side": row.side,
+        "order_type": row.order_type or None,
+        "quantity": row.quantity,
+        "price": row.price,
+        "filled_quantity": row.filled,
+        "remaining_quantity": row.remaining,
+        "ordered_at": row.at,
+        "client": owner.identity.client if owner else None,
+        "client_order_id": owner.identity.client_order_id if owner else None,
+    }
 
 
 def _ack(
     client_order_id: str,
-    status: str,
+    status: AckStatus,
     answer: Step,
     *,
     received_at: int,
@@ -150,7 +185,7 @@ def _ack(
     command_id: str,
     duplicate: bool,
 ) -> bytes:
-    fields: dict[str, object] = {
+    fields: OrderAck = {
         "client_order_id": client_order_id or None,
         "status": status,
         "reason": answer.reason or None,
@@ -170,15 +205,16 @@ def _ack(
     return encode(fields)
 
 
-def _standing(managed: ManagedOrder) -> dict[str, object]:
+def _standing(managed: ManagedOrder) -> OrderStanding:
     progress = managed.progress
     average = progress.average_price
     if average is not None:
         average = average.quantize(_PRICE)
         average = average.quantize(Decimal(1)) if average == int(average) else average.normalize()
     return {
+        "client_order_id": managed.identity.client_order_id,
         "seq": progress.seq,
-        "state": str(progress.state),
+        "state": progress.state,
         "order_no": progress.leg.order_no if progress.leg else None,
         "filled_quantity": progress.filled,
         "average_price": average,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -23,7 +23,15 @@ from bridge.mqtt.strict_json import encode
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
 from bridge.orders.model.managed_order import ManagedOrder
+from bridge.orders.publishing import payloads
 from bridge.orders.publishing.publisher import Publisher
+from bridge.orders.publishing.reports import (
+    AccountBalance,
+    AccountOrders,
+    AccountPositions,
+    BalanceRow,
+    PositionRow,
+)
 from bridge.orders.risk.rules import Rules, TradingAccount
 
 __all__ = ["Accounts"]
@@ -104,26 +112,11 @@ class Accounts:
                 alias, market, [row for row in rows if row.market == market]
             ).items()
         }
-        orders = []
-        for row in working[:_MOST]:
-            owner = own.get((row.market, row.key))
-            orders.append(
-                {
-                    "order_no": row.order_no,
-                    "market": row.market,
-                    "symbol": row.symbol,
-                    "side": row.side,
-                    "order_type": row.order_type or None,
-                    "quantity": row.quantity,
-                    "price": row.price,
-                    "filled_quantity": row.filled,
-                    "remaining_quantity": row.remaining,
-                    "ordered_at": row.at,
-                    "client": owner.identity.client if owner else None,
-                    "client_order_id": owner.identity.client_order_id if owner else None,
-                }
-            )
-        self._say(alias, "orders", {"at": self._clock(), "orders": orders})
+        orders = [
+            payloads.working_order(row, own.get((row.market, row.key))) for row in working[:_MOST]
+        ]
+        said: AccountOrders = {"at": self._clock(), "orders": orders}
+        self._say(alias, "orders", said)
 
     def reducible(self, alias: str, place: Place, *, but: ManagedOrder) -> int | None:
         """Return how much of an order would only make a position smaller; None: not known.
@@ -181,8 +174,11 @@ class Accounts:
             quantities[key] = quantities.get(key, 0) + _quantity(row)
         self._compare(alias, held, calls, asked, quantities)
         now = self._clock()
-        self._say(alias, "balance", {"at": now, "balance": balance})
-        self._say(alias, "positions", {"at": now, "positions": positions})
+        # Beside what is named here, the rows have whatever the workbook calls KIS's columns.
+        worth: AccountBalance = {"at": now, "balance": cast("list[BalanceRow]", balance)}
+        holds: AccountPositions = {"at": now, "positions": cast("list[PositionRow]", positions)}
+        self._say(alias, "balance", worth)
+        self._say(alias, "positions", holds)
 
     def _calls(self, alias: str, account: TradingAccount) -> list[tuple[str, str, dict[str, str]]]:
         """Return what to ask for: markets where the account has orders of ours, and its own."""
@@ -267,7 +263,9 @@ class Accounts:
         }
         self._publisher.post(lambda: self._publisher.difference(event, at))
 
-    def _say(self, alias: str, what: str, content: Mapping[str, Any]) -> None:
+    def _say(
+        self, alias: str, what: str, content: AccountBalance | AccountPositions | AccountOrders
+    ) -> None:
         payload = encode(content)
         self._publisher.post(lambda: self._publisher.account(alias, what, payload))
 

@@ -119,7 +119,7 @@ def test_a_bridge_that_has_done_nothing_yet() -> None:
         pump=Pump(load(), Topics(), lane, lambda _: None),
         lane=lane,
         gateway=Gate(),
-        subscriptions={},
+        subscriptions={"wanted": 0, "live": 0, "waiting": 0, "refused": 0},
         frames_dropped=0,
         control_backlog=0,
         events_dropped=0,

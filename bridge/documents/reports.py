@@ -1,0 +1,42 @@
+"""JSON Schema of what the bridge reports of itself, of orders and of accounts.
+
+What it sends has the members of its type and no others; only rows in KIS's words have what the
+workbook names beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bridge.catalog.schemas import Schema
+from bridge.documents.generated import of_model, of_payload
+from bridge.mqtt.payloads import BridgeState, Info, SymbolListing
+from bridge.orders.publishing.reports import (
+    AccountBalance,
+    AccountOrders,
+    AccountPositions,
+    ExternalNotice,
+    ExternalRow,
+    OrderAck,
+    OrderEvent,
+    OrderState,
+)
+from bridge.status.payloads import HealthReport, SessionReport
+
+__all__ = ["REPORTS"]
+
+REPORTS: Mapping[str, Schema] = {
+    "bridge/state": of_payload(BridgeState),
+    "bridge/info": of_model(Info),
+    "bridge/health": of_payload(HealthReport),
+    "bridge/session": of_payload(SessionReport),
+    "order/ack": of_payload(OrderAck),
+    "order/event": of_payload(OrderEvent),
+    "order/state": of_payload(OrderState),
+    "account/external": {"oneOf": [of_payload(ExternalNotice), of_payload(ExternalRow)]},
+    "account/balance": of_payload(AccountBalance),
+    "account/positions": of_payload(AccountPositions),
+    "account/orders": of_payload(AccountOrders),
+    "symbols": of_payload(SymbolListing),
+}
+"""What the bridge sends, by the name of its file."""

@@ -1,0 +1,105 @@
+"""What the bridge says of itself, as types: health, and the map of each session."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from bridge.mqtt.payloads import HaltRow
+from bridge.mqtt.shapes import Count, Microseconds
+from bridge.subscriptions.rows import SubscriptionCounts, SubscriptionRow
+
+__all__ = [
+    "ChannelProblems",
+    "HealthReport",
+    "LagNumbers",
+    "PublishNumbers",
+    "RestNumbers",
+    "SessionNumbers",
+    "SessionReport",
+]
+
+_ByChannel: TypeAlias = dict[str, Count]
+
+
+class _Session(TypedDict):
+    state: Literal["stopped", "connecting", "connected", "waiting"]
+    slots_used: Count
+    slots_limit: Count
+
+
+class SessionReport(_Session):
+    """A KIS session, its slots and who holds them."""
+
+    subscriptions: list[SubscriptionRow]
+    waiting: Annotated[Count, Field(description="Subscriptions without a slot, of all sessions")]
+
+
+class SessionNumbers(_Session):
+    """What a KIS session does; ages in seconds, null for never."""
+
+    live: Annotated[Count, Field(description="Subscriptions that KIS delivers")]
+    frames: Count
+    records: Count
+    last_frame_age_s: float | None
+    last_message_age_s: float | None
+    reconnects: Count
+    invalid_utf8: Count
+
+
+class ChannelProblems(TypedDict):
+    """Records that were not decoded as the workbook says, by channel."""
+
+    decode_errors: _ByChannel
+    schema_drift: _ByChannel
+
+
+class PublishNumbers(TypedDict):
+    """What became of what was to be published."""
+
+    published: Count
+    backlog: Count
+    backlog_bytes: Count
+    dropped: Count
+    conflated: Count
+    possibly_lost: Count
+    control_backlog: Count
+    events_dropped: Count
+
+
+class LagNumbers(TypedDict):
+    """How long records took, in µs."""
+
+    p50: int | None
+    p99: int | None
+    max: int | None
+
+
+class RestNumbers(TypedDict):
+    """What became of the REST calls."""
+
+    calls: Count
+    throttled: Count
+    errors: Count
+
+
+class HealthReport(TypedDict):
+    """Counters, lags and states of everything that runs."""
+
+    at: Microseconds
+    sessions: Annotated[dict[str, SessionNumbers], Field(description="By alias of the app")]
+    subscriptions: SubscriptionCounts
+    frames_dropped: Annotated[Count, Field(description="What sessions threw away as garbage")]
+    decode_errors: Count
+    schema_drift: Count
+    by_channel: ChannelProblems
+    publish: PublishNumbers
+    lag_us: Annotated[
+        LagNumbers, Field(description="From the KIS frame to MQTT, of the latest records")
+    ]
+    rest: RestNumbers
+    orders: Annotated[dict[str, Count], Field(description="Orders of today by state")]
+    halted: Annotated[bool, Field(description="Whether anybody may not trade freely")]
+    halts: list[HaltRow]
