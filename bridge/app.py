@@ -16,7 +16,6 @@ from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
 from bridge.config.kis import AppConfig
 from bridge.config.models import Config
-from bridge.config.orders import LimitsConfig as ConfiguredLimits
 from bridge.errors import DecodeError
 from bridge.feed.lane import KindPolicy, Lane
 from bridge.feed.pump import Pump
@@ -37,9 +36,10 @@ from bridge.mqtt.lane import LaneWriter
 from bridge.mqtt.lane_messages import MessageWriter
 from bridge.mqtt.message import Will
 from bridge.mqtt.topics import Topics
-from bridge.orders.gateway import Gateway, Rules, TradingAccount
+from bridge.orders.gateway import Gateway, TradingAccount
+from bridge.orders.journal.identity import Binding
 from bridge.orders.journal.journal import Journal
-from bridge.orders.risk.limits import Limits
+from bridge.orders.risk.configured import configured
 from bridge.requests.permissions import Permissions
 from bridge.requests.server import RequestServer
 from bridge.requests.symbols import SymbolRequests
@@ -142,7 +142,8 @@ class Bridge:
             self._names = await asyncio.to_thread(self._symbols.names)
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(open_http())
-            journal = Journal(self._config.journal_url.get_secret_value())
+            url = self._config.journal_url.get_secret_value()
+            journal = Journal(url, binding=Binding.of(self._config.kis))
             await journal.open()
             stack.push_async_callback(journal.close)
             self._rests = {app.alias: self._app(app, http) for app in self._config.kis.apps}
@@ -236,27 +237,13 @@ class Bridge:
         return rest
 
     def _gateway(self, journal: Journal) -> Gateway:
-        orders = self._config.orders
         gateway = Gateway(
             catalog=self._catalog,
             journal=journal,
             sink=self.control if self._orders_seen is None else self._orders_seen,
             topics=self.topics,
             accounts=self._accounts(),
-            rules=Rules(
-                paper=self._paper,
-                orders_allowed=self._config.orders_allowed,
-                limits=_limits(orders.limits),
-                client_limits={n: _limits(client.limits) for n, client in orders.clients.items()},
-                permits=orders.permits,
-                markets=orders.markets,
-                market_hours=self._config.market_hours,
-                rates={str(currency): rate for currency, rate in orders.rates.items()},
-                reconcile_s=orders.reconcile_s,
-                proof_s=orders.proof_s,
-                response_prefixes=self._config.mqtt.response_prefixes,
-                grace_s=5.0,
-            ),
+            rules=configured(self._config),
             # An older one says little, above all of a session that was lost: then KIS is asked.
             reference_price=lambda market, venue, symbol: self.pump.last_price(
                 market, venue, symbol, now_us() - _FRESH
@@ -393,7 +380,3 @@ class Bridge:
 def _policies(config: Config, catalog: Catalog) -> dict[str, KindPolicy]:
     kinds = {channel.kind for channel in catalog.channels.values()} | set(config.market.kinds)
     return {kind: KindPolicy(**config.market.kind(kind).model_dump()) for kind in kinds}
-
-
-def _limits(limits: ConfiguredLimits) -> Limits:
-    return Limits(**limits.model_dump())

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from bridge.errors import JournalError
+from bridge.orders.journal.identity import Binding, Mark, bind
 from bridge.orders.journal.tables import (
     BINARY_NAMES,
     SCHEMA,
@@ -34,6 +35,8 @@ commit waits for all of them."""
 _LOCK_NAME = "kis-bridge journal"
 _LOCK_S, _LOCK_AGAIN_S = 3.0, 0.05
 """How long a server's lock is tried for: it takes a moment to see that the last bridge is gone."""
+_WITH_ORIGINS = 3
+"""The first schema that has them in a column."""
 
 
 def parse(url: str) -> URL:
@@ -142,8 +145,11 @@ def _in_use(journal: object) -> str:
     )
 
 
-def prepare(connection: Connection, url: URL) -> None:
-    """Make the tables, or bring those of an older bridge up to date."""
+def prepare(connection: Connection, url: URL, binding: Binding | None = None) -> Mark:
+    """Make the tables, or bring those of an older bridge up to date; return which journal it is.
+
+    Raises :class:`JournalError` when it belongs to something else than ``binding``.
+    """
     if url.get_backend_name() in ("mysql", "mariadb"):  # to say so imports all of its dialects
         for table in metadata.tables.values():
             table.dialect_kwargs.update(BINARY_NAMES)
@@ -155,10 +161,11 @@ def prepare(connection: Connection, url: URL) -> None:
             f"the journal {url.render_as_string()} has schema {version}, this bridge reads "
             f"{SCHEMA}: use the bridge that wrote it, or another journal.url"
         )
-    if old and (version or 0) < SCHEMA:
+    if old and (version or 0) < _WITH_ORIGINS:
         _add_origins(connection)
     if version is None or version < SCHEMA:
         connection.execute(insert(schema_version), {"version": SCHEMA})
+    return bind(connection, url, binding)
 
 
 def _add_origins(connection: Connection) -> None:

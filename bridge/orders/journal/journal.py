@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bridge.orders.journal import queries
+from bridge.orders.journal.identity import Binding
 from bridge.orders.journal.writer import Writer, WriterThread
 from bridge.orders.model.lifecycle import State, Step
 from bridge.orders.model.records import Control, Identity, JournalStep, NewRecord, Record
@@ -16,15 +17,21 @@ class Journal:
     """The order journal at a SQLAlchemy URL; ``sqlite:///FILE`` is made when it is missing.
 
     Each method returns when its result is on disk, and raises :class:`JournalError` when it is
-    not known to be there: asking again is right, :meth:`admit` tells what it found. ``writer`` is
-    who works with the database, a thread unless something else is given.
+    not known to be there: asking again is right, :meth:`admit` tells what it found. ``binding`` is
+    what it is used with. ``writer`` is who works with the database, a thread unless something else
+    is given.
     """
 
-    def __init__(self, url: str, writer: Writer | None = None) -> None:
-        self._writer = writer or WriterThread(url)
+    def __init__(
+        self, url: str, writer: Writer | None = None, *, binding: Binding | None = None
+    ) -> None:
+        self._writer = writer or WriterThread(url, binding)
 
     async def open(self) -> None:
-        """Open it, and keep every other process out."""
+        """Open it, and keep every other process out.
+
+        Raises :class:`JournalError`, also when it belongs to another environment or account.
+        """
         await self._writer.open()
 
     async def close(self) -> None:

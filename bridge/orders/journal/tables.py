@@ -2,8 +2,9 @@
 
 Three are append-only: ``commands`` (one row a command: that it was received), ``steps`` (what
 happened to it since) and ``controls`` (who was halted and let go again). Nothing in them is
-updated or deleted: what was once true of an order can be read for ever. Account numbers are never
-written, only aliases.
+updated or deleted: what was once true of an order can be read for ever. Two say whose journal it
+is: ``journal`` (one row) and ``accounts``. Account numbers are never written, only aliases and
+salted hashes.
 """
 
 from __future__ import annotations
@@ -20,10 +21,20 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["BINARY_NAMES", "SCHEMA", "commands", "controls", "metadata", "schema_version", "steps"]
+__all__ = [
+    "BINARY_NAMES",
+    "SCHEMA",
+    "accounts",
+    "commands",
+    "controls",
+    "journal",
+    "metadata",
+    "schema_version",
+    "steps",
+]
 
-SCHEMA = 3
-"""2 added ``controls``, 3 ``commands.origin``."""
+SCHEMA = 4
+"""2 added ``controls``, 3 ``commands.origin``, 4 ``journal`` and ``accounts``."""
 
 metadata = MetaData()
 BINARY_NAMES = {"mysql_collate": "utf8mb4_bin", "mariadb_collate": "utf8mb4_bin"}
@@ -68,3 +79,20 @@ controls = Table(
     Column("mode", String(16), nullable=False),
     Column("reason", Text, nullable=False),
 )
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(32), nullable=False),
+    Column("environment", String(16), nullable=False),
+    Column("salt", String(32), nullable=False),
+    Column("generation", BigInteger, nullable=False),
+)
+"""Which journal this is. ``name`` is random; ``generation`` counts the commits."""
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("alias", String(64), primary_key=True),
+    Column("digest", String(64), nullable=False),
+)
+"""Which account each alias means, as a salted hash of its number."""

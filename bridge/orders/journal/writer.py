@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import JournalError
 from bridge.orders.journal.database import claim, open_engine, parse, prepare, problem
+from bridge.orders.journal.identity import Binding
 
 __all__ = ["Writer", "WriterThread"]
 
@@ -54,8 +55,9 @@ class WriterThread:
     one write to the disk.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, binding: Binding | None = None) -> None:
         self._url = parse(url)
+        self._binding = binding
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock: int | None = None
@@ -103,7 +105,7 @@ class WriterThread:
                 engine = open_engine(self._url, lock=True)
                 with engine.connect() as connection:
                     with connection.begin():
-                        prepare(connection, self._url)
+                        prepare(connection, self._url, self._binding)
                     self._resolve([(opened, None, None)])
                     while self._work(connection):
                         pass

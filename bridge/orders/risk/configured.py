@@ -1,0 +1,33 @@
+"""The rules of the order line as the configuration says them."""
+
+from __future__ import annotations
+
+from bridge.config.models import Config
+from bridge.config.orders import LimitsConfig
+from bridge.orders.risk.limits import Limits
+from bridge.orders.risk.rules import Rules
+
+__all__ = ["configured"]
+
+
+def configured(config: Config) -> Rules:
+    """Return the rules of a configuration."""
+    orders = config.orders
+    return Rules(
+        paper=config.kis.environment != "real",
+        orders_allowed=config.orders_allowed,
+        limits=_limits(orders.limits),
+        client_limits={name: _limits(client.limits) for name, client in orders.clients.items()},
+        permits=orders.permits,
+        markets=orders.markets,
+        market_hours=config.market_hours,
+        rates={str(currency): rate for currency, rate in orders.rates.items()},
+        reconcile_s=orders.reconcile_s,
+        proof_s=orders.proof_s,
+        response_prefixes=config.mqtt.response_prefixes,
+        grace_s=5.0,
+    )
+
+
+def _limits(limits: LimitsConfig) -> Limits:
+    return Limits(**limits.model_dump())
