@@ -141,13 +141,13 @@ class RestClient:
     ) -> Reply:
         """Make one call and return KIS's answer, success or business refusal.
 
-        ``params`` are named as on the wire (``PDNO``) or in English (``symbol``). Raises the errors
-        of :mod:`bridge.kis.replies` only; :class:`KisRefusedError` also for a call that cannot be
-        made as it is (no such call, a parameter missing), before anything is sent. Nothing is sent
-        once ``deadline`` has passed; the answer to a call that changes something is waited for
-        beyond it. Nor is anything sent once ``still`` says no: it is asked right before the first
-        byte leaves; what is not ``wanted`` any more does not wait for its turn either. Cancelled
-        while waiting for the answer, the outcome is unknown.
+        ``params`` are named as on the wire (``PDNO``), see :mod:`bridge.kis.params`. Raises the
+        errors of :mod:`bridge.kis.replies` only; :class:`KisRefusedError` also for a call that
+        cannot be made as it is (no such call, a parameter missing), before anything is sent.
+        Nothing is sent once ``deadline`` has passed; the answer to a call that changes something is
+        waited for beyond it. Nor is anything sent once ``still`` says no: it is asked right before
+        the first byte leaves; what is not ``wanted`` any more does not wait for its turn either.
+        Cancelled while waiting for the answer, the outcome is unknown.
         """
         try:
             request = _Request.build(self._catalog, api, variant, params, self._paper)
@@ -324,17 +324,17 @@ class _Request:
         body: dict[str, str] = {}
         unused = set(params)
         for param in api.params:
-            value = params.get(param.name, params.get(param.path, param.default))
-            given = not unused.isdisjoint({param.path, param.name})
-            unused -= {param.path, param.name}
+            given = param.name in params
+            unused.discard(param.name)
             if param.required and not (given or param.default or is_page_key(param)):
                 raise KisRefusedError(
-                    f"{api.name}: the parameter {param.path!r} ({param.name}) is missing"
+                    f"{api.name}: the parameter {param.name} ({param.path}) is missing"
                 )
+            value = params.get(param.name, param.default)
             if given or param.required or value:
                 (query if param.where == "query" else body)[param.name] = value
         if unused:
-            known = ", ".join(sorted(param.path for param in api.params))
+            known = ", ".join(sorted(param.name for param in api.params))
             raise KisRefusedError(
                 f"{api.name}: no parameter named {min(unused)!r} (there are: {known})"
             )

@@ -81,7 +81,7 @@ CATALOG = Catalog(
     apis={api.name: api for api in (ORDER, LIST, REAL_ONLY, NO_TR_ID)},
     codes={},
 )
-PLACE = {"account_no": ACCOUNT, "symbol": "005930", "quantity": "10"}
+PLACE = {"CANO": ACCOUNT, "PDNO": "005930", "ORD_QTY": "10"}
 DONE = {
     "rt_cd": "0",
     "msg_cd": "APBK0013",
@@ -134,7 +134,7 @@ class Bench:
         return await self.client.call("order_cash", PLACE, variant="buy", **options)
 
     async def list(self, **options: Any) -> Reply:
-        return await self.client.call(LIST.name, {"account_no": ACCOUNT}, **options)
+        return await self.client.call(LIST.name, {"CANO": ACCOUNT}, **options)
 
 
 @asynccontextmanager
@@ -221,7 +221,7 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
         ("order_cash", "", PLACE, r"no variant '' \(there is: buy, sell\)"),
         ("hashkey", "", {"CANO": "1"}, "no TR id at all"),
         ("inquire_psbl_rvsecncl", "", {"CANO": "1"}, "not offer this call in paper trading"),
-        ("order_cash", "buy", {"account_no": "1"}, r"'symbol' \(PDNO\) is missing"),
+        ("order_cash", "buy", {"CANO": "1"}, r"PDNO \(symbol\) is missing"),
         ("order_cash", "buy", PLACE | {"colour": "red"}, "no parameter named 'colour'"),
     ],
 )
@@ -482,7 +482,7 @@ def page(number: int, tr_cont: str) -> Response:
 
 
 async def numbers(bench: Bench, **options: Any) -> list[str]:
-    replies = bench.client.pages(LIST.name, {"account_no": ACCOUNT}, **options)
+    replies = bench.client.pages(LIST.name, {"CANO": ACCOUNT}, **options)
     return [reply.body["output1"][0]["odno"] async for reply in replies]
 
 
@@ -521,8 +521,7 @@ async def test_nothing_secret_is_logged_or_shown(caplog: pytest.LogCaptureFixtur
                 await bench.place()
             shown += [str(caught.value), caught.value.msg1, repr(vars(bench.client))]
             shown += [
-                repr(reply)
-                async for reply in bench.client.pages(LIST.name, {"account_no": ACCOUNT})
+                repr(reply) async for reply in bench.client.pages(LIST.name, {"CANO": ACCOUNT})
             ]
         async with raw_peer(hang_up) as url, bench_at(url) as bench:
             with pytest.raises(KisUnknownError) as lost:
