@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,7 @@ from bridge.kis.decode import notice_values
 from bridge.kis.frames import DataFrame
 from bridge.kis.masters import SymbolStore
 from bridge.kis.rest import RestClient, open_http
-from bridge.kis.session import Notice, Session, Subscribed
-from bridge.kis.session import SessionEvent as SessionEvent
+from bridge.kis.session import Notice, Session, SessionEvent
 from bridge.kis.stream import Stream
 from bridge.kis.throttle import Throttle
 from bridge.mqtt import payloads
@@ -49,6 +49,7 @@ from bridge.status.health import SessionHealth, snapshot
 from bridge.status.payloads import HealthReport
 from bridge.status.reporter import Reporter
 from bridge.subscriptions.configured import market_data, notice_channels
+from bridge.subscriptions.listening import Listening
 from bridge.subscriptions.reports import Reports, notice_ids
 from bridge.subscriptions.store import SubscriptionStore
 from bridge.subscriptions.upkeep import CONFIGURATION, Upkeep
@@ -113,6 +114,7 @@ class Bridge:
         self._store = SymbolStore(config.kis.state_dir / "symbols.db")
         self._symbols = SymbolRequests(self._store, catalog)
         self.sessions: dict[str, SessionHealth] = {}
+        self.listening = Listening(catalog, lambda app: self.sessions[app].heard_at)
         self._rests: dict[str, RestClient] = {}
         self._orders_seen: OrdersSeen | None = None
         if listen is not None:  # a bridge without its page has nothing of it
@@ -324,18 +326,18 @@ class Bridge:
 
     def _accounts(self, app: str = "") -> dict[str, TradingAccount]:
         """Return the accounts of an app key, or all, by alias."""
+        span, rests = self.listening.span, self._rests
         return {
-            account.alias: TradingAccount(account.number, self._rests[account.app])
-            for account in self._config.kis.accounts
-            if app in ("", account.app)
+            one.alias: TradingAccount(one.number, rests[one.app], partial(span, one.app))
+            for one in self._config.kis.accounts
+            if app in ("", one.app)
         }
 
     # running
 
     def _happened(self, app: str, event: SessionEvent) -> None:
         self.upkeep.happened(app, event)
-        channel = self._catalog.channel(event.tr_id) if isinstance(event, Subscribed) else None
-        if channel is not None and channel.encrypted:
+        if self.listening.happened(app, event):
             for account in self._config.kis.accounts:
                 if account.app == app:
                     self.gateway.gap(account.alias)  # nobody knows what was told before this

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import httpx
 
-from bridge.catalog.model import Api
+from bridge.catalog.model import Api, Catalog
 from bridge.kis.replies import (
     NOT_PROCESSED,
     UNSURE,
@@ -19,14 +19,12 @@ from bridge.kis.replies import (
     Reply,
 )
 
-__all__ = ["TokenOverError", "read", "said_rate"]
+__all__ = ["TokenOverError", "read", "refusals", "said_rate"]
 
 _TOKEN_OVER = frozenset({"EGW00121", "EGW00122", "EGW00123"})
 _REFUSAL = re.compile(r"EGW(001\d\d|0020[5-9]|0021[0-3]|0030[34]|00310|0200[46])")
 """Refusals by the gateway that KIS describes. Any other refusal of a call that changes something
 may have been carried out."""
-_UNCLEAR = re.compile(r"|OPSQ(?!2|999[5-9]).*")
-"""No code, or the code of a fault that came after KIS's system had begun with the call."""
 _RATE = "x-rate-limit-per-second"
 _NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 _SLOWEST = 0.1
@@ -37,10 +35,20 @@ class TokenOverError(KisRefusedError):
     """KIS did not process the call, because the token has expired or is no longer known."""
 
 
-def read(api: Api, response: httpx.Response, hidden: Iterable[str]) -> Reply:
+def refusals(catalog: Catalog) -> Callable[[str], bool]:
+    """Return what tells the codes by which KIS's order systems say that they did nothing."""
+    listed = [code.code for code in catalog.codes.get("order_refusal", ())]
+    families = tuple(code[:-1] for code in listed if code.endswith("*"))
+    return lambda code: bool(code) and (code in listed or code.startswith(families))
+
+
+def read(
+    api: Api, response: httpx.Response, hidden: Iterable[str], refused: Callable[[str], bool]
+) -> Reply:
     """Return the answer of KIS's systems, or raise what the gateway's refusal means.
 
-    ``hidden`` are the texts that must not be shown: keys, the token, the account number.
+    ``hidden`` are the texts that must not be shown: keys, the token, the account number;
+    ``refused`` tells the codes of :func:`refusals`.
     """
     try:
         body = response.json()
@@ -55,7 +63,8 @@ def read(api: Api, response: httpx.Response, hidden: Iterable[str]) -> Reply:
     for secret in hidden:
         msg1 = msg1.replace(secret, "***") if secret else msg1
     answered = response.status_code == httpx.codes.OK and rt_cd and not _fault(rt_cd, msg_cd)
-    if answered and not (api.changes and rt_cd != "0" and _UNCLEAR.fullmatch(msg_cd)):
+    # A code that nobody has described may stand for a fault after the order was passed on.
+    if answered and (rt_cd == "0" or not api.changes or refused(msg_cd)):
         return Reply(
             rt_cd=rt_cd,
             msg_cd=msg_cd,

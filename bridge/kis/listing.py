@@ -22,6 +22,7 @@ _YEARS = 2000, 2999
 _ASKEW = 3_600_000_000
 """How far (µs) KIS's clock may be ahead of ours before a time counts as one of another day."""
 _DAY = 86_400_000_000
+_CHANNELS = ("orderer", "media_class_name", "order_staff_no")
 _CANCEL = "취소"
 """In the name of a row that is a cancellation, where KIS has no code for it."""
 
@@ -50,6 +51,9 @@ class ListedOrder:
     rejected: int
     at: int | None
     """When it was ordered, µs since the epoch, whole seconds; None: KIS does not say."""
+    channel: Literal["", "api", "elsewhere"] = ""
+    """How it came to KIS: by its Open API, or by telephone, web or a person's terminal. Blank: KIS
+    does not say."""
 
     @property
     def key(self) -> tuple[date | None, str]:
@@ -197,6 +201,7 @@ def _row(
         cancelled=cancelled,
         rejected=rejected,
         at=at,
+        channel=_channel(catalog, values),
     )
 
 
@@ -206,6 +211,16 @@ def _action(values: Mapping[str, str]) -> Literal["modify", "cancel"]:
         _CANCEL in values.get(name, "") for name in names
     )
     return "cancel" if cancels else "modify"
+
+
+def _channel(catalog: Catalog, values: Mapping[str, str]) -> Literal["", "api", "elsewhere"]:
+    """Return how an order came to KIS: each market's list says so in a column of its own."""
+    said = next(filter(None, (values.get(name, "") for name in _CHANNELS)), "")
+    if not said:
+        return ""
+    known = {code.code for code in catalog.codes.get("order_channel", ())}
+    # With a workbook that does not know the words nothing can be told.
+    return "" if not known else "api" if said in known else "elsewhere"
 
 
 def _gone(action: str, quantity: int, filled: int, remaining: int, rejected: int) -> int:

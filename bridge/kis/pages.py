@@ -12,11 +12,12 @@ __all__ = ["next_page"]
 
 
 def next_page(
-    api: Api, params: Mapping[str, str], reply: Reply
+    api: Api, params: Mapping[str, str], reply: Reply, *, by_key: bool = False
 ) -> tuple[dict[str, str], str] | None:
     """Return parameters and ``tr_cont`` that lead to the next page; None after the last one.
 
-    ``params`` are those of the page that ``reply`` answered.
+    ``params`` are those of the page that ``reply`` answered. ``by_key``: go on as well where only a
+    key that has moved on says that there is more.
     """
     if not api.pages or not reply.ok:
         return None
@@ -35,9 +36,13 @@ def next_page(
             keys |= {param.name: "P" for param in api.params if param.name == "QRY_TP"}
         elif keys or not reply.more:
             return None
-    elif not reply.more:
+    elif not reply.more and not any(
+        by_key and keys.get(param.name, "") not in ("", params.get(param.name, ""))
+        for param in api.params
+        if param.path == "continuation_key"
+    ):
         return None
-    return {**params, **keys}, "N" if reply.more else ""
+    return {**params, **keys}, "" if api.pages == "key" and not reply.more else "N"
 
 
 def _answered(body: Mapping[str, Any], name: str) -> str | None:

@@ -19,7 +19,7 @@ import structlog
 from pydantic import SecretStr
 
 from bridge.catalog.model import Api, Catalog, TrId
-from bridge.kis.answers import TokenOverError, read, said_rate
+from bridge.kis.answers import TokenOverError, read, refusals, said_rate
 from bridge.kis.pages import next_page
 from bridge.kis.params import is_page_key
 from bridge.kis.replies import (
@@ -115,6 +115,7 @@ class RestClient:
     ) -> None:
         self.counts = CallCounts()
         self._catalog = catalog
+        self._refused = refusals(catalog)
         self._http = http
         self._rest_url = rest_url.rstrip("/")
         self._app_key = app_key
@@ -185,8 +186,12 @@ class RestClient:
         deadline: float | None = None,
         page_s: float | None = None,
         limit: int = 20,
+        by_key: bool = False,
     ) -> AsyncIterator[Reply]:
         """Yield an answer and the pages that follow it, ``limit`` at most.
+
+        ``by_key`` asks for another page also when only its key says that there is one. KIS may
+        refuse that.
 
         ``deadline`` is for all of them; ``page_s`` is how many seconds each may take instead. Ends
         after a refusal too. When the last page yielded has ``more``, the limit cut it.
@@ -204,7 +209,7 @@ class RestClient:
                 priority=priority,
                 deadline=deadline,
             )
-            following = None if known is None else next_page(known, params, reply)
+            following = None if known is None else next_page(known, params, reply, by_key=by_key)
             yield replace(reply, following=following is not None)
             if following is None:
                 return
@@ -237,7 +242,7 @@ class RestClient:
         if (said := said_rate(response)) is not None:
             self._throttle.said(said)
         secrets = [one.get_secret_value() for one in (self._app_key, self._app_secret, token)]
-        return read(request.api, response, [*secrets, request.account])
+        return read(request.api, response, [*secrets, request.account], self._refused)
 
     async def _send(
         self, request: _Request, tr_cont: str, until: _Until, token: SecretStr

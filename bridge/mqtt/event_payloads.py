@@ -10,16 +10,18 @@ from typing import Annotated, Literal, NotRequired, TypeAlias
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from bridge.mqtt.shapes import Count, Microseconds
+from bridge.mqtt.shapes import Count, Microseconds, Number
 
 __all__ = [
     "BridgeEvent",
+    "CandidateRow",
     "ConfigWarningEvent",
     "EventTime",
     "HaltCancelledEvent",
     "HaltedEvent",
     "HaltedMode",
     "LossEvent",
+    "OrderAmbiguousEvent",
     "OrderDifferenceEvent",
     "OrderExternalEvent",
     "OrderUnknownEvent",
@@ -158,6 +160,34 @@ class OrderUnknownEvent(TypedDict):
     message: NotRequired[str]
 
 
+class CandidateRow(TypedDict):
+    """A row of the exchange's list that may be a command's."""
+
+    order_no: str
+    action: Literal["place", "modify", "cancel"]
+    side: str
+    quantity: Count
+    price: Number
+    filled_quantity: Count
+    ordered_at: Microseconds | None
+    channel: Annotated[
+        Literal["api", "elsewhere"] | None, Field(description="How it came to KIS; null: unsaid")
+    ]
+
+
+class OrderAmbiguousEvent(TypedDict):
+    """Of a command without an answer nobody can prove which row it is: a person resolves it."""
+
+    kind: Literal["order_ambiguous"]
+    account: str
+    client: str
+    client_order_id: str
+    verb: Literal["place", "modify", "cancel", "cancel_all"]
+    command_id: NotRequired[str]
+    symbol: str
+    candidates: list[CandidateRow]
+
+
 class OrderExternalEvent(TypedDict):
     """An order or fill that was placed outside the bridge."""
 
@@ -241,6 +271,7 @@ BridgeEvent: TypeAlias = (
     | SlotRefusedEvent
     | SlotsWaitingEvent
     | OrderUnknownEvent
+    | OrderAmbiguousEvent
     | OrderExternalEvent
     | OrderDifferenceEvent
     | PositionDifferenceEvent

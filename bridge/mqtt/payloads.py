@@ -39,6 +39,7 @@ EventKind = Literal[
     "session_restored",
     "slot_refused",
     "order_unknown",
+    "order_ambiguous",
     "order_external",
     "order_difference",
     "position_difference",

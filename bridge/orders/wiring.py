@@ -24,6 +24,7 @@ from bridge.orders.publishing.publisher import Publisher, Sink
 from bridge.orders.reconciliation.accounts import Accounts
 from bridge.orders.reconciliation.notices import Notices
 from bridge.orders.reconciliation.reconciler import Reconciler
+from bridge.orders.reconciliation.sightings import Sightings
 from bridge.orders.risk.halts import Halts
 from bridge.orders.risk.ledger import LimitLedger
 from bridge.orders.risk.reference_data import ReferenceData
@@ -109,18 +110,20 @@ def wire(
         clock=clock,
         after_fills=lambda alias: reconciler.wake(alias),
     )
-    held = HeldNotices(blotter)
+    held, sightings = HeldNotices(blotter), Sightings()
     reconciler = Reconciler(
-        terms, blotter, ledger, held, outbox, publisher, on_round=settled, on_list=listed
+        terms, blotter, ledger, held, sightings, outbox, publisher, on_round=settled, on_list=listed
     )
-    notices = Notices(terms.accounts, blotter, held, outbox, publisher, reconciler)
+    notices = Notices(terms.accounts, blotter, held, outbox, publisher, reconciler, sightings)
     admission = Admission(journal, blotter, clock=clock, pause_s=pause_s)
     intake = Intake(terms, topics, publisher, admission.arrival)
     reference_data = ReferenceData(
         terms.catalog, paper=terms.rules.paper, last_price=reference_price, clock=clock
     )
     door = Door(terms, blotter, ledger, halts, reference_data, holdings, reconciler, news)
-    submitter = Submitter(door, Sender(terms, door), outbox, publisher, clock, answered)
+    submitter = Submitter(
+        door, Sender(terms, door, blotter, sightings), outbox, publisher, clock, answered
+    )
     sequencer = Sequencer(blotter, door, clock)
     mass_cancel = MassCancel(
         terms,

@@ -115,6 +115,7 @@ class Kis:
         deadline: float | None = None,
         page_s: float | None = None,
         limit: int = 20,
+        by_key: bool = False,
     ) -> AsyncIterator[Reply]:
         """Answer inquiries: by what ``listed`` makes of their number, else with nothing."""
         self.asked.append(api)
@@ -278,7 +279,8 @@ async def bench(
         journal=journal,
         sink=broker,
         topics=Topics("kis"),
-        accounts=accounts or {"main": TradingAccount(SecretStr(NUMBER), kis)},
+        accounts=accounts
+        or {"main": TradingAccount(SecretStr(NUMBER), kis, lambda _: (0, clock()))},
         rules=rules or Rules(paper=False, pause_s=0.001, grace_s=0.05),
         clock=clock,
         **more,
@@ -315,5 +317,6 @@ def row(order_no: str, **fields: str) -> dict[str, str]:
         "cnc_cfrm_qty": "0",
         "rjct_qty": "0",
         "cncl_yn": "N",
+        "ordr_empno": "OpnAPI",
     }
     return values | fields

@@ -71,14 +71,18 @@ async def market(
     journal = InlineJournal(f"sqlite:///{path}/orders.db")
     await journal.open()
     rest, broker = virtual.rest(per_second), Broker()
+
+    def listened(market: str) -> tuple[int, int]:
+        return 0, virtual.loop.micros()
+
     gateway = Gateway(
         catalog=CATALOG,
         journal=journal,
         sink=broker,
         topics=Topics("kis"),
         accounts={
-            "main": TradingAccount(SecretStr(ACCOUNT), rest),
-            "futures": TradingAccount(SecretStr(FUTURES), rest),
+            "main": TradingAccount(SecretStr(ACCOUNT), rest, listened),
+            "futures": TradingAccount(SecretStr(FUTURES), rest, listened),
         },
         rules=Rules(
             paper=False, markets=("domestic_stock", "overseas_stock"), proof_s=3.0, **rules

@@ -250,8 +250,8 @@ async def test_clocks_that_differ_prove_nothing(tmp_path: Path, seconds: int) ->
         await b.place()
         at = datetime.now(ZoneInfo("Asia/Seoul")) + timedelta(seconds=seconds)
         b.kis.listed = [row("77", ord_dt=f"{at:%Y%m%d}", ord_tmd=f"{at:%H%M%S}")]
-        told = (await b.broker.wait(UNKNOWN, 2))[-1]
-        assert "may be it" in told["message"]
+        told = (await b.broker.wait("kis/bridge/event/order_ambiguous"))[-1]
+        assert [one["order_no"] for one in told["candidates"]] == ["0000000077"]
         assert not b.broker.on(event_topic())
         await b.gateway.resolve(
             Identity("main", "alice", "a-1", ""), order_no="0000000077", by="test"

@@ -92,7 +92,10 @@ async def test_a_halt_cancels_while_the_journal_is_busy(tmp_path: Path) -> None:
 async def test_a_halt_during_the_start_waits_for_what_is_open(tmp_path: Path) -> None:
     async with bench(tmp_path, rules=RULES) as b:
         await b.place()
-    async with unready(tmp_path, kis=Kis(listed=[row("1")])) as b, asyncio.TaskGroup() as tasks:
+    async with (
+        unready(tmp_path, kis=Kis(number=1, listed=[row("1")])) as b,
+        asyncio.TaskGroup() as tasks,
+    ):
         halt = tasks.create_task(b.gateway.halt("halted", cancel_all=True))
         tasks.create_task(b.gateway.run())
         assert await halt == 1

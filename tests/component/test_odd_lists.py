@@ -84,6 +84,7 @@ async def test_every_part_of_an_order_that_was_split_elsewhere_is_cancelled(
     async with bench(tmp_path, rules=Rules(**RULES)) as b:
         await b.place()
         b.kis.listed = [row("1", rmn_qty="5"), row("2", **SPLIT)]
+        b.kis.number = 2
         b.gateway.gap("main")
         await b.broker.wait(event_topic())
         assert (await b.ask("modify", price=72000))["reason"] == "invalid_payload"
@@ -98,6 +99,7 @@ async def test_one_part_after_the_other_can_be_cancelled(tmp_path: Path) -> None
     async with bench(tmp_path, rules=Rules(**RULES)) as b:
         await b.place()
         b.kis.listed = [row("1", rmn_qty="5"), row("2", **SPLIT)]
+        b.kis.number = 2
         b.gateway.gap("main")
         await b.broker.wait(event_topic())
         ack = await b.ask("cancel", command_id="c0", order_no="7")
@@ -181,6 +183,7 @@ async def test_parts_that_no_list_has_told_yet_are_cancelled_too(tmp_path: Path,
     async with bench(tmp_path, kis=kis, rules=Rules(**RULES)) as b:
         await b.place()
         kis.listed = [row("1", rmn_qty="5"), row("2", **SPLIT)]
+        kis.number = 2
         if how == "restart":
             b.gateway.gap("main")
         else:

@@ -94,14 +94,21 @@ class Orders(RuleBasedStateMachine):
 
     # the bridge's life
 
+    def listened(self, market: str) -> tuple[int, int]:
+        """What is on its way has not been heard."""
+        return self.heard_since, self.loop.micros() if not self.virtual.notices else 0
+
     def up(self) -> None:
+        self.heard_since = self.loop.micros()
         self.journal = InlineJournal(self.url)
         self.gateway = Gateway(
             catalog=CATALOG,
             journal=self.journal,
             sink=self.wire,
             topics=Topics("kis"),
-            accounts={"main": TradingAccount(SecretStr(ACCOUNT), self.virtual.rest())},
+            accounts={
+                "main": TradingAccount(SecretStr(ACCOUNT), self.virtual.rest(), self.listened)
+            },
             rules=Rules(
                 paper=False,
                 proof_s=PROOF_S,
@@ -277,6 +284,7 @@ class Orders(RuleBasedStateMachine):
     def reconnect(self) -> None:
         """The session was away: what was told meanwhile is lost."""
         self.virtual.notices.clear()
+        self.heard_since = self.loop.micros()
         self.gateway.gap("main")
 
     @rule(away=st.booleans())
@@ -343,7 +351,7 @@ class Orders(RuleBasedStateMachine):
         told = {
             (event["client"], event["client_order_id"])
             for topic, event in self.wire.published
-            if topic == "kis/bridge/event/order_unknown"
+            if topic in ("kis/bridge/event/order_unknown", "kis/bridge/event/order_ambiguous")
         }
         spent = Decimal(0)
         journal = {one.identity: one for one in map(restore, read(self.url))}

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from bridge.errors import RequestError
 from bridge.kis.replies import KisNotSentError, KisUnknownError, Reply
-from bridge.orders.gateway import Rules
+from bridge.orders.gateway import Rules, TradingAccount
 from bridge.orders.model.records import Identity
 from bridge.orders.risk.limits import Limits
+from bridge.runtime.clock import SEOUL
 from tests.component.gateway_fixture import (
+    NUMBER,
     PLACE,
     Bench,
     Kis,
@@ -26,6 +31,7 @@ from tests.component.gateway_fixture import (
 
 LOST = KisUnknownError("timed out")
 UNKNOWN = "kis/bridge/event/order_unknown"
+AMBIGUOUS = "kis/bridge/event/order_ambiguous"
 EXTERNAL = "kis/accounts/main/event/external"
 
 
@@ -41,6 +47,31 @@ def rules(**fields: Any) -> Rules:
         }
         | fields
     )
+
+
+class Paged(Kis):
+    """Ends its first page with a key and no word in the header; ``last``: the next, None: none."""
+
+    def __init__(self, last: list[dict[str, str]] | None) -> None:
+        super().__init__()
+        self.last = last
+
+    async def pages(
+        self, api: str, params: Any, *, by_key: bool = False, **more: Any
+    ) -> AsyncIterator[Reply]:
+        if not api.endswith("inquire_daily_ccld"):
+            async for reply in super().pages(api, params, **more):
+                yield reply
+            return
+        self.asked.append(api)
+        self.moved.set()
+        assert by_key
+        page = {"rt_cd": "0", "output1": [row("5", ord_tmd="000001", pdno="000660")]}
+        yield Reply("0", "", "", page, "", following=True)
+        if self.last is None:
+            yield Reply("7", "KIER2620", "", {"rt_cd": "7"}, "", following=False)
+        else:
+            yield Reply("0", "", "", {"rt_cd": "0", "output1": self.last}, "", following=False)
 
 
 async def lose(b: Bench, name: str = "a-1", **fields: object) -> None:
@@ -73,6 +104,103 @@ async def test_a_complete_list_without_it_proves_that_it_was_not_placed(tmp_path
         assert (await b.place("a-2"))["status"] == "accepted"
 
 
+async def test_what_a_person_placed_by_hand_is_not_taken_for_the_lost_order(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path, rules=rules()) as b:
+        await lose(b)
+        b.kis.listed = [row("77", ordr_empno="Nsmart")]
+        told = (await b.broker.wait(AMBIGUOUS))[0]
+        assert (told["client"], told["client_order_id"], told["symbol"]) == (
+            *("alice", "a-1"),
+            "005930",
+        )
+        [candidate] = told["candidates"]
+        assert (candidate["order_no"], candidate["channel"]) == ("0000000077", "elsewhere")
+        assert not b.broker.on(event_topic())
+        # The lost one turns up after all, and is told from it.
+        b.kis.listed = [row("77", ordr_empno="Nsmart"), row("78")]
+        b.gateway.gap("main")
+        assert (await b.broker.wait(event_topic()))[0]["order_no"] == "0000000078"
+
+
+async def test_what_was_in_the_list_before_is_not_taken_for_the_lost_order(tmp_path: Path) -> None:
+    async with bench(tmp_path, kis=Kis(listed=[row("77")]), rules=rules()) as b:
+        await b.broker.wait(EXTERNAL)
+        await lose(b)
+        assert (await b.broker.wait(event_topic()))[0]["state"] == "not_placed"
+
+
+async def test_what_a_notice_told_before_is_not_taken_for_the_lost_order(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules=rules()) as b:
+        b.notice("0000000077", quantity="0000000010")
+        await b.broker.wait(EXTERNAL)
+        b.kis.listed = [row("77")]
+        await lose(b)
+        assert (await b.broker.wait(event_topic()))[0]["state"] == "not_placed"
+
+
+async def test_without_notices_a_late_list_proves_nothing(tmp_path: Path) -> None:
+    kis = Kis()
+    deaf = {"main": TradingAccount(SecretStr(NUMBER), kis)}
+    async with bench(tmp_path, kis=kis, accounts=deaf, rules=rules()) as b:
+        await lose(b)
+        told = (await b.broker.wait(UNKNOWN, 2))[-1]
+        assert "proves nothing" in told["message"]
+        assert (await b.place("a-2"))["reason"] == "symbol_fenced"
+        b.kis.listed = [row("77")]  # late
+        b.gateway.gap("main")
+        assert (await b.broker.wait(event_topic()))[0]["order_no"] == "0000000077"
+
+
+async def test_a_later_order_in_the_list_proves_that_the_list_is_not_late(tmp_path: Path) -> None:
+    kis = Kis()
+    deaf = {"main": TradingAccount(SecretStr(NUMBER), kis)}
+    async with bench(tmp_path, kis=kis, accounts=deaf, rules=rules()) as b:
+        await lose(b)
+        await b.broker.wait(UNKNOWN, 2)
+        later = datetime.now(SEOUL) + timedelta(seconds=5)
+        b.kis.listed = [row("99", pdno="000660", ord_tmd=f"{later:%H%M%S}")]
+        b.gateway.gap("main")
+        assert (await b.broker.wait(event_topic()))[0]["state"] == "not_placed"
+
+
+async def test_a_page_that_only_its_key_announces_belongs_to_the_list(tmp_path: Path) -> None:
+    """KIS's own header says nothing, and the lost order is in the rest."""
+    kis = Paged(last=[])
+    async with bench(tmp_path, kis=kis, rules=rules()) as b:
+        await lose(b)
+        kis.last = [row("77")]
+        assert (await b.broker.wait(event_topic()))[0]["order_no"] == "0000000077"
+
+
+async def test_a_list_with_a_page_that_kis_does_not_give_proves_no_absence(tmp_path: Path) -> None:
+    async with bench(tmp_path, kis=Paged(last=None), rules=rules()) as b:
+        await lose(b)
+        told = (await b.broker.wait(UNKNOWN, 2))[-1]
+        assert "proves nothing" in told["message"]
+        assert not b.broker.on(event_topic())
+
+
+@pytest.mark.parametrize("how", ["ours", "listed", "notice"])
+async def test_a_number_that_was_another_orders_is_not_believed(tmp_path: Path, how: str) -> None:
+    async with bench(tmp_path, rules=rules(proof_s=60)) as b:
+        if how == "ours":
+            await b.place("first", symbol="000660")
+        elif how == "listed":
+            b.kis.listed = [row("1", pdno="000660")]
+            b.gateway.gap("main")
+            await b.broker.wait(EXTERNAL)
+        else:
+            b.notice("0000000001", symbol="000660")
+            await b.broker.wait(EXTERNAL)
+        b.kis.number = 0
+        ack = await b.place()
+        assert (ack["status"], ack["order_no"]) == ("unknown", None)
+        assert "0000000001" in ack["message"]
+        assert (await b.ask("cancel"))["status"] != "accepted"
+
+
 async def test_while_it_is_not_proved_the_symbol_is_fenced(tmp_path: Path) -> None:
     async with bench(tmp_path, rules=rules(proof_s=60)) as b:
         await b.place("before")
@@ -102,8 +230,8 @@ async def test_what_is_not_certain_waits_for_a_person(
     async with bench(tmp_path, rules=rules()) as b:
         await lose(b)
         b.kis.listed = [row(f"7{number}", **fields) for number, fields in enumerate(rows, 7)]
-        told = (await b.broker.wait(UNKNOWN, 2))[-1]
-        assert "resolve" in told["message"]
+        told = (await b.broker.wait(AMBIGUOUS))[-1]
+        assert [one["order_no"][-1] for one in told["candidates"]] == list("78"[: len(rows)])
         assert (await b.place("a-2"))["reason"] == "symbol_fenced"
         assert not b.broker.on(EXTERNAL)
         await b.gateway.resolve(identity, order_no="0000000077", by="test")
@@ -236,6 +364,7 @@ async def test_lost_changes_are_found_or_proved_absent(tmp_path: Path) -> None:
         assert (await b.ask("modify", price=72000))["status"] == "unknown"
         modified = row("2", orgn_odno="1", sll_buy_dvsn_cd_name="매수정정*", ord_unpr="72000")
         b.kis.listed = [row("1", rmn_qty="0"), modified]
+        b.kis.number = 2
         events = await b.broker.wait(event_topic(), 2)
         settled = next(event for event in events if event["event"] == "settle")
         assert (settled["verb"], settled["status"]) == ("modify", "accepted")

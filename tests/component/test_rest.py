@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from starlette.responses import JSONResponse, Response
 from structlog.testing import capture_logs
 
-from bridge.catalog.model import Api, Catalog, Param, TrId
+from bridge.catalog.model import Api, Catalog, Code, Param, TrId
 from bridge.kis.replies import (
     KisError,
     KisNotProcessedError,
@@ -79,7 +79,7 @@ CATALOG = Catalog(
     digest="0",
     channels={},
     apis={api.name: api for api in (ORDER, LIST, REAL_ONLY, NO_TR_ID)},
-    codes={},
+    codes={"order_refusal": (Code("APBK*", "order_ledger"),)},
 )
 PLACE = {"CANO": ACCOUNT, "PDNO": "005930", "ORD_QTY": "10"}
 DONE = {
@@ -254,6 +254,10 @@ async def test_what_cannot_be_called_is_refused_here(
         (gateway("EGW02006"), KisRefusedError, "EGW02006"),
         (JSONResponse({"error_code": "EGW00105"}, 403), KisRefusedError, "EGW00105"),
         (gateway("OPSQ0003"), KisUnknownError, "OPSQ0003"),
+        # Codes that KIS lists nowhere: what they say of the order is anybody's guess.
+        (gateway("IGW00007"), KisUnknownError, "IGW00007"),
+        (gateway("IGW00007", status=200), KisUnknownError, "IGW00007"),
+        (gateway("ZZZZ9999", status=200), KisUnknownError, "ZZZZ9999"),
         (JSONResponse({}, 200), KisUnknownError, ""),
         (JSONResponse({"rt_cd": "0"}, 502), KisUnknownError, ""),
         (JSONResponse([DONE], 200), KisUnknownError, ""),
@@ -505,6 +509,16 @@ async def test_pages_end_at_a_limit_and_at_a_refusal() -> None:
     body = {"rt_cd": "7", "msg_cd": "X", "msg1": "", "output1": [{"odno": "-"}]}
     async with serving(JSONResponse(body, headers={"tr_cont": "M"})) as (bench, peer):
         assert await numbers(bench) == ["-"]
+
+
+async def test_a_key_that_leads_on_announces_a_page_to_those_who_must_have_all() -> None:
+    body = {"rt_cd": "0", "ctx_area_nk100": " " * 20, "output1": [{"odno": "2"}]}
+    answers = page(1, ""), JSONResponse(body, headers={"tr_cont": ""})
+    async with serving(*answers) as (bench, peer):
+        assert await numbers(bench) == ["1"]
+    async with serving(*answers) as (bench, peer):
+        assert await numbers(bench, by_key=True) == ["1", "2"]
+        assert peer.seen[1].headers["tr_cont"] == "N"
 
 
 # --- secrets

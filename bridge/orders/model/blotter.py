@@ -185,6 +185,11 @@ class Blotter:
         pick = max(before, key=_since) if before else min(living, key=_since, default=None)
         return pick[1] if pick else None
 
+    def taken(self, account: str, market: str, order_no: str, at: int) -> bool:
+        """Tell whether KIS has given an order of ours that number already, on that Korean day."""
+        found = self._numbers.get((account, market, plain(order_no)), {})
+        return any(seoul_day(since) == seoul_day(at) for since in found)
+
     def owned(
         self, account: str, market: str, rows: Iterable[ListedOrder]
     ) -> dict[tuple[date | None, str], ManagedOrder]:

@@ -7,6 +7,7 @@ from typing import cast
 
 from bridge.kis.listing import ListedOrder
 from bridge.kis.orders import ExecutionNotice
+from bridge.mqtt.event_payloads import CandidateRow
 from bridge.mqtt.strict_json import encode
 from bridge.orders.model.command import Place
 from bridge.orders.model.lifecycle import ANSWERS, AckStatus, State, Step
@@ -25,6 +26,7 @@ from bridge.orders.publishing.reports import (
 
 __all__ = [
     "ack",
+    "candidate",
     "event",
     "external",
     "external_row",
@@ -154,6 +156,20 @@ def external_row(row: ListedOrder, received_at: int) -> bytes:
         "received_at": received_at,
     }
     return encode(told)
+
+
+def candidate(row: ListedOrder) -> CandidateRow:
+    """Return a row that may be what became of a command."""
+    return {
+        "order_no": row.order_no,
+        "action": row.action,
+        "side": row.side,
+        "quantity": row.quantity,
+        "price": row.price,
+        "filled_quantity": row.filled,
+        "ordered_at": row.at,
+        "channel": row.channel or None,
+    }
 
 
 def working_order(row: ListedOrder, owner: ManagedOrder | None) -> WorkingOrderRow:

@@ -16,6 +16,7 @@ from bridge.mqtt.event_payloads import (
     BridgeEvent,
     HaltCancelledEvent,
     HaltedEvent,
+    OrderAmbiguousEvent,
     OrderDifferenceEvent,
     OrderUnknownEvent,
     PositionDifferenceEvent,
@@ -37,6 +38,8 @@ Saying: TypeAlias = Callable[[], Awaitable[None]]
 
 _INVALID = "invalid"
 """Topic level of the ack of a payload whose ``client_order_id`` cannot be read."""
+_CANDIDATES = 20
+"""Rows in one event."""
 _DAY_S = 86_400
 """A state outlives its Korean day: orders of some markets do too, and the bridge clears it."""
 
@@ -127,6 +130,23 @@ class Publisher:
             event["command_id"] = command_id
         if why:
             event["message"] = why
+        await self._event(event, now)
+
+    async def ambiguous(self, managed: ManagedOrder, rows: Sequence[ListedOrder], now: int) -> None:
+        """Tell which rows of the exchange's list may be a command, for a person to choose."""
+        account, client, client_order_id, command_id = managed.identity
+        event: OrderAmbiguousEvent = {
+            "kind": "order_ambiguous",
+            "account": account,
+            "client": client,
+            "client_order_id": client_order_id,
+            "verb": managed.verb,
+            "symbol": next((row.symbol for row in rows if row.symbol), ""),
+            "candidates": [payloads.candidate(row) for row in rows[:_CANDIDATES]],
+        }
+        if command_id:
+            event["command_id"] = command_id
+        log.warning("order ambiguous", identity=managed.identity, verb=managed.verb)
         await self._event(event, now)
 
     async def external(self, alias: str, notice: ExecutionNotice, at: int) -> None:

@@ -56,15 +56,17 @@ class Differences:
         """Tell whether nobody was told yet that only a person can settle a command."""
         return (managed.id, "unknown") not in self._told
 
-    def tell_unknown(self, managed: ManagedOrder, verdict: str) -> None:
-        """Tell, once, that only a person can settle it."""
+    def tell_unknown(self, managed: ManagedOrder, may_be: Sequence[ListedOrder] = ()) -> None:
+        """Tell, once, that only a person can settle it; ``may_be`` are the rows to look at."""
         if (managed.id, "unknown") in self._told:
             return
         self._told.add((managed.id, "unknown"))
-        now, why = self._clock(), "several orders of the exchange's list may be it"
-        if verdict == "open":
-            why = "the exchange's list does not have it, which proves nothing here"
-        self._publisher.post(lambda: self._publisher.unknown(managed, now, f"{why}: resolve it"))
+        now = self._clock()
+        if may_be:
+            self._publisher.post(lambda: self._publisher.ambiguous(managed, may_be, now))
+            return
+        why = "the exchange's list does not have it, which proves nothing here: resolve it"
+        self._publisher.post(lambda: self._publisher.unknown(managed, now, why))
 
     def tell_differences(
         self,

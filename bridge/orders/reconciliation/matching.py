@@ -2,6 +2,8 @@
 
 The list is compared with what the journal knows. It may lag behind (a paper order that was
 accepted can be missing at first), so nothing is ever concluded from less than is known already.
+KIS has no client order id: what a person places by hand may look just like a lost order, and what
+cannot be told apart is left to a person.
 Times are µs since the epoch; KIS writes whole seconds, and its clock may be a second off.
 """
 
@@ -9,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
@@ -20,20 +21,32 @@ from bridge.orders.model.lifecycle import Event, State, Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.progress import Progress
 from bridge.orders.reconciliation.executions import cancel_key
+from bridge.orders.reconciliation.sightings import OrderKey
 
-__all__ = ["ProofWindow", "Verdict", "find_change", "find_order", "listed_steps", "parts"]
+__all__ = [
+    "Evidence",
+    "ProofWindow",
+    "Verdict",
+    "find_change",
+    "find_order",
+    "listed_steps",
+    "parts",
+]
 
 _ANSWER = 15_000_000
 """How long the REST client waits for an answer: after a crash nobody wrote down when it gave up."""
 _EARLY = 2_000_000
 """How much earlier than ours the exchange's clock may say it was: cutting to whole seconds takes up
 to one, and the clock may be another off."""
+_AHEAD = 1_000_000
+"""How much later than ours the exchange's clock may say it was."""
 _ASKEW = 600_000_000
 """How far apart the clocks may be before an order just like the lost one counts as another. An
 absence that is wrongly proven frees the symbol for a second order, so this is wide."""
 
-Verdict: TypeAlias = Literal["open", "ambiguous", "absent"]
-"""Nothing found yet; several that may be it; proof that the exchange never had it."""
+Verdict: TypeAlias = Literal["open", "absent"] | Sequence[ListedOrder]
+"""Nothing found yet; proof that the exchange never had it; rows of which none is proved to be it,
+nor proved not to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +67,68 @@ class ProofWindow:
         return managed.since - _EARLY <= at <= _given_up(managed.progress) + self.proof
 
     def tight(self, managed: ManagedOrder, at: int | None) -> bool:
-        """Tell whether it was ordered so soon after this command was sent that it is this one.
+        """Tell whether it was ordered while this command was under way.
 
         After a crash nobody knows when the bridge gave up; then ``covers`` reaches much further.
         """
-        latest = managed.since + _ANSWER + self.proof
-        return at is not None and at <= latest and self.covers(managed, at)
+        latest = min(_given_up(managed.progress), managed.since + _ANSWER) + _AHEAD
+        return at is not None and managed.since - _EARLY <= at <= latest
 
     def over(self, managed: ManagedOrder) -> bool:
         """Tell whether what is not in the list by now never gets there."""
         return self.asked >= _given_up(managed.progress) + self.proof
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known about a command without an answer beside the rows that may be it.
+
+    docs/orders.md has the table of what proves what, and why.
+    """
+
+    owned: Container[OrderKey] = ()
+    """Keys of the rows that are other orders'."""
+    earlier: Container[OrderKey] = ()
+    """Keys of the rows that a list or a notice had before the command was sent."""
+    heard: Collection[str] = ()
+    """Numbers that notices told meanwhile and that no order explains."""
+    complete: bool = True
+    """Whether the list has every page that KIS announced."""
+    missed: int | None = None
+    """When a list was asked for first that did not have it, µs since the epoch."""
+    listened: tuple[int, int] | None = None
+    """Since and until when notices were heard without a gap, µs; None: nobody listened."""
+
+    def absent(
+        self, managed: ManagedOrder, rows: Sequence[ListedOrder], window: ProofWindow
+    ) -> bool:
+        """Tell whether the exchange never had a command that none of the rows can be.
+
+        A list that lags behind looks just like that. So it takes two lists, the time in which
+        anything under way arrives, and one thing more that a late list does not have: an order
+        that came after this one, or notices that would have told of it.
+        """
+        if not (self.complete and self._twice(window) and window.over(managed)):
+            return False
+        if set(self.heard) - {plain(row.order_no) for row in rows}:
+            return False
+        later = _given_up(managed.progress) + _EARLY
+        if any(row.at is not None and row.at > later for row in rows):
+            return True
+        if self.listened is None or self.listened[0] > managed.since:
+            return False
+        return self.listened[1] >= _given_up(managed.progress) + window.proof
+
+    def waits(self, managed: ManagedOrder, window: ProofWindow) -> bool:
+        """Tell whether time alone may bring more proof, so that nobody need be called yet."""
+        if not window.over(managed) or (self.complete and not self._twice(window)):
+            return True
+        if self.listened is None or self.listened[0] > managed.since:
+            return False
+        return self.listened[1] < _given_up(managed.progress) + window.proof
+
+    def _twice(self, window: ProofWindow) -> bool:
+        return self.missed is not None and window.asked >= self.missed + window.proof
 
 
 def _given_up(progress: Progress) -> int:
@@ -145,43 +210,48 @@ def find_order(
     order: ManagedOrder,
     place: Place,
     rows: Sequence[ListedOrder],
-    owned: Container[tuple[date | None, str]],
-    heard: Collection[str],
+    evidence: Evidence,
     window: ProofWindow,
 ) -> ListedOrder | Verdict:
-    """Look for an order whose answer was lost; ``owned`` are the keys of other orders' rows.
+    """Look for an order whose answer was lost.
 
-    It is the only other row with its symbol, side, quantity, price and type from the moments after
-    it was sent. ``absent`` takes more than that no row fits: none may even be near, after
-    everything that was under way has arrived, and no notice may have been heard under a number
-    that the list does not have.
+    It is the only row that may be it; it came by the Open API while the order was under way, and
+    has its symbol, side, quantity, price and type. Where KIS does not say how an order came, a
+    notice has to have told of it meanwhile.
     """
-    near = [
+    may_be = [
         row
         for row in rows
         if row.action == "place"
-        and row.symbol in ("", place.symbol)
-        and row.side in ("", place.side)
-        and row.key not in owned
-        and window.covers(order, row.at)
+        and row.key not in evidence.owned
+        and row.key not in evidence.earlier
     ]
-    if len(near) == 1 and window.tight(order, near[0].at) and _fits(place, near[0]):
-        return near[0]
+    near = [
+        row
+        for row in may_be
+        if row.symbol in ("", place.symbol)
+        and row.side in ("", place.side)
+        and window.covers(order, row.at)
+        # KIS's word for a channel may be one that the workbook does not have. That is no reason to
+        # take the order for somebody else's when it is just like the lost one.
+        and (row.channel != "elsewhere" or _fits(place, row))
+    ]
+    ours = [row for row in near if row.channel != "elsewhere"]
+    if len(ours) == 1 and window.tight(order, ours[0].at) and _fits(place, ours[0]):
+        told = ours[0].channel == "api" or plain(ours[0].order_no) in evidence.heard
+        if told:
+            return ours[0]
     if near:
-        return "ambiguous"
-    if any(
-        row.action == "place"
-        and _fits(place, row)
-        and row.key not in owned
-        and row.at is not None
-        and abs(row.at - order.since) <= _ASKEW
-        for row in rows
-    ):
-        return "ambiguous"  # the clocks may differ more than they should
+        return near
+    if askew := [
+        row
+        for row in may_be
+        if _fits(place, row) and row.at is not None and abs(row.at - order.since) <= _ASKEW
+    ]:
+        return askew  # the clocks may differ more than they should
     if place.place == NIGHT:  # KIS does not say under which day its list has a night
         return "open"
-    unexplained = set(heard) - {plain(row.order_no) for row in rows}
-    return "absent" if not unexplained and window.over(order) else "open"
+    return "absent" if evidence.absent(order, rows, window) else "open"
 
 
 def _fits(place: Place, row: ListedOrder) -> bool:
@@ -197,12 +267,14 @@ def _fits(place: Place, row: ListedOrder) -> bool:
 def find_change(
     change: ManagedOrder,
     chain: Sequence[ListedOrder],
+    rows: Sequence[ListedOrder],
     claimed: Collection[str],
+    evidence: Evidence,
     window: ProofWindow,
 ) -> ListedOrder | Verdict:
     """Look for a modification or cancellation whose answer was lost among its order's rows.
 
-    ``claimed`` are the numbers of those that were answered.
+    ``rows`` is the whole list, ``claimed`` are the numbers of those that were answered.
     """
     wanted = "cancel" if isinstance(change.command, Cancel) else "modify"
     near = [
@@ -211,12 +283,13 @@ def find_change(
         if row.action == wanted
         and not row.rejected
         and plain(row.order_no) not in claimed
+        and row.key not in evidence.earlier
         and window.covers(change, row.at)
     ]
     price = change.command.price if isinstance(change.command, Modify) else None
     if len(near) == 1 and (price is None or near[0].price == price):
         return near[0]
     if near:
-        return "ambiguous"
+        return near
     # Without the order's own row the list is not complete.
-    return "absent" if chain and window.over(change) else "open"
+    return "absent" if chain and evidence.absent(change, rows, window) else "open"

@@ -9,6 +9,7 @@ import structlog
 
 from bridge.errors import DecodeError
 from bridge.kis import orders as kis
+from bridge.kis.listing import plain
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.held_notices import HeldNotices
 from bridge.orders.model.lifecycle import Event, State
@@ -17,7 +18,9 @@ from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.reconciliation.executions import execution
 from bridge.orders.reconciliation.reconciler import Reconciler
+from bridge.orders.reconciliation.sightings import Sightings
 from bridge.orders.risk.rules import TradingAccount
+from bridge.runtime.clock import seoul_day
 
 __all__ = ["Notices"]
 
@@ -35,6 +38,7 @@ class Notices:
         outbox: Outbox,
         publisher: Publisher,
         reconciler: Reconciler,
+        sightings: Sightings,
     ) -> None:
         self._aliases = {
             account.number.get_secret_value().replace("-", ""): alias
@@ -45,6 +49,7 @@ class Notices:
         self._outbox = outbox
         self._publisher = publisher
         self._reconciler = reconciler
+        self._sightings = sightings
         self._waiting: asyncio.Queue[tuple[str, kis.ExecutionNotice, int]] = asyncio.Queue()
 
     def take(self, values: Mapping[str, str], received_at: int, market: str) -> None:
@@ -72,6 +77,8 @@ class Notices:
         """Apply notices in the order in which they came, until cancelled."""
         while True:
             alias, notice, at = await self._waiting.get()
+            key = (seoul_day(at), plain(notice.order_no))
+            self._sightings.note(alias, notice.market, [key], at)
             order = self._held.match(alias, notice, at)
             if order is not None:
                 self._apply(order, notice, at)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bridge.kis import listing
 from bridge.kis.listing import ListedOrder
 from bridge.kis.replies import KisUnknownError
@@ -10,12 +12,22 @@ from bridge.orders.model.blotter import Blotter
 from bridge.orders.risk.rules import Terms
 from bridge.runtime.clock import seoul_day
 
-__all__ = ["OrderLists"]
+__all__ = ["OrderList", "OrderLists"]
 
 _PAGES = 1_000
 """More than anybody's day has: a server that always says "more" must not be asked for ever."""
 _PAGE_S = 30.0
 """How long a page may take: on paper KIS answers one call a second, and orders go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderList:
+    """What the exchange has of an account in a market."""
+
+    rows: list[ListedOrder]
+    """Oldest first."""
+    complete: bool
+    """Whether every page was read that KIS announced in any way."""
 
 
 class OrderLists:
@@ -25,19 +37,20 @@ class OrderLists:
         self._terms = terms
         self._blotter = blotter
 
-    async def read(self, alias: str, market: str) -> list[ListedOrder]:
-        """Return the rows of a market, oldest first.
+    async def read(self, alias: str, market: str) -> OrderList:
+        """Return the list of a market.
 
-        Raises :class:`BridgeError` unless the list is complete, because what is not in it counts as
-        never placed.
+        Raises :class:`BridgeError` unless every page was read that ``tr_cont`` announced.
         """
         nights = [False, True] if self._blotter.at_night(alias, market) else [False]
-        rows = [row for night in nights for row in await self._pages(alias, market, night=night)]
+        lists = [await self._pages(alias, market, night=night) for night in nights]
         # An order that comes in while pages are read shifts the rows, so that one can come twice.
-        rows.sort(key=lambda row: row.at or 0)
-        return list({row.key: row for row in rows}.values())
+        rows = sorted((row for one in lists for row in one.rows), key=lambda row: row.at or 0)
+        return OrderList(
+            list({row.key: row for row in rows}.values()), all(one.complete for one in lists)
+        )
 
-    async def _pages(self, alias: str, market: str, *, night: bool) -> list[ListedOrder]:
+    async def _pages(self, alias: str, market: str, *, night: bool) -> OrderList:
         account, today = self._terms.accounts[alias], seoul_day(self._terms.clock())
         first = min([today, *self._blotter.days(alias, market)])
         call = listing.ask(
@@ -50,7 +63,7 @@ class OrderLists:
             night=night,
         )
         rows: list[ListedOrder] = []
-        more = False
+        more = hinted = False
         async for reply in account.rest.pages(
             call.api,
             call.params,
@@ -58,11 +71,16 @@ class OrderLists:
             priority=Priority.RECONCILE,
             page_s=_PAGE_S,
             limit=_PAGES,
+            by_key=True,  # a row that is missed would count as never placed
         ):
+            if not reply.ok and hinted and not more:
+                # Only a key said that there is another page, and KIS does not give it. What was
+                # read may be used, but what is not in it proves nothing.
+                return OrderList(rows, complete=False)
             if not reply.ok:
                 raise KisUnknownError(f"{call.api}: {reply.msg_cd} {reply.msg1}".strip())
             rows += listing.rows(self._terms.catalog, call, reply.body, self._terms.clock())
-            more = reply.more
-        if more:
+            more, hinted = reply.tr_cont in ("F", "M"), reply.more
+        if hinted:
             raise KisUnknownError(f"{call.api}: more than {_PAGES} pages")
-        return rows
+        return OrderList(rows, complete=True)

@@ -32,6 +32,7 @@ from bridge.orders.reconciliation.differences import Differences
 from bridge.orders.reconciliation.matching import ProofWindow
 from bridge.orders.reconciliation.order_lists import OrderLists
 from bridge.orders.reconciliation.settlement import Settlement
+from bridge.orders.reconciliation.sightings import Sightings
 from bridge.orders.risk.ledger import LimitLedger
 from bridge.orders.risk.rules import Terms
 from bridge.runtime.backoff import Backoff
@@ -72,6 +73,7 @@ class Reconciler:
         blotter: Blotter,
         ledger: LimitLedger,
         held: HeldNotices,
+        sightings: Sightings,
         outbox: Outbox,
         publisher: Publisher,
         *,
@@ -88,7 +90,14 @@ class Reconciler:
         self._lists = OrderLists(terms, blotter)
         self._differences = Differences(blotter, publisher, clock=terms.clock, proof=self._proof)
         self._settlement = Settlement(
-            blotter, ledger, held, outbox, self._differences, clock=terms.clock
+            blotter,
+            ledger,
+            held,
+            outbox,
+            self._differences,
+            sightings,
+            terms.accounts,
+            clock=terms.clock,
         )
         self._watches = {
             alias: _Watch(markets=set(account.markets(terms.rules.markets)))
@@ -154,14 +163,15 @@ class Reconciler:
             gaps, asked = watch.gaps, self._clock()
             for market in sorted(watch.markets | self._blotter.markets(alias)):
                 try:
-                    rows = await self._lists.read(alias, market)
-                    self._settlement.settle(alias, market, rows, ProofWindow(asked, self._proof))
+                    listed = await self._lists.read(alias, market)
+                    window = ProofWindow(asked, self._proof)
+                    self._settlement.settle(alias, market, listed, window)
                     self._end_day(alias, market, asked)
                 except BridgeError as error:
                     log.warning("list of orders not read", account=alias, cause=str(error))
                     watch.problems[market] = str(error)
                     continue
-                watch.rows = {**watch.rows, market: rows}
+                watch.rows = {**watch.rows, market: listed.rows}
                 watch.problems.pop(market, None)
                 # What the list told is on disk before orders are taken that were checked with it.
                 await self._outbox.flush()

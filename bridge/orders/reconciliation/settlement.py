@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -17,13 +19,17 @@ from bridge.orders.model.records import Identity
 from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.reconciliation.differences import Differences
 from bridge.orders.reconciliation.matching import (
+    Evidence,
     ProofWindow,
     find_change,
     find_order,
     listed_steps,
     parts,
 )
+from bridge.orders.reconciliation.order_lists import OrderList
+from bridge.orders.reconciliation.sightings import Sightings
 from bridge.orders.risk.ledger import LimitLedger
+from bridge.orders.risk.rules import TradingAccount
 
 __all__ = ["Settlement"]
 
@@ -40,6 +46,8 @@ class Settlement:
         held: HeldNotices,
         outbox: Outbox,
         differences: Differences,
+        sightings: Sightings,
+        accounts: Mapping[str, TradingAccount],
         *,
         clock: Callable[[], int],
     ) -> None:
@@ -48,26 +56,32 @@ class Settlement:
         self._held = held
         self._outbox = outbox
         self._differences = differences
+        self._sightings = sightings
+        self._accounts = accounts
         self._clock = clock
+        self._missed: WeakKeyDictionary[ManagedOrder, int] = WeakKeyDictionary()
+        """When a complete list was asked for first that did not have a command."""
 
-    def settle(
-        self, alias: str, market: str, rows: Sequence[ListedOrder], window: ProofWindow
-    ) -> None:
-        """Settle what the rows of a market prove, follow what they tell, and tell what differs."""
+    def settle(self, alias: str, market: str, listed: OrderList, window: ProofWindow) -> None:
+        """Settle what the list of a market proves, follow what it tells, tell what differs."""
+        rows = listed.rows
+        self._sightings.note(alias, market, (row.key for row in rows), self._clock())
         # Lost orders first: one that is found brings its number along, and its rows would be those
         # of a stranger without it.
-        self._settle_orders(alias, market, rows, window)
+        self._settle_orders(alias, market, listed, window)
         chains, strangers = self._chains(alias, market, rows)
         for order, own in chains.items():
             for change in self._blotter.changes(order):
-                self._settle_change(change, order, own, window)
+                self._settle_change(change, order, own, listed, window)
             self._follow(order, own)
         for managed in self._blotter.unsettled(alias, State.UNKNOWN):
             about = self._blotter.order(managed.identity)
             if managed.verb != "place" and about is not None and about not in chains:
-                self._settle_change(managed, about, (), window)
+                if not isinstance(about.command, Place) or about.command.market != market:
+                    continue
+                self._settle_change(managed, about, (), listed, window)
             elif about is None and window.over(managed):  # its order's day is over
-                self._differences.tell_unknown(managed, "open")
+                self._differences.tell_unknown(managed)
         self._differences.tell_differences(alias, market, chains, window)
         self._differences.tell_strangers(alias, strangers)
 
@@ -116,24 +130,26 @@ class Settlement:
         self,
         alias: str,
         market: str,
-        rows: Sequence[ListedOrder],
+        listed: OrderList,
         window: ProofWindow,
     ) -> None:
-        owned = self._blotter.owned(alias, market, rows)
+        owned = self._blotter.owned(alias, market, listed.rows)
         lost = [t for t in self._blotter.unsettled(alias, State.UNKNOWN) if t.verb == "place"]
         found: dict[str, list[tuple[ManagedOrder, ListedOrder]]] = {}
         for order in lost:
             place = order.command
             if not isinstance(place, Place) or place.market != market:
                 continue
-            heard = self._held.heard(alias, place.symbol)
-            verdict = find_order(order, place, rows, owned, heard, window)
+            evidence = self._evidence(order, market, listed, window)
+            verdict = find_order(order, place, listed.rows, replace(evidence, owned=owned), window)
             if isinstance(verdict, ListedOrder):
                 found.setdefault(verdict.order_no, []).append((order, verdict))
             elif verdict == "absent":
                 self._absent(order, "the exchange's complete list does not have it")
-            elif window.over(order):
-                self._differences.tell_unknown(order, verdict)
+            elif verdict != "open":
+                self._tell(order, verdict, window)
+            elif not evidence.waits(order, window):
+                self._differences.tell_unknown(order)
         # Only when all have chosen: two lost orders that are alike may both point at one row.
         for candidates in found.values():
             [(order, row), *others] = candidates
@@ -146,16 +162,21 @@ class Settlement:
                 self._accept(order, row.order_no, row.org_no, "found in the exchange's list")
             elif others:
                 for one, _ in candidates:
-                    self._differences.tell_unknown(one, "ambiguous")
+                    self._differences.tell_unknown(one, [row])
 
     def _settle_change(
         self,
         change: ManagedOrder,
         order: ManagedOrder,
         own: Sequence[ListedOrder],
+        listed: OrderList,
         window: ProofWindow,
     ) -> None:
-        verdict = find_change(change, own, self._blotter.changed(order), window)
+        place = order.command
+        assert isinstance(place, Place)  # noqa: S101
+        evidence = self._evidence(change, place.market, listed, window)
+        claimed = self._blotter.changed(order)
+        verdict = find_change(change, own, listed.rows, claimed, evidence, window)
         if isinstance(verdict, ListedOrder):
             self._accept(change, verdict.order_no, verdict.org_no, "found in the exchange's list")
             command = change.command
@@ -173,8 +194,34 @@ class Settlement:
                 self._outbox.happen(order, step)
         elif verdict == "absent":
             self._absent(change, "the exchange's complete list does not have it")
-        elif window.over(change):
-            self._differences.tell_unknown(change, verdict)
+        elif verdict != "open":
+            self._tell(change, verdict, window)
+        elif not evidence.waits(change, window):
+            self._differences.tell_unknown(change)
+
+    def _evidence(
+        self, managed: ManagedOrder, market: str, listed: OrderList, window: ProofWindow
+    ) -> Evidence:
+        """Return what is known about a lost command beside the rows that may be it."""
+        alias = managed.identity.account
+        missed = self._missed.get(managed)
+        if listed.complete:
+            self._missed.setdefault(managed, window.asked)
+        account = self._accounts.get(alias)
+        return Evidence(
+            earlier=self._sightings.before(alias, market, managed.since),
+            heard=self._held.heard(alias, self._blotter.symbol(managed)),
+            complete=listed.complete,
+            missed=missed,
+            listened=account.listened(market) if account else None,
+        )
+
+    def _tell(
+        self, managed: ManagedOrder, may_be: Sequence[ListedOrder], window: ProofWindow
+    ) -> None:
+        # Which of them it is may still show, or that there are more.
+        if window.over(managed):
+            self._differences.tell_unknown(managed, may_be)
 
     def _accept(self, managed: ManagedOrder, order_no: str, org_no: str, why: str) -> None:
         step = Step(Event.ACCEPT, self._clock(), order_no=order_no, org_no=org_no, message=why)

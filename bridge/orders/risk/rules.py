@@ -45,6 +45,7 @@ class RestApi(Protocol):
         deadline: float | None = None,
         page_s: float | None = None,
         limit: int = 20,
+        by_key: bool = False,
     ) -> AsyncIterator[Reply]: ...
 
 
@@ -55,6 +56,9 @@ class TradingAccount:
     number: SecretStr
     """As in ``12345678-01``."""
     rest: RestApi
+    listened: Callable[[str], tuple[int, int] | None] = lambda market: None
+    """Since and until when execution notices of a market were heard without a gap, µs since the
+    epoch; None: nobody listens."""
 
     def markets(self, traded: Sequence[str]) -> tuple[str, ...]:
         """Return where it trades; ``traded`` is where stock accounts do.

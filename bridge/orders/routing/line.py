@@ -96,14 +96,14 @@ class Line:
             if known.digest != managed.digest:
                 refusal = Refusal("duplicate_conflict", "that name stands for another content")
                 self.intake.turn_away(source, managed.identity[2:], refusal)
-            elif known.progress.answer is not None:
-                await self.submitter.repeat(known, source.message, duplicate=not new)
             elif (over := self._carried.get(known)) is not None:  # another task has it in hand
                 leave(turns)  # a repetition has nothing to send, so nobody need stand behind it
                 if not full:
                     await over.wait()
-                    if known.progress.answer is not None:
-                        await self.submitter.repeat(known, source.message, duplicate=True)
+                if known.progress.answer is not None:
+                    await self.submitter.repeat(known, source.message, duplicate=True)
+            elif known.progress.answer is not None:
+                await self.submitter.repeat(known, source.message, duplicate=not new)
             else:
                 await self._carry(known, source.message, turns, decision)
         finally:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from bridge.kis import orders as kis
+from bridge.kis.listing import plain
 from bridge.kis.replies import (
     KisError,
     KisNotProcessedError,
@@ -18,12 +19,15 @@ from bridge.kis.replies import (
     Reply,
 )
 from bridge.kis.throttle import Priority
+from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.lifecycle import Event, Step
 from bridge.orders.model.managed_order import ManagedOrder
+from bridge.orders.reconciliation.sightings import Sightings
 from bridge.orders.risk.intent import Intent
 from bridge.orders.risk.limits import Refusal
 from bridge.orders.risk.rules import Terms
 from bridge.orders.routing.door import Door
+from bridge.runtime.clock import seoul_day
 
 __all__ = ["Sender"]
 
@@ -40,6 +44,8 @@ class Sender:
 
     terms: Terms
     door: Door
+    blotter: Blotter
+    sightings: Sightings
 
     async def send(self, managed: ManagedOrder, planned: Intent) -> Step:
         """Return the answer of a command that the journal says is being submitted."""
@@ -88,7 +94,7 @@ class Sender:
                 # Never again: KIS knows no client order id and would place it twice (docs/kis.md).
                 return Step(Event.LOSE, self.terms.clock(), message=str(error), kis=_said(error))
             else:
-                return self._read(call, reply)
+                return self._read(managed, call, reply)
         return replace(last, at=self.terms.clock())
 
     def _refusal(self, managed: ManagedOrder, planned: Intent) -> Refusal | None:
@@ -99,15 +105,29 @@ class Sender:
             return Refusal("halted", "a halt came before it was sent")
         return self.door.late(managed, planned)
 
-    def _read(self, call: kis.OrderCall, reply: Reply) -> Step:
+    def _read(self, managed: ManagedOrder, call: kis.OrderCall, reply: Reply) -> Step:
         now = self.terms.clock()
         match kis.outcome(self.terms.catalog, call, reply):
+            case kis.Accepted(order_no, _, said) if self._taken(managed, call.market, order_no):
+                text = f"KIS answered with {order_no}, which is the number of another order"
+                return Step(Event.LOSE, now, message=text, kis=said)
             case kis.Accepted(order_no, org_no, said):
                 return Step(Event.ACCEPT, now, order_no=order_no, org_no=org_no, kis=said)
             case kis.Rejected(said):
                 return Step(Event.REJECT, now, kis=said)
             case kis.Unreadable(said):
                 return Step(Event.LOSE, now, message="KIS named no order number", kis=said)
+
+    def _taken(self, managed: ManagedOrder, market: str, order_no: str) -> bool:
+        """Tell whether a number was there before this command was sent.
+
+        With a number that is not its own, a cancellation would reach somebody else's order.
+        """
+        account, now = managed.identity.account, self.terms.clock()
+        key = (seoul_day(now), plain(order_no))
+        return self.blotter.taken(account, market, order_no, now) or self.sightings.had(
+            account, market, key, managed.since
+        )
 
 
 def _said(error: KisError) -> Mapping[str, str]:

@@ -50,6 +50,8 @@ class OrderRequest:
     kind: str = "00"
     trigger: int = 0
     venue: str = "KRX"
+    channel: str = "OpnAPI"
+    """How it came to KIS, as its list of orders says; another word for what a person places."""
 
 
 @dataclass(slots=True, eq=False)

@@ -16,7 +16,14 @@ from bridge.simulator.rest import statements
 from bridge.simulator.rest.answers import Answer, Row, blank, done, padded, refusal
 from bridge.simulator.rest.calls import CALLS, Handler, HandlerCall
 from bridge.simulator.rest.off_book_handlers import OffBookHandlers
-from bridge.simulator.rest.params import InputError, Params, account_of, number_of, text_of
+from bridge.simulator.rest.params import (
+    CHANNEL,
+    InputError,
+    Params,
+    account_of,
+    number_of,
+    text_of,
+)
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream import records
 
@@ -150,6 +157,7 @@ class Handlers:
             kind=text_of(params, "ORD_DVSN"),
             trigger=number_of(params, "CNDT_PRIC", blank=0),
             venue=self._venue(params),
+            channel=params.get(CHANNEL, "OpnAPI"),
         )
         ticket = self._exchange.place(request, now)
         name = "매수" if side is Side.BUY else "매도"

@@ -100,6 +100,7 @@ class OffBookHandlers:
                 "ovrs_excg_cd": ticket.exchange,
                 "dmst_ord_dt": f"{ticket.at:%Y%m%d}",
                 "thco_ord_tmd": f"{ticket.at:%H%M%S}",
+                "mdia_dvsn_name": "OpenAPI",
             }
             for ticket in self._chosen(_STOCK, params, "ORD_STRT_DT", "ORD_END_DT")
         ]
@@ -289,4 +290,5 @@ def _listed(ticket: OffBookTicket) -> Row:
         "sll_buy_dvsn_cd_name": f"{_SIDES[ticket.side]}{_ACTIONS[ticket.action]}",
         "pdno": ticket.symbol,
         "ord_tmd": f"{ticket.at:%H%M%S}",
+        "ord_stfno": "OpnAPI",
     }

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from bridge.simulator.exchange.tickets import OrderRefused
 
 __all__ = [
+    "CHANNEL",
     "InputError",
     "Params",
     "account_of",
@@ -18,6 +19,9 @@ __all__ = [
 ]
 
 Params = Mapping[str, str]
+
+CHANNEL = "X-ORDER-CHANNEL"
+"""How an order comes to KIS: a header, so that it is nobody's parameter."""
 
 
 class InputError(Exception):

@@ -22,6 +22,7 @@ from bridge.simulator.keys import KeyRefused, Keys
 from bridge.simulator.rest.answers import GATEWAY, Answer, gateway
 from bridge.simulator.rest.calls import HandlerCall
 from bridge.simulator.rest.handlers import Handlers
+from bridge.simulator.rest.params import CHANNEL
 from bridge.simulator.settings import SimulatorSettings
 
 __all__ = ["RATE_HEADER", "RestServer"]
@@ -140,6 +141,8 @@ class RestServer:
             log.info("call refused", path=request.url.path, tr_id=tr_id, code=refused.code)
             return self._reply(gateway(refused.code), tr_id)
         params = {str(name).upper(): _plain(value) for name, value in body.items()}
+        if channel := request.headers.get(CHANNEL, "")[:20]:
+            params[CHANNEL] = channel
         tr_cont = request.headers.get("tr_cont", "").strip()
         self.calls.append((tr_id, request.url.path))
         answer = self._handlers.answer(call, variant, params, tr_cont, now)

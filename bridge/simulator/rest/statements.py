@@ -175,7 +175,7 @@ def daily(ticket: Ticket) -> Row:
         "rjct_qty": ticket.refused,
         "ccld_cndt_name": _condition(ticket.request.kind),
         "prdt_type_cd": "300",
-        "ordr_empno": "OpnAPI",
+        "ordr_empno": ticket.request.channel,
         "ord_orgno": "00000",
         "cpbc_ordp_mtrl_dvsn_cd": "11",
     }
