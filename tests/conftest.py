@@ -35,7 +35,11 @@ def embedded_broker() -> Iterator[EmbeddedBroker]:
         yield broker
 
 
+# What is imported and collected is never garbage; looking at it again and again takes seconds.
+gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """What was imported and collected is never garbage; looking at it again takes seconds."""
-    gc.collect()
+    """From here on there is garbage, and all that was there before is none of it."""
     gc.freeze()
+    gc.enable()

@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2] / "bridge"
 
 _BELOW = {"bridge.runtime", "bridge.config", "bridge.calendar", "bridge.catalog"}
@@ -83,18 +81,33 @@ def modules() -> Iterator[tuple[str, Path]]:
         yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
 
 
-def _imports(path: Path) -> Iterator[str]:
-    """Yield every module that a file imports, inside functions and for typing too."""
-    for node in ast.walk(ast.parse(path.read_text())):
+TEXTS = {module: path.read_text() for module, path in modules()}
+MODULES = {
+    ".".join(path.relative_to(ROOT.parent).with_suffix("").parts)
+    for path in (*ROOT.rglob("*.py"), *ROOT.rglob("*/"))
+}
+"""What can be imported as a module: files and folders."""
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield all statements, also those inside of others; looking at expressions takes longer."""
+    for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for inner in getattr(node, block, ()):
+            yield inner
+            yield from _statements(inner)
+
+
+def _imports(module: str) -> Iterator[str]:
+    """Yield every module that a module imports, inside functions and for typing too."""
+    for node in _statements(ast.parse(TEXTS[module])):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            module = node.module or ""
+            assert node.level == 0, f"{module}: relative import"
+            source = node.module or ""
             for alias in node.names:
-                child = ROOT.parent.joinpath(*module.split("."), alias.name)
-                is_module = child.is_dir() or child.with_suffix(".py").is_file()
-                yield f"{module}.{alias.name}" if is_module else module
+                child = f"{source}.{alias.name}"
+                yield child if child in MODULES else source
 
 
 def within(module: str, room: str) -> bool:
@@ -105,21 +118,22 @@ def room_of(module: str) -> str:
     return ".".join(module.split(".")[:2])
 
 
-IMPORTS = {module: tuple(_imports(path)) for module, path in modules()}
+IMPORTS = {module: tuple(_imports(module)) for module in TEXTS}
 
 
 def test_every_folder_and_module_of_the_root_has_its_row() -> None:
     assert {room_of(module) for module in IMPORTS} == set(ALLOWED)
 
 
-@pytest.mark.parametrize("module", IMPORTS)
-def test_imports_point_one_way(module: str) -> None:
-    room = room_of(module)
-    for target in IMPORTS[module]:
-        if within(target, "bridge") and room_of(target) not in (room, "bridge", "bridge.errors"):
-            assert any(within(target, allowed) for allowed in ALLOWED[room]), (
-                f"{module} may not import {target}"
-            )
+def test_imports_point_one_way() -> None:
+    assert [
+        f"{module} may not import {target}"
+        for module, targets in IMPORTS.items()
+        for target in targets
+        if within(target, "bridge")
+        and room_of(target) not in (room_of(module), "bridge", "bridge.errors")
+        and not any(within(target, allowed) for allowed in ALLOWED[room_of(module)])
+    ] == []
 
 
 def inner(module: str) -> str:
@@ -137,11 +151,14 @@ def test_every_room_of_the_simulator_has_its_row_below_what_it_imports() -> None
         before.add(room)
 
 
-@pytest.mark.parametrize("module", SIMULATED)
-def test_imports_inside_the_simulator_point_one_way(module: str) -> None:
-    for target in IMPORTS[module]:
-        if within(target, "bridge.simulator") and inner(target) != inner(module):
-            assert inner(target) in SIMULATOR[inner(module)], f"{module} may not import {target}"
+def test_imports_inside_the_simulator_point_one_way() -> None:
+    assert [
+        f"{module} may not import {target}"
+        for module in SIMULATED
+        for target in IMPORTS[module]
+        if within(target, "bridge.simulator")
+        and inner(target) not in (inner(module), *SIMULATOR[inner(module)])
+    ] == []
 
 
 def test_no_module_of_the_simulator_imports_itself_over_others() -> None:
@@ -209,24 +226,31 @@ def test_thirty_behaviours_are_found_by_the_page() -> None:
     assert len(WHERE) >= 30
 
 
-@pytest.mark.parametrize(("behaviour", "file", "name"), WHERE)
-def test_what_the_page_names_is_there(behaviour: str, file: str, name: str) -> None:
-    text = (ROOT.parent / file).read_text()
-    assert re.search(rf"^(?:class |def |async def )?{name}\b", text, re.MULTILINE), behaviour
+def test_what_the_page_names_is_there() -> None:
+    assert [
+        f"{behaviour}: {file} has no {name}"
+        for behaviour, file, name in WHERE
+        if not re.search(
+            rf"^(?:class |def |async def )?{name}\b", (ROOT.parent / file).read_text(), re.MULTILINE
+        )
+    ] == []
 
 
 def test_no_two_public_classes_have_one_name() -> None:
     places: dict[str, list[str]] = {}
-    for module, path in modules():
-        for name in re.findall(r"^class ([A-Z]\w*)", path.read_text(), re.MULTILINE):
+    for module, text in TEXTS.items():
+        for name in re.findall(r"^class ([A-Z]\w*)", text, re.MULTILINE):
             places.setdefault(name, []).append(module)
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
-@pytest.mark.parametrize(("module", "path"), list(modules()))
-def test_no_module_is_too_long_to_be_read_at_once(module: str, path: Path) -> None:
-    most = LONGEST_OF_ORDERS if within(module, "bridge.orders") else LONGEST
-    assert len(path.read_text().splitlines()) <= most
+def test_no_module_is_too_long_to_be_read_at_once() -> None:
+    assert [
+        f"{module}: {lines} lines, at most {most}"
+        for module, text in TEXTS.items()
+        if (lines := len(text.splitlines()))
+        > (most := LONGEST_OF_ORDERS if within(module, "bridge.orders") else LONGEST)
+    ] == []
 
 
 def test_the_rooms_of_orders_are_no_web() -> None:
@@ -255,8 +279,8 @@ def test_the_root_holds_nothing_but_rooms() -> None:
 def test_the_pages_that_comments_refer_to_are_there() -> None:
     named = {
         (module, page)
-        for module, path in modules()
-        for page in re.findall(r"\bdocs/[\w-]+\.md", path.read_text())
+        for module, text in TEXTS.items()
+        for page in re.findall(r"\bdocs/[\w-]+\.md", text)
     }
     assert any(page == "docs/kis.md" for _, page in named)
     assert {(module, page) for module, page in named if not (ROOT.parent / page).exists()} == set()

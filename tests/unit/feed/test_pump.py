@@ -18,6 +18,7 @@ from bridge.mqtt.topics import Topics
 
 NOW = 1_771_820_109_123_456
 TRADE = "kis/market/domestic_stock/krx/trade/005930"
+EXPECTED = "kis/market/domestic_derivative/krx/expected/{}"
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,11 @@ class Line:
 
 def record(price: str, symbol: str = "005930", width: int = 46) -> str:
     return "^".join([symbol, "131509", price, "2", "395", "15.64", *["1"] * (width - 6)])
+
+
+def expected(symbol: str) -> str:
+    """Return a record of the channel with the fewest values."""
+    return "^".join([symbol, "131509", "371.5", "1.0", "2", "0.3", "1"])
 
 
 def test_a_frame_becomes_records_on_its_topic(catalog: Catalog) -> None:
@@ -137,15 +143,20 @@ def test_a_faulty_line_cannot_fill_the_memory_with_topics(catalog: Catalog) -> N
     line = Line(catalog)
     for _ in range(3):
         line.feed("H0STCNT0", record("71900"))
+    line.feed("H0STCNT0", record("1", "000660"))
     with capture_logs() as logs:
         for first in range(0, 17_000, 500):
-            line.feed("H0STCNT0", *(record("1", f"X{first + n}") for n in range(500)))
+            line.feed("H0ZFANC0", *(expected(f"X{first + n}") for n in range(500)))
     assert len(list(line.pump.routes())) <= 16_384
     assert {entry["event"] for entry in logs} == {"too many symbols: the rarest are forgotten"}
-    line.feed("H0STCNT0", record("71800"), record("2", "X16999"))
+    line.feed("H0STCNT0", record("71800"))
+    line.feed("H0ZFANC0", expected("X16999"))
     assert line.last()["seq"] == 4
     assert line.pump.last_price("domestic_stock", "krx", "005930") == 71800
-    assert line.pump.last_price("domestic_stock", "krx", "X16999") == 2
-    line.feed("H0STCNT0", record("3", "X0"))  # forgotten: it begins anew
-    assert line.last(TRADE.replace("005930", "X0"))["seq"] == 1
-    assert line.pump.last_price("domestic_stock", "krx", "X0") == 3
+    assert line.last(EXPECTED.format("X16999"))["seq"] == 2
+    # Forgotten: they begin anew, also where the decoder had not many symbols to remember.
+    line.feed("H0ZFANC0", expected("X0"))
+    line.feed("H0STCNT0", record("3", "000660"))
+    assert line.last(EXPECTED.format("X0"))["seq"] == 1
+    assert line.last(TRADE.replace("005930", "000660"))["seq"] == 1
+    assert line.pump.last_price("domestic_stock", "krx", "000660") == 3

@@ -46,11 +46,6 @@ def width_of(row: dict[str, Any]) -> int:
     return 46 if width == 138 else width
 
 
-def trade(symbol: str) -> str:
-    """Return a record of H0STCNT0."""
-    return "^".join([symbol, "131509", "71900", "2", "395", "15.64", *["1"] * 40])
-
-
 class Decoded:
     """Decodes frames of one channel and keeps what came out."""
 
@@ -378,12 +373,13 @@ def test_a_faulty_line_cannot_fill_the_memory_with_symbols() -> None:
         asked.append(symbol)
         return routes.setdefault(symbol, Route(channel, venue, symbol, symbol, zone))
 
-    channel = catalog().channels["H0STCNT0"]
+    channel = catalog().channels["H0ZFANC0"]  # the one with the fewest values
     decoder = ChannelDecoder(channel, route_of)
     published: list[bytes] = []
 
     def feed(symbol: str) -> None:
-        assert not decoder.decode(trade(symbol), 1, ARRIVAL, lambda _, p: published.append(p))
+        body = f"{symbol}^131509^371.5^1.0^2^0.3^1"
+        assert not decoder.decode(body, 1, ARRIVAL, lambda _, p: published.append(p))
 
     feed("005930")
     feed("005930")

@@ -18,6 +18,8 @@ from bridge.requests.table import REQUESTS
 from bridge.requests.verbs import Verbs
 
 VERBS = [kind.verb for kind in REQUESTS]
+FAMILIES = {topic.name: topic for topic in topics(load())}
+SCHEMAS = payloads(load())
 NAMES = ["market", "venue", "kind", "symbol", "channel", "key"]
 
 
@@ -76,12 +78,11 @@ def test_every_method_returns_what_the_documents_promise(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", REQUESTS, ids=VERBS)
 def test_every_row_is_documented_with_its_answer(kind: Any) -> None:
-    schemas, families = payloads(load()), {topic.name: topic for topic in topics(load())}
-    assert schemas[f"request/{kind.verb}"]["description"] == kind.summary
-    assert schemas[f"response/{kind.verb}"]["oneOf"] == response(kind.verb)["oneOf"]
-    asked = families[f"request_{kind.verb}"]
+    assert SCHEMAS[f"request/{kind.verb}"]["description"] == kind.summary
+    assert SCHEMAS[f"response/{kind.verb}"]["oneOf"] == response(kind.verb)["oneOf"]
+    asked = FAMILIES[f"request_{kind.verb}"]
     assert asked.summary == kind.summary
-    assert families[asked.reply].payloads == (f"response/{kind.verb}",)
+    assert FAMILIES[asked.reply].payloads == (f"response/{kind.verb}",)
 
 
 @pytest.mark.parametrize(
