@@ -82,7 +82,11 @@ async def test_an_order_from_the_command_line(mosquitto: Mosquitto, tmp_path: Pa
         code, out, _ = await order("cancel", "a-1", "--json")
         assert (code, json.loads(out)["verb"]) == (0, "cancel")
 
-        code, out, err = await order("place", "005930", "buy", "10", "--id", "a-1")
+        # Whoever had no answer asks again, and the command line writes a new deadline.
+        again = await order("place", "005930", "buy", "10", "--price", "71900", "--id", "a-1")
+        assert again[0] == 0, again
+        assert again[1].startswith("a-1  accepted  order_no 0000000001")
+        code, out, err = await order("place", "005930", "buy", "11", "--price", "1", "--id", "a-1")
         assert (code, err) == (1, "")
         assert "refused  duplicate_conflict" in out
         code, out, _ = await order("place", "005930", "hold", "10")

@@ -2,9 +2,12 @@
 
 ``place`` names a new order with ``client_order_id``. ``modify`` and ``cancel`` name that order by
 the same ``client_order_id``. Each of them is a command of its own and is executed at most once as
-well: it is told from another by ``command_id``, and without one by its content. So the same bytes
-again are a duplicate, and a second cancellation that is meant differs in ``expires_at`` or gets a
-``command_id``.
+well: it is told from another by ``command_id``, and without one by its content and deadline. So the
+same bytes again are a duplicate, and a second cancellation that is meant differs in ``expires_at``
+or gets a ``command_id``.
+
+The deadline is no part of the content: whoever had no answer sends the same order again with a new
+one and means the same order. The first deadline counts.
 
 Prices are JSON numbers or decimal texts and never become floats; 71900, "71900" and 71900.0 are
 the same content.
@@ -122,24 +125,36 @@ class _Base(BaseModel):
     expires_at: Instant | None = None
 
     def canonical(self) -> str:
-        """Return the content as ASCII JSON, the same text for the same content.
+        """Return content and deadline as ASCII JSON, the same text for the same command.
 
         :func:`bridge.orders.model.command_parser.parse` reads it back.
         """
+        return self._text(leave_out="")
+
+    def digest(self) -> str:
+        """Return SHA-256 of verb and content, hexadecimal; the deadline is no part of it."""
+        return self._hash(self._text(leave_out="expires_at"))
+
+    def dated_digest(self) -> str:
+        """Return SHA-256 of verb, content and deadline, hexadecimal."""
+        return self._hash(self.canonical())
+
+    def _text(self, leave_out: str) -> str:
         content = {
             name: value.isoformat() if isinstance(value, datetime) else _text(value)
             for name, value in self
-            if value is not None
+            if value is not None and name != leave_out
         }
         return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
-    def digest(self) -> str:
-        """Return SHA-256 of verb and content, hexadecimal."""
-        return hashlib.sha256(f"{self.verb}{self.canonical()}".encode()).hexdigest()
+    def _hash(self, text: str) -> str:
+        return hashlib.sha256(f"{self.verb}{text}".encode()).hexdigest()
 
     def name(self) -> str:
         """Return what tells this command from the others about the same order; blank: place."""
-        return getattr(self, "command_id", None) or f"{self.verb}:{self.digest()[:24]}"
+        # With the deadline: without a command_id nothing else tells a second change that is meant,
+        # back to the first price say, from the first one sent again.
+        return getattr(self, "command_id", None) or f"{self.verb}:{self.dated_digest()[:24]}"
 
     def deadline(self, received_at: int, expiry_s: int | None) -> int | None:
         """Return when it expires, in µs since the epoch: the earlier of payload and MQTT."""

@@ -97,7 +97,11 @@ class Notices:
         if notice.kind == "modified" and order.progress.split:
             self._blotter.divide(order, None)
             self._reconciler.wake(account)
-        unsure = notice.kind == "fill" and (step is None or step.event is Event.NOTE)
+        # Less than it tells was counted: the list knew of a fill whose notice was taken for another
+        # one told twice, so that nobody knows how much of this one is new.
+        unsure = notice.kind == "fill" and (
+            step is None or step.event is Event.NOTE or step.quantity < notice.quantity
+        )
         if (unsure and order.progress.remaining) or self._blotter.changes(order):
             # The same notice again, or another fill just like it: the list has to say.
             self._reconciler.wake(account)

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
+from bridge.orders.model.lifecycle import State
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.reconciliation.accounts import Accounts
 from bridge.orders.reconciliation.reconciler import Reconciler
@@ -139,8 +140,12 @@ class Door:
         account = managed.identity.account
         if account not in self.terms.accounts:  # configured no more since it was received
             return Refusal("unknown_account", "the configuration has no such account")
+        order = self.blotter.order(managed.identity)
+        unknown = order is not None and order.progress.state is State.UNKNOWN
+        if managed.verb == "cancel" and unknown and self.terms.clock() >= managed.expires_at:
+            return Refusal("expired", "it expired before the outcome of the order was known")
         types = self.terms.order_types.get(account, {})
-        return plan(managed, self.blotter.order(managed.identity), types, self.terms.rules.rates)
+        return plan(managed, order, types, self.terms.rules.rates)
 
     def _anew(self, managed: ManagedOrder, planned: Intent) -> Intent | Refusal:
         """Return what a command comes to now: the order that it changes may have moved."""

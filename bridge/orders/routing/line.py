@@ -57,6 +57,8 @@ class Line:
     """Commands by account and client."""
     _carried: dict[ManagedOrder, asyncio.Event] = field(default_factory=dict)
     """What a task has in hand, and what happens when it is through."""
+    _cancelling: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Cancellations that a ``cancel_all`` or a halt asked for, by account and client."""
 
     def take(self, message: Message) -> None:
         """Take a message of ``command/{verb}``: it has its place in the line when this returns."""
@@ -74,7 +76,10 @@ class Line:
         client = managed.identity[:2]
         # A client that floods the bridge must still be able to get out: what cancels is let in
         # long after what adds.
-        most = self.terms.rules.waiting * (1 if managed.verb in ("place", "modify") else 4)
+        # And a cancellation of its own may stand behind each of those that it asked for at once.
+        most = self.terms.rules.waiting
+        if managed.verb not in ("place", "modify"):
+            most = 4 * most + self._cancelling[client]
         full = self._under_way[client] >= most
         self._under_way[client] += 1
         try:
@@ -93,7 +98,7 @@ class Line:
             # a crash. Not after the answer either: the broker would wait for KIS.
             source.message.ack()
             known, new = admitted
-            if known.digest != managed.digest:
+            if not known.means(managed):
                 refusal = Refusal("duplicate_conflict", "that name stands for another content")
                 self.intake.turn_away(source, managed.identity[2:], refusal)
             elif (over := self._carried.get(known)) is not None:  # another task has it in hand
@@ -120,6 +125,7 @@ class Line:
             or self.blotter.get(managed.identity) is not None  # most likely a duplicate
             or self.outbox.failing  # nothing is decided that cannot be written down soon
             or not self.sequencer.free(managed, turns)
+            or self.mass_cancel.waits(managed)
         )
         # From here until ``admit`` has put it into the blotter nothing is awaited: the next command
         # of anybody must see what this one has taken.
@@ -151,8 +157,10 @@ class Line:
         if managed in self._carried:  # a cancel_all that is taken up asks for what is under way
             leave(turns)
             return
-        over = asyncio.Event()
+        over, client = asyncio.Event(), managed.identity[:2]
         self._carried[managed] = over
+        if managed.origin.kind != "client":
+            self._cancelling[client] += 1
         try:
             if isinstance(decision, Intent):
                 # The commit took a while. A cancel_all that came meanwhile has to call this off.
@@ -178,4 +186,8 @@ class Line:
         finally:
             leave(turns)
             del self._carried[managed]
+            if managed.origin.kind != "client":
+                self._cancelling[client] -= 1
+                if not self._cancelling[client]:
+                    del self._cancelling[client]
             over.set()

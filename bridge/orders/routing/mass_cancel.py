@@ -2,7 +2,7 @@
 
 What is not sent yet is refused, and that is on disk before the cancellations are. Those are
 commands of their own, in the journal together with what asked for them: a restart takes up each
-of them. One of an order whose outcome is unknown waits for that outcome.
+of them. One of an order whose outcome is unknown waits for that outcome, as a client's own does.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class MassCancel:
     async def command(self, managed: ManagedOrder, message: Message | None) -> None:
         """Cancel what the client has open; answer when the cancellations are answered."""
         account, client, _, _ = managed.identity
-        origin = Origin("cancel_all", managed.digest[:24])
+        # As it is named, with its deadline: another one under the same client_order_id is another
+        # command, and cancels what came since.
+        origin = Origin("cancel_all", managed.command.dated_digest()[:24])
         if managed.progress.state is State.RECEIVED:
             refusal = self._refusal(managed)
             if refusal is not None:
@@ -161,13 +163,16 @@ class MassCancel:
 
     def waits(self, managed: ManagedOrder) -> bool:
         """Tell whether a cancellation has to wait for what is not known about its order."""
-        if managed.origin.kind == "client":
-            return False
         order = self.blotter.order(managed.identity)
-        if order is None or self.terms.clock() >= managed.expires_at:
+        if managed.verb != "cancel" or order is None or self.terms.clock() >= managed.expires_at:
             return False
-        changing = any(one.verb == "modify" for one in self.blotter.changes(order))
-        return order.progress.state is State.UNKNOWN or changing
+        if order.progress.state is State.UNKNOWN:
+            return True
+        # A client may try the number that it knows. Whoever cancels everything must not leave open
+        # what the modification made of it.
+        return managed.origin.kind != "client" and any(
+            one.verb == "modify" for one in self.blotter.changes(order)
+        )
 
     async def _cancel(
         self,

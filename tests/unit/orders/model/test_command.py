@@ -62,10 +62,21 @@ def test_the_order_of_keys_does_not_matter_and_everything_else_does() -> None:
         {"price": 71800},
         {"side": "sell"},
         {"symbol": "000660"},
-        {"expires_at": "2026-11-22T09:00:06+09:00"},
     ]
     digests = {place(**fields).digest() for fields in [{}, *others]}
     assert len(digests) == len(others) + 1
+
+
+def test_a_new_deadline_is_the_same_content_and_another_change() -> None:
+    later = "2026-11-22T09:00:06+09:00"
+    assert place(expires_at=later).digest() == place().digest()
+    assert place(expires_at=later).dated_digest() != place().dated_digest()
+    first, second = (
+        parse("modify", json.dumps({"client_order_id": "a", "price": 1, "expires_at": at}).encode())
+        for at in (PLACE["expires_at"], later)
+    )
+    assert first.digest() == second.digest()
+    assert first.name() != second.name()
 
 
 def test_the_journals_text_reads_back() -> None:
