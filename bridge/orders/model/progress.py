@@ -106,7 +106,9 @@ class Progress:
 
         None: nothing new. The list may lag behind the notices, so less than is known is nothing.
         """
-        filled = min(filled, self.quantity)
+        if filled > self.quantity:  # counted twice, and so is what it is worth
+            value = (value * self.quantity / filled).quantize(_EXACT)
+            filled = self.quantity
         if filled < self.filled or not filled:
             return None
         more = filled - self.filled
