@@ -21,6 +21,10 @@ from bridge.runtime.clock import seoul_day
 __all__ = ["Ledger", "LimitLedger"]
 
 
+_DAYS = 3
+"""Days of which the sum is kept: a clock that jumps comes to an earlier one again."""
+
+
 class _Reservation(NamedTuple):
     at: int
     notional: Decimal
@@ -90,6 +94,7 @@ class LimitLedger:
 
     def recount(self, commands: Iterable[ManagedOrder], now: int) -> None:
         """Count what the journal says was sent today, after a restart."""
+        sent: list[tuple[int, ManagedOrder, Decimal]] = []
         for managed in commands:
             progress = managed.progress
             at = progress.submitted_at
@@ -100,7 +105,9 @@ class LimitLedger:
             if managed.verb not in ("place", "modify"):
                 continue
             gone = progress.state in (State.REJECTED, State.REFUSED, State.NOT_PLACED)
-            self.reserve(managed, Decimal(0) if gone else progress.notional, at)
+            sent.append((at, managed, Decimal(0) if gone else progress.notional))
+        for at, managed, notional in sorted(sent, key=lambda one: one[0]):
+            self.reserve(managed, notional, at)
 
     def _of(self, identity: Identity) -> tuple[Ledger, Ledger]:
         return (
@@ -112,24 +119,27 @@ class LimitLedger:
 class Ledger:
     """What one account or client has sent: today's notional, the last minute's orders.
 
-    Times are µs since the epoch; ``day`` is whatever tells one trading day from another.
+    Times are µs since the epoch; ``day`` is whatever tells one trading day from another. A clock
+    that is set, ahead or back, gives no room that is used already.
     """
 
     def __init__(self) -> None:
-        self._day: object = None
-        self._notional = Decimal(0)
+        self._notional: dict[object, Decimal] = {}
+        """By day, of the last few that had orders."""
         self._times: deque[int] = deque()
+        """Oldest first."""
 
     def add(self, at: int, day: object, notional: Decimal) -> None:
         """Count an order that is about to be sent."""
-        self._roll(day)
-        self._notional += notional
-        self._times.append(at)
+        self._notional[day] = self._notional.pop(day, Decimal(0)) + notional
+        while len(self._notional) > _DAYS:
+            del self._notional[next(iter(self._notional))]
+        self._sent(at)
 
     def move(self, before: int, at: int) -> None:
         """Count an order of the last minute as sent later than it was."""
         self.forget(before)
-        self._times.append(at)
+        self._sent(at)
 
     def forget(self, at: int) -> None:
         """Count an order no more that was never sent."""
@@ -138,15 +148,24 @@ class Ledger:
 
     def release(self, day: object, notional: Decimal) -> None:
         """Take back what turned out not to be at the exchange."""
-        if day == self._day:
-            self._notional -= notional
+        if day in self._notional:
+            self._notional[day] -= notional
 
     def scope(self, name: str, limits: Limits, at: int, day: object, working: int = 0) -> Scope:
-        self._roll(day)
+        self._set_back(at)
         while self._times and self._times[0] <= at - MINUTE:
             self._times.popleft()
-        return Scope(name, limits, self._notional, len(self._times), working)
+        notional = self._notional.get(day, Decimal(0))
+        return Scope(name, limits, notional, len(self._times), working)
 
-    def _roll(self, day: object) -> None:
-        if day != self._day:
-            self._day, self._notional = day, Decimal(0)
+    def _sent(self, at: int) -> None:
+        self._set_back(at)
+        self._times.append(at)
+
+    def _set_back(self, at: int) -> None:
+        """Let nothing be of the future: an order from before the clock was set back is as of now.
+
+        Otherwise it would count for as long as the clock was wrong, and all after it with it.
+        """
+        if self._times and self._times[-1] > at:
+            self._times = deque(min(one, at) for one in self._times)
