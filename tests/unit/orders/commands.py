@@ -87,7 +87,8 @@ def accept(order_no: str = "7", at: int = MONDAY) -> Step:
 
 
 def fill(quantity: int, at: int = MONDAY, price: int = 71_900) -> Step:
-    return Step(Event.FILL_PART, at, quantity, Decimal(price))
+    """Return a fill that a notice told."""
+    return Step(Event.FILL_PART, at, quantity, Decimal(price), told=quantity)
 
 
 def notice(order_no: str = "7", **fields: Any) -> ExecutionNotice:

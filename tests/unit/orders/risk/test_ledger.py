@@ -56,7 +56,7 @@ class TestTaking:
         assert used(ledger, at, by=alices) == [(530, 2, 0), (500, 1, 0)]
         assert used(ledger, at, by=bobs) == [(530, 2, 0), (30, 1, 0)]
         assert used(ledger, at, by=managed(place(), account="other")) == [(0, 0, 0)] * 2
-        assert (ledger.reserved(alices), ledger.reserved(NOBODY)) == (500, 0)
+        assert (ledger.reserved(alices), ledger.reserved(NOBODY)) == (D(500), D(0))
 
     def test_it_is_said_whose_limits_they_are(self) -> None:
         account, client = Limits(per_minute=5), Limits(per_minute=2)
