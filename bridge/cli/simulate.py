@@ -62,6 +62,9 @@ def simulate(
     hours: Annotated[
         Literal["always", "krx"], typer.Option(help="When the simulated exchange is open.")
     ] = "always",
+    clock_offset: Annotated[
+        float, typer.Option(help="Seconds that its clock is ahead of this machine's.")
+    ] = 0.0,
     width: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,6 +93,7 @@ def simulate(
         seed=seed,
         environment=environment or "paper",
         hours=hours,
+        clock_offset_s=clock_offset,
         rate=rate,
         rest_per_second=_rate(environment, rest_per_second),
         play=play,

@@ -7,7 +7,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -59,7 +59,8 @@ class Simulator:
     ) -> None:
         settings = settings or SimulatorSettings()
         self.settings = settings
-        self.clock = clock or (lambda: datetime.now(_KST))
+        ahead = timedelta(seconds=settings.clock_offset_s)
+        self.clock = clock or (lambda: datetime.now(_KST) + ahead)
         shares = [
             (symbol, settings.shares, base) for symbol, (_, base, _) in listings.KNOWN.items()
         ]

@@ -29,6 +29,8 @@ class SimulatorSettings:
     seed: int = 1
     environment: Literal["paper", "real"] = "paper"
     hours: Hours = "always"
+    clock_offset_s: float = 0.0
+    """How much its clock is ahead of this machine's, in its lists and its ``Date``."""
     rate: float | None = None
     """Market-data records a second over all subscriptions; None: about 10 a second each."""
     play: Path | None = None

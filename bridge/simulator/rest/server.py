@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 import structlog
@@ -16,6 +17,7 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge.simulator.faults.plan import Fault
 from bridge.simulator.keys import KeyRefused, Keys
@@ -70,6 +72,7 @@ class RestServer:
             ],
             exception_handlers={404: _not_found},
         )
+        self.app.add_middleware(_Dated, clock=clock)
 
     # -- keys and tokens
 
@@ -185,6 +188,22 @@ class RestServer:
         if limit := self._settings.rest_limit:
             headers[RATE_HEADER] = f"{limit:g}"
         return _response(answer.body, status=answer.http, headers=headers)
+
+
+class _Dated:
+    """Says KIS's time in every answer, as every web server does."""
+
+    def __init__(self, app: ASGIApp, clock: Callable[[], datetime]) -> None:
+        self._app, self._clock = app, clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self._clock().astimezone(UTC), usegmt=True)
+                message["headers"] = [*message["headers"], (b"Date", date.encode())]
+            await send(message)
+
+        await self._app(scope, receive, dated)
 
 
 async def _not_found(request: Request, error: Exception) -> Response:
