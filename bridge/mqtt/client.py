@@ -23,6 +23,8 @@ from bridge.mqtt.options import Options, RefusedError
 from bridge.mqtt.outgoing import LEFT, Outgoing, QueuedPublish
 from bridge.mqtt.topics import is_topic
 from bridge.runtime.backoff import Backoff
+from bridge.runtime.clock import now_us
+from bridge.runtime.pulse import Pulse
 
 __all__ = ["ControlClient", "Message", "Will"]
 
@@ -56,6 +58,8 @@ class ControlClient:
         keep_alive_s: int = 30,
         backoff: Backoff = _RETRY,
         leave_s: float = 3.0,
+        clock: Callable[[], int] = now_us,
+        pulse: Pulse | None = None,
     ) -> None:
         """Prepare; nothing is connected before `run`.
 
@@ -64,6 +68,8 @@ class ControlClient:
         :param queue_limit: publishes of QoS 1 that may wait; more make `publish` wait.
         :param backoff: the pauses between tries.
         :param leave_s: the longest that the last publishes may take when `run` ends.
+        :param clock: µs since the epoch, for when messages came.
+        :param pulse: tells whether this process stood still; without one it never did.
         :raises ConfigError: a certificate or key cannot be read.
         """
         if not endpoints:
@@ -78,6 +84,7 @@ class ControlClient:
         self._will = will
         self._backoff = backoff
         self._leave_s = leave_s
+        self._clock, self._pulse = clock, pulse
         self._dispatcher = Dispatcher()
         self._outgoing = Outgoing(window, queue_limit)
         self._greeters: list[Callable[[], Awaitable[None]]] = []
@@ -266,6 +273,8 @@ class ControlClient:
             context,
             on_message=self._dispatcher.arrived,
             on_puback=self._outgoing.acknowledged,
+            clock=self._clock,
+            pulse=self._pulse,
         )
         await connection.open()
         try:

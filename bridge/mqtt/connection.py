@@ -23,6 +23,7 @@ from bridge.mqtt.options import Options, RefusedError
 from bridge.mqtt.paho_client import CONNECT_S, PahoClient, TidySocket, no_delay, why, words
 from bridge.mqtt.pubacks import PubAcks
 from bridge.runtime.clock import now_us
+from bridge.runtime.pulse import Pulse
 
 __all__ = ["Connection"]
 
@@ -45,7 +46,10 @@ class Connection:
         on_message: Callable[[Message], None],
         on_puback: Callable[[int, str], None],
         on_drained: Callable[[], None] | None = None,
+        clock: Callable[[], int] = now_us,
+        pulse: Pulse | None = None,
     ) -> None:
+        """Prepare; ``clock`` is µs since the epoch, ``pulse`` tells whether the process ran."""
         self.endpoint = endpoint
         self.v5 = version == 5
         self.receive_maximum = 0xFFFF
@@ -65,6 +69,10 @@ class Connection:
         self.lost: asyncio.Future[str] = self._loop.create_future()
         """Why the connection ended, once it has."""
         self._attached = False
+        self._clock, self._pulse = clock, pulse
+        self._stops = 0 if pulse is None else pulse.feel()
+        self._pong_wanted = 0
+        """What comes before this answer to a ping may have lain anywhere for any time."""
         self._pubacks = PubAcks(self._send_puback)
         self._paho = self._client(context)
 
@@ -243,10 +251,21 @@ class Connection:
             self._loop.add_writer(sock.fileno(), self._guarded, self._paho.loop_write)
 
     def _readable(self) -> None:
+        self._guarded(self._doubt_after_stop)
         self._guarded(self._paho.loop_read)
         # What TLS has decrypted already makes no socket readable.
         while self.endpoint.tls and (sock := self._paho.socket()) and sock.pending():  # type: ignore[attr-defined]
             self._guarded(self._paho.loop_read)
+
+    def _doubt_after_stop(self) -> None:
+        """After a stop of the process, take nothing for fresh that was sent before it.
+
+        It lay in our socket, on the way, or in what the broker had written already, and nothing in
+        it says for how long. All that comes before the answer to a ping of now.
+        """
+        if self._pulse is not None and (stops := self._pulse.feel()) != self._stops:
+            self._stops = stops
+            self._pong_wanted = self._paho.ping()
 
     def _guarded(self, step: Callable[[], Any]) -> None:
         try:
@@ -323,7 +342,8 @@ class Connection:
         self._on_puback(mid, words(reason) if reason.is_failure else "")
 
     def _publish(self, _client: paho.Client, _data: Any, arrived: paho.MQTTMessage) -> None:
-        received_at = now_us()
+        self._doubt_after_stop()  # the stop may have come after the bytes were read
+        received_at = self._clock()
         properties = arrived.properties
         ack: Callable[[], None] = _nothing
         passed: Callable[[], None] = _nothing
@@ -347,6 +367,7 @@ class Connection:
                 correlation=bytes(getattr(properties, "CorrelationData", b"")),
                 expiry_s=getattr(properties, "MessageExpiryInterval", None),
                 received_at=received_at,
+                fresh=self._paho.pongs >= self._pong_wanted,
                 ack=ack,
                 passed=passed,
             )

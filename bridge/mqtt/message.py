@@ -28,6 +28,9 @@ class Message:
     """Send PUBACK; until then the broker keeps the message and delivers it again after a
     reconnect. Idempotent, for the event loop's thread. PUBACKs leave in the order in which the
     messages came, as MQTT demands, whatever the order of the calls."""
+    fresh: bool = True
+    """False: it may have lain anywhere while this process stood still, so that ``expiry_s`` does
+    not say what is left of it now."""
     passed: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
     """Called by the client when the handler has returned: if it did not acknowledge, PUBACKs of
     later messages no longer wait for this one."""

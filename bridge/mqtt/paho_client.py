@@ -35,9 +35,28 @@ class PahoClient(paho.Client):
     MQTT allows U+FEFF in the texts of properties and brokers pass it on; paho refuses it. The
     broker would deliver the message again after each reconnect, so that one client could keep
     this one off for good.
+
+    It counts pings, too: a broker answers them in the order of everything else that it sends.
     """
 
     on_unreadable: Callable[[int], None]
+    pings = 0
+    """Sent on this connection."""
+    pongs = 0
+    """Answered."""
+
+    def ping(self) -> int:
+        """Send a PINGREQ; return the number of its answer."""
+        self._send_pingreq()
+        return self.pings
+
+    def _send_pingreq(self) -> Any:
+        self.pings += 1
+        return super()._send_pingreq()
+
+    def _handle_pingresp(self) -> Any:
+        self.pongs += 1
+        return super()._handle_pingresp()
 
     def _handle_publish(self) -> Any:
         try:

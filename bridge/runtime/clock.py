@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import date, datetime, timedelta, timezone
 
@@ -14,6 +15,7 @@ __all__ = [
     "seoul_moment",
     "seoul_text",
     "seoul_time",
+    "steady_us",
 ]
 
 SEOUL = timezone(timedelta(hours=9), "KST")
@@ -24,6 +26,16 @@ _MICROSECOND = 1_000_000
 def now_us() -> int:
     """Return the time in µs since the epoch."""
     return time.time_ns() // 1_000
+
+
+def steady_us() -> int:
+    """Return µs on a clock that nobody sets.
+
+    On Linux it also runs while the machine is suspended; elsewhere it may stand still then.
+    """
+    if sys.platform == "linux":
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000
+    return time.monotonic_ns() // 1_000
 
 
 def seoul_time(at: int) -> datetime:

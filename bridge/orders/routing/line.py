@@ -34,6 +34,12 @@ from bridge.runtime.turns import News, Turn
 
 __all__ = ["Line"]
 
+_UNKNOWN_AGE = Refusal(
+    "expired",
+    "of unknown age: the bridge stood still while it was on its way, and the message expiry alone "
+    "does not say how long; set expires_at",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -83,7 +89,8 @@ class Line:
         full = self._under_way[client] >= most
         self._under_way[client] += 1
         try:
-            decision = self._overloaded() if full else self._at_once(managed, turns)
+            refusal = self._overloaded() if full else _of_unknown_age(managed, source)
+            decision = refusal or self._at_once(managed, turns)
             admitted = await self.admission.admit(managed, *self._first_step(managed, decision))
             # The journal had that name already, or could not take it in time. What was reserved
             # for this delivery must not go on counting; the journal's command has its own decision.
@@ -191,3 +198,13 @@ class Line:
                 if not self._cancelling[client]:
                     del self._cancelling[client]
             over.set()
+
+
+def _of_unknown_age(managed: ManagedOrder, source: CommandSource) -> Refusal | None:
+    """Refuse a command of which nobody can say whether it is still meant.
+
+    The refusal goes into the journal, so that it holds: a broker may deliver the message again,
+    with an expiry that is right.
+    """
+    known = source.message.fresh or managed.command.expires_at is not None
+    return None if known else _UNKNOWN_AGE
