@@ -19,6 +19,7 @@ from bridge.config.kis import AppConfig
 from bridge.config.models import Config
 from bridge.errors import DecodeError
 from bridge.feed.lane import KindPolicy, Lane
+from bridge.feed.lane_end import lane_writer
 from bridge.feed.pump import Pump
 from bridge.kis.auth import ApprovalKeys, Tokens
 from bridge.kis.decode import notice_values
@@ -33,7 +34,6 @@ from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.events import Events
 from bridge.mqtt.lane import LaneWriter
-from bridge.mqtt.lane_messages import MessageWriter
 from bridge.mqtt.message import Will
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, TradingAccount
@@ -45,6 +45,7 @@ from bridge.requests.server import RequestServer
 from bridge.requests.symbols import SymbolRequests
 from bridge.requests.verbs import Verbs
 from bridge.runtime.clock import now_us
+from bridge.status.clocks import Clocks
 from bridge.status.health import SessionHealth, snapshot
 from bridge.status.payloads import HealthReport
 from bridge.status.reporter import Reporter
@@ -98,7 +99,14 @@ class Bridge:
         self.topics = Topics(config.mqtt.base_topic)
         self._client_id = f"kis-bridge-{self.topics.base.replace('/', '-')}"
         will = Will(self.topics.state(), payloads.OFFLINE, birth=payloads.ONLINE)
-        self.control = ControlClient(endpoints, client_id=self._client_id, will=will)
+        self.clocks = Clocks()
+        self.control = ControlClient(
+            endpoints,
+            client_id=self._client_id,
+            will=will,
+            clock=self.clocks.kis.now,
+            pulse=self.clocks.pulse,
+        )
         self.events = Events(self.control, self.topics)
         self._reports = Reports(catalog, self.events)
         self._calendar = Calendar(catalog.hours)
@@ -148,6 +156,7 @@ class Bridge:
             journal = Journal(url, binding=Binding.of(self._config.kis))
             await journal.open()
             stack.push_async_callback(journal.close)
+            await self.clocks.ask(http, self._config.kis.rest_url)
             self._rests = {app.alias: self._app(app, http) for app in self._config.kis.apps}
             self.gateway = self._gateway(journal)
             self.upkeep = Upkeep(
@@ -164,21 +173,24 @@ class Bridge:
             self.pool = self.upkeep.pool
             self._serve_requests()
             async with asyncio.TaskGroup() as tasks:
+                beating = tasks.create_task(self.clocks.run(self.events.tell))
                 control = tasks.create_task(self.control.run())
                 stopped = tasks.create_task(stop.wait())
                 connected = tasks.create_task(self.control.wait_connected(deadline_s=_BROKER_S))
                 await asyncio.wait((stopped, connected), return_when=asyncio.FIRST_COMPLETED)
                 if stop.is_set():
-                    for task in (control, connected):
+                    for task in (beating, control, connected):
                         task.cancel()
                     return
-                writer = self._lane_writer()
+                market_id = f"{self._client_id}-market"
+                writer = lane_writer(self.lane, self._endpoints, market_id, self.control.version)
                 self.lane.attach(writer, self.pump.routes, confirms=isinstance(writer, LaneWriter))
                 orders = tasks.create_task(self.gateway.run())
                 await self.gateway.ready()  # before KIS can send a notice of what was open
                 self._subscribe_configured()
                 streams = [session.stream.run() for session in self.sessions.values()]
-                others = [
+                others = [beating]
+                others += [
                     tasks.create_task(work)
                     for work in (
                         *(*streams, writer.run(), self.events.run()),
@@ -221,6 +233,7 @@ class Bridge:
             Tokens(*credentials, kis.state_dir),
             Throttle(kis.rest_per_second),
             paper=self._paper,
+            clock=self.clocks.kis,
         )
 
         def on_data(frame: DataFrame, received_at: int) -> None:
@@ -251,6 +264,8 @@ class Bridge:
                 market, venue, symbol, now_us() - _FRESH
             ),
             calendar=self._calendar,
+            clock=self.clocks.kis.now,
+            clock_problem=self.clocks.kis.problem,
         )
         self.control.subscribe(self.topics.command_filter(), 1, gateway.command)
         return gateway
@@ -276,21 +291,6 @@ class Bridge:
         prefixes = self._config.mqtt.response_prefixes
         requests = RequestServer(self.control, self.topics, prefixes, permissions.verb)
         verbs.register(requests)
-
-    def _lane_writer(self) -> LaneWriter | MessageWriter:
-        """Return the lane's end that suits the broker which the control connection has found."""
-        client_id = f"{self._client_id}-market"
-        on_ready, on_lost = self.lane.on_ready, self.lane.on_lost
-        if self.control.version == "5" and all(e.transport == "tcp" for e in self._endpoints):
-            return LaneWriter(
-                self._endpoints,
-                client_id,
-                on_ready=on_ready,
-                on_lost=on_lost,
-                on_ping=self.lane.on_ping,
-                on_pong=self.lane.on_pong,
-            )
-        return MessageWriter(self._endpoints, client_id, on_ready=on_ready, on_lost=on_lost)
 
     async def _dashboard(self) -> list[Coroutine[None, None, None]]:
         """Return the work of the web server, if there is to be one; it listens already."""
@@ -342,7 +342,9 @@ class Bridge:
                 if account.app == app:
                     self.gateway.gap(account.alias)  # nobody knows what was told before this
 
-    def _notice(self, notice: Notice, received_at: int) -> None:
+    def _notice(self, notice: Notice, _received_at: int) -> None:
+        # By KIS's clock, as all times of orders: what was heard before an order is not that one.
+        received_at = self.clocks.kis.now()
         tr_id, channel = notice.tr_id, self._catalog.channel(notice.tr_id)
         try:
             if channel is None:
@@ -376,6 +378,7 @@ class Bridge:
             frames_dropped=self._reports.dropped,
             control_backlog=self.control.backlog,
             events_dropped=self.events.dropped,
+            clock_offset=self.clocks.kis.offset,
         )
 
 

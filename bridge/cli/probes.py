@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from secrets import token_hex
 from typing import Final
 
@@ -19,7 +17,8 @@ from bridge.config.kis import AccountConfig, AppConfig
 from bridge.config.models import Config, MqttConfig
 from bridge.errors import BrokerError
 from bridge.kis.auth import Tokens
-from bridge.kis.rest import RestClient
+from bridge.kis.clock import FAR_US, SKEW_US, KisClock
+from bridge.kis.rest import RestClient, ask_time
 from bridge.kis.throttle import Throttle
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.message import Message, Publication
@@ -32,8 +31,6 @@ STALL_MS: Final = 25.0
 """A delayed TCP acknowledgement is 40 ms; Nagle's algorithm makes a message wait for it."""
 MESSAGES: Final = 100
 NODELAY: Final = "set_tcp_nodelay true in mosquitto.conf; or a nearer broker"
-CLOCK_S: Final = 2.0
-"""The Date header has whole seconds; orders expire by this clock."""
 
 
 async def broker(mqtt: MqttConfig, url: str) -> Finding:
@@ -80,30 +77,27 @@ async def broker(mqtt: MqttConfig, url: str) -> Finding:
 
 async def clock(http: httpx.AsyncClient, rest_url: str) -> Finding:
     """Compare this machine's clock with the Date header of KIS's server."""
-    before = datetime.now(UTC)
+    there = KisClock()
     try:
-        response = await http.get(rest_url, timeout=LIMIT_S)
+        await ask_time(http, rest_url, there, LIMIT_S)
     except httpx.HTTPError as error:
         return problem(
             "clock",
             f"cannot reach {rest_url} ({type(error).__name__})",
             "check the network, kis.environment and kis.rest_url",
         )
-    now = before + (datetime.now(UTC) - before) / 2
-    try:
-        theirs = parsedate_to_datetime(response.headers.get("date", ""))
-    except ValueError:
+    offset = there.offset
+    if offset is None:
         return ok("clock", f"not compared: {rest_url} does not tell its time")
-    # Their second has begun up to a second ago.
-    ahead = (now - theirs).total_seconds() - 0.5
-    if abs(ahead) > CLOCK_S:
-        side = "ahead of" if ahead > 0 else "behind"
+    if there.difference > SKEW_US:
+        side = "behind" if offset > 0 else "ahead of"
+        stops = "; no new orders are sent" if there.difference > FAR_US else ""
         return problem(
             "clock",
-            f"{abs(ahead):.0f} s {side} KIS",
+            f"{abs(offset) / 1e6:.0f} s {side} KIS{stops}",
             "synchronise this machine's clock (NTP)",
         )
-    return ok("clock", f"within {CLOCK_S:g} s of KIS")
+    return ok("clock", f"within {SKEW_US / 1e6:g} s of KIS")
 
 
 async def app(

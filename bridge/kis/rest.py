@@ -20,6 +20,7 @@ from pydantic import SecretStr
 
 from bridge.catalog.model import Api, Catalog, TrId
 from bridge.kis.answers import TokenOverError, read, refusals, said_rate
+from bridge.kis.clock import KisClock
 from bridge.kis.pages import next_page
 from bridge.kis.params import is_page_key
 from bridge.kis.replies import (
@@ -31,7 +32,7 @@ from bridge.kis.replies import (
 )
 from bridge.kis.throttle import Priority, Throttle
 
-__all__ = ["CallCounts", "RestClient", "TokenSource", "open_http"]
+__all__ = ["CallCounts", "RestClient", "TokenSource", "ask_time", "open_http"]
 
 log = structlog.get_logger()
 
@@ -95,8 +96,18 @@ def open_http() -> httpx.AsyncClient:
     )
 
 
+async def ask_time(http: httpx.AsyncClient, rest_url: str, clock: KisClock, limit_s: float) -> None:
+    """Have KIS tell its time, by a page that needs no key; raises :class:`httpx.HTTPError`."""
+    sent = clock.steady()
+    response = await http.get(rest_url, timeout=limit_s)
+    clock.heard(response.headers, sent)
+
+
 class RestClient:
-    """The calls of one app. Deadlines are on the clock given, by default ``time.monotonic``."""
+    """The calls of one app. Deadlines are on the clock given, by default ``time.monotonic``.
+
+    ``clock`` learns KIS's time from every answer.
+    """
 
     def __init__(
         self,
@@ -112,6 +123,7 @@ class RestClient:
         connect_s: float = CONNECT_S,
         answer_s: float = ANSWER_S,
         monotonic: Callable[[], float] = time.monotonic,
+        clock: KisClock | None = None,
     ) -> None:
         self.counts = CallCounts()
         self._catalog = catalog
@@ -126,6 +138,7 @@ class RestClient:
         self._connect_s = connect_s
         self._answer_s = answer_s
         self._monotonic = monotonic
+        self._clock = KisClock() if clock is None else clock
         self._urls: dict[str, httpx.URL] = {}
 
     async def call(
@@ -266,19 +279,24 @@ class RestClient:
         # The answer to a change is worth waiting for: without it the outcome is unknown.
         answer = self._answer_s if request.api.changes else min(self._answer_s, left)
 
+        sent = self._clock.steady()
+
         # The last moment at which nothing has left. Before it lies the connecting, which may take
         # seconds: a halt that comes meanwhile must hold, and so must the deadline.
         async def hold(event: str, _: Mapping[str, Any]) -> None:
+            nonlocal sent
             leaving = event == "http11.send_request_headers.started"
             if leaving and not until.still():
                 raise KisNotSentError(f"{name}: called off while connecting")
             if leaving and deadline is not None and self._monotonic() >= deadline:
                 raise KisNotSentError(f"{name}: the deadline passed while connecting")
+            if leaving:
+                sent = self._clock.steady()
 
         try:
             # The outer limit is for an answer that trickles in: httpx counts from byte to byte.
             async with asyncio.timeout(connect + answer + 0.1):
-                return await self._http.request(
+                response = await self._http.request(
                     request.api.method,
                     self._url(request.api.path),
                     params=request.query,
@@ -293,6 +311,8 @@ class RestClient:
         except (httpx.HTTPError, TimeoutError) as error:
             why = f"{name}: sent, but no answer came ({type(error).__name__})"
             raise KisUnknownError(why) from error
+        self._clock.heard(response.headers, sent)
+        return response
 
     def _url(self, path: str) -> httpx.URL:
         if path not in self._urls:  # httpx would read it anew for each order

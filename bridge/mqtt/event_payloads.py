@@ -15,8 +15,10 @@ from bridge.mqtt.shapes import Count, Microseconds, Number
 __all__ = [
     "BridgeEvent",
     "CandidateRow",
+    "ClockSkewEvent",
     "ConfigWarningEvent",
     "EventTime",
+    "FrozenEvent",
     "HaltCancelledEvent",
     "HaltedEvent",
     "HaltedMode",
@@ -261,6 +263,24 @@ class ConfigWarningEvent(_Flood):
     message: str
 
 
+class ClockSkewEvent(TypedDict):
+    """KIS's clock and that of this machine differ; told when that begins, grows or is over."""
+
+    kind: Literal["clock_skew"]
+    offset_s: Annotated[float, Field(description="KIS's clock minus this machine's")]
+    skewed: Annotated[bool, Field(description="False: they agree again")]
+    orders_stopped: Annotated[bool, Field(description="No new orders are sent for it")]
+    message: str
+
+
+class FrozenEvent(TypedDict):
+    """The process did not run for a while: it, or the machine, was suspended or overloaded."""
+
+    kind: Literal["frozen"]
+    seconds: Annotated[float, Field(description="How long it stood still")]
+    message: str
+
+
 BridgeEvent: TypeAlias = (
     ServiceGapEvent
     | LossEvent
@@ -279,4 +299,6 @@ BridgeEvent: TypeAlias = (
     | HaltCancelledEvent
     | ResumedEvent
     | ConfigWarningEvent
+    | ClockSkewEvent
+    | FrozenEvent
 )

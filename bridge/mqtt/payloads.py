@@ -46,6 +46,8 @@ EventKind = Literal[
     "halted",
     "resumed",
     "config_warning",
+    "clock_skew",
+    "frozen",
 ]
 
 MAX_REQUEST = 64 * 1024

@@ -54,7 +54,8 @@ class Gateway:
 
     ``accounts`` by alias; ``reference_price(market, venue, symbol)`` is the last trade's price;
     ``calendar`` tells when which market takes orders, by default as the workbook says; ``clock``
-    gives µs since the epoch. The journal is open before :meth:`run` and closed after.
+    gives KIS's time in µs since the epoch, ``clock_problem`` why it may not be trusted, blank: it
+    may. The journal is open before :meth:`run` and closed after.
     """
 
     def __init__(
@@ -69,9 +70,13 @@ class Gateway:
         reference_price: Callable[[str, str, str], Decimal | None] = _no_price,
         calendar: Calendar | None = None,
         clock: Callable[[], int] = now_us,
+        clock_problem: Callable[[], str] = lambda: "",
     ) -> None:
         self._ready, self._stopping, self._ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._terms = Terms.of(catalog, accounts, rules, calendar or Calendar(catalog.hours), clock)
+        self._terms = Terms.of(
+            *(catalog, accounts, rules, calendar or Calendar(catalog.hours)),
+            *(clock, clock_problem),
+        )
         self._parts = wire(
             self._terms, journal, sink, topics, reference_price, self._start, self._stopping
         )

@@ -20,11 +20,14 @@ async def recover(parts: Parts) -> None:
     """
     # Halts before anything else: nothing that is taken up below may slip past one.
     now = parts.terms.clock()
+    # KIS may not have told its time yet, and a clock that is slow must not make it seem long ago
+    # that an answer was given up: that proves an order absent.
+    latest = await parts.journal.latest()
     controls = await parts.journal.controls()
     for control in controls:
         parts.halts.take(control)
     # From the last day on which something happened: its states are still to be cleared.
-    since = min(seoul_day_start(now), seoul_day_start(await parts.journal.latest()))
+    since = min(seoul_day_start(now), seoul_day_start(latest))
     for record in await parts.journal.replay(since):
         parts.blotter.add(restore(record))
     # Limits of the day hold for the day, not for the life of a process.
@@ -39,7 +42,7 @@ async def recover(parts: Parts) -> None:
             parts.line.take_up(managed)
         else:
             text = "the bridge stopped before KIS's answer was written down"
-            lost = Step(Event.LOSE, now, message=text)
+            lost = Step(Event.LOSE, max(now, latest), message=text)
             await parts.submitter.answer(managed, lost, None)
     parts.halt_control.recover(controls)
 

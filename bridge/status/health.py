@@ -67,10 +67,12 @@ def snapshot(
     frames_dropped: int,
     control_backlog: int,
     events_dropped: int,
+    clock_offset: int | None,
 ) -> HealthReport:
     """Return the payload of ``bridge/health``.
 
-    ``subscriptions`` by state; ``frames_dropped``: what sessions threw away as garbage.
+    ``subscriptions`` by state; ``frames_dropped``: what sessions threw away as garbage;
+    ``clock_offset`` in µs.
     """
     now = now_us()
     calls = [session.calls for session in sessions.values()]
@@ -101,6 +103,7 @@ def snapshot(
             "throttled": sum(count.throttled for count in calls),
             "errors": sum(count.errors for count in calls),
         },
+        "clock_offset_s": None if clock_offset is None else round(clock_offset / 1e6, 1),
         "orders": dict(gateway.states()),
         "halted": gateway.halted,
         "halts": gateway.halts(),

@@ -100,6 +100,10 @@ class HealthReport(TypedDict):
         LagNumbers, Field(description="From the KIS frame to MQTT, of the latest records")
     ]
     rest: RestNumbers
+    clock_offset_s: Annotated[
+        float | None,
+        Field(description="KIS's clock minus this machine's; null: KIS has not told its time"),
+    ]
     orders: Annotated[dict[str, Count], Field(description="Orders of today by state")]
     halted: Annotated[bool, Field(description="Whether anybody may not trade freely")]
     halts: list[HaltRow]

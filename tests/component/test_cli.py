@@ -413,7 +413,7 @@ async def test_check_problems_and_their_mends(tmp_path: Path) -> None:
     async with fake_kis(answers, ahead=timedelta(seconds=30)) as rest:
         rows = await findings(config(tmp_path, rest, "embedded", subscriptions=wanted))
     assert row_of(rows, "state directory").mend == f"chmod 700 {state}"
-    assert row_of(rows, "clock").detail == "30 s behind KIS"
+    assert row_of(rows, "clock").detail == "30 s behind KIS; no new orders are sent"
     assert row_of(rows, "account main").detail == "KIS refuses: APBK1 no such account"
     assert row_of(rows, "market.subscriptions[0]").detail == (
         "no channel domestic_stock/krx/nonsense"

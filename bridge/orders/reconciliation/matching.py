@@ -54,11 +54,12 @@ class ProofWindow:
     """What time says about a command without an answer.
 
     ``asked`` is when the list was asked for, ``proof`` how long after the answer was given up a
-    command may still reach the exchange.
+    command may still reach the exchange. While time is not ``trusted``, it proves nothing.
     """
 
     asked: int
     proof: int
+    trusted: bool = True
 
     def covers(self, managed: ManagedOrder, at: int | None) -> bool:
         """Tell whether something ordered ``at`` may be this command."""
@@ -76,7 +77,7 @@ class ProofWindow:
 
     def over(self, managed: ManagedOrder) -> bool:
         """Tell whether what is not in the list by now never gets there."""
-        return self.asked >= _given_up(managed.progress) + self.proof
+        return self.trusted and self.asked >= _given_up(managed.progress) + self.proof
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ class Reconciler:
         on_list: Callable[[str, Sequence[ListedOrder]], None],
     ) -> None:
         self._rules, self._clock, self._calendar = terms.rules, terms.clock, terms.calendar
+        self._clock_problem = terms.clock_problem
         self._blotter = blotter
         self._outbox = outbox
         self._publisher = publisher
@@ -164,9 +165,13 @@ class Reconciler:
             for market in sorted(watch.markets | self._blotter.markets(alias)):
                 try:
                     listed = await self._lists.read(alias, market)
-                    window = ProofWindow(asked, self._proof)
+                    # ``asked`` is KIS's time (:class:`Terms`). While this machine's clock is far
+                    # from it, one of the two is wrong, and nobody knows since when.
+                    trusted = not self._clock_problem()
+                    window = ProofWindow(asked, self._proof, trusted)
                     self._settlement.settle(alias, market, listed, window)
-                    self._end_day(alias, market, asked)
+                    if trusted:
+                        self._end_day(alias, market, asked)
                 except BridgeError as error:
                     log.warning("list of orders not read", account=alias, cause=str(error))
                     watch.problems[market] = str(error)

@@ -205,7 +205,7 @@ class Settlement:
         """Return what is known about a lost command beside the rows that may be it."""
         alias = managed.identity.account
         missed = self._missed.get(managed)
-        if listed.complete:
+        if listed.complete and window.trusted:
             self._missed.setdefault(managed, window.asked)
         account = self._accounts.get(alias)
         return Evidence(

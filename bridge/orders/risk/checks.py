@@ -46,6 +46,8 @@ def _refusals(request: RiskRequest, context: Context) -> Iterator[Refusal]:
     # A cancellation takes risk away, so that neither a halt nor a limit may stop it.
     if request.verb == "cancel":
         return
+    if context.clock:
+        yield Refusal("clock", context.clock)
     if context.halt == "halted":
         yield Refusal("halted", f"{context.halted_by}; cancellations pass")
     if context.halt == "reduce_only" and not _reduces(request, context):

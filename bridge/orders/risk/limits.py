@@ -110,6 +110,8 @@ class Context:
     """For people: ``account main is halted``."""
     reducible: int | None = None
     """How much of it only makes a position smaller; None: not known."""
+    clock: str = ""
+    """Why no time may be trusted; blank: it may."""
     fenced: str = ""
     """The order of unknown outcome that fences the symbol."""
     closed: str = ""

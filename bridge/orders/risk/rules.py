@@ -120,7 +120,10 @@ class Terms:
     """By account: what the places where it trades take."""
     calendar: Calendar
     clock: Callable[[], int]
-    """µs since the epoch."""
+    """µs since the epoch, by KIS's clock: all that the order line has times of is compared with
+    KIS's lists and days, and this machine's clock may be wrong or be set at any moment."""
+    clock_problem: Callable[[], str]
+    """Why no time may be trusted now, for people; blank: it may."""
 
     @classmethod
     def of(
@@ -130,6 +133,7 @@ class Terms:
         rules: Rules,
         calendar: Calendar,
         clock: Callable[[], int],
+        clock_problem: Callable[[], str],
     ) -> Terms:
         """Make them, with the order types that the workbook has for each account."""
         known = order_types(catalog, paper=rules.paper)
@@ -137,4 +141,4 @@ class Terms:
         for alias, account in accounts.items():
             markets = account.markets(rules.markets)
             offered[alias] = {place: types for place, types in known.items() if place[0] in markets}
-        return cls(catalog, accounts, rules, offered, calendar, clock)
+        return cls(catalog, accounts, rules, offered, calendar, clock, clock_problem)

@@ -222,6 +222,7 @@ class Door:
             halt=mode,
             halted_by=halted_by,
             reducible=self._reducible(managed, place) if mode == "reduce_only" else None,
+            clock=self.terms.clock_problem(),
             fenced=fence.identity.client_order_id if fence else "",
             closed=self._closed(planned, place, now),
             scopes=self.ledger.scopes(managed, *limits, now, working),

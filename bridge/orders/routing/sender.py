@@ -103,6 +103,11 @@ class Sender:
             return Refusal("cancelled", "a cancel_all came before it")
         if self.door.halted_since(managed, planned):
             return Refusal("halted", "a halt came before it was sent")
+        # The REST client's deadline does not pass while the machine is suspended.
+        if self.terms.clock() >= managed.expires_at:
+            return Refusal("expired", "it expired before it was sent")
+        if planned.request.verb != "cancel" and (problem := self.terms.clock_problem()):
+            return Refusal("clock", problem)
         return self.door.late(managed, planned)
 
     def _read(self, managed: ManagedOrder, call: kis.OrderCall, reply: Reply) -> Step:

@@ -68,6 +68,7 @@ def test_everything_is_in_it() -> None:
         frames_dropped=8,
         control_backlog=4,
         events_dropped=6,
+        clock_offset=-1_260_000,
     )
     said = json.loads(encode(numbers))
     assert abs(said.pop("at") / 1e6 - time.time()) < 5
@@ -106,6 +107,7 @@ def test_everything_is_in_it() -> None:
         },
         "lag_us": {"p50": 200, "p99": 300, "max": 300},
         "rest": {"calls": 7, "throttled": 1, "errors": 2},
+        "clock_offset_s": -1.3,
         "orders": {"filled": 2},
         "halted": True,
         "halts": [{"account": None, "client": "bob", "mode": "halted"}],
@@ -123,6 +125,7 @@ def test_a_bridge_that_has_done_nothing_yet() -> None:
         frames_dropped=0,
         control_backlog=0,
         events_dropped=0,
+        clock_offset=None,
     )
     assert numbers["lag_us"] == {"p50": None, "p99": None, "max": None}
     assert numbers["rest"] == {"calls": 0, "throttled": 0, "errors": 0}

@@ -1,0 +1,79 @@
+"""What time it is at KIS, whether our clock agrees, and whether this process ran all the time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import httpx
+import structlog
+
+from bridge.kis.clock import FAR_US, NEAR_US, SKEW_US, KisClock
+from bridge.kis.rest import ask_time
+from bridge.mqtt.event_payloads import ClockSkewEvent, FrozenEvent
+from bridge.runtime.pulse import BEAT_S, Pulse
+
+__all__ = ["Clocks"]
+
+log = structlog.get_logger()
+
+_ASK_S = 2.0
+"""What KIS may take to tell its time at the start. Whatever it answers later tells it as well, and
+no order goes out before it has answered for the list of orders."""
+
+
+class Clocks:
+    """Beats the pulse, and tells as events what is wrong with time: once, and when it is over."""
+
+    def __init__(self, kis: KisClock | None = None, pulse: Pulse | None = None) -> None:
+        self.kis = kis or KisClock()
+        self.pulse = pulse or Pulse()
+        self._skewed = self._stopped = False
+        self._still = 0
+
+    async def ask(self, http: httpx.AsyncClient, rest_url: str) -> None:
+        """Compare the clocks before anything is compared with them."""
+        try:
+            await ask_time(http, rest_url, self.kis, _ASK_S)
+        except httpx.HTTPError as error:
+            log.info("KIS does not tell its time yet", cause=type(error).__name__)
+
+    async def run(self, tell: Callable[[ClockSkewEvent | FrozenEvent], None]) -> None:
+        """Watch until cancelled."""
+        self.pulse.start()
+        while True:
+            self.tick(tell)
+            await asyncio.sleep(BEAT_S)
+
+    def tick(self, tell: Callable[[ClockSkewEvent | FrozenEvent], None]) -> None:
+        """Look once."""
+        self.pulse.beat()
+        if (still := self.pulse.still) != self._still:
+            tell(_frozen(still - self._still))
+            self._still = still
+        differ = self.kis.difference
+        skewed = differ > (NEAR_US if self._skewed else SKEW_US)
+        stopped = differ > FAR_US
+        if (skewed, stopped) != (self._skewed, self._stopped):
+            self._skewed, self._stopped = skewed, stopped
+            tell(self._skew())
+
+    def _skew(self) -> ClockSkewEvent:
+        offset = (self.kis.offset or 0) / 1_000_000
+        text = "this machine's clock agrees with KIS's again"
+        if self._skewed:
+            side = "behind" if offset > 0 else "ahead of"
+            text = f"this machine's clock is {abs(offset):.0f} s {side} KIS's; synchronise it (NTP)"
+        return {
+            "kind": "clock_skew",
+            "offset_s": round(offset, 1),
+            "skewed": self._skewed,
+            "orders_stopped": self._stopped,
+            "message": text,
+        }
+
+
+def _frozen(still: int) -> FrozenEvent:
+    seconds = round(still / 1_000_000, 1)
+    text = f"the bridge stood still for {seconds:g} s; commands that came meanwhile need expires_at"
+    return {"kind": "frozen", "seconds": seconds, "message": text}
