@@ -245,13 +245,13 @@ class Orders(RuleBasedStateMachine):
 
     @rule(
         fault=st.sampled_from(
-            ["lost", "never", "late", "busy", "gateway", "garbage", "slow", "cut"]
+            ["lost", "never", "late", "busy", "gateway", "garbage", "slow", "cut", "code", "number"]
         )
     )
     def disturb(self, fault: Fault) -> None:
         self.virtual.faults.append(fault)
 
-    @rule(failures=st.integers(0, 2), lag=st.sampled_from([0.0, 0.0, 2.0]))
+    @rule(failures=st.integers(0, 2), lag=st.sampled_from([0.0, 0.0, 2.0, 8.0]))
     def disturb_the_list(self, failures: int, lag: float) -> None:
         self.virtual.list_faults, self.virtual.lag_s = failures, lag
 
@@ -261,10 +261,19 @@ class Orders(RuleBasedStateMachine):
 
     @rule(symbol=st.sampled_from(SYMBOLS), quantity=st.integers(1, 3))
     def somebody_else_orders(self, symbol: str, quantity: int) -> None:
-        # At a price of their own: an order of somebody else that is just like one whose answer
-        # was lost, in the same seconds, is taken for it, and nothing could tell them apart.
         price = self.virtual.exchange.market(symbol, self.loop.now()).listing.base - 5000
-        request = OrderRequest(ACCOUNT, symbol, Side.BUY, quantity, price)
+        self.by_hand(OrderRequest(ACCOUNT, symbol, Side.BUY, quantity, price, channel="Nsmart"))
+
+    @rule(which=st.integers(0, 3))
+    def somebody_else_orders_the_same(self, which: int) -> None:
+        """A person places by hand what a command placed, or was to place."""
+        if (found := self.placed(which)) is not None:
+            _, order = found
+            side = Side.BUY if order["side"] == "buy" else Side.SELL
+            same = order["symbol"], side, order["quantity"], order["price"]
+            self.by_hand(OrderRequest(ACCOUNT, *same, channel="Nsmart"))
+
+    def by_hand(self, request: OrderRequest) -> None:
         with suppress(OrderRefused):
             self.virtual.exchange.place(request, self.loop.now())
         self.virtual.collect()

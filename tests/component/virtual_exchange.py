@@ -50,10 +50,13 @@ START = 1_795_395_600  # 2026-11-23 10:00 in Seoul, a Monday
 _T = TypeVar("_T")
 _KST = timezone(timedelta(hours=9), "KST")
 
-Fault = Literal["lost", "never", "late", "busy", "gateway", "garbage", "slow", "cut"]
+Fault = Literal[
+    "lost", "never", "late", "busy", "gateway", "garbage", "slow", "cut", "code", "number"
+]
 """What becomes of the next order call: processed and the answer lost; never processed; processed
 after the caller gave up; refused as one too many; ``EGW00301`` after processing; an unreadable
-answer; a slow one; no connection at all."""
+answer; a slow one; no connection at all; a code that KIS lists nowhere after processing; an answer
+with the number of an earlier order."""
 
 
 class _Idle(selectors.DefaultSelector):
@@ -269,6 +272,15 @@ class _Wire(httpx.AsyncBaseTransport):
             case "gateway":
                 go()
                 return _answer(Answer("1", "EGW00301", "timeout", http=500))
+            case "code":
+                go()
+                return _answer(Answer("1", "IGW00007", "?"))
+            case "number":
+                numbers = [number for taken in virtual.sent.values() for number in taken]
+                answer = go()
+                if numbers and answer.rt_cd == "0":
+                    answer.outputs["output"]["ODNO"] = numbers[-1]
+                return _answer(answer)
             case "garbage":
                 go()
                 return httpx.Response(200, content=b"<html>")

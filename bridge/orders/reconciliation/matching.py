@@ -100,18 +100,26 @@ class Evidence:
     listened: tuple[int, int] | None = None
     """Since and until when notices were heard without a gap, µs; None: nobody listened."""
 
+    def missing(
+        self, managed: ManagedOrder, rows: Sequence[ListedOrder], window: ProofWindow
+    ) -> bool:
+        """Tell whether a command is missing in whole lists for as long as it may be under way."""
+        return (
+            self.complete
+            and self._twice(window)
+            and window.over(managed)
+            and not set(self.heard) - {plain(row.order_no) for row in rows}
+        )
+
     def absent(
         self, managed: ManagedOrder, rows: Sequence[ListedOrder], window: ProofWindow
     ) -> bool:
-        """Tell whether the exchange never had a command that none of the rows can be.
+        """Tell whether the exchange never had an order that none of the rows can be.
 
-        A list that lags behind looks just like that. So it takes two lists, the time in which
-        anything under way arrives, and one thing more that a late list does not have: an order
-        that came after this one, or notices that would have told of it.
+        A list that lags behind misses it, too. So it takes one thing more that a late list does not
+        have: an order that came after this one, or notices that would have told of it.
         """
-        if not (self.complete and self._twice(window) and window.over(managed)):
-            return False
-        if set(self.heard) - {plain(row.order_no) for row in rows}:
+        if not self.missing(managed, rows, window):
             return False
         later = _given_up(managed.progress) + _EARLY
         if any(row.at is not None and row.at > later for row in rows):
@@ -217,8 +225,7 @@ def find_order(
     """Look for an order whose answer was lost.
 
     It is the only row that may be it; it came by the Open API while the order was under way, and
-    has its symbol, side, quantity, price and type. Where KIS does not say how an order came, a
-    notice has to have told of it meanwhile.
+    has its symbol, side, quantity, price and type.
     """
     may_be = [
         row
@@ -238,10 +245,14 @@ def find_order(
         and (row.channel != "elsewhere" or _fits(place, row))
     ]
     ours = [row for row in near if row.channel != "elsewhere"]
-    if len(ours) == 1 and window.tight(order, ours[0].at) and _fits(place, ours[0]):
-        told = ours[0].channel == "api" or plain(ours[0].order_no) in evidence.heard
-        if told:
-            return ours[0]
+    if (
+        len(ours) == 1
+        # Where KIS does not say how it came, a person may have placed it by hand.
+        and ours[0].channel == "api"
+        and window.tight(order, ours[0].at)
+        and _fits(place, ours[0])
+    ):
+        return ours[0]
     if near:
         return near
     if askew := [
@@ -292,5 +303,6 @@ def find_change(
         return near[0]
     if near:
         return near
-    # Without the order's own row the list is not complete.
-    return "absent" if chain and evidence.absent(change, rows, window) else "open"
+    # Without the order's own row the list is not complete. A change that is wrongly taken for one
+    # that never was cannot place anything, and whoever waits for it could not cancel its order.
+    return "absent" if chain and evidence.missing(change, rows, window) else "open"

@@ -92,11 +92,6 @@ def test_a_row_that_may_be_it_and_does_not_fit_is_for_a_person(fields: dict[str,
     assert look(row) == [row]
 
 
-def test_a_row_without_a_channel_is_it_when_a_notice_told_of_it_meanwhile() -> None:
-    row = replace(ROW, channel="")
-    assert look(row, heard={"77"}) is row
-
-
 def test_what_a_person_places_by_hand_is_told_from_the_lost_order() -> None:
     by_hand = replace(ROW, order_no="0000000078", channel="elsewhere")
     assert look(ROW, by_hand) is ROW
