@@ -16,7 +16,7 @@ from bridge.orders.model.command import Place
 from bridge.orders.model.lifecycle import OPEN
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.publishing.publisher import Publisher
-from bridge.orders.reconciliation.matching import ProofWindow
+from bridge.orders.reconciliation.proof import ProofWindow
 from bridge.runtime.clock import seoul_day
 
 __all__ = ["Differences"]

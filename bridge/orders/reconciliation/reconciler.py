@@ -29,8 +29,8 @@ from bridge.orders.model.records import Identity
 from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.reconciliation.differences import Differences
-from bridge.orders.reconciliation.matching import ProofWindow
 from bridge.orders.reconciliation.order_lists import OrderLists
+from bridge.orders.reconciliation.proof import ProofWindow
 from bridge.orders.reconciliation.settlement import Settlement
 from bridge.orders.reconciliation.sightings import Sightings
 from bridge.orders.risk.ledger import LimitLedger

@@ -19,14 +19,13 @@ from bridge.orders.model.records import Identity
 from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.reconciliation.differences import Differences
 from bridge.orders.reconciliation.matching import (
-    Evidence,
-    ProofWindow,
     find_change,
     find_order,
     listed_steps,
     parts,
 )
 from bridge.orders.reconciliation.order_lists import OrderList
+from bridge.orders.reconciliation.proof import Evidence, ProofWindow
 from bridge.orders.reconciliation.sightings import Sightings
 from bridge.orders.risk.ledger import LimitLedger
 from bridge.orders.risk.rules import TradingAccount

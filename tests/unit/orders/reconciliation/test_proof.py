@@ -14,7 +14,8 @@ from bridge.orders.model.command_parser import parse
 from bridge.orders.model.lifecycle import Event, Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import Identity
-from bridge.orders.reconciliation.matching import Evidence, ProofWindow, find_order
+from bridge.orders.reconciliation.matching import find_order
+from bridge.orders.reconciliation.proof import Evidence, ProofWindow
 
 SENT = 1_795_395_600_000_000  # 2026-11-23 10:00:00 in Seoul
 SECOND = 1_000_000
