@@ -122,7 +122,9 @@ class Bridge:
         self._store = SymbolStore(config.kis.state_dir / "symbols.db")
         self._symbols = SymbolRequests(self._store, catalog)
         self.sessions: dict[str, SessionHealth] = {}
-        self.listening = Listening(catalog, lambda app: self.sessions[app].heard_at)
+        self.listening = Listening(
+            catalog, lambda app: self.clocks.heard(self.sessions[app].stream), self.clocks.kis.now
+        )
         self._rests: dict[str, RestClient] = {}
         self._orders_seen: OrdersSeen | None = None
         if listen is not None:  # a bridge without its page has nothing of it

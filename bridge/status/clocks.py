@@ -10,6 +10,7 @@ import structlog
 
 from bridge.kis.clock import FAR_US, NEAR_US, SKEW_US, KisClock
 from bridge.kis.rest import ask_time
+from bridge.kis.stream import Stream
 from bridge.mqtt.event_payloads import ClockSkewEvent, FrozenEvent
 from bridge.runtime.pulse import BEAT_S, Pulse
 
@@ -37,6 +38,15 @@ class Clocks:
             await ask_time(http, rest_url, self.kis, _ASK_S)
         except httpx.HTTPError as error:
             log.info("KIS does not tell its time yet", cause=type(error).__name__)
+
+    def heard(self, stream: Stream) -> int:
+        """Return when a session said anything last, by KIS's clock: no later than it did.
+
+        Neither of our two clocks is enough. The wall clock may have been ahead when it was read,
+        and the event loop's may have stood still since, together with the machine.
+        """
+        silent_s = asyncio.get_running_loop().time() - stream.session.last_message_at
+        return min(stream.counts.heard_at, self.kis.now() - int(silent_s * 1_000_000))
 
     async def run(self, tell: Callable[[ClockSkewEvent | FrozenEvent], None]) -> None:
         """Watch until cancelled."""

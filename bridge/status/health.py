@@ -26,11 +26,6 @@ class SessionHealth:
     calls: CallCounts
     records: int = 0
 
-    @property
-    def heard_at(self) -> int:
-        """When the session said anything last, µs since the epoch; 0 for never."""
-        return self.stream.counts.heard_at
-
     def numbers(self, now_us: int) -> SessionNumbers:
         """Return the session's part of the payload; ages in seconds, null for never."""
         counts, session = self.stream.counts, self.stream.session

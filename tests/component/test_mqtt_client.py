@@ -21,6 +21,7 @@ from bridge.mqtt.message import Publication
 from bridge.mqtt.topics import Topics
 from bridge.requests.server import RequestServer, request
 from bridge.runtime.backoff import Backoff
+from bridge.runtime.pulse import Pulse
 from tests.brokers import Mosquitto, embedded, free_port, mosquitto_program
 
 DEADLINE_S = 10.0
@@ -651,3 +652,66 @@ async def test_what_is_larger_than_the_broker_takes_is_dropped(tmp_path: Path) -
             await client.publish(Publication("a", bytes(5000), qos=0))
             await client.publish(Publication("a", b"small"), wait=True)
             assert (client.connects, client.backlog) == (1, 0)
+
+
+async def test_after_a_stop_nothing_is_fresh_until_the_broker_has_answered(
+    endpoint: Endpoint, topics: Topics
+) -> None:
+    now = 0
+    inbox, topic = Inbox(), f"{topics.base}/x"
+    client = client_of(endpoint, f"still-{topics.base}", clean=True, pulse=Pulse([lambda: now]))
+    client.subscribe(topic, 1, inbox)
+    async with (
+        running(client) as reader,
+        running(client_of(endpoint, f"writer-{topics.base}", clean=True)) as writer,
+    ):
+        assert reader.connected
+
+        async def fresh() -> bool:
+            await writer.publish(Publication(topic, b"x"))
+            return (await inbox.get()).fresh
+
+        assert await fresh()
+        for _ in range(3):
+            now += 60_000_000
+            assert not await fresh()
+            async with asyncio.timeout(DEADLINE_S):
+                while not await fresh():
+                    pass
+            assert await fresh()
+
+
+async def test_what_lay_in_the_socket_during_a_stop_is_not_fresh(
+    endpoint: Endpoint, topics: Topics
+) -> None:
+    now = 0
+    inbox, topic = Inbox(), f"{topics.base}/x"
+    client = client_of(endpoint, f"still-{topics.base}", clean=True, pulse=Pulse([lambda: now]))
+    client.subscribe(topic, 1, inbox)
+    writer = client_of(endpoint, f"writer-{topics.base}", clean=True)
+    async with running(client), running(writer):
+        assert client._connection is not None
+        sock = client._connection._paho.socket()
+        assert sock is not None
+        asyncio.get_running_loop().remove_reader(sock.fileno())
+        for number in range(15):
+            await writer.publish(Publication(topic, str(number).encode()), wait=True)
+        now += 60_000_000
+        asyncio.get_running_loop().add_reader(sock.fileno(), client._connection._readable)
+        messages = [await inbox.get() for _ in range(15)]
+        assert [int(m.payload) for m in messages] == list(range(15))
+        assert not any(m.fresh for m in messages)
+
+
+async def test_a_new_connection_begins_fresh(endpoint: Endpoint, topics: Topics) -> None:
+    now = 0
+    inbox, topic = Inbox(), f"{topics.base}/x"
+    client = client_of(endpoint, f"still-{topics.base}", pulse=Pulse([lambda: now]))
+    client.subscribe(topic, 1, inbox)
+    writer = client_of(endpoint, f"writer-{topics.base}", clean=True)
+    async with running(client), running(writer):
+        now += 60_000_000
+        drop(client)
+        await until(lambda: client.connects == 2)
+        await writer.publish(Publication(topic, b"x"))
+        assert (await inbox.get()).fresh

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
 
 from bridge.kis.clock import KisClock
+from bridge.kis.stream import Stream, StreamCounts
 from bridge.mqtt.event_payloads import ClockSkewEvent, FrozenEvent
 from bridge.runtime.pulse import Pulse
 from bridge.status.clocks import Clocks
@@ -78,3 +84,24 @@ def test_a_stop_is_told_once_with_its_length() -> None:
     told = watch.told[0]
     assert told["kind"] == "frozen"
     assert told["seconds"] == 30
+
+
+@pytest.mark.parametrize(
+    ("wall_s", "silent_s", "heard_s"),
+    [
+        pytest.param(-7, 7, -7, id="both clocks agree"),
+        pytest.param(900, 7, -7, id="the wall clock was ahead then"),
+        pytest.param(-3_600, 7, -3_600, id="the loop's clock stood still with the machine"),
+    ],
+)
+async def test_a_session_was_heard_no_later_than_either_clock_says(
+    wall_s: int, silent_s: int, heard_s: int
+) -> None:
+    watch = Watch()
+    watch.ask()
+    stream = SimpleNamespace(
+        counts=StreamCounts(last_message_at=START + wall_s * SECOND),
+        session=SimpleNamespace(last_message_at=asyncio.get_running_loop().time() - silent_s),
+    )
+    heard = watch.clocks.heard(cast("Stream", stream))
+    assert abs(heard - START - heard_s * SECOND) < SECOND
