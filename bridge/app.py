@@ -39,6 +39,7 @@ from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, TradingAccount
 from bridge.orders.journal.identity import Binding
 from bridge.orders.journal.journal import Journal
+from bridge.orders.publishing.journal_watch import JournalWatch
 from bridge.orders.risk.configured import configured
 from bridge.requests.permissions import Permissions
 from bridge.requests.server import RequestServer
@@ -198,7 +199,8 @@ class Bridge:
                         *(*streams, writer.run(), self.events.run()),
                         *(
                             self._tend(),
-                            self._reporter.run(self.numbers, self.gateway.halts, self.pool),
+                            self._reporter.run(self.numbers, self._trading, self.pool),
+                            JournalWatch(journal, self.events.tell).run(),
                             self._learn_days(),
                         ),
                     )
@@ -368,6 +370,9 @@ class Bridge:
         while not self._paper:
             await self.upkeep.learn_trading_days(next(iter(self._rests.values())).call)
             await asyncio.sleep(_CALENDAR_S)
+
+    def _trading(self) -> list[object]:
+        return [*self.gateway.halts(), self.gateway.journal()]
 
     def numbers(self) -> HealthReport:
         """Return the payload of ``bridge/health``, as of now."""

@@ -10,6 +10,7 @@ __all__ = [
     "DecodeError",
     "FrameError",
     "JournalError",
+    "NotWrittenError",
     "RequestError",
     "WorkbookError",
 ]
@@ -52,3 +53,7 @@ class BrokerError(BridgeError):
 
 class JournalError(BridgeError):
     """The order journal cannot be opened, read or written."""
+
+
+class NotWrittenError(JournalError):
+    """What was to be written is not in the order journal, and nothing of it can turn up there."""

@@ -118,7 +118,7 @@ def judge(said: Said, now: float) -> Verdict:
             ],
             final=False,
         )
-    rows = [_health(said.health, now), _trading(said.health)]
+    rows = [_health(said.health, now), _trading(said.health), *_journal(said.health)]
     settled = rows[0].status == "ok" or now - started > STARTING_S
     stale = now - said.health["at"] / 1e6 > STALE_S
     return Verdict(rows, final=settled and not stale)
@@ -160,3 +160,11 @@ def _trading(numbers: Mapping[str, Any]) -> Finding:
     if not named:  # an older bridge does not say who
         return problem("trading", "somebody is halted", "kis-bridge resume")
     return problem("trading", halts.listing(named), halts.way_back(named))
+
+
+def _journal(numbers: Mapping[str, Any]) -> list[Finding]:
+    journal = numbers.get("journal")  # an older bridge does not say
+    if not journal or journal["state"] == "sound":
+        return []
+    mend = "make room on its disk" if journal["state"] == "failing" else "see docs/orders.md"
+    return [problem("journal", f"{journal['reason']}; new orders are refused", mend)]

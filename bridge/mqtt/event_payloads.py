@@ -22,6 +22,8 @@ __all__ = [
     "HaltCancelledEvent",
     "HaltedEvent",
     "HaltedMode",
+    "JournalReplacedEvent",
+    "JournalUnavailableEvent",
     "LossEvent",
     "OrderAmbiguousEvent",
     "OrderDifferenceEvent",
@@ -281,6 +283,21 @@ class FrozenEvent(TypedDict):
     message: str
 
 
+class JournalReplacedEvent(TypedDict):
+    """The order journal is not the one that has what was ordered; new orders are refused."""
+
+    kind: Literal["journal_replaced"]
+    message: Annotated[str, Field(description="What was seen, and the mend")]
+
+
+class JournalUnavailableEvent(TypedDict):
+    """The order journal cannot be written, or can be again; new orders are refused meanwhile."""
+
+    kind: Literal["journal_unavailable"]
+    available: Annotated[bool, Field(description="True: it can be written again")]
+    message: Annotated[str, Field(description="Why it cannot be written; blank when it can")]
+
+
 BridgeEvent: TypeAlias = (
     ServiceGapEvent
     | LossEvent
@@ -301,4 +318,6 @@ BridgeEvent: TypeAlias = (
     | ConfigWarningEvent
     | ClockSkewEvent
     | FrozenEvent
+    | JournalReplacedEvent
+    | JournalUnavailableEvent
 )

@@ -22,6 +22,8 @@ __all__ = [
     "EventKind",
     "HaltRow",
     "Info",
+    "JournalReport",
+    "JournalState",
     "NotServed",
     "Served",
     "SymbolListing",
@@ -48,6 +50,8 @@ EventKind = Literal[
     "config_warning",
     "clock_skew",
     "frozen",
+    "journal_replaced",
+    "journal_unavailable",
 ]
 
 MAX_REQUEST = 64 * 1024
@@ -100,6 +104,22 @@ class HaltRow(TypedDict):
     account: Annotated[str | None, Field(description="Null: every account")]
     client: Annotated[str | None, Field(description="Null: every client")]
     mode: HaltedMode
+
+
+JournalState: TypeAlias = Literal["sound", "failing", "replaced"]
+
+
+class JournalReport(TypedDict):
+    """Whether the order journal can be relied on: only while it is sound are orders taken."""
+
+    state: Annotated[
+        JournalState,
+        Field(
+            description="failing: it cannot be written; replaced: a restart would not find in it"
+            " what was ordered. Cancellations go on"
+        ),
+    ]
+    reason: Annotated[str | None, Field(description="What is wrong, for people")]
 
 
 class SymbolListing(TypedDict):

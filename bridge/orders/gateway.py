@@ -4,9 +4,10 @@ What holds, whatever fails: a command is acknowledged to the broker when it is i
 is handed to the REST client after the journal says ``submitting``; what has no usable answer is
 ``unknown``, is never sent again, and fences its symbol until the exchange's own list settles it.
 
-While the journal cannot be written nothing is sent: a command waits until it expires, and is only
-then refused, because a refusal that is not on disk could be followed by an execution after a
-restart. What KIS answered is told at once and written as soon as that is possible.
+While the journal cannot be written nothing is sent that could do something twice: whole
+cancellations go, everything else is refused, but only when nothing of it can be in the journal.
+Otherwise it waits until it expires, because a refusal that is not on disk could be followed by an
+execution after a restart. What KIS answered is told at once and written as soon as possible.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import structlog
 from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
 from bridge.mqtt.message import Message
-from bridge.mqtt.payloads import HaltRow
+from bridge.mqtt.payloads import HaltRow, JournalReport
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.journal import Journal
 from bridge.orders.model.managed_order import ManagedOrder
@@ -190,6 +191,10 @@ class Gateway:
     def mode(self, account: str, client: str) -> Mode:
         """Return the mode that holds for an account and client; blank: all of them."""
         return self._parts.halts.of(account, client)[0]
+
+    def journal(self) -> JournalReport:
+        """Return whether the journal can be relied on."""
+        return self._parts.journal.standing.report()
 
     async def clients(self) -> frozenset[str]:
         """Return who has ever sent a command; raises :class:`JournalError`."""

@@ -115,12 +115,14 @@ def wire(
         terms, blotter, ledger, held, sightings, outbox, publisher, on_round=settled, on_list=listed
     )
     notices = Notices(terms.accounts, blotter, held, outbox, publisher, reconciler, sightings)
-    admission = Admission(journal, blotter, clock=clock, pause_s=pause_s)
+    admission = Admission(journal, blotter, outbox.keep, clock=clock, pause_s=pause_s)
     intake = Intake(terms, topics, publisher, admission.arrival)
     reference_data = ReferenceData(
         terms.catalog, paper=terms.rules.paper, last_price=reference_price, clock=clock
     )
-    door = Door(terms, blotter, ledger, halts, reference_data, holdings, reconciler, news)
+    door = Door(
+        terms, blotter, ledger, halts, reference_data, holdings, reconciler, journal.standing, news
+    )
     submitter = Submitter(
         door, Sender(terms, door, blotter, sightings), outbox, publisher, clock, answered
     )

@@ -10,7 +10,7 @@ from bridge.feed.lane import Lane
 from bridge.feed.pump import Pump
 from bridge.kis.rest import CallCounts
 from bridge.kis.stream import Stream
-from bridge.mqtt.payloads import HaltRow
+from bridge.mqtt.payloads import HaltRow, JournalReport
 from bridge.runtime.clock import now_us
 from bridge.status.payloads import HealthReport, LagNumbers, SessionNumbers
 from bridge.subscriptions.rows import SubscriptionCounts
@@ -49,6 +49,7 @@ class Gate(Protocol):
     @property
     def halted(self) -> bool: ...
     def halts(self) -> list[HaltRow]: ...
+    def journal(self) -> JournalReport: ...
     def states(self) -> Mapping[str, int]: ...
 
 
@@ -102,6 +103,7 @@ def snapshot(
         "orders": dict(gateway.states()),
         "halted": gateway.halted,
         "halts": gateway.halts(),
+        "journal": gateway.journal(),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from bridge.mqtt.payloads import HaltRow
+from bridge.mqtt.payloads import HaltRow, JournalReport
 from bridge.mqtt.shapes import Count, Microseconds
 from bridge.subscriptions.rows import SubscriptionCounts, SubscriptionRow
 
@@ -107,3 +107,4 @@ class HealthReport(TypedDict):
     orders: Annotated[dict[str, Count], Field(description="Orders of today by state")]
     halted: Annotated[bool, Field(description="Whether anybody may not trade freely")]
     halts: list[HaltRow]
+    journal: JournalReport

@@ -91,17 +91,17 @@ class Reporter:
     async def run(
         self,
         numbers: Callable[[], HealthReport],
-        halts: Callable[[], Sequence[object]],
+        trading: Callable[[], Sequence[object]],
         pool: Pool,
     ) -> None:
         """Publish session maps when they change, and health every ten seconds, until cancelled.
 
-        Health also when a session changed or somebody was halted or may trade again: nobody is to
-        read for ten seconds what no longer holds.
+        Health also when a session or ``trading()`` changed, which is who may trade and why not:
+        nobody is to read for ten seconds what no longer holds.
         """
         loop = asyncio.get_running_loop()
         health_at = log_at = loop.time()
-        told = halts()
+        told = trading()
         while True:
             # Also while the broker is away, when the log is all that anybody can read.
             if loop.time() >= log_at:
@@ -109,8 +109,8 @@ class Reporter:
                 log.info("health", **numbers())
             if self._control.connected:
                 changed, self._reports.changed = sorted(self._reports.changed), set()
-                if changed or halts() != told or loop.time() >= health_at:
-                    health_at, told = loop.time() + _HEALTH_S, halts()
+                if changed or trading() != told or loop.time() >= health_at:
+                    health_at, told = loop.time() + _HEALTH_S, trading()
                     await self._control.publish(
                         Publication(self._topics.health(), encode(numbers()), retain=True)
                     )

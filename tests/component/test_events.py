@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,10 +18,14 @@ from bridge.catalog.compile import load
 from bridge.config.models import Config
 from bridge.documents.events import EVENTS
 from bridge.documents.responses import response
+from bridge.mqtt import payloads
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.event_payloads import BridgeEvent
 from bridge.mqtt.message import Message, Publication
 from bridge.mqtt.topics import Topics
+from bridge.orders.journal.journal import Journal
+from bridge.orders.publishing.journal_watch import JournalWatch
 from bridge.orders.risk.rules import Rules
 from bridge.requests.server import request
 from bridge.simulator.exchange.order_book import Side
@@ -124,6 +129,7 @@ async def test_every_kind_of_event_fulfils_its_schema(
         hearing.cancel()
     heard = {kind: [one for one in ear.heard if one["kind"] == kind] for kind in EVENTS}
     heard["order_difference"] = await _difference(tmp_path)
+    heard |= await _journal(tmp_path)
     for kind, events in heard.items():
         assert events, f"no {kind}"
         for event in events:
@@ -176,3 +182,25 @@ async def _difference(folder: Path) -> list[Any]:
     async with bench(folder / "bench", rules=rules) as gateway:
         await gateway.place("a")
         return await gateway.broker.wait("kis/bridge/event/order_difference")
+
+
+async def _journal(folder: Path) -> dict[str, list[Any]]:
+    """Return what is told of a journal that cannot be written, and of one that is gone."""
+    told: list[BridgeEvent] = []
+    journal = Journal(f"sqlite:///{folder}/watched.db")
+    await journal.open()
+    async with asyncio.TaskGroup() as tasks:
+        watch = tasks.create_task(JournalWatch(journal, told.append).run())
+        journal.standing.failed("the disk is full", 0.0)
+        await until(lambda: len(told) == 1, 10, "unavailable")
+        journal.standing.wrote()
+        await until(lambda: len(told) == 2, 10, "available")
+        os.unlink(folder / "watched.db")  # noqa: PTH108 - at once
+        await until(lambda: len(told) == 3, 10, "replaced")
+        watch.cancel()
+    await journal.close()
+    events = [json.loads(payloads.event(event, datetime.now(UTC))) for event in told]
+    return {
+        kind: [event for event in events if event["kind"] == kind]
+        for kind in ("journal_unavailable", "journal_replaced")
+    }

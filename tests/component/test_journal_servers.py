@@ -132,7 +132,14 @@ def url(server: str) -> str:
     """An empty database."""
     engine = create_engine(server)
     with engine.begin() as connection:
-        for table in ("steps", "commands", "controls", "journal", "accounts", "schema_version"):
+        for table in (
+            "steps",
+            "commands",
+            "controls",
+            "journal",
+            "journal_accounts",
+            "schema_version",
+        ):
             connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
     engine.dispose()
     return server

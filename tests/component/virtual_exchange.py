@@ -125,7 +125,7 @@ class InlineWriter:
         if self._lock is not None:
             os.close(self._lock)
 
-    async def run(self, work: Callable[[Connection, bool], _T]) -> _T:
+    async def run(self, work: Callable[[Connection, bool], _T], *, writes: bool = False) -> _T:
         await asyncio.sleep(0.002)  # a disk takes its time
         last = self.dies_in == 1
         self.dies_in = max(0, self.dies_in - 1)

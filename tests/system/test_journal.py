@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import resource
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.system.programs import World, ask
 
@@ -60,3 +68,95 @@ def test_an_alias_that_means_another_account_is_refused_by_name(tmp_path: Path) 
         (line,) = (line for line in refused.stderr.splitlines() if line.startswith("kis-bridge:"))
         assert "another account under the alias 'main'" in line
         assert "87654321" not in refused.stderr
+
+
+def change(name: str) -> dict[str, Any]:
+    return {"client_order_id": name, "expires_at": EXPIRES}
+
+
+def journal_of(world: World) -> Path:
+    return world.config.parent / "state" / "orders.db"
+
+
+def copied(file: Path, target: Path) -> None:
+    """Copy the journal as a backup does."""
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+
+
+def deleted(file: Path, _: Path) -> None:
+    file.unlink()
+
+
+def copied_over(file: Path, backup: Path) -> None:
+    # Until its log has moved into it, the file is as old as the copy, and nothing is lost.
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    shutil.copyfile(backup, file)
+
+
+def moved_over(file: Path, backup: Path) -> None:
+    backup.replace(file)
+
+
+@pytest.mark.parametrize("happens", [deleted, copied_over, moved_over])
+def test_a_journal_that_is_swapped_while_the_bridge_runs_stops_orders_and_no_cancellation(
+    tmp_path: Path, happens: Callable[[Path, Path], None]
+) -> None:
+    with World.running(tmp_path) as world:
+        backup = tmp_path / "backup.db"
+        copied(journal_of(world), backup)
+        world.command("place", order(world, "a-1"))
+        assert world.ack("a-1")["status"] == "accepted"
+        happens(journal_of(world), backup)
+        began = time.monotonic()
+        world.command("place", order(world, "a-2"))
+        ack = world.ack("a-2")
+        assert (ack["status"], ack["reason"]) == ("refused", "journal_unavailable")
+        assert time.monotonic() - began < 10, "not only when it expires"
+        event = world.ear.until("kis/bridge/event/journal_replaced").payload
+        assert "orders.db" in event["message"]
+        health = world.ear.until("kis/bridge/health", lambda h: h["journal"]["state"] == "replaced")
+        assert health.payload["journal"]["reason"] == event["message"]
+        world.bridge.wait("a log line", lambda: [x for x in world.bridge.err if "replaced" in x])
+        after = world.command("cancel", change("a-1"))
+        assert world.ack("a-1", after)["status"] == "accepted"
+        assert len(world.placed()) == 2, "the order and its cancellation"
+
+
+def test_a_full_disk_is_said_at_once_and_stops_no_cancellation(tmp_path: Path) -> None:
+    with World.running(tmp_path) as world:
+        for name in ("a-1", "a-2"):
+            world.command("place", order(world, name))
+            assert world.ack(name)["status"] == "accepted"
+        pid, log = world.bridge.process.pid, Path(f"{journal_of(world)}-wal")
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (log.stat().st_size, hard))
+        began = time.monotonic()
+        world.command("place", order(world, "a-3"))
+        ack = world.ack("a-3")
+        assert (ack["status"], ack["reason"]) == ("refused", "journal_unavailable")
+        assert time.monotonic() - began < 10, "not only when it expires"
+        event = world.ear.until("kis/bridge/event/journal_unavailable").payload
+        assert not event["available"]
+        assert "full" in event["message"] or "disk I/O" in event["message"]
+        world.ear.until("kis/bridge/health", lambda h: h["journal"]["state"] == "failing")
+        for verb, name in (("cancel", "a-1"), ("cancel_all", "all")):
+            after = world.command(verb, change(name))
+            assert world.ack(name, after)["status"] == "accepted"
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+        world.ear.until("kis/bridge/event/journal_unavailable", lambda e: e["available"])
+        world.command("place", order(world, "a-4"))
+        assert world.ack("a-4")["status"] == "accepted"
+        world.bridge.__exit__()
+        world.start_bridge()
+        # Everything was written down: the same commands get the same answers, and nothing is sent.
+        sent = len(world.placed())
+        for verb, content in (
+            ("place", order(world, "a-3")),
+            ("cancel", change("a-1")),
+            ("cancel_all", change("all")),
+        ):
+            after = world.command(verb, content)
+            assert world.ack(content["client_order_id"], after)["duplicate"] is True
+        assert len(world.placed()) == sent

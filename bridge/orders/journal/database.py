@@ -27,7 +27,16 @@ from bridge.orders.model.records import Origin
 from bridge.runtime.filelock import try_lock
 from bridge.runtime.folders import make_private
 
-__all__ = ["claim", "file_of", "in_use", "open_engine", "parse", "prepare", "problem"]
+__all__ = [
+    "claim",
+    "file_of",
+    "in_use",
+    "never_written",
+    "open_engine",
+    "parse",
+    "prepare",
+    "problem",
+]
 
 _CHECKPOINT = 10_000
 """Pages (4 KiB) in the log of SQLite before they move to the database: whoever waits for that
@@ -197,3 +206,14 @@ def problem(url: URL, error: Exception) -> JournalError:
     if isinstance(error, ImportError):
         text = f"{text}: pip install kis-mqtt-bridge[postgresql] or [mariadb]"
     return JournalError(f"the journal {url.render_as_string()}: {text}")
+
+
+def never_written(error: Exception) -> bool:
+    """Tell whether a commit that failed with this error is certain to have had no effect.
+
+    SQLite writes the mark that ends a commit last, and without it what is before it does not
+    count. So a failed write is certain; a failed sync is not.
+    """
+    cause = getattr(error, "orig", None)
+    name = getattr(cause, "sqlite_errorname", "") or ""
+    return name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_BUSY", "SQLITE_READONLY")

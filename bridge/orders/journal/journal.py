@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bridge.orders.journal import queries
 from bridge.orders.journal.identity import Binding
+from bridge.orders.journal.standing import JournalStanding
 from bridge.orders.journal.writer import Writer, WriterThread
 from bridge.orders.model.lifecycle import State, Step
 from bridge.orders.model.records import Control, Identity, JournalStep, NewRecord, Record
@@ -25,7 +26,8 @@ class Journal:
     def __init__(
         self, url: str, writer: Writer | None = None, *, binding: Binding | None = None
     ) -> None:
-        self._writer = writer or WriterThread(url, binding)
+        self.standing = JournalStanding()
+        self._writer = writer or WriterThread(url, binding, self.standing)
 
     async def open(self) -> None:
         """Open it, and keep every other process out.
@@ -38,19 +40,38 @@ class Journal:
         """Write what was handed over, then let go of the database."""
         await self._writer.close()
 
+    async def look(self) -> None:
+        """See whether it is still the one that was opened; :attr:`standing` tells."""
+        await self._writer.run(lambda *_: None)
+
     async def admit(self, new: NewRecord, *lines: tuple[Step, State]) -> tuple[Record, bool]:
         """Write a command down unless its identity is there already.
 
         Returns the record that is in the journal now, and whether it is this one.
         """
         return await self._writer.run(
-            lambda connection, careful: queries.admit(connection, new, lines, careful=careful)
+            lambda connection, careful: queries.admit(connection, new, lines, careful=careful),
+            writes=True,
         )
 
     async def append(self, *lines: JournalStep) -> None:
         """Write steps down, all of them or none."""
         await self._writer.run(
-            lambda connection, careful: queries.append(connection, lines, careful=careful)
+            lambda connection, careful: queries.append(connection, lines, careful=careful),
+            writes=True,
+        )
+
+    async def catch_up(
+        self, kept: Mapping[int, NewRecord], lines: Sequence[JournalStep]
+    ) -> Mapping[int, int]:
+        """Write down commands that were kept in memory, with these steps, all or none.
+
+        ``kept`` by the number that the steps name them by. Returns which number each has in the
+        journal; 0: another command has its name, so that nothing of it is written.
+        """
+        return await self._writer.run(
+            lambda connection, careful: queries.catch_up(connection, kept, lines, careful=careful),
+            writes=True,
         )
 
     async def expand(self, cause: JournalStep | Control, new: Sequence[NewRecord]) -> list[Record]:
@@ -59,12 +80,15 @@ class Journal:
         Returns what the journal has of them now; those that were there already stay as they were.
         """
         return await self._writer.run(
-            lambda connection, careful: queries.expand(connection, cause, new, careful=careful)
+            lambda connection, careful: queries.expand(connection, cause, new, careful=careful),
+            writes=True,
         )
 
     async def control(self, control: Control) -> None:
         """Write down that somebody is halted, or no more."""
-        await self._writer.run(lambda connection, _: queries.control(connection, control))
+        await self._writer.run(
+            lambda connection, _: queries.control(connection, control), writes=True
+        )
 
     async def controls(self) -> list[Control]:
         """Return every halt and resumption, oldest first."""

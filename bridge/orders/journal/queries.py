@@ -7,7 +7,7 @@ first, since it may be there already.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -35,6 +35,7 @@ __all__ = [
     "admit",
     "append",
     "between",
+    "catch_up",
     "clients",
     "control",
     "expand",
@@ -148,6 +149,25 @@ def append(connection: Connection, lines: Sequence[JournalStep], *, careful: boo
     ]
     if rows:
         _STEP.execute(connection, *rows)
+
+
+def catch_up(
+    connection: Connection,
+    kept: Mapping[int, NewRecord],
+    lines: Sequence[JournalStep],
+    *,
+    careful: bool,
+) -> dict[int, int]:
+    """Write commands that were kept in memory, and steps; return the number that each has now."""
+    ids: dict[int, int] = {}
+    for key, new in kept.items():
+        record, is_new = admit(connection, new, (), careful=careful)
+        # It may be there already: an attempt that failed had written it.
+        same = (record.received_at, record.digest) == (new.received_at, new.digest)
+        ids[key] = record.id if is_new or same else 0
+    told = [replace(line, command=ids.get(line.command, line.command)) for line in lines]
+    append(connection, [line for line in told if line.command], careful=careful)
+    return ids
 
 
 def expand(

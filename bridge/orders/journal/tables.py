@@ -3,8 +3,8 @@
 Three are append-only: ``commands`` (one row a command: that it was received), ``steps`` (what
 happened to it since) and ``controls`` (who was halted and let go again). Nothing in them is
 updated or deleted: what was once true of an order can be read for ever. Two say whose journal it
-is: ``journal`` (one row) and ``accounts``. Account numbers are never written, only aliases and
-salted hashes.
+is: ``journal`` (one row) and ``journal_accounts``. Account numbers are never written, only aliases
+and salted hashes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 SCHEMA = 4
-"""2 added ``controls``, 3 ``commands.origin``, 4 ``journal`` and ``accounts``."""
+"""2 added ``controls``, 3 ``commands.origin``, 4 ``journal``, ``journal_accounts``."""
 
 metadata = MetaData()
 BINARY_NAMES = {"mysql_collate": "utf8mb4_bin", "mariadb_collate": "utf8mb4_bin"}
@@ -90,7 +90,7 @@ journal = Table(
 )
 """Which journal this is. ``name`` is random; ``generation`` counts the commits."""
 accounts = Table(
-    "accounts",
+    "journal_accounts",
     metadata,
     Column("alias", String(64), primary_key=True),
     Column("digest", String(64), nullable=False),

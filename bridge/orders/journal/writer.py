@@ -8,14 +8,25 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.errors import JournalError
-from bridge.orders.journal.database import claim, open_engine, parse, prepare, problem
+from bridge.errors import JournalError, NotWrittenError
+from bridge.orders.journal.database import (
+    claim,
+    never_written,
+    open_engine,
+    parse,
+    prepare,
+    problem,
+)
 from bridge.orders.journal.identity import Binding
+from bridge.orders.journal.opened import Opened
+from bridge.orders.journal.standing import JournalStanding
 
 __all__ = ["Writer", "WriterThread"]
 
@@ -34,17 +45,19 @@ class Writer(Protocol):
     async def close(self) -> None:
         """Write what was handed over, then let go of the database."""
 
-    async def run(self, work: Callable[[Connection, bool], _T]) -> _T:
+    async def run(self, work: Callable[[Connection, bool], _T], *, writes: bool = False) -> _T:
         """Return what ``work(connection, careful)`` returns, when it is on disk.
 
-        Raises :class:`JournalError` when it is not known to be there. ``careful``: an earlier
-        attempt has failed, so that what is to be written may be there already.
+        Raises :class:`JournalError` when it is not known to be there, :class:`NotWrittenError`
+        when it is known not to be. ``careful``: an earlier attempt has failed, so that what is to
+        be written may be there already. ``writes``: it is no mere look.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
     work: Callable[[Connection, bool], Any]
+    writes: bool
     future: asyncio.Future[Any]
 
 
@@ -55,9 +68,13 @@ class WriterThread:
     one write to the disk.
     """
 
-    def __init__(self, url: str, binding: Binding | None = None) -> None:
+    def __init__(
+        self, url: str, binding: Binding | None = None, standing: JournalStanding | None = None
+    ) -> None:
         self._url = parse(url)
         self._binding = binding
+        self._standing = standing or JournalStanding()
+        self._opened: Opened
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock: int | None = None
@@ -89,12 +106,12 @@ class WriterThread:
             self._jobs.put(None)
             await asyncio.to_thread(thread.join)
 
-    async def run(self, work: Callable[[Connection, bool], _T]) -> _T:
+    async def run(self, work: Callable[[Connection, bool], _T], *, writes: bool = False) -> _T:
         """Return what ``work`` returns, when it is on disk."""
         if self._thread is None:
             raise JournalError("the journal is closed")
         future: asyncio.Future[_T] = self._loop.create_future()
-        self._jobs.put(_Job(work, future))
+        self._jobs.put(_Job(work, writes, future))
         return await future
 
     def _serve(self, opened: asyncio.Future[None]) -> None:
@@ -105,7 +122,8 @@ class WriterThread:
                 engine = open_engine(self._url, lock=True)
                 with engine.connect() as connection:
                     with connection.begin():
-                        prepare(connection, self._url, self._binding)
+                        mark = prepare(connection, self._url, self._binding)
+                    self._opened = Opened(connection, self._url, mark)
                     self._resolve([(opened, None, None)])
                     while self._work(connection):
                         pass
@@ -130,35 +148,66 @@ class WriterThread:
                 going = False
             else:
                 jobs.append(job)
+        # Who only looks must not be told that something else could not be written.
+        for _, together in groupby(jobs, lambda job: job.writes):
+            self._answer(connection, [*together])
+        return going
+
+    def _answer(self, connection: Connection, jobs: Sequence[_Job]) -> None:
         results, failure = self._carry_out(connection, jobs)
         if isinstance(failure, JournalError) and not self._doubtful:
             # The commit may have reached the disk although it failed. From now on whatever is to be
             # written is looked up first; at the start that would be a needless query for each step.
             self._doubtful = True
+            first = failure
             results, failure = self._carry_out(connection, jobs)
+            if isinstance(failure, NotWrittenError):
+                failure = first  # what that one left is not taken back by this one
         self._resolve(
-            [(job.future, result, failure) for job, result in zip(jobs, results, strict=True)]
+            [(job.future, result, failure) for job, result in zip(jobs, results, strict=True)],
+            partial(self._judge, failure, wrote=jobs[0].writes),
         )
-        return going
 
     def _carry_out(
         self, connection: Connection, jobs: Sequence[_Job]
     ) -> tuple[list[Any], Exception | None]:
         nothing = [None] * len(jobs)
-        if not jobs:
-            return nothing, None
+        writes, ending = jobs[0].writes, False
         try:
             with connection.begin():
-                return [job.work(connection, self._doubtful) for job in jobs], None
+                if writes:
+                    self._opened.count(connection)
+                else:
+                    self._opened.look()
+                results = [job.work(connection, self._doubtful) for job in jobs]
+                ending = True
+            if writes:
+                self._opened.counted()
         except (SQLAlchemyError, OSError) as error:
-            return nothing, problem(self._url, error)
+            problem_seen = problem(self._url, error)
+            if not ending or never_written(error):
+                problem_seen = NotWrittenError(str(problem_seen))
+            return nothing, problem_seen
         except Exception as error:  # noqa: BLE001 - a bug is raised where it was asked for
             return nothing, error
+        return results, None
+
+    def _judge(self, failure: Exception | None, *, wrote: bool) -> None:
+        """Take note of how the journal stands, before anybody hears of what was written."""
+        if isinstance(failure, JournalError) and wrote:
+            self._standing.failed(str(failure), self._loop.time())
+        elif failure is None and wrote:
+            self._standing.wrote()
+        if self._opened.replaced:
+            self._standing.replace(self._opened.replaced)
 
     def _resolve(
-        self, results: Sequence[tuple[asyncio.Future[Any], object, Exception | None]]
+        self,
+        results: Sequence[tuple[asyncio.Future[Any], object, Exception | None]],
+        first: Callable[[], None] = lambda: None,
     ) -> None:
         def tell() -> None:
+            first()
             for future, result, failure in results:
                 if future.done():  # whoever waited has been cancelled
                     continue

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bridge.kis.listing import plain
-from bridge.orders.model.command import Command, CommandVerb, Place
+from bridge.orders.model.command import Cancel, CancelAll, Command, CommandVerb, Place
 from bridge.orders.model.command_parser import parse
 from bridge.orders.model.progress import Progress
 from bridge.orders.model.records import CLIENT, Identity, NewRecord, Origin, Record
@@ -31,7 +31,7 @@ class ManagedOrder:
     progress: Progress
     origin: Origin = CLIENT
     id: int = 0
-    """In the journal; 0: not there yet."""
+    """In the journal; 0: not there yet; below 0: in memory only, because it cannot be written."""
     parts: Mapping[str, int] | None = None
     """What is left under each of its numbers, while that is not all under the last one; None: no
     list has said it."""
@@ -45,6 +45,15 @@ class ManagedOrder:
         if self.parts is not None or not self.progress.split:
             return self.parts or ()
         return [plain(leg.order_no) for leg in self.progress.legs]
+
+    @property
+    def harmless(self) -> bool:
+        """Whether it does nothing more when it is sent once more: it takes back all of something.
+
+        What takes back a part would take back two.
+        """
+        whole = isinstance(self.command, Cancel) and self.command.quantity is None
+        return whole or isinstance(self.command, CancelAll)
 
     @property
     def since(self) -> int:

@@ -7,17 +7,18 @@ because what a client has been told must still be true after a crash.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from bridge.errors import JournalError
 from bridge.orders.journal.journal import Journal
 from bridge.orders.model.blotter import Blotter
-from bridge.orders.model.lifecycle import Event, LifecycleError, Step
+from bridge.orders.model.lifecycle import Event, LifecycleError, State, Step
 from bridge.orders.model.managed_order import ManagedOrder
-from bridge.orders.model.records import JournalStep
+from bridge.orders.model.records import JournalStep, NewRecord, Record
 from bridge.orders.publishing import payloads
 from bridge.orders.publishing.publisher import Publisher, Saying
 from bridge.runtime.turns import News
@@ -60,6 +61,9 @@ class Outbox:
         self._pause_s = pause_s
         self._on_fill = on_fill
         self._entries: list[_Entry] = []
+        self._kept: dict[int, NewRecord] = {}
+        """Commands that are in memory alone, by the number that stands for them until then."""
+        self._keys = itertools.count(-1, -1)
         self._taken = 0
         self._written = 0
         self._wake = asyncio.Event()
@@ -73,9 +77,13 @@ class Outbox:
             self._wake.clear()
             # Everything that waits goes into one commit: a burst costs one wait for the disk. What
             # comes during it is appended, so that the batch stays the front of the list.
-            batch = self._entries[:]
+            batch, kept = self._entries[:], dict(self._kept)
+            lines = [entry.line for entry in batch if entry.line.command]
             try:
-                await self._journal.append(*(entry.line for entry in batch))
+                if kept:
+                    self._written_down(await self._journal.catch_up(kept, lines))
+                else:
+                    await self._journal.append(*lines)
             except JournalError as error:
                 log.warning("journal not written, trying again", cause=str(error))
                 self._failing = True
@@ -89,6 +97,19 @@ class Outbox:
                 self._written += len(batch)
                 self._tell(batch)
                 self._attempts.tell()
+
+    def _written_down(self, ids: Mapping[int, int]) -> None:
+        """Give commands that were kept the numbers that they have in the journal."""
+        for key, number in ids.items():
+            identity = self._kept.pop(key).identity
+            managed = self._blotter.get(identity)
+            if managed is not None and managed.id == key:
+                managed.id = number
+            if not number:
+                log.warning("not written down, its name was there already", identity=identity)
+        for entry in self._entries:  # what came while this was written
+            number = ids.get(entry.line.command, entry.line.command)
+            entry.line = replace(entry.line, command=number)
 
     @property
     def failing(self) -> bool:
@@ -104,6 +125,29 @@ class Outbox:
         :class:`LifecycleError` and changes nothing.
         """
         self._entries.append(_Entry(self._blotter.step(managed, step), sayings, urgent))
+        self._taken += 1
+        self._wake.set()
+
+    def keep(self, new: NewRecord, *lines: tuple[Step, State]) -> Record:
+        """Take a command that the journal has no room for now; return what it will have of it.
+
+        It is written as soon as that is possible, with everything that happened to it until then.
+        The process may end before that: only what may be forgotten then is to be kept.
+        """
+        key = next(self._keys)
+        self._kept[key] = new
+        for number, line in enumerate(lines, 1):
+            self.put(JournalStep(key, number, *line))
+        self._wake.set()
+        return Record(
+            *(key, new.identity, new.verb, new.digest, new.body, new.received_at, new.expires_at),
+            tuple(step for step, _ in lines),
+            new.origin,
+        )
+
+    def put(self, line: JournalStep) -> None:
+        """Have a step written that is applied already."""
+        self._entries.append(_Entry(line, (), False))
         self._taken += 1
         self._wake.set()
 

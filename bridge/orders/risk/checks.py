@@ -48,6 +48,8 @@ def _refusals(request: RiskRequest, context: Context) -> Iterator[Refusal]:
         return
     if context.clock:
         yield Refusal("clock", context.clock)
+    if context.unavailable:
+        yield Refusal("journal_unavailable", f"{context.unavailable}; cancellations pass")
     if context.halt == "halted":
         yield Refusal("halted", f"{context.halted_by}; cancellations pass")
     if context.halt == "reduce_only" and not _reduces(request, context):

@@ -105,6 +105,8 @@ class Context:
     permitted: bool = True
     orders_allowed: bool = True
     """False in the real environment without ``orders.allow_real``."""
+    unavailable: str = ""
+    """Why the journal is not to be relied on; blank: it is."""
     halt: Literal["", "halted", "reduce_only"] = ""
     halted_by: str = ""
     """For people: ``account main is halted``."""

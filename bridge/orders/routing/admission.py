@@ -1,19 +1,27 @@
-"""Commands on their way into the journal: one commit lets each in, whatever it comes to."""
+"""Commands on their way into the journal: one commit lets each in, whatever it comes to.
+
+While the journal cannot be written, what adds is refused, and that soon: nothing is worse for a
+client than not to know. But only where nothing of the command can turn up in the journal later,
+because a restart would send it. Cancellations go without the journal: whoever forgets one and
+sends it again does no harm.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import structlog
 
-from bridge.errors import JournalError
+from bridge.errors import JournalError, NotWrittenError
 from bridge.orders.journal.journal import Journal
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.lifecycle import Event, State, Step
 from bridge.orders.model.managed_order import ManagedOrder, restore
 from bridge.orders.model.records import Identity, Record
+from bridge.orders.risk.limits import Refusal
 
 __all__ = ["Admission", "Admitted"]
 
@@ -23,6 +31,15 @@ _LEADS_TO: Mapping[Event, State] = {
     Event.SUBMIT: State.SUBMITTING,
     Event.REFUSE: State.REFUSED,
 }
+
+
+_PATIENCE_S = 1.0
+"""How long the journal may fail before something is refused: many a failure is over at once."""
+
+
+def unavailable(why: str) -> Refusal:
+    """Return the refusal of what the journal cannot take."""
+    return Refusal("journal_unavailable", f"{why}; cancellations pass")
 
 
 class Admitted(NamedTuple):
@@ -36,9 +53,16 @@ class Admission:
     """Writes commands down before the broker is told that it need not deliver them again."""
 
     def __init__(
-        self, journal: Journal, blotter: Blotter, *, clock: Callable[[], int], pause_s: float
+        self,
+        journal: Journal,
+        blotter: Blotter,
+        keep: Callable[..., Record],
+        *,
+        clock: Callable[[], int],
+        pause_s: float,
     ) -> None:
         self._journal = journal
+        self._keep = keep
         self._blotter = blotter
         self._clock = clock
         self._pause_s = pause_s
@@ -64,11 +88,13 @@ class Admission:
         """Let nothing come before what a restart found."""
         self._latest = max(self._latest, latest)
 
-    async def admit(self, managed: ManagedOrder, *steps: Step) -> Admitted | None:
+    async def admit(self, managed: ManagedOrder, *steps: Step) -> Admitted | Refusal:
         """Write a command down with its first step, unless the journal has that name already.
 
         One that is submitted is in the blotter from now on, so that limits and other commands see
-        it; nobody may hand it to KIS before this returns. None: it expired before it was written.
+        it; nobody may hand it to KIS before this returns. A refusal as ``expired``: that is in no
+        journal and never will be. As ``journal_unavailable``: it is in the blotter, and its refusal
+        is still to be taken.
         """
         entered = any(step.event is Event.SUBMIT for step in steps)
         # Before the commit and not after it: while this waits for the disk, the next command is
@@ -85,14 +111,27 @@ class Admission:
             await _decided(
                 managed, [pair for pair in before if pair[0].identity == managed.identity]
             )
-            found = await self._write(managed, steps)
-            admitted = found and self._admitted(managed, *found, entered=entered)
+            known = self._blotter.get(managed.identity)
+            if known is not None and known is not managed and known.id < 0:
+                return Admitted(known, False)  # it waits in memory for the journal
+            written = await self._write(managed, steps)
+            refusal = written if isinstance(written, Refusal) else None
+            if refusal is not None and refusal.reason == "expired":
+                if entered:
+                    self._blotter.withdraw(managed)
+                return refusal
+            if isinstance(written, tuple):
+                found, new = written
+            else:
+                found, new = self._keep(managed.record(), *_lines(steps)), True
+            admitted = self._admitted(managed, found, new, entered=entered)
         finally:
             self._entering.pop(managed).set()
             self._arrived.pop(managed.identity, None)
-        if entered and (admitted is None or admitted.managed is not managed):
+        if entered and admitted.managed is not managed:
             self._blotter.withdraw(managed)
-        return admitted
+        decided = admitted.managed.progress.answer is not None
+        return admitted if refusal is None or decided else refusal
 
     async def hold(self, managed: ManagedOrder) -> None:
         """Wait while a ``cancel_all`` of the client is on its way into the journal.
@@ -104,19 +143,39 @@ class Admission:
 
     async def _write(
         self, managed: ManagedOrder, steps: Sequence[Step]
-    ) -> tuple[Record, bool] | None:
-        lines = [(step, _LEADS_TO[step.event]) for step in steps]
+    ) -> tuple[Record, bool] | Refusal | None:
+        """Return what the journal has of a command now, and whether it is new; or why nothing.
+
+        None: it goes without the journal.
+        """
+        certain = True
+        """That nothing of what was tried can be in the journal."""
         while True:
             try:
                 # Too late to begin. But an attempt that failed, or an earlier delivery, may have
                 # written it all the same, and then its answer is the one that counts.
                 if self._clock() >= managed.expires_at:
                     found = await self._journal.find(managed.identity)
-                    return None if found is None else (found, False)
-                return await self._journal.admit(managed.record(), *lines)
+                    late = Refusal("expired", "it expired before it could be written down")
+                    return late if found is None else (found, False)
+                return await self._journal.admit(managed.record(), *_lines(steps))
             except JournalError as error:
                 log.warning("command not written down, trying again", cause=str(error))
+                certain = certain and isinstance(error, NotWrittenError)
+                if managed.harmless or (certain and self._long_enough()):
+                    with suppress(JournalError):  # an earlier delivery may be there, to be read
+                        found = await self._journal.find(managed.identity)
+                        if found is not None:
+                            return found, False
+                        if not managed.harmless:
+                            return unavailable(str(error))
+                    if managed.harmless:
+                        return None
                 await asyncio.sleep(self._pause_s)
+
+    def _long_enough(self) -> bool:
+        since = self._journal.standing.failing_since
+        return since is not None and asyncio.get_running_loop().time() - since >= _PATIENCE_S
 
     def _admitted(
         self, managed: ManagedOrder, found: Record, new: bool, *, entered: bool
@@ -131,6 +190,10 @@ class Admission:
             known = managed.admitted(found) if new else restore(found)
             self._blotter.add(known)
         return Admitted(known, new)
+
+
+def _lines(steps: Sequence[Step]) -> list[tuple[Step, State]]:
+    return [(step, _LEADS_TO[step.event]) for step in steps]
 
 
 async def _decided(

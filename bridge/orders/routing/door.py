@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from bridge.orders.journal.standing import JournalStanding
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
 from bridge.orders.model.lifecycle import State
@@ -43,6 +44,7 @@ class Door:
     reference_data: ReferenceData
     holdings: Accounts
     reconciler: Reconciler
+    standing: JournalStanding
     news: News
 
     async def decide(self, managed: ManagedOrder) -> Intent | Refusal:
@@ -136,6 +138,12 @@ class Door:
         passed_under = planned.context.halt if planned.context else ""
         return self.halts.of(*managed.identity[:2])[0] not in ("", passed_under)
 
+    def untraced(self, planned: Intent) -> Refusal | None:
+        """Return why not, when a restart would not know of what is about to leave."""
+        if planned.request.verb == "cancel" or not self.standing.replaced:
+            return None
+        return Refusal("journal_unavailable", f"{self.standing.replaced}; it was not sent")
+
     def _plan(self, managed: ManagedOrder) -> Intent | Refusal:
         account = managed.identity.account
         if account not in self.terms.accounts:  # configured no more since it was received
@@ -219,6 +227,7 @@ class Door:
             account_known=account in self.terms.accounts,
             permitted=ours or rules.permits(client, account),
             orders_allowed=ours or rules.orders_allowed,
+            unavailable=self.standing.replaced,
             halt=mode,
             halted_by=halted_by,
             reducible=self._reducible(managed, place) if mode == "reduce_only" else None,

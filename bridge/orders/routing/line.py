@@ -24,7 +24,7 @@ from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.risk.intent import Intent
 from bridge.orders.risk.limits import Refusal
 from bridge.orders.risk.rules import Terms
-from bridge.orders.routing.admission import Admission
+from bridge.orders.routing.admission import Admission, Admitted
 from bridge.orders.routing.door import Door
 from bridge.orders.routing.intake import CommandSource, Intake
 from bridge.orders.routing.mass_cancel import MassCancel
@@ -94,12 +94,18 @@ class Line:
             admitted = await self.admission.admit(managed, *self._first_step(managed, decision))
             # The journal had that name already, or could not take it in time. What was reserved
             # for this delivery must not go on counting; the journal's command has its own decision.
-            if isinstance(decision, Intent) and (not admitted or admitted.managed is not managed):
+            here = isinstance(admitted, Admitted) and admitted.managed is managed
+            if isinstance(decision, Intent) and not here:
                 self.door.give_back(managed, sent=False)
                 decision = None
-            if admitted is None:
-                refusal = Refusal("expired", "it expired before it could be written down")
-                self.intake.turn_away(source, managed.identity[2:], refusal)
+            if isinstance(admitted, Refusal):
+                if admitted.reason == "expired":
+                    self.intake.turn_away(source, managed.identity[2:], admitted)
+                else:
+                    # The broker first: when the client reads that it was refused, nobody may
+                    # deliver it again.
+                    source.message.ack()
+                    self.submitter.turn_down(managed, admitted, source.message)
                 return
             # Not before the commit: until then only the broker has it, and delivers it again after
             # a crash. Not after the answer either: the broker would wait for KIS.

@@ -7,7 +7,6 @@ of them. One of an order whose outcome is unknown waits for that outcome, as a c
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -74,28 +73,33 @@ class MassCancel:
             if refusal is not None:
                 await self.submitter.answer(managed, self.submitter.refusing(refusal), message)
                 return
-            line = None
 
             async def write(new: list[NewRecord]) -> list[Record]:
-                nonlocal line
-                if line is None:
-                    line = self.blotter.step(managed, Step(Event.SUBMIT, self.terms.clock()))
+                line = self.blotter.step(managed, Step(Event.SUBMIT, self.terms.clock()))
                 # The refusals first: once the cancellations are on disk, nothing that they leave
                 # out may stand there as if it could still be sent.
-                await self.outbox.flush()
-                while True:
+                if managed.id > 0 and await self.outbox.flush(until=0):
                     try:
                         return await self.journal.expand(line, new)
                     except JournalError as error:
-                        log.warning("cancellations not written, trying again", cause=str(error))
-                        await asyncio.sleep(self.terms.rules.pause_s)
+                        log.warning("cancellations not written, sent without", cause=str(error))
+                self.outbox.put(line)
+                return [self.outbox.keep(one) for one in new]
 
             about = [one for one in self.blotter if self.blotter.overtakes(managed, one)]
             mine = await self._cancel(about, origin, lambda order: managed.expires_at, write)
         else:  # a restart came in between
             mine = [one for one in self._of(origin) if one.identity[:2] == (account, client)]
         await self._answered(mine)
+        # Whoever reads that all is cancelled must not see an order afterwards: what was called off
+        # and stands in the journal as if it could still be sent has to be refused there, or over.
+        if self.outbox.failing:
+            await self.outbox.flush(until=self._called_off_until())
         await self.submitter.answer(managed, self._summary(mine), message)
+
+    def _called_off_until(self) -> int:
+        refused = (one for one in self.blotter if one.progress.state is State.REFUSED)
+        return max((one.expires_at for one in refused if one.overtaken and one.id > 0), default=0)
 
     def _refusal(self, managed: ManagedOrder) -> Refusal | None:
         account, client, _, _ = managed.identity

@@ -108,6 +108,8 @@ class Sender:
             return Refusal("expired", "it expired before it was sent")
         if planned.request.verb != "cancel" and (problem := self.terms.clock_problem()):
             return Refusal("clock", problem)
+        if (untraced := self.door.untraced(planned)) is not None:
+            return untraced
         return self.door.late(managed, planned)
 
     def _read(self, managed: ManagedOrder, call: kis.OrderCall, reply: Reply) -> Step:

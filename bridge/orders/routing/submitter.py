@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -49,7 +50,9 @@ class Submitter:
         # On disk before the first byte leaves: a restart sends whatever is only ``received``, so
         # that a crash in between must find ``submitting``.
         self.outbox.take(managed, self.submitting(managed))
-        if not await self.outbox.flush(until=managed.expires_at):
+        # Sent again after a crash, this would do nothing more: it need not wait for a full disk.
+        until = self.clock() if managed.harmless else managed.expires_at
+        if not await self.outbox.flush(until=until) and not managed.harmless:
             await self.answer(managed, self.refusing(_LATE_JOURNAL), message)
             return
         await self.send(managed, decision, message)
@@ -72,8 +75,11 @@ class Submitter:
             answer,
             lambda: self.publisher.acknowledge(managed, message),
             # What KIS did is told even while the journal cannot be written: the client must know
-            # that it may trade. A refusal waits, because it must still hold after a restart.
-            urgent=answer.event is not Event.REFUSE or answer.at >= managed.expires_at,
+            # that it may trade. A refusal waits, because it must still hold after a restart; but
+            # what the journal has as ``submitting`` no restart sends.
+            urgent=answer.event is not Event.REFUSE
+            or answer.at >= managed.expires_at
+            or answer.reason == "journal_unavailable",
         )
         # What is lost stays reserved: it may be at the exchange.
         if answer.event in (Event.REFUSE, Event.REJECT):
@@ -92,13 +98,23 @@ class Submitter:
         # Notices may have come before the answer (docs/kis.md). They are released only now, when
         # the order has its number, and before the wait for the disk, which may be long.
         self.on_answer(managed, answer)
-        await self.outbox.flush()
+        # Not while the disk is full: whoever stands behind this may be its cancellation.
+        await self.outbox.flush(until=0)
+
+    def turn_down(self, managed: ManagedOrder, refusal: Refusal, message: Message) -> None:
+        """Refuse a command that the journal has no room for, at once."""
+        step = self.refusing(refusal)
+        said = partial(self.publisher.acknowledge, managed, message)
+        self.outbox.take(managed, step, said, urgent=True)
+        self.door.give_back(managed, sent=False)
+        self.on_answer(managed, step)
 
     async def repeat(
         self, managed: ManagedOrder, message: Message | None, *, duplicate: bool = False
     ) -> None:
         """Say again what became of a command."""
-        if managed.progress.state is State.REFUSED:  # what calls it off may not be on disk yet
+        # What calls it off may not be on disk yet; what is in memory only, no restart sends.
+        if managed.progress.state is State.REFUSED and managed.id > 0:
             await self.outbox.flush()
         self.acknowledge(managed, message, duplicate=duplicate)
 

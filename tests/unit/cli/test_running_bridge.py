@@ -100,3 +100,10 @@ def test_no_bridge_is_no_problem(state: dict[str, Any] | None) -> None:
     found = judge(Said(state, None, numbers()), NOW)
     assert found.final
     assert found.rows == [Finding("bridge", "ok", "none is running on this broker")]
+
+
+def test_a_journal_that_takes_no_orders_is_a_problem() -> None:
+    assert verdict(journal={"state": "sound", "reason": None}).rows == verdict().rows
+    full = verdict(journal={"state": "failing", "reason": "the disk is full"}).rows[-1]
+    assert (full.what, full.status) == ("journal", "problem")
+    assert full.detail == "the disk is full; new orders are refused"

@@ -18,7 +18,7 @@ from bridge.feed.pump import Pump
 from bridge.kis.rest import CallCounts
 from bridge.kis.session import Session
 from bridge.kis.stream import Stream, StreamCounts
-from bridge.mqtt.payloads import HaltRow
+from bridge.mqtt.payloads import HaltRow, JournalReport
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 from bridge.status.health import SessionHealth, percentile, snapshot
@@ -40,6 +40,9 @@ class Gate:
 
     def halts(self) -> list[HaltRow]:
         return [{"account": None, "client": "bob", "mode": "halted"}] if self.halted else []
+
+    def journal(self) -> JournalReport:
+        return {"state": "failing", "reason": "the disk is full"}
 
 
 def session(calls: CallCounts, stream: FakeStream | None = None) -> SessionHealth:
@@ -111,6 +114,7 @@ def test_everything_is_in_it() -> None:
         "orders": {"filled": 2},
         "halted": True,
         "halts": [{"account": None, "client": "bob", "mode": "halted"}],
+        "journal": {"state": "failing", "reason": "the disk is full"},
     }
 
 

@@ -82,7 +82,7 @@ async def test_two_journals_have_two_names_and_salts(tmp_path: Path) -> None:
         await used(f"sqlite:///{tmp_path}/{name}/orders.db", binding(), NEW)
     (first, second) = (rows(tmp_path / name) for name in ("a", "b"))
     assert first["journal"][0][1] != second["journal"][0][1]
-    assert first["accounts"][0][1] != second["accounts"][0][1], "of the same number"
+    assert first["journal_accounts"][0][1] != second["journal_accounts"][0][1], "of the same number"
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -92,7 +92,7 @@ async def test_an_older_journal_gets_an_identity_and_belongs_to_who_opens_it(
     await used(url, None, NEW)
     engine = create_engine(url)
     with engine.begin() as connection:
-        for table in ("journal", "accounts"):
+        for table in ("journal", "journal_accounts"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("DELETE FROM schema_version"))
         connection.execute(text(f"INSERT INTO schema_version VALUES ({version})"))  # noqa: S608
@@ -107,7 +107,7 @@ def rows(folder: Path) -> Mapping[str, list[tuple[object, ...]]]:
     try:
         return {
             table: connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
-            for table in ("journal", "accounts")
+            for table in ("journal", "journal_accounts")
         }
     finally:
         connection.close()

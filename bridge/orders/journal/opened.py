@@ -1,0 +1,79 @@
+"""The journal that is open: counts its commits, and sees when it is another one."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+from sqlalchemy.engine import URL
+
+from bridge.errors import NotWrittenError
+from bridge.orders.journal import tables
+from bridge.orders.journal.database import file_of
+from bridge.orders.journal.identity import Mark
+from bridge.orders.journal.opened_file import OpenedFile, OverwrittenError
+
+__all__ = ["Opened"]
+
+
+class Opened:
+    """Used by the journal's thread alone, but for :attr:`mark` and :attr:`replaced`."""
+
+    def __init__(self, connection: Connection, url: URL, mark: Mark) -> None:
+        file = file_of(url)
+        if file is not None:
+            # So that the file itself says which journal it is, and not its log alone.
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+            connection.rollback()
+        self._file = None if file is None else OpenedFile(file, mark)
+        self._stopped = ""
+        self.mark = mark
+        """Which journal it is, and its last generation that is on disk for certain."""
+        self.replaced = ""
+        """Why a restart will not find what is written; blank: it will."""
+
+    def count(self, connection: Connection) -> None:
+        """Count the commit that begins; raises :class:`NotWrittenError` when it must not be."""
+        self.look()
+        if self._stopped:
+            raise NotWrittenError(self._stopped)
+        # The generation is compared and written at once: whoever puts an older database into the
+        # place of this one has another.
+        journal, generation = self.mark
+        counted = connection.exec_driver_sql(
+            f"UPDATE journal SET generation = {generation + 1} "  # noqa: S608 - a number
+            f"WHERE generation = {generation}"
+        )
+        if counted.rowcount == 1:
+            return
+        found = connection.execute(select(tables.journal)).first()
+        now = None if found is None else Mark(found.name, found.generation)
+        if now != (journal, generation + 1):
+            self._stop("the journal's database was put back to another state")
+        # That was a commit of which nobody knew whether it had reached the disk: it has.
+        connection.exec_driver_sql(f"UPDATE journal SET generation = {generation + 2}")  # noqa: S608
+        self.mark = Mark(journal, generation + 1)
+
+    def counted(self) -> None:
+        """Take note that the commit is on disk, and look where."""
+        self.mark = self.mark._replace(generation=self.mark.generation + 1)
+        if self._file is not None:
+            try:
+                self._file.after(self.mark.generation)
+            except OverwrittenError as error:
+                self.replaced = self.replaced or str(error)
+                self._stopped = self.replaced
+            self.replaced = self.replaced or self._file.missing()
+
+    def look(self) -> None:
+        """See whether it is still the one that was opened."""
+        if self._file is None or self._stopped:
+            return
+        try:
+            self._file.before(self.mark.generation)
+        except OverwrittenError as error:
+            self.replaced = self._stopped = str(error)
+        # What is gone is written on, and whoever brings it back has all of it.
+        self.replaced = self.replaced or self._file.missing()
+
+    def _stop(self, why: str) -> None:
+        self.replaced = self._stopped = why
+        raise NotWrittenError(why)
