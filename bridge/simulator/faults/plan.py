@@ -20,7 +20,7 @@ __all__ = ["KINDS", "Fault", "FaultPlan", "Faults", "read"]
 
 _NOW = ("drop", "revoke", "forget")
 _WINDOWS = ("silence", "mute", "slow", "no_pingpong", "pingpong_storm", "maintenance")
-_REST = ("http", "rate", "hang")
+_REST = ("http", "rate", "hang", "code", "number", "no_header", "late_list")
 _ANSWERS = ("answer", "duplicate_answer", "late_answer", "no_answer")
 _FRAMES = (
     *("append", "missing", "wrong_count", "bad_number", "bad_utf8"),
@@ -154,6 +154,7 @@ class Faults:
             if fault.every_s:
                 line.times.append(draw.expovariate(1 / fault.every_s))
             self._lines.append(line)
+        self._once: list[Fault] = []
         self._frames = [line for line in self._lines if line.fault.kind in _FRAMES]
 
     def tick(self, now: float) -> list[Fault]:
@@ -173,8 +174,17 @@ class Faults:
                 return line.fault
         return None
 
+    def once(self, fault: Fault) -> None:
+        """Let a fault happen to the next REST call that it is about."""
+        self._once.append(fault)
+
     def rest(self, tr_id: str, now: float) -> Fault | None:
         """Return what goes wrong with this REST call; those for tokens have no TR id."""
+        for fault in self._once:
+            if fault.tr_id in ("", tr_id):
+                self._once.remove(fault)
+                self._note(now, fault.kind)
+                return fault
         for line in self._lines:
             fault = line.fault
             meant = fault.kind in _REST and fault.tr_id in ("", tr_id)
@@ -202,6 +212,7 @@ class Faults:
 
     def calm(self) -> None:
         """Let nothing more go wrong, but for what always holds."""
+        self._once.clear()
         self._lines = [line for line in self._lines if line.fault.kind in _STANDING]
         self._frames = []
 

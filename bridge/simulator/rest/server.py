@@ -25,6 +25,7 @@ from bridge.simulator.rest.answers import GATEWAY, Answer, gateway
 from bridge.simulator.rest.calls import HandlerCall
 from bridge.simulator.rest.handlers import Handlers
 from bridge.simulator.rest.params import CHANNEL
+from bridge.simulator.rest.spoiled import order_no, spoiled
 from bridge.simulator.settings import SimulatorSettings
 
 __all__ = ["RATE_HEADER", "RestServer"]
@@ -59,6 +60,8 @@ class RestServer:
         self._handlers, self._keys, self._settings = handlers, keys, settings
         self._clock, self._early, self._publish = clock, early, publish
         self._requests = 0
+        self._numbers: deque[str] = deque(maxlen=10_000)
+        """Order numbers that were answered."""
         calls = handlers.calls.items()
         self.calls: deque[tuple[str, str]] = deque(maxlen=10_000)
         """(TR id, path) of the latest calls that passed the gateway, for tests."""
@@ -149,6 +152,11 @@ class RestServer:
         tr_cont = request.headers.get("tr_cont", "").strip()
         self.calls.append((tr_id, request.url.path))
         answer = self._handlers.answer(call, variant, params, tr_cont, now)
+        number = order_no(answer)
+        if fault is not None:
+            answer = spoiled(answer, fault, self._numbers, now)
+        if number:
+            self._numbers.append(number)
         log.debug("call", path=request.url.path, tr_id=tr_id, msg_cd=answer.msg_cd)
         # A fill notice may overtake the answer to its own order, as it does at KIS.
         if self._early():
