@@ -41,6 +41,7 @@ from bridge.orders.journal.identity import Binding
 from bridge.orders.journal.journal import Journal
 from bridge.orders.publishing.journal_watch import JournalWatch
 from bridge.orders.risk.configured import configured
+from bridge.requests.local_halts import LocalHalts
 from bridge.requests.permissions import Permissions
 from bridge.requests.server import RequestServer
 from bridge.requests.symbols import SymbolRequests
@@ -101,12 +102,13 @@ class Bridge:
         self._client_id = f"kis-bridge-{self.topics.base.replace('/', '-')}"
         will = Will(self.topics.state(), payloads.OFFLINE, birth=payloads.ONLINE)
         self.clocks = Clocks()
+        clock, pulse = self.clocks.kis.now, self.clocks.pulse
         self.control = ControlClient(
-            endpoints,
-            client_id=self._client_id,
-            will=will,
-            clock=self.clocks.kis.now,
-            pulse=self.clocks.pulse,
+            endpoints, client_id=self._client_id, will=will, clock=clock, pulse=pulse
+        )
+        # Halts come here past whatever the broker holds back on the other one.
+        self.urgent = ControlClient(
+            endpoints, client_id=f"{self._client_id}-halt", clean=True, clock=clock, pulse=pulse
         )
         self.events = Events(self.control, self.topics)
         self._reports = Reports(catalog, self.events)
@@ -178,33 +180,30 @@ class Bridge:
             async with asyncio.TaskGroup() as tasks:
                 beating = tasks.create_task(self.clocks.run(self.events.tell))
                 control = tasks.create_task(self.control.run())
+                urgent = tasks.create_task(self.urgent.run())
                 stopped = tasks.create_task(stop.wait())
                 connected = tasks.create_task(self.control.wait_connected(deadline_s=_BROKER_S))
                 await asyncio.wait((stopped, connected), return_when=asyncio.FIRST_COMPLETED)
                 if stop.is_set():
-                    for task in (beating, control, connected):
+                    for task in (beating, control, urgent, connected):
                         task.cancel()
                     return
                 market_id = f"{self._client_id}-market"
                 writer = lane_writer(self.lane, self._endpoints, market_id, self.control.version)
                 self.lane.attach(writer, self.pump.routes, confirms=isinstance(writer, LaneWriter))
+                local = LocalHalts(self.gateway, self._config.kis.state_dir)
+                halting = tasks.create_task(local.run())  # before any command is taken
                 orders = tasks.create_task(self.gateway.run())
                 await self.gateway.ready()  # before KIS can send a notice of what was open
                 self._subscribe_configured()
                 streams = [session.stream.run() for session in self.sessions.values()]
-                others = [beating]
-                others += [
-                    tasks.create_task(work)
-                    for work in (
-                        *(*streams, writer.run(), self.events.run()),
-                        *(
-                            self._tend(),
-                            self._reporter.run(self.numbers, self._trading, self.pool),
-                            JournalWatch(journal, self.events.tell).run(),
-                            self._learn_days(),
-                        ),
-                    )
-                ]
+                works = (
+                    *(*streams, writer.run(), self.events.run(), self._tend()),
+                    self._reporter.run(self.numbers, self._trading, self.pool),
+                    JournalWatch(journal, self.events.tell).run(),
+                    self._learn_days(),
+                )
+                others = [beating, urgent, halting, *map(tasks.create_task, works)]
                 # The sessions connect meanwhile: what follows keeps Python busy.
                 await asyncio.sleep(_HEAD_START_S)
                 for tr_id in {requests.wanted.tr_id for requests in self.pool.interests.requests()}:
@@ -293,7 +292,7 @@ class Bridge:
             symbols=self._symbols,
         )
         prefixes = self._config.mqtt.response_prefixes
-        requests = RequestServer(self.control, self.topics, prefixes, permissions.verb)
+        requests = RequestServer(self.control, self.topics, prefixes, permissions.verb, self.urgent)
         verbs.register(requests)
 
     async def _dashboard(self) -> list[Coroutine[None, None, None]]:

@@ -23,6 +23,8 @@ def after_halt(data: Mapping[str, Any], account: str, client: str, *, reduce_onl
         said.append("a full halt held already and still holds")
     if data.get("known") is False:
         said.append(f"{client} is not known yet: halted in advance")
+    if data.get("written") is False:
+        said.append("it is NOT on disk yet: a restart before that would forget it")
     if cancelling := data.get("cancelling"):
         said.append(f"{cancelling} open orders are being cancelled")
     return "; ".join(said)

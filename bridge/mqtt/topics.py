@@ -118,9 +118,9 @@ class Topics:
         """Return where a client asks the bridge for something; with its name, as that client."""
         return _join(f"{self._bridge}/request", verb, *([client] if client else []))
 
-    def request_filter(self) -> str:
-        """Return the filter of all requests."""
-        return f"{self._bridge}/request/#"
+    def request_filter(self, verb: RequestVerb | None = None) -> str:
+        """Return the filter of all requests, or of those of one verb."""
+        return f"{self._bridge}/request/{f'{verb}/' if verb else ''}#"
 
     def parse_request(self, topic: str) -> tuple[str, str]:
         """Return verb and client of a request's topic; `ValueError` if it is none.

@@ -28,7 +28,7 @@ from bridge.orders.journal.journal import Journal
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import Identity
 from bridge.orders.recovery import recover
-from bridge.orders.risk.halts import Mode
+from bridge.orders.risk.halts import HaltOutcome, Mode
 from bridge.orders.risk.rules import RestApi, Rules, Terms, TradingAccount
 from bridge.orders.wiring import Sink, wire
 from bridge.runtime.clock import now_us
@@ -209,7 +209,7 @@ class Gateway:
         reason: str = "",
         cancel_all: bool = False,
         asked_at: int | None = None,
-    ) -> int:
+    ) -> HaltOutcome:
         """Halt or release, see :meth:`HaltControl.halt`."""
         await self._ready.wait()
         return await self._parts.halt_control.halt(

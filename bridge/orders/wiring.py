@@ -139,7 +139,14 @@ def wire(
         news,
     )
     halt_control = HaltControl(
-        halts, journal, mass_cancel, publisher, clock=clock, news=news, stopping=stopping
+        halts,
+        journal,
+        mass_cancel,
+        publisher,
+        clock=clock,
+        news=news,
+        stopping=stopping,
+        pause_s=pause_s,
     )
     line = Line(
         terms,

@@ -134,6 +134,13 @@ class HaltAnswer(_Named):
     halted: Literal[True]
     known: Annotated[bool, Field(description="Whether anybody has this client's name so far")]
     cancelling: Annotated[Count, Field(description="Open orders that are being cancelled")]
+    written: Annotated[
+        bool,
+        Field(
+            description="Whether it is on disk. False: it holds, and is written as soon as that is"
+            " possible; a restart before that would forget it"
+        ),
+    ]
 
 
 class ResumeAnswer(Standing):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from typing import Protocol
 
@@ -15,6 +16,8 @@ __all__ = ["HaltAnswers"]
 
 _LISTED = 20
 """Names of clients that an error lists."""
+_LOOKED_UP_S = 0.5
+"""How long the journal may take to say who has ever traded."""
 
 
 class _Gate(Protocol):
@@ -53,8 +56,9 @@ class HaltAnswers:
         if not name or name in self._clients or self._is_halted(client=name):
             return True
         try:
-            known = sorted({*self._clients, *await self._gate.clients()})
-        except JournalError:
+            async with asyncio.timeout(_LOOKED_UP_S):
+                known = sorted({*self._clients, *await self._gate.clients()})
+        except (JournalError, TimeoutError):
             return True  # nobody can tell, and a halt must not wait for a sound disk
         if name in known or force:
             return name in known

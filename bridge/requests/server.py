@@ -18,7 +18,7 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import structlog
 from pydantic import ValidationError
@@ -30,7 +30,8 @@ from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.explained import explain
 from bridge.mqtt.message import Handler, Message, Publication
 from bridge.mqtt.strict_json import JsonError, decode_object, encode
-from bridge.mqtt.topics import Topics
+from bridge.mqtt.topics import RequestVerb, Topics
+from bridge.requests.twins import Twins
 from bridge.runtime.suggestions import nearest
 
 __all__ = ["RequestHandler", "RequestServer", "explain", "request"]
@@ -40,6 +41,7 @@ log = structlog.get_logger()
 RequestHandler: TypeAlias = Callable[[dict[str, Any], Message], Awaitable[Any]]
 """Gets the request without its ``transaction``; returns what goes into ``data``."""
 
+_URGENT: Final[tuple[RequestVerb, ...]] = ("halt", "resume")
 _LONGEST_TRANSACTION = 256
 _MOST_WAITING = 16
 """Requests of one verb that may be under way. They are acknowledged already, so that the broker
@@ -61,12 +63,23 @@ class _Client(Protocol):
     async def publish(self, publication: Publication) -> None: ...
 
 
+class _Urgent(_Client, Protocol):
+    """A connection that carries nothing but what is urgent."""
+
+    @property
+    def connected(self) -> bool: ...
+
+
 class RequestServer:
     """Routes requests to the handlers of their verbs; create and register before the client runs.
 
     Requests of one verb are served one after another, different verbs side by side: a slow
     ``query`` does not hold up a ``halt``. PUBACK comes before the answer, since everything that
     arrives later, orders too, waits for it; who gets no answer asks again.
+
+    Halts, and their ends because of the order, have a connection of their own as well: on the other
+    one the broker delivers nothing while it waits for PUBACKs of commands. They also come there,
+    and are served from there only when the connection of their own is away.
     """
 
     def __init__(
@@ -75,6 +88,7 @@ class RequestServer:
         topics: Topics,
         response_prefixes: Iterable[str] = (),
         permit: Callable[[str, str], None] = lambda client, verb: None,
+        urgent: _Urgent | None = None,
     ) -> None:
         """Subscribe.
 
@@ -82,6 +96,7 @@ class RequestServer:
             topic.
         :param permit: gets the client's name, blank if the topic has none, and the verb; raises
             `RequestError` to refuse.
+        :param urgent: the connection of halts and of their ends.
         """
         self._client = client
         self._permit = permit
@@ -91,11 +106,19 @@ class RequestServer:
         self._keys: dict[str, Collection[str]] = {}
         self._waiting: Counter[str] = Counter()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._urgent = urgent
+        self._twins = Twins()
         # A group for each message, so that none waits for another here; the turns are by verb.
         numbers = itertools.count()
-        client.subscribe(
-            topics.request_filter(), 1, self._serve, ordered_by=lambda _: str(next(numbers))
-        )
+
+        def each(_: Message) -> str:
+            return str(next(numbers))
+
+        client.subscribe(topics.request_filter(), 1, self._serve, ordered_by=each)
+        if urgent is not None:
+            for verb in _URGENT:
+                which = topics.request_filter(verb)
+                urgent.subscribe(which, 1, self._serve_urgent, ordered_by=each)
 
     def register(self, verb: str, handler: RequestHandler, keys: Collection[str] = ()) -> None:
         """Serve ``verb`` with ``handler``, which may raise `RequestError` or `ValidationError`.
@@ -111,9 +134,26 @@ class RequestServer:
         # At once: PUBACKs leave in the order of arrival, and that of a later order must not wait
         # until a slow query is answered.
         message.ack()
+        urgent = self._urgent is not None and self._urgent.connected and self._is_urgent(message)
+        if not (urgent and await self._twins.served(message)):
+            await self._reply(message, self._client)
+
+    async def _serve_urgent(self, message: Message) -> None:
+        message.ack()
+        assert self._urgent is not None  # noqa: S101
+        self._twins.came(message)
+        await self._reply(message, self._urgent)
+
+    def _is_urgent(self, message: Message) -> bool:
+        try:
+            return self._topics.parse_request(message.topic)[0] in _URGENT
+        except ValueError:
+            return False
+
+    async def _reply(self, message: Message, client: _Client) -> None:
         if not (message.retain and not message.payload):  # else somebody cleaning up
             topic, payload = await self._answer(message)
-            await self._client.publish(
+            await client.publish(
                 Publication(topic, payload, qos=1, correlation=message.correlation)
             )
 
@@ -153,6 +193,9 @@ class RequestServer:
     @asynccontextmanager
     async def _turn(self, verb: str) -> AsyncIterator[None]:
         """Wait for the requests of this verb that came before; not for too many."""
+        if verb == "halt":  # none waits for another one's disk; the order is kept where they hold
+            yield
+            return
         if self._waiting[verb] >= _MOST_WAITING:
             raise RequestError("busy", f"{_MOST_WAITING} requests wait already: ask again later")
         self._waiting[verb] += 1

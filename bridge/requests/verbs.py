@@ -22,6 +22,7 @@ from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway
 from bridge.orders.model.records import Identity
+from bridge.orders.risk.halts import HaltOutcome
 from bridge.requests import answers
 from bridge.requests.halts import HaltAnswers
 from bridge.requests.models import (
@@ -184,11 +185,15 @@ class Verbs:
         asked = HaltRequest.model_validate(payload)
         self._answers.account(asked.account)
         known = await self._answers.client(asked.client, force=asked.force)
-        cancelling = await self._control(
-            asked, message, mode=asked.mode, cancel_all=asked.cancel_all
-        )
+        outcome = await self._control(asked, message, mode=asked.mode, cancel_all=asked.cancel_all)
         standing = self._answers.standing(asked.account, asked.client)
-        return {**standing, "halted": True, "known": known, "cancelling": cancelling}
+        return {
+            **standing,
+            "halted": True,
+            "known": known,
+            "cancelling": outcome.cancelling,
+            "written": outcome.written,
+        }
 
     async def resume(self, payload: dict[str, Any], message: Message) -> answers.ResumeAnswer:
         """Take back a halt of the same account and client."""
@@ -205,7 +210,7 @@ class Verbs:
         *,
         mode: Literal["", "halted", "reduce_only"],
         cancel_all: bool = False,
-    ) -> int:
+    ) -> HaltOutcome:
         try:
             return await self._gateway.halt(
                 mode,
@@ -216,7 +221,7 @@ class Verbs:
                 asked_at=message.received_at,
             )
         except JournalError as error:
-            raise RequestError("not_written", f"{error}; it holds until a restart") from error
+            raise RequestError("not_written", str(error)) from error
 
     async def resolve(self, payload: dict[str, Any], _: Message) -> answers.ResolveAnswer:
         """Settle a command whose outcome stayed unknown, as a person has found out."""

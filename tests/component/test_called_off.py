@@ -157,7 +157,7 @@ async def test_what_is_unknown_is_cancelled_when_it_is_found(tmp_path: Path, by:
         b.kis.script.append(LOST)
         assert (await b.place())["status"] == "unknown"
         if by == "halt":
-            assert await b.gateway.halt("halted", cancel_all=True) == 1
+            assert (await b.gateway.halt("halted", cancel_all=True)).cancelling == 1
             told = (await b.broker.wait(HALTED, 2))[-1]
             left = ("cancelled", "not_cancelled", "orders")
             assert [told[name] for name in left] == [0, 1, ["alice/a-1"]]
@@ -217,7 +217,7 @@ async def test_a_halt_cancels_however_many_are_open(
             await m.send("place", PLACE | {"client_order_id": name, "price": 250000})
             await m.broker.wait(ack_topic(name))
         asked_at = virtual.loop.time()
-        assert await m.gateway.halt("halted", cancel_all=True) == 90
+        assert (await m.gateway.halt("halted", cancel_all=True)).cancelling == 90
         for number in range(90):
             acks = await m.broker.wait(ack_topic(f"a-{number}"), 2, deadline_s=1_000)
             assert acks[-1]["status"] == "accepted"
@@ -314,7 +314,7 @@ async def test_a_halt_cancels_whatever_its_client_may(tmp_path: Path) -> None:
     async with bench(tmp_path, rules=rules) as b:
         await b.place()
         allowed = False
-        assert await b.gateway.halt("halted", cancel_all=True) == 1
+        assert (await b.gateway.halt("halted", cancel_all=True)).cancelling == 1
         assert (await b.broker.wait(ack_topic(), 2))[-1]["status"] == "accepted"
 
 

@@ -130,7 +130,7 @@ async def test_after_a_jump_of_a_day_and_back_a_halt_reaches_the_order(tmp_path:
         kis.listed = [row("1")]
         for machine.askew in (DAY_S, 0):
             await rounds(b)
-        assert await b.gateway.halt("halted", cancel_all=True) == 1
+        assert (await b.gateway.halt("halted", cancel_all=True)).cancelling == 1
         await kis.until(lambda kis: len(kis.calls) == 2)
         assert kis.calls[-1][2]["ORGN_ODNO"] == "0000000001"
 

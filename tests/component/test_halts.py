@@ -85,7 +85,7 @@ async def test_a_halt_cancels_while_the_journal_is_busy(tmp_path: Path) -> None:
         halt = asyncio.create_task(b.gateway.halt("halted", cancel_all=True))
         journal.go_on.set()
         stuck.set()
-        assert await halt == 2
+        assert (await halt).cancelling == 2
         assert (await b.broker.wait(ack_topic("c")))[0]["reason"] == "cancelled"
 
 
@@ -98,7 +98,7 @@ async def test_a_halt_during_the_start_waits_for_what_is_open(tmp_path: Path) ->
     ):
         halt = tasks.create_task(b.gateway.halt("halted", cancel_all=True))
         tasks.create_task(b.gateway.run())
-        assert await halt == 1
+        assert (await halt).cancelling == 1
         ack = (await b.broker.wait(ack_topic(), 2))[-1]
         assert (ack["verb"], ack["status"]) == ("cancel", "accepted")
         await b.gateway.stop()
@@ -136,7 +136,7 @@ async def test_the_bridge_stops_while_a_halt_cancels(tmp_path: Path) -> None:
         tasks.create_task(b.gateway.run())
         await b.place()
         b.kis.script.append(asyncio.Event())  # KIS takes its time
-        assert await b.gateway.halt("halted", cancel_all=True) == 1
+        assert (await b.gateway.halt("halted", cancel_all=True)).cancelling == 1
         await b.kis.until(lambda kis: len(kis.calls) == 2)
         async with asyncio.timeout(5):
             await b.gateway.stop()
@@ -214,7 +214,7 @@ async def test_a_resumption_during_a_halts_cancellations_lasts(tmp_path: Path) -
 async def test_a_second_halt_counts_what_the_first_has_cancelled(tmp_path: Path) -> None:
     async with bench(tmp_path, rules=RULES) as b:
         await b.place()
-        assert await b.gateway.halt("halted", cancel_all=True) == 1
+        assert (await b.gateway.halt("halted", cancel_all=True)).cancelling == 1
         await b.broker.wait(ack_topic(), 2)
         b.kis.script.append(Reply("7", "KIER2320", "over", {"rt_cd": "7"}))
         await b.gateway.halt("halted", client="alice", cancel_all=True)
@@ -291,7 +291,7 @@ async def test_the_bridge_stops_while_a_halt_is_written(tmp_path: Path) -> None:
         stop = asyncio.create_task(b.gateway.stop())
         await asyncio.sleep(RULES.grace_s * 2)  # the grace is over: it only waits for the broker
         journal.go_on.set()
-        assert await halt == 1
+        assert (await halt).cancelling == 1
         broker.go_on.set()
         async with asyncio.timeout(5):
             await stop

@@ -27,7 +27,7 @@ from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from bridge.orders.journal.reader import read
 from bridge.orders.model.lifecycle import State
 from bridge.orders.model.managed_order import restore
-from bridge.orders.risk.halts import Mode
+from bridge.orders.risk.halts import HaltOutcome, Mode
 from bridge.orders.risk.limits import Limits
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRefused, OrderRequest
@@ -87,7 +87,7 @@ class Orders(RuleBasedStateMachine):
         self.url = f"sqlite:///{Path(self.folder.name)}/orders.db"
         self.virtual = VirtualExchange(self.loop)
         self.wire = Wire(self.loop)
-        self.halting: list[asyncio.Task[int]] = []
+        self.halting: list[asyncio.Task[HaltOutcome]] = []
         self.number = 0
         self.commands: list[tuple[str, bytes]] = []
         self.up()
@@ -365,12 +365,11 @@ class Orders(RuleBasedStateMachine):
         spent = Decimal(0)
         journal = {one.identity: one for one in map(restore, read(self.url))}
         for managed in journal.values():
-            _, client, name, command_id = managed.identity
+            _, client, name, _ = managed.identity
             state = managed.progress.state
             order = journal.get(managed.identity._replace(command_id=""))
-            swept = command_id.startswith(("all:", "halt:"))
             unknown = order is not None and order.progress.state is State.UNKNOWN
-            if not (swept and unknown):  # that waits for its order
+            if not (managed.verb == "cancel" and unknown):  # that waits for its order
                 assert managed.progress.answer is not None, (managed.identity, state)
             if managed.verb != "place":
                 continue

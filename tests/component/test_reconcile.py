@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +198,8 @@ async def test_a_number_that_was_another_orders_is_not_believed(tmp_path: Path, 
         ack = await b.place()
         assert (ack["status"], ack["order_no"]) == ("unknown", None)
         assert "0000000001" in ack["message"]
-        assert (await b.ask("cancel"))["status"] != "accepted"
+        now = datetime.now(UTC).isoformat()
+        assert (await b.ask("cancel", expires_at=now))["status"] != "accepted"
 
 
 async def test_while_it_is_not_proved_the_symbol_is_fenced(tmp_path: Path) -> None:
@@ -490,7 +491,7 @@ async def test_halts_last_and_can_cancel(tmp_path: Path) -> None:
     async with bench(tmp_path, rules=rules()) as b:
         await b.place("a-1")
         await b.gateway.halt("halted", client="bob")
-        assert await b.gateway.halt("halted", account="main", cancel_all=True) == 1
+        assert (await b.gateway.halt("halted", account="main", cancel_all=True)).cancelling == 1
         assert (await b.broker.wait(ack_topic("a-1"), 2))[-1]["status"] == "accepted"
         assert (await b.place("a-2"))["reason"] == "halted"
         halted = (await b.broker.wait("kis/bridge/event/halted", 2))[-1]

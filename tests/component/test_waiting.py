@@ -43,7 +43,7 @@ async def test_a_cancellation_goes_before_a_modification_that_waits(
         asked = len(b.kis.asked)
         await b.kis.until(lambda kis: len(kis.asked) > asked + 2)
         if how == "halt":
-            assert await b.gateway.halt("halted", cancel_all=True) == 1
+            assert (await b.gateway.halt("halted", cancel_all=True)).cancelling == 1
         else:
             await b.send("cancel", {"client_order_id": "a-1", "expires_at": PLACE["expires_at"]})
         await b.kis.until(lambda kis: len(kis.calls) == 2)

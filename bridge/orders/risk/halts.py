@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from bridge.mqtt.payloads import HaltRow
 from bridge.orders.model.records import Control
 
-__all__ = ["Halts", "Mode"]
+__all__ = ["HaltOutcome", "Halts", "Mode"]
 
 Mode = Literal["", "halted", "reduce_only"]
 """Blank: trades freely."""
 
 _SEVERITY: dict[str, int] = {"": 0, "reduce_only": 1, "halted": 2}
+
+
+class HaltOutcome(NamedTuple):
+    """What a halt has come to when its request is answered."""
+
+    cancelling: int
+    """Open orders that are being cancelled."""
+    written: bool
+    """Whether it is on disk; until it is, it holds, but not after a restart."""
 
 
 class Halts:

@@ -1,20 +1,41 @@
-"""Halts and resumptions: a halt is in force at once, and journaled when its request is answered."""
+"""Halts and resumptions: a halt is in force at once, and written down as soon as can be."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import structlog
 
 from bridge.errors import JournalError
 from bridge.mqtt.event_payloads import HaltedEvent, ResumedEvent
 from bridge.orders.journal.journal import Journal
 from bridge.orders.model.records import Control
 from bridge.orders.publishing.publisher import Publisher
-from bridge.orders.risk.halts import Halts, Mode
+from bridge.orders.risk.halts import HaltOutcome, Halts, Mode
 from bridge.orders.routing.mass_cancel import MassCancel
 from bridge.runtime.turns import News
 
 __all__ = ["HaltControl"]
+
+log = structlog.get_logger()
+
+_ANSWER_S = 1.0
+"""How long whoever halts waits for the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A halt or resumption that is being written down."""
+
+    account: str
+    client: str
+    mode: Mode
+    reason: str
+    cancel_all: bool
+    at: int
+    done: asyncio.Future[HaltOutcome]
 
 
 class HaltControl:
@@ -34,6 +55,7 @@ class HaltControl:
         clock: Callable[[], int],
         news: News,
         stopping: asyncio.Event,
+        pause_s: float,
     ) -> None:
         self._halts = halts
         self._journal = journal
@@ -42,18 +64,26 @@ class HaltControl:
         self._clock = clock
         self._news = news
         self._stopping = stopping
+        self._pause_s = pause_s
         # Two halts at once would be in the journal in another order than they are in force.
         self._writing = asyncio.Lock()
         self._halted_at: dict[tuple[str, str], int] = {}
         self._latest = 0
+        self._asked: asyncio.Queue[_Asked] = asyncio.Queue()
         self._telling: asyncio.Queue[Control] = asyncio.Queue()
 
     async def run(self) -> None:
-        """Tell what the cancellations of each halt left, until cancelled."""
+        """Write halts down and tell what the cancellations of each left, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell_each(tasks))
             while True:
-                control = await self._telling.get()
-                tasks.create_task(self._mass_cancel.tell_halted(control))
+                asked = await self._asked.get()
+                tasks.create_task(self._answer(asked))
+
+    async def _tell_each(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            control = await self._telling.get()
+            tasks.create_task(self._mass_cancel.tell_halted(control))
 
     def recover(self, controls: Iterable[Control]) -> None:
         """Take up halts whose cancellations a restart interrupted."""
@@ -70,39 +100,90 @@ class HaltControl:
         reason: str = "",
         cancel_all: bool = False,
         asked_at: int | None = None,
-    ) -> int:
+    ) -> HaltOutcome:
         """Halt (or, with a blank mode, release) everybody, an account or a client, for good.
 
-        It holds from this moment and is in the journal when this returns, also after a restart.
-        ``asked_at`` is when it came (µs since the epoch): a resumption takes back no later halt.
-        Returns how many open orders are being cancelled. Raises :class:`JournalError`; it holds
-        then until the restart.
+        A halt holds from this moment, whatever the journal does, and is written as soon as that is
+        possible; whoever asks waits for that a second at most. ``asked_at`` is when it came (µs
+        since the epoch): a resumption takes back no later halt. Raises :class:`JournalError`: a
+        resumption is not written, and maybe does not hold; or the bridge stops.
         """
         asked_at = self._clock() if asked_at is None else asked_at
-        circle = (account, client)
+        done: asyncio.Future[HaltOutcome] = asyncio.get_running_loop().create_future()
+        asked = _Asked(account, client, mode, reason, cancel_all, asked_at, done)
         if mode:
             # At once, whatever the journal does. A resumption is the other way round: it holds only
             # when its turn comes, behind every halt that was asked for before it.
-            self._halts.say(*circle, mode)
-            self._halted_at[circle] = max(asked_at, self._halted_at.get(circle, 0))
-            self._news.tell()
-        async with self._writing:
-            if not mode and asked_at < self._halted_at.get(circle, 0):
-                return 0  # it came before a halt that holds
-            # Each halt has a time of its own: it names the cancellations that come of it.
-            self._latest = max(self._latest + 1, self._clock())
-            control = Control(self._latest, account, client, mode, reason)
-            return await self._write(control, mode, cancel_all=cancel_all)
+            self._halted_at[account, client] = max(
+                asked_at, self._halted_at.get((account, client), 0)
+            )
+            self._say(asked)
+        if self._stopping.is_set():  # nobody takes it out of the queue any more
+            return await self._bring(asked)
+        self._asked.put_nowait(asked)
+        await asyncio.wait([done], timeout=_ANSWER_S if mode else None)
+        if done.done() and not done.cancelled():
+            return done.result()
+        waiting = self._mass_cancel.open_in(account, client) if cancel_all else 0
+        return HaltOutcome(waiting, written=False)
 
-    async def _write(self, control: Control, mode: Mode, *, cancel_all: bool) -> int:
-        holds = self._halts.say(control.account, control.client, mode)
+    def _say(self, asked: _Asked) -> None:
+        now, holds = self._clock(), self._halts.say(asked.account, asked.client, asked.mode)
         self._news.tell()
-        event = _event(control, holds)
-        self._publisher.post(lambda: self._publisher.halted(event, control.at))
-        # Cancellations that are made while the bridge stops would find nobody who sends them.
-        if not cancel_all or self._stopping.is_set():
+        event = _event(asked, holds)
+        self._publisher.post(lambda: self._publisher.halted(event, now))
+
+    async def _answer(self, asked: _Asked) -> None:
+        try:
+            outcome = await self._bring(asked)
+        except JournalError as error:
+            if not asked.done.done():
+                asked.done.set_exception(error)
+                asked.done.exception()  # whoever asked may have stopped waiting
+        else:
+            if not asked.done.done():
+                asked.done.set_result(outcome)
+        finally:
+            asked.done.cancel()
+
+    async def _bring(self, asked: _Asked) -> HaltOutcome:
+        """Write a halt or resumption down, in its turn; a halt until that succeeds."""
+        if asked.mode:
+            async with self._writing:
+                control = self._control(asked)
+                while True:
+                    try:
+                        return HaltOutcome(await self._write(control, asked), written=True)
+                    except JournalError as error:
+                        if self._stopping.is_set():
+                            raise
+                        log.warning("halt not written down, trying again", cause=str(error))
+                        await asyncio.sleep(self._pause_s)
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await self._writing.acquire()
+        except TimeoutError:
+            raise JournalError("a halt before it is not written down yet: ask again") from None
+        try:
+            if asked.at < self._halted_at.get((asked.account, asked.client), 0):
+                return HaltOutcome(0, written=True)  # it came before a halt that holds
+            control = self._control(asked)
+            self._say(asked)
             await self._journal.control(control)
-            if cancel_all:
+        finally:
+            self._writing.release()
+        return HaltOutcome(0, written=True)
+
+    def _control(self, asked: _Asked) -> Control:
+        # Each halt has a time of its own: it names the cancellations that come of it.
+        self._latest = max(self._latest + 1, self._clock())
+        return Control(self._latest, asked.account, asked.client, asked.mode, asked.reason)
+
+    async def _write(self, control: Control, asked: _Asked) -> int:
+        # Cancellations that are made while the bridge stops would find nobody who sends them.
+        if not asked.cancel_all or self._stopping.is_set():
+            await self._journal.control(control)
+            if asked.cancel_all:
                 raise JournalError("the bridge stops: nothing is cancelled, ask again")
             return 0
         cancellations = await self._mass_cancel.halt(control)
@@ -111,20 +192,20 @@ class HaltControl:
         return len(cancellations)
 
 
-def _event(control: Control, holds: Mode) -> HaltedEvent | ResumedEvent:
-    account, client = control.account or None, control.client or None
+def _event(asked: _Asked, holds: Mode) -> HaltedEvent | ResumedEvent:
+    account, client = asked.account or None, asked.client or None
     if holds:
         return {
             "kind": "halted",
             "account": account,
             "client": client,
             "mode": holds,
-            "reason": control.reason,
+            "reason": asked.reason,
         }
     return {
         "kind": "resumed",
         "account": account,
         "client": client,
         "mode": None,
-        "reason": control.reason,
+        "reason": asked.reason,
     }

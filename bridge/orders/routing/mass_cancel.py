@@ -126,13 +126,24 @@ class MassCancel:
                 raise JournalError("what the halt calls off is not written down")
             return await self.journal.expand(control, new)
 
-        about = [
+        about = self._within(control.account, control.client)
+        return await self._cancel(about, _origin(control), self._day_over, write)
+
+    def _within(self, account: str, client: str) -> list[ManagedOrder]:
+        """Return the commands of an account and client; blank: of all of them."""
+        circles = {"account": account, "client": client}
+        return [
             one
             for one in self.blotter
-            if control.account in ("", one.identity.account)
-            and control.client in ("", one.identity.client)
+            if all(text in ("", getattr(one.identity, name)) for name, text in circles.items())
         ]
-        return await self._cancel(about, _origin(control), self._day_over, write)
+
+    def open_in(self, account: str, client: str) -> int:
+        """Count what a halt of them has to cancel."""
+        return sum(
+            one.verb == "place" and one.progress.state in _MAY_BE_OPEN
+            for one in self._within(account, client)
+        )
 
     def _day_over(self, order: ManagedOrder) -> int:
         assert isinstance(order.command, Place)  # noqa: S101
