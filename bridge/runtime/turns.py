@@ -59,6 +59,8 @@ class Turn:
     async def come(self) -> None:
         """Return when everybody before has left, or when :meth:`wake` is called."""
         await self._comes.wait()
+        if self._before:
+            self._comes.clear()  # woken once: whoever comes again waits again
 
     def wake(self) -> None:
         """Wake its owner to look what is new; the place in the line stays."""

@@ -28,7 +28,7 @@ async def test_who_shares_a_key_waits() -> None:
     assert await comes(third)
     for turn in (second, third):
         turn.leave()
-    assert not turns._last
+    assert turns.free(["a", "b", "c"])
 
 
 async def test_whoever_leaves_before_its_turn_lets_nobody_overtake() -> None:
@@ -39,7 +39,19 @@ async def test_whoever_leaves_before_its_turn_lets_nobody_overtake() -> None:
     first.leave()
     assert await comes(third)
     third.leave()
-    assert not turns._last
+    assert turns.free(["a"])
+
+
+async def test_to_be_woken_gives_no_turn_and_lasts_for_one_look() -> None:
+    turns = Turns()
+    first, second = turns.take(["a"]), turns.take(["a"])
+    second.wake()
+    assert await comes(second)
+    assert not second.here
+    assert not await comes(second), "it would look again and again, and nobody else could go on"
+    first.leave()
+    assert await comes(second)
+    assert await comes(second)
 
 
 @settings(max_examples=50, deadline=None)
@@ -52,7 +64,7 @@ def test_of_two_with_a_key_in_common_never_both_have_their_turn(
         taken = [turns.take(sorted(each)) for each in keys]
         left: set[int] = set()
         while len(left) < len(taken):
-            here = [i for i, turn in enumerate(taken) if turn._comes.is_set() and i not in left]
+            here = [i for i, turn in enumerate(taken) if turn.here and i not in left]
             for i in here:
                 for k in here:
                     assert i == k or not keys[i] & keys[k]
