@@ -11,11 +11,13 @@ import pytest
 
 from bridge.calendar.hours import Calendar
 from bridge.catalog.compile import load
-from bridge.errors import JournalError
+from bridge.errors import JournalError, NotWrittenError
+from bridge.orders.journal.standing import JournalStanding
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.lifecycle import Event, State, Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import Identity, NewRecord, Record
+from bridge.orders.risk.limits import Refusal
 from bridge.orders.routing.admission import Admission, Admitted
 from tests.unit.orders.commands import (
     MINUTE,
@@ -38,7 +40,9 @@ class PlayedJournal:
 
     records: dict[Identity, Record] = field(default_factory=dict)
     fails: list[str] = field(default_factory=list)
-    """What comes of the next attempts: ``lost`` wrote nothing, ``written`` did all the same."""
+    """What comes of the next attempts: ``lost`` wrote nothing, ``written`` did all the same. Of
+    ``full`` it is certain that nothing was written."""
+    standing: JournalStanding = field(default_factory=JournalStanding)
     held: dict[str, asyncio.Event] = field(default_factory=dict)
     """Commands whose commit takes until then, by client_order_id."""
     asked: list[str] = field(default_factory=list)
@@ -54,8 +58,10 @@ class PlayedJournal:
         if (held := self.held.get(new.identity.client_order_id)) is not None:
             await held.wait()
         fails = self.fails.pop(0) if self.fails else ""
+        if fails == "full":
+            raise NotWrittenError("disk full")
         if fails == "lost":
-            raise JournalError("disk full")
+            raise JournalError("connection lost")
         before = self.records.get(new.identity)
         if before is None:
             fields = {name: getattr(new, name) for name in new.__slots__}
@@ -75,11 +81,20 @@ class Desk:
         self.journal = PlayedJournal()
         self.blotter = Blotter(Calendar(load().hours))
         journal: Any = self.journal
-        self.admission = Admission(journal, self.blotter, clock=lambda: self.now, pause_s=0)
+        self.admission = Admission(
+            journal, self.blotter, self.keep, clock=lambda: self.now, pause_s=0
+        )
         self.admit = self.admission.admit
         self.tasks: list[asyncio.Task[Any]] = []
+        self.kept: list[Identity] = []
 
-    def start(self, command: ManagedOrder, *steps: Step) -> asyncio.Task[Admitted | None]:
+    def keep(self, new: NewRecord, *lines: tuple[Step, State]) -> Record:
+        """Keep a command in memory, under a number that the journal cannot have."""
+        self.kept.append(new.identity)
+        fields = {name: getattr(new, name) for name in new.__slots__}
+        return Record(-len(self.kept), **fields, steps=tuple(step for step, _ in lines))
+
+    def start(self, command: ManagedOrder, *steps: Step) -> asyncio.Task[Admitted | Refusal]:
         task = asyncio.create_task(self.admit(command, *steps))
         self.tasks.append(task)
         return task
@@ -104,6 +119,10 @@ async def desk() -> AsyncIterator[Desk]:
     assert not [one for one in made.blotter if one.id == 0], (
         "the blotter has what the journal has not"
     )
+
+
+def said(refusal: object) -> str:
+    return refusal.reason if isinstance(refusal, Refusal) else ""
 
 
 async def settled() -> None:
@@ -163,7 +182,7 @@ class TestOnce:
         desk.blotter.withdraw(next(iter(desk.blotter)))
         again = managed(place())
         found = await desk.admit(again, submit())
-        assert found is not None
+        assert isinstance(found, Admitted)
         assert (found.new, found.managed is again) == (False, False)
         assert found.managed.received_at == old.received_at
         assert found.managed.progress.state is State.SUBMITTING
@@ -196,7 +215,7 @@ class TestAgainAndAgain:
         await desk.asked("a-1")
         desk.now = command.expires_at
         commit.set()
-        assert await task is None
+        assert said(await task) == "expired"
         assert desk.journal.records == {}
         assert list(desk.blotter) == desk.blotter.working("main") == []
 
@@ -237,9 +256,54 @@ class TestAgainAndAgain:
         await desk.asked("a-1")
         desk.now = first.expires_at
         commit.set()
-        assert await expired is None
+        assert said(await expired) == "expired"
         assert await taken == Admitted(second, True)
         assert list(desk.blotter) == [second]
+
+
+class TestWithoutAJournal:
+    """The disk is full."""
+
+    @pytest.mark.parametrize("steps", [(), (submit(),)])
+    async def test_a_cancellation_of_the_whole_goes_all_the_same(
+        self, desk: Desk, steps: tuple[Step, ...]
+    ) -> None:
+        desk.journal.fails = ["full"]
+        command = managed(cancel())
+        assert await desk.admit(command, *steps) == Admitted(command, True)
+        assert (command.id, desk.kept) == (-1, [command.identity])
+        assert desk.blotter.get(command.identity) is command
+
+    async def test_it_is_not_sent_again_when_it_is_delivered_again(self, desk: Desk) -> None:
+        desk.journal.fails = ["full", "full"]
+        command = managed(cancel())
+        await desk.admit(command, submit())
+        assert await desk.admit(managed(cancel())) == Admitted(command, False)
+        assert desk.kept == [command.identity]
+
+    @pytest.mark.parametrize("steps", [(), (submit(),)])
+    async def test_what_adds_or_could_be_done_twice_is_refused_after_a_moment(
+        self, desk: Desk, steps: tuple[Step, ...]
+    ) -> None:
+        since = asyncio.get_running_loop().time() - 1
+        for command in (managed(place()), managed(cancel("b", quantity=3))):
+            desk.journal.standing.failing_since = since
+            desk.journal.fails = ["full"]
+            assert said(await desk.admit(command, *steps)) == "journal_unavailable"
+            assert desk.journal.records == {}
+
+    async def test_a_failure_that_is_over_at_once_refuses_nothing(self, desk: Desk) -> None:
+        desk.journal.standing.failing_since = asyncio.get_running_loop().time()
+        desk.journal.fails = ["full"]
+        command = managed(place())
+        assert await desk.admit(command, submit()) == Admitted(command, True)
+
+    async def test_what_may_turn_up_in_the_journal_is_not_refused(self, desk: Desk) -> None:
+        desk.journal.standing.failing_since = asyncio.get_running_loop().time() - 1
+        desk.journal.fails = ["lost", "full", "full"]
+        command = managed(place())
+        assert await desk.admit(command, submit()) == Admitted(command, True)
+        assert len(desk.journal.asked) == 4
 
 
 class TestCancelAll:
