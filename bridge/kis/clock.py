@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from bridge.runtime.clock import now_us, steady_us
 
@@ -56,8 +57,12 @@ class ClockBounds:
 
     def aged(self, at: int) -> ClockBounds:
         """Return the same as known later: the clocks may run differently."""
-        drift = max(0, at - self.at) * _DRIFT_PPM // 1_000_000
+        drift = self.drift(at)
         return ClockBounds(self.low - drift, self.high + drift, at)
+
+    def drift(self, at: int) -> int:
+        """Return how far the clocks may have run apart since."""
+        return max(0, at - self.at) * _DRIFT_PPM // 1_000_000
 
     def narrowed(self, later: ClockBounds) -> ClockBounds:
         """Return what both tell; where they cannot both be right, the later one alone.
@@ -73,8 +78,13 @@ def read_date(headers: Mapping[str, str]) -> int | None:
     """Return the ``Date`` of an answer in µs since the epoch; None: it tells none that counts."""
     if headers.get("age"):
         return None  # out of a cache: it is as old as what it came with
+    return _parsed(headers.get("date", ""))
+
+
+@lru_cache(maxsize=8)  # many answers come within one second
+def _parsed(text: str) -> int | None:
     try:
-        moment = parsedate_to_datetime(headers.get("date", ""))
+        moment = parsedate_to_datetime(text)
         if moment.tzinfo is None:  # "-0000": of no known zone, and HTTP has no other than this
             moment = moment.replace(tzinfo=UTC)
         if not _YEARS[0] <= moment.year <= _YEARS[1]:
@@ -114,9 +124,8 @@ class KisClock:
         wall = self._wall()
         if self.bounds is None:
             return wall
-        at = self.steady()
-        known = self.bounds.aged(at)
-        return min(max(wall, at + known.low - _SLACK), at + known.high + _SLACK)
+        low, high = self._between()
+        return min(max(wall, low - _SLACK), high + _SLACK)
 
     @property
     def offset(self) -> int | None:
@@ -130,9 +139,8 @@ class KisClock:
         """Return by how much the clocks differ at least; 0: they may agree."""
         if self.bounds is None:
             return 0
-        at, wall = self.steady(), self._wall()
-        known = self.bounds.aged(at)
-        return max(0, at + known.low - wall, wall - at - known.high)
+        wall, (low, high) = self._wall(), self._between()
+        return max(0, low - wall, wall - high)
 
     def problem(self) -> str:
         """Return why no times may be trusted, for people; blank: they may."""
@@ -143,3 +151,10 @@ class KisClock:
             f"this machine's clock is {abs(self.offset) / _SECOND:.0f} s {side} KIS's; "
             "synchronise it (NTP)"
         )
+
+    def _between(self) -> tuple[int, int]:
+        """Return between which times it is at KIS now; asked several times for every order."""
+        known, at = self.bounds, self.steady()
+        assert known is not None  # noqa: S101
+        drift = known.drift(at)
+        return at + known.low - drift, at + known.high + drift
