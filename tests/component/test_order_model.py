@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from pydantic import SecretStr
 
+from bridge.kis.clock import KisClock
 from bridge.kis.listing import plain
 from bridge.mqtt.message import Message, Publication
 from bridge.mqtt.topics import Topics
@@ -89,6 +90,7 @@ class Orders(RuleBasedStateMachine):
         self.wire = Wire(self.loop)
         self.halting: list[asyncio.Task[HaltOutcome]] = []
         self.number = 0
+        self.askew_s = 0.0
         self.commands: list[tuple[str, bytes]] = []
         self.up()
 
@@ -98,7 +100,14 @@ class Orders(RuleBasedStateMachine):
         """What is on its way has not been heard."""
         return self.heard_since, self.loop.micros() if not self.virtual.notices else 0
 
+    def wall(self) -> int:
+        """What the machine's clock says, which somebody may set at any moment."""
+        return self.loop.micros() + int(self.askew_s * 1_000_000)
+
     def up(self) -> None:
+        self.clock = KisClock(self.wall, lambda: int(self.loop.time() * 1_000_000))
+        if not self.virtual.list_faults:  # KIS answers, and tells its time first of all
+            self.clock.heard(self.virtual.date(), self.clock.steady())
         self.heard_since = self.loop.micros()
         self.journal = InlineJournal(self.url)
         self.gateway = Gateway(
@@ -107,7 +116,9 @@ class Orders(RuleBasedStateMachine):
             sink=self.wire,
             topics=Topics("kis"),
             accounts={
-                "main": TradingAccount(SecretStr(ACCOUNT), self.virtual.rest(), self.listened)
+                "main": TradingAccount(
+                    SecretStr(ACCOUNT), self.virtual.rest(clock=self.clock), self.listened
+                )
             },
             rules=Rules(
                 paper=False,
@@ -118,7 +129,8 @@ class Orders(RuleBasedStateMachine):
                 grace_s=0.1,
                 limits=Limits(daily_notional=DAILY),
             ),
-            clock=self.loop.micros,
+            clock=self.clock.now,
+            clock_problem=self.clock.problem,
         )
 
         async def opened() -> asyncio.Task[None]:
@@ -155,7 +167,7 @@ class Orders(RuleBasedStateMachine):
             if (topic, payload) in self.wire.kept:
                 self.wire.kept.remove((topic, payload))
 
-        message = Message(topic, payload, 1, False, "", b"", None, self.loop.micros(), acknowledged)
+        message = Message(topic, payload, 1, False, "", b"", None, self.clock.now(), acknowledged)
         task = self.loop.create_task(self.gateway.command(message))
         self.let(0.0)
         assert task.done() or self.journal.writer.dead
@@ -264,6 +276,11 @@ class Orders(RuleBasedStateMachine):
         price = self.virtual.exchange.market(symbol, self.loop.now()).listing.base - 5000
         self.by_hand(OrderRequest(ACCOUNT, symbol, Side.BUY, quantity, price, channel="Nsmart"))
 
+    @rule(askew_s=st.sampled_from([0.0, 0.0, 5.0, 900.0, -900.0, 86_400.0, -86_400.0]))
+    def set_the_clock(self, askew_s: float) -> None:
+        """Somebody sets the machine's clock, right or wrong."""
+        self.askew_s = askew_s
+
     @rule(which=st.integers(0, 3))
     def somebody_else_orders_the_same(self, which: int) -> None:
         """A person places by hand what a command placed, or was to place."""
@@ -284,7 +301,7 @@ class Orders(RuleBasedStateMachine):
         for _ in range(count):
             if self.virtual.notices and not self.journal.writer.dead:
                 values = self.virtual.notices[at % len(self.virtual.notices)]
-                self.gateway.notice(values, self.loop.micros())
+                self.gateway.notice(values, self.clock.now())
                 if not again:
                     self.virtual.notices.remove(values)
         self.let(0.01)
@@ -344,13 +361,14 @@ class Orders(RuleBasedStateMachine):
     def settle(self) -> None:
         self.virtual.faults.clear()
         self.virtual.list_faults, self.virtual.lag_s = 0, 0.0
+        self.askew_s = 0.0
         self.journal.writer.dies_in = 0
         if self.journal.writer.dead:
             self.crash()
         self.broker(away=False)
         self.let(3.0)
         while self.virtual.notices:
-            self.gateway.notice(self.virtual.notices.popleft(), self.loop.micros())
+            self.gateway.notice(self.virtual.notices.popleft(), self.clock.now())
         self.let(PROOF_S + 3.0)
         self.gateway.gap("main")  # as after any interruption
         self.let(25.0)

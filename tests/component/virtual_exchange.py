@@ -13,7 +13,8 @@ import selectors
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import Any, Literal, TypeVar
 
 import httpx
@@ -21,6 +22,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from bridge.catalog.compile import load
+from bridge.kis.clock import KisClock
 from bridge.kis.rest import RestClient
 from bridge.kis.throttle import Throttle
 from bridge.orders.journal import database
@@ -173,8 +175,12 @@ class VirtualExchange:
         self.handlers = Handlers(self.exchange, CATALOG, settings, self.off_book)
         self._layout = CATALOG.channels["H0STCNI0"].layouts[0]
 
-    def rest(self, per_second: float = 100) -> RestClient:
-        """Return a client of the bridge's own at this exchange."""
+    def date(self) -> dict[str, str]:
+        """Return the header in which KIS tells its time."""
+        return {"date": format_datetime(self.loop.now().astimezone(UTC), usegmt=True)}
+
+    def rest(self, per_second: float = 100, clock: KisClock | None = None) -> RestClient:
+        """Return a client of the bridge's own at this exchange; ``clock`` learns its time."""
         return RestClient(
             CATALOG,
             httpx.AsyncClient(transport=_Wire(self)),
@@ -185,6 +191,7 @@ class VirtualExchange:
             Throttle(per_second, clock=self.loop.time, call_at=self.loop.call_at),
             paper=False,
             monotonic=self.loop.time,
+            clock=clock,
         )
 
     def trade(self, symbol: str, times: int) -> None:
@@ -257,7 +264,7 @@ class _Wire(httpx.AsyncBaseTransport):
             case "cut":
                 raise httpx.ConnectError("cut")
             case "busy":
-                return _answer(Answer("1", "EGW00201", "too many", http=500))
+                return _answer(virtual, Answer("1", "EGW00201", "too many", http=500))
             case "never":
                 await asyncio.sleep(0.3)
                 raise httpx.ReadTimeout("never")
@@ -271,16 +278,16 @@ class _Wire(httpx.AsyncBaseTransport):
                 raise httpx.RemoteProtocolError("lost")
             case "gateway":
                 go()
-                return _answer(Answer("1", "EGW00301", "timeout", http=500))
+                return _answer(virtual, Answer("1", "EGW00301", "timeout", http=500))
             case "code":
                 go()
-                return _answer(Answer("1", "IGW00007", "?"))
+                return _answer(virtual, Answer("1", "IGW00007", "?"))
             case "number":
                 numbers = [number for taken in virtual.sent.values() for number in taken]
                 answer = go()
                 if numbers and answer.rt_cd == "0":
                     answer.outputs["output"]["ODNO"] = numbers[-1]
-                return _answer(answer)
+                return _answer(virtual, answer)
             case "garbage":
                 go()
                 return httpx.Response(200, content=b"<html>")
@@ -289,10 +296,10 @@ class _Wire(httpx.AsyncBaseTransport):
                 # On the wire it is out of the bridge's hands, whatever becomes of the bridge.
                 virtual.loop.call_later(0.7, lambda: answered.append(go()))
                 await asyncio.sleep(1.1)
-                return _answer(answered[0])
+                return _answer(virtual, answered[0])
         answer = go()
         await asyncio.sleep(0.01)
-        return _answer(answer)
+        return _answer(virtual, answer)
 
     async def _inquiry(
         self, request: httpx.Request, path: str, tr_id: str, cont: str
@@ -309,8 +316,9 @@ class _Wire(httpx.AsyncBaseTransport):
             since = (virtual.loop.now() - timedelta(seconds=virtual.lag_s)).strftime("%H%M%S")
             rows = answer.outputs["output1"]
             answer.outputs["output1"] = [row for row in rows if row["ord_tmd"] <= since]
-        return _answer(answer)
+        return _answer(virtual, answer)
 
 
-def _answer(answer: Answer) -> httpx.Response:
-    return httpx.Response(answer.http, json=answer.body, headers={"tr_cont": answer.tr_cont})
+def _answer(virtual: VirtualExchange, answer: Answer) -> httpx.Response:
+    headers = {"tr_cont": answer.tr_cont, **virtual.date()}
+    return httpx.Response(answer.http, json=answer.body, headers=headers)
