@@ -14,6 +14,8 @@ import time
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from bridge.runtime.clock import now_us
+
 __all__ = ["STAMP", "TRADE"]
 
 TRADE = (
@@ -43,7 +45,7 @@ async def feed(connection: ServerConnection, rate: int, seconds: float, batch: i
     while sent < total:
         due = min(total, int((time.perf_counter() - start) * rate))
         while sent < due:
-            record = f"{before}{time.time_ns() // 1000}{after}"
+            record = f"{before}{now_us()}{after}"
             await connection.send(head + "^".join([record] * batch))
             sent += batch
         await asyncio.sleep(_TICK_S)

@@ -22,7 +22,7 @@ from bridge.kis.decode import Problem, Route
 from bridge.kis.frames import DataFrame
 from bridge.kis.session import Lost, Session, SessionEvent, Subscribed
 from bridge.kis.stream import Stream
-from bridge.kis.values import SEOUL, Zone
+from bridge.kis.values import Zone
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.lane import LaneWriter
 from bridge.mqtt.topics import Topics
@@ -95,7 +95,7 @@ def _bridge(catalog: Catalog, lane: Lane) -> Callable[[DataFrame, int], None]:
 def _floor(catalog: Catalog, lane: Lane) -> Callable[[DataFrame, int], None]:
     channel = catalog.channels[CHANNEL]
     topic = Topics("kis").market(channel.market, channel.venue, channel.kind, SYMBOL)
-    route = Route(channel, channel.venue, SYMBOL, topic, Zone(SEOUL))
+    route = Route(channel, channel.venue, SYMBOL, topic, Zone(channel.timezone))
     return lambda frame, _: lane.put(route, frame.body.encode())
 
 

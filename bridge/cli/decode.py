@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -16,9 +15,9 @@ from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.errors import ConfigError, FrameError
 from bridge.kis.decode import ChannelDecoder, Drift, Quarantined, Route, notice_values
 from bridge.kis.frames import DataFrame, parse
-from bridge.kis.values import SEOUL, Zone
+from bridge.kis.values import Zone
 from bridge.mqtt.topics import Topics
-from bridge.runtime.clock import now_us
+from bridge.runtime.clock import SEOUL, now_us
 
 __all__ = ["FrameReader", "decode"]
 
@@ -162,7 +161,7 @@ def _arrival(date: str | None) -> Callable[[], int]:
     if date is None:
         return now_us
     try:
-        noon = datetime.strptime(date, "%Y-%m-%d").replace(hour=12, tzinfo=ZoneInfo(SEOUL))
+        noon = datetime.strptime(date, "%Y-%m-%d").replace(hour=12, tzinfo=SEOUL)
     except ValueError:
         raise ConfigError(f"--date {date!r}: write the day as 2026-02-23") from None
     return lambda: int(noon.timestamp()) * 1_000_000

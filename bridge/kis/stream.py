@@ -46,8 +46,8 @@ MAX_MESSAGE = 16 * 1024 * 1024
 
 RETRY = Backoff(0.5, 30.0, jitter=(0.5, 1.0))
 """Before another connection."""
-_LONGEST_QUIET_S = 120.0
-_REFUSED_AGAIN_S = 30.0
+LONGEST_QUIET_S = 120.0
+REFUSED_AGAIN_S = 30.0
 """Quiet after a new approval key was refused like the one before."""
 
 
@@ -145,7 +145,7 @@ class Stream:
                 lost = await self._connection(refresh)
                 refused, refresh = refresh, lost.code == "OPSP0011"
                 if refused and refresh:  # the new key as well: issuing keys does not help
-                    lost = Lost(lost.code, _REFUSED_AGAIN_S)
+                    lost = Lost(lost.code, REFUSED_AGAIN_S)
                 # By how long it lasted, not by that it was made: KIS takes a connection that it is
                 # about to refuse, and a storm of retries gets the app key blocked (docs/kis.md).
                 failures = 1 if monotonic() - began > self._retry.longest_s else failures + 1
@@ -272,7 +272,7 @@ class Stream:
 def _delay(quiet: float, failures: int, rng: random.Random, retry: Backoff) -> float:
     """Return how long to wait after the n-th failure in a row, never less than the quiet asked."""
     if quiet:
-        retry = Backoff(quiet, _LONGEST_QUIET_S, factor=1.5, jitter=(1.0, 1.25))
+        retry = Backoff(quiet, LONGEST_QUIET_S, factor=1.5, jitter=(1.0, 1.25))
     return retry.pause(failures, rng.uniform)
 
 

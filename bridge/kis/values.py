@@ -13,9 +13,8 @@ from zoneinfo import ZoneInfo
 
 from bridge.errors import DecodeError
 
-__all__ = ["CLOCK", "SEOUL", "Zone", "down", "number", "scaled", "string", "time_of_day"]
+__all__ = ["CLOCK", "Zone", "down", "number", "scaled", "string", "time_of_day"]
 
-SEOUL = "Asia/Seoul"
 CLOCK = r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d"
 """``HHMMSS`` as a regular expression."""
 

@@ -31,14 +31,19 @@ class Events:
     ``suppressed`` counts those that were left out before it; :meth:`settle` tells the last ones.
     """
 
-    def __init__(self, publisher: Sink, topics: Topics) -> None:
+    def __init__(self, publisher: Sink, topics: Topics, *, most_waiting: int = _WAITING) -> None:
         self._publisher = publisher
         self._topics = topics
-        self._queue: asyncio.Queue[tuple[EventKind, bytes]] = asyncio.Queue(_WAITING)
+        self._queue: asyncio.Queue[tuple[EventKind, bytes]] = asyncio.Queue(most_waiting)
         self._told: dict[tuple[EventKind, str], tuple[float, int]] = {}
         self._latest: dict[tuple[EventKind, str], BridgeEvent] = {}
         """The last event that was left out."""
         self.dropped = 0
+
+    @property
+    def remembered(self) -> int:
+        """How many things were told of lately, by which floods are counted."""
+        return len(self._told)
 
     def tell(self, event: BridgeEvent, about: str = "") -> None:
         """Have an event published; ``about`` names what floods are counted by."""

@@ -25,7 +25,7 @@ __all__ = ["LaneWriter"]
 
 log = structlog.get_logger()
 
-_KEEP_ALIVE_S = 30
+KEEP_ALIVE_S = 30
 _CONFIRM_S = 0.5
 """While there is traffic, how often the broker is asked whether it has arrived. It bounds what has
 to be reported as possibly lost when the connection breaks."""
@@ -162,7 +162,7 @@ class LaneWriter:
                         username=endpoint.username or None,
                         password=endpoint.secret().encode() or None,
                         clean_start=True,  # it subscribes to nothing, and keeps its QoS 1 itself
-                        keep_alive=_KEEP_ALIVE_S,
+                        keep_alive=KEEP_ALIVE_S,
                     ).write()
                 )
                 await connection.accepted
@@ -186,7 +186,7 @@ class LaneWriter:
             await asyncio.wait([connection.lost], timeout=_CONFIRM_S)
             if connection.lost.done():
                 return connection.lost.result()
-            quiet = loop.time() - pinged_at >= _KEEP_ALIVE_S / 2
+            quiet = loop.time() - pinged_at >= KEEP_ALIVE_S / 2
             if connection.silent:
                 if quiet:
                     return "no answer to a ping"

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from random import Random
 from types import TracebackType
 from typing import Self
-from zoneinfo import ZoneInfo
 
 import structlog
 import uvicorn
@@ -20,6 +19,7 @@ from websockets.asyncio.server import Server, serve
 from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
 from bridge.errors import ConfigError
+from bridge.runtime.clock import SEOUL
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.tickets import ExchangeEvent
@@ -41,7 +41,6 @@ __all__ = ["Simulator", "SimulatorSettings"]
 log = structlog.get_logger()
 
 _PERIOD_S = 0.02
-_KST = ZoneInfo("Asia/Seoul")
 
 
 class Simulator:
@@ -60,7 +59,7 @@ class Simulator:
         settings = settings or SimulatorSettings()
         self.settings = settings
         ahead = timedelta(seconds=settings.clock_offset_s)
-        self.clock = clock or (lambda: datetime.now(_KST) + ahead)
+        self.clock = clock or (lambda: datetime.now(SEOUL) + ahead)
         shares = [
             (symbol, settings.shares, base) for symbol, (_, base, _) in listings.KNOWN.items()
         ]

@@ -39,8 +39,8 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make everything that waits for KIS wait less."""
     monkeypatch.setattr(session, "IN_USE_WAIT_S", 0.4)
     monkeypatch.setattr(stream, "RETRY", Backoff(0.05, 0.4, jitter=(0.5, 1.0)))
-    monkeypatch.setattr(stream, "_LONGEST_QUIET_S", 0.8)
-    monkeypatch.setattr(stream, "_REFUSED_AGAIN_S", 0.4)
+    monkeypatch.setattr(stream, "LONGEST_QUIET_S", 0.8)
+    monkeypatch.setattr(stream, "REFUSED_AGAIN_S", 0.4)
     monkeypatch.setattr(pool, "AWAY_S", 1.0)
     monkeypatch.setattr(pool, "PROBE_S", 3.0)
     for name in ("RETRY", "MEND"):

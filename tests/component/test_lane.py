@@ -119,13 +119,16 @@ async def lane_to(
     routes: Sequence[Route] = (),
     messages: bool = False,
     budget: int = 64 << 20,
+    writers: list[LaneWriter | MessageWriter] | None = None,
 ) -> AsyncIterator[Lane]:
-    """Run a lane and its writer; leaves in good order."""
+    """Run a lane and its writer, which is put into ``writers``; leaves in good order."""
     lane = Lane(policies or {}, budget=budget)
     writer = (MessageWriter if messages else LaneWriter)(
         endpoints, f"lane-{name}", on_ready=lane.on_ready, on_lost=lane.on_lost
     )
     lane.attach(writer, lambda: routes)
+    if writers is not None:
+        writers.append(writer)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(writer.run())
         await until(lambda: writer.connected)
@@ -455,7 +458,7 @@ async def test_a_broker_that_begins_anew(tmp_path: Path, messages: bool) -> None
                 await ear.until(lambda: len(ear.heard) == 3)
             broker.stop()
             (tmp_path / "mosquitto.db").unlink()
-            await until(lambda: not lane._writer.connected)  # type: ignore[union-attr]
+            await until(lambda: not lane.connected)
             for number in range(1, 6):
                 lane.put(busy, b"%d" % number)
             assert lane.backlog.losses() == {busy.topic: 4}
@@ -538,6 +541,7 @@ async def test_garbage_from_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast, "RETRY", Backoff(0.01, 0.01))
     async with scripted() as broker:
         left = iter(GARBAGE)
+        writers: list[LaneWriter | MessageWriter] = []
 
         def answer(writer: asyncio.StreamWriter) -> None:
             garbage = next(left, None)
@@ -549,13 +553,13 @@ async def test_garbage_from_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
 
         broker.answer = answer
         with capture_logs() as logs:
-            async with lane_to(Endpoint.parse(broker.url)) as lane:
+            async with lane_to(Endpoint.parse(broker.url), writers=writers):
                 assert next(left, None) is None
                 # And in the middle of a connection.
                 for garbage in (b"\x00" * 10, b"\x40\x00", b"\xff" * 20):
-                    connects = lane._writer.connects  # type: ignore[union-attr]
+                    connects = writers[0].connects
                     broker.links[-1].write(garbage)
-                    await until(lambda c=connects: lane._writer.connects > c)  # type: ignore[misc,union-attr]
+                    await until(lambda c=connects: writers[0].connects > c)  # type: ignore[misc]
         assert all(entry["log_level"] in ("info", "warning") for entry in logs)
         assert any("no MQTT 5" in entry.get("reason", "") for entry in logs)
 
@@ -571,9 +575,10 @@ async def test_leaving_says_goodbye(messages: bool) -> None:
 
 
 async def test_a_broker_that_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "_KEEP_ALIVE_S", 1)
+    monkeypatch.setattr(fast, "KEEP_ALIVE_S", 1)
+    writers: list[LaneWriter | MessageWriter] = []
     async with scripted() as broker:
         with capture_logs() as logs:
-            async with lane_to(Endpoint.parse(broker.url)) as lane:
-                await until(lambda: lane._writer.connects > 1)  # type: ignore[union-attr]
+            async with lane_to(Endpoint.parse(broker.url), writers=writers):
+                await until(lambda: writers[0].connects > 1)
         assert "no answer to a ping" in [entry.get("reason") for entry in logs]

@@ -50,6 +50,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "bridge.catalog",
         "bridge.kis.frames",
         "bridge.kis.crypto",
+        "bridge.runtime.clock",
     },
     "bridge.benchmark": _BELOW
     | _OUTSIDE

@@ -11,12 +11,12 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from bridge.catalog.model import Code, Field, Layout
+from bridge.runtime.clock import SEOUL
 from bridge.simulator.stream.encode import Value, Values
 from bridge.simulator.stream.records import rate, sign
 
 __all__ = ["Index", "Overseas", "Tape", "Typed"]
 
-_KST = ZoneInfo("Asia/Seoul")
 _INDEX_BASE = {"0001": 3_900.0, "1001": 880.0, "2001": 530.0}
 _OVERSEAS_KEY = re.compile(r"([DR])([A-Z]{3})([A-Z0-9./]{1,12})")
 _ZONES = {
@@ -121,7 +121,7 @@ class Overseas:
 
     def _moment(self, now: datetime) -> Values:
         there = now.astimezone(self._zone)
-        here = now.astimezone(_KST)
+        here = now.astimezone(SEOUL)
         return {
             "RSYM": self._key,
             "SYMB": self._symbol,

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from bridge.mqtt import events as module
 from bridge.mqtt.events import Events
 from bridge.mqtt.message import Publication
 from bridge.mqtt.topics import Topics
@@ -78,11 +77,8 @@ async def test_a_flood_about_one_thing_is_counted(
     assert len(said) == 7
 
 
-async def test_what_does_not_fit_is_counted(
-    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_WAITING", 3)
-    events = Events(publisher, Topics())
+async def test_what_does_not_fit_is_counted(publisher: Publisher) -> None:
+    events = Events(publisher, Topics(), most_waiting=3)
     for number in range(5):
         tell(events, "halted", str(number))
     assert events.dropped == 2
@@ -101,13 +97,14 @@ async def test_the_end_of_a_flood_is_told_too(
         for number in range(5):
             tell(events, "quarantined", str(number), "H0STCNT0")
         events.settle()  # too early
+        assert events.remembered == 1
         now[0] += 1
         events.settle()
         now[0] += 1
         events.settle()
         now[0] += 100
         events.settle()
-        assert events._told == {}
+        assert events.remembered == 0
     said = await drain(events, publisher, 2)
     assert [(event["reason"], event.get("suppressed", 0)) for event in said] == [("0", 0), ("4", 3)]
     assert sum(1 + event.get("suppressed", 0) for event in said) == 5

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from bridge.calendar.hours import Calendar
 from bridge.catalog.compile import load
 from bridge.feed.lane import Lane
-from bridge.kis.events import Lost
+from bridge.kis.events import Lost, Subscribed
 from bridge.kis.replies import KisRefusedError, Reply
 from bridge.kis.session import Session
 from bridge.kis.stream import Stream, StreamCounts
@@ -171,11 +171,12 @@ def test_a_mute_session_is_given_more_time_the_next_time(world: World) -> None:
     upkeep = world.upkeep()
     upkeep.calendar.known = {date(2026, 11, 20): True}
     upkeep.pool.hold([TRADE], CONFIGURATION)
-    upkeep.pool._live[TRADE] = "app1"
+    subscribed = Subscribed(TRADE.tr_id, TRADE.key)
+    upkeep.happened("app1", subscribed)
     upkeep.tick()
     assert world.feed.limits == (120, 300)
     upkeep.happened("app1", Lost("mute", 0.5))
-    upkeep.pool._live[TRADE] = "app1"
+    upkeep.happened("app1", subscribed)
     upkeep.tick()
     assert world.feed.limits == (120, 600)
     world.feed.counts.frames += 1
