@@ -39,6 +39,7 @@ from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, TradingAccount
 from bridge.orders.journal.identity import Binding
 from bridge.orders.journal.journal import Journal
+from bridge.orders.ownership.presence import Presence
 from bridge.orders.publishing.journal_watch import JournalWatch
 from bridge.orders.risk.configured import configured
 from bridge.requests.local_halts import LocalHalts
@@ -163,6 +164,7 @@ class Bridge:
             stack.push_async_callback(journal.close)
             await self.clocks.ask(http, self._config.kis.rest_url)
             self._rests = {app.alias: self._app(app, http) for app in self._config.kis.apps}
+            self.presence = Presence.of(self._config, self.control, journal, self.events.tell)
             self.gateway = self._gateway(journal)
             self.upkeep = Upkeep(
                 self._catalog,
@@ -179,22 +181,23 @@ class Bridge:
             self._serve_requests()
             async with asyncio.TaskGroup() as tasks:
                 beating = tasks.create_task(self.clocks.run(self.events.tell))
-                control = tasks.create_task(self.control.run())
-                urgent = tasks.create_task(self.urgent.run())
+                present = tasks.create_task(self.presence.run(_BROKER_S))
+                urgent = tasks.create_task(self.presence.as_owner(self.urgent.run))
                 stopped = tasks.create_task(stop.wait())
-                connected = tasks.create_task(self.control.wait_connected(deadline_s=_BROKER_S))
+                connected = tasks.create_task(self.presence.connected(_BROKER_S))
                 await asyncio.wait((stopped, connected), return_when=asyncio.FIRST_COMPLETED)
                 if stop.is_set():
-                    for task in (beating, control, urgent, connected):
+                    for task in (beating, present, urgent, connected):
                         task.cancel()
                     return
-                market_id = f"{self._client_id}-market"
-                writer = lane_writer(self.lane, self._endpoints, market_id, self.control.version)
+                name = self.presence.name("market")
+                writer = lane_writer(self.lane, self._endpoints, name, self.control.version)
                 self.lane.attach(writer, self.pump.routes, confirms=isinstance(writer, LaneWriter))
-                local = LocalHalts(self.gateway, self._config.kis.state_dir)
-                halting = tasks.create_task(local.run())  # before any command is taken
-                orders = tasks.create_task(self.gateway.run())
-                await self.gateway.ready()  # before KIS can send a notice of what was open
+                local = LocalHalts(self.gateway, self._config.kis.state_dir).run()
+                halting = tasks.create_task(local)  # before any command is taken
+                orders = tasks.create_task(self.presence.as_owner(self.gateway.run))
+                if not self.presence.guest:
+                    await self.gateway.ready()  # before KIS can send a notice of what was open
                 self._subscribe_configured()
                 streams = [session.stream.run() for session in self.sessions.values()]
                 works = (
@@ -213,7 +216,10 @@ class Bridge:
                 await stop.wait()
                 try:
                     async with asyncio.timeout(_LEAVE_S):
-                        await self.gateway.stop()  # while answers and notices still come in
+                        if not self.presence.guest:
+                            await self.gateway.stop()  # while answers and notices still come in
+                        orders.cancel()
+                        await self.presence.owner.release()  # behind the last order
                         for task in others:
                             task.cancel()
                         await asyncio.wait(others)
@@ -221,7 +227,7 @@ class Bridge:
                         await self.control.close()  # last: all the others publish on it
                 except TimeoutError:
                     log.warning("left before everything was finished", waited_s=_LEAVE_S)
-                    for task in (control, orders, *others):
+                    for task in (present, orders, *others):
                         task.cancel()
 
     # building
@@ -269,6 +275,7 @@ class Bridge:
             calendar=self._calendar,
             clock=self.clocks.kis.now,
             clock_problem=self.clocks.kis.problem,
+            title=self.presence.owner.title,
         )
         self.control.subscribe(self.topics.command_filter(), 1, gateway.command)
         return gateway

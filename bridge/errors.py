@@ -10,6 +10,7 @@ __all__ = [
     "DecodeError",
     "FrameError",
     "JournalError",
+    "NotOwnerError",
     "NotWrittenError",
     "RequestError",
     "WorkbookError",
@@ -57,3 +58,7 @@ class JournalError(BridgeError):
 
 class NotWrittenError(JournalError):
     """What was to be written is not in the order journal, and nothing of it can turn up there."""
+
+
+class NotOwnerError(JournalError):
+    """Another bridge sends orders for this account."""

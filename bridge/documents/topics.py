@@ -128,6 +128,11 @@ def _bridge() -> Iterator[Topic]:
         retained=True,
         parameters=app,
     )
+    yield of(
+        *("owner", "bridge/owner/{account}", "Which bridge sends orders for an account, every 2 s"),
+        retained=True,
+        parameters={"account": _ORDER["account"]},
+    )
     for kind, text in SUMMARIES.items():
         yield of(f"event_{kind}", f"bridge/event/{kind}", text, f"event/{kind}")
     yield from _requests()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -22,6 +23,7 @@ from bridge.mqtt.message import Handler, Message, Publication, Will
 from bridge.mqtt.options import Options, RefusedError
 from bridge.mqtt.outgoing import LEFT, Outgoing, QueuedPublish
 from bridge.mqtt.topics import is_topic
+from bridge.mqtt.waiters import Waiters
 from bridge.runtime.backoff import Backoff
 from bridge.runtime.clock import now_us
 from bridge.runtime.pulse import Pulse
@@ -81,17 +83,19 @@ class ControlClient:
         self._options = Options(
             client_id, will, clean, session_expiry_s, receive_maximum, keep_alive_s
         )
-        self._will = will
+        self._own_options = self._options
         self._backoff = backoff
         self._leave_s = leave_s
         self._clock, self._pulse = clock, pulse
         self._dispatcher = Dispatcher()
         self._outgoing = Outgoing(window, queue_limit)
         self._greeters: list[Callable[[], Awaitable[None]]] = []
+        self._rivals: list[Callable[[], None]] = []
+        self._gate: Callable[[], Awaitable[None]] | None = None
         self._connection: Connection | None = None
         self._left = False
         self._gone = asyncio.Event()
-        self._waiters: list[tuple[asyncio.Future[None], bool]] = []
+        self._waiters = Waiters()
         self._reasons: dict[str, str] = {}
         self._refused: list[str] = []
         self._unsent = 0
@@ -108,6 +112,16 @@ class ControlClient:
     def version(self) -> str:
         """``5`` or ``3.1.1`` while connected, else blank."""
         return "" if self._connection is None else "5" if self._connection.v5 else "3.1.1"
+
+    @property
+    def client_id(self) -> str:
+        """Its own, whether it uses it now or not."""
+        return self._own_options.client_id
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        """The brokers it tries."""
+        return [endpoint for endpoint, _ in self._endpoints]
 
     @property
     def backlog(self) -> int:
@@ -139,6 +153,36 @@ class ControlClient:
     def on_connected(self, greeter: Callable[[], Awaitable[None]]) -> None:
         """Call ``greeter`` after each connect: the place to publish retained topics again."""
         self._greeters.append(greeter)
+
+    def on_taken_over(self, tell: Callable[[], None]) -> None:
+        """Call ``tell`` whenever another client came under this client id (MQTT 5 says so)."""
+        self._rivals.append(tell)
+
+    def wait_for(self, gate: Callable[[], Awaitable[None]]) -> None:
+        """Await ``gate`` before each reconnect: the session is not to be taken from others."""
+        self._gate = gate
+
+    @property
+    def guest(self) -> bool:
+        """Whether it only publishes, under another client id; see `stand_by`."""
+        return self._options is not self._own_options
+
+    async def stand_by(self, client_id: str) -> None:
+        """Only publish, under this client id, so that the session and its messages are others'.
+
+        There is no will then, no birth, and no subscription, until `come_forward`.
+        """
+        self._options = replace(self._own_options, client_id=client_id, will=None, clean=True)
+        await self._reconnect()
+
+    async def come_forward(self) -> None:
+        """Be who one is again: with session, will and subscriptions."""
+        self._options = self._own_options
+        await self._reconnect()
+
+    async def _reconnect(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
 
     async def publish(self, publication: Publication, *, wait: bool = False) -> None:
         """Publish; returns at once, with ``wait`` when the broker has acknowledged.
@@ -181,11 +225,8 @@ class ControlClient:
             if fail_fast and self._refused:
                 raise self._subscriptions_refused()
             return
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append((waiter, fail_fast))
         try:
-            async with asyncio.timeout(deadline_s):
-                await waiter
+            await self._waiters.wait(fail_fast=fail_fast, deadline_s=deadline_s)
         except TimeoutError:
             raise self._unreachable(f"not connected within {deadline_s} s") from None
 
@@ -243,6 +284,8 @@ class ControlClient:
                     failures = 0
             failures += 1
             await asyncio.sleep(self._backoff.pause(failures))
+            if self._gate is not None:
+                await self._gate()
 
     async def _connect(self, index: int) -> Connection | None:
         endpoint, context = self._endpoints[index]
@@ -278,7 +321,8 @@ class ControlClient:
         )
         await connection.open()
         try:
-            self._refused = await connection.subscribe(self._dispatcher.filters)
+            filters = [] if self.guest else self._dispatcher.filters
+            self._refused = await connection.subscribe(filters)
         except BaseException:
             connection.abort()
             raise
@@ -295,7 +339,7 @@ class ControlClient:
         )
         for refused in self._refused:
             log.error("subscription refused", broker=str(connection.endpoint), filter=refused)
-        will = self._will
+        will = self._options.will
         birth = [self._state(will, will.birth)] if will is not None and will.birth else []
         self._outgoing.attach(connection, *birth)
         self._tell(None)
@@ -307,22 +351,15 @@ class ControlClient:
         log.warning("broker lost", broker=str(connection.endpoint), reason=reason)
         self._connection = None
         self._outgoing.detach()
+        if connection.taken_over:
+            for tell in self._rivals:
+                tell()
 
     def _tell(self, failure: BrokerError | None) -> None:
         """Wake `wait_connected`: all on success, the impatient on failure."""
         if failure is None and self._refused:
             failure = self._subscriptions_refused()
-        kept = []
-        for waiter, fail_fast in self._waiters:
-            if waiter.done():
-                continue
-            if failure is not None and fail_fast:
-                waiter.set_exception(failure)
-            elif self.connected:
-                waiter.set_result(None)
-            else:
-                kept.append((waiter, fail_fast))
-        self._waiters = kept
+        self._waiters.tell(failure, connected=self.connected)
 
     def _unreachable(self, otherwise: str = "") -> BrokerError:
         reasons = [f"{broker}: {reason}" for broker, reason in self._reasons.items()]
@@ -348,7 +385,8 @@ class ControlClient:
         connection = self._connection
         if connection is None:
             return  # the broker has published the will
-        last = None if self._will is None else self._state(self._will, self._will.payload)
+        will = self._options.will
+        last = None if will is None else self._state(will, will.payload)
         await self._outgoing.drain(last, self._leave_s)
         await connection.close()
 
@@ -356,7 +394,4 @@ class ControlClient:
         self._dispatcher.group = None
         self._connection = None
         self._outgoing.give_up()
-        for waiter, _ in self._waiters:
-            if not waiter.done():
-                waiter.set_exception(self._unreachable(LEFT))
-        self._waiters.clear()
+        self._waiters.give_up(self._unreachable(LEFT))

@@ -30,6 +30,7 @@ __all__ = ["Connection"]
 log = structlog.get_logger()
 
 _UNSUPPORTED_VERSION = 132
+_SESSION_TAKEN_OVER = 142
 _TICK_S = 1.0
 
 
@@ -57,6 +58,8 @@ class Connection:
         self.maximum_packet = 0xFFFFFFF
         """Bytes of the largest packet that the broker takes."""
         self.session_present = False
+        self.taken_over = False
+        """The broker ended it because another client came under the same client id (MQTT 5)."""
         self._options = options
         self._on_message = on_message
         self._on_puback = on_puback
@@ -322,6 +325,7 @@ class Connection:
         _properties: Properties | None,
     ) -> None:
         said = flags.is_disconnect_packet_from_server
+        self.taken_over = said and reason.value == _SESSION_TAKEN_OVER
         why = words(reason) if said else "connection lost"
         if not self._connected.done():
             self._connected.set_exception(

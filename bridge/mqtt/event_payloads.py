@@ -29,6 +29,7 @@ __all__ = [
     "OrderDifferenceEvent",
     "OrderExternalEvent",
     "OrderUnknownEvent",
+    "OwnerConflictEvent",
     "PositionDifferenceEvent",
     "QuarantinedEvent",
     "RegistrationRow",
@@ -38,6 +39,7 @@ __all__ = [
     "ServiceGapRow",
     "SessionLostEvent",
     "SessionRestoredEvent",
+    "SessionTakenOverEvent",
     "SlotRefusedEvent",
     "SlotsWaitingEvent",
 ]
@@ -298,6 +300,25 @@ class JournalUnavailableEvent(TypedDict):
     message: Annotated[str, Field(description="Why it cannot be written; blank when it can")]
 
 
+class OwnerConflictEvent(TypedDict):
+    """Another bridge sends orders for an account, so that this one does not."""
+
+    kind: Literal["owner_conflict"]
+    account: str
+    owner: Annotated[str | None, Field(description="Its random name; null: not known")]
+    host: str | None
+    since: Annotated[Microseconds | None, Field(description="When it started")]
+    message: str
+
+
+class SessionTakenOverEvent(_Flood):
+    """Another client came to the broker under this bridge's client id: a second bridge, likely."""
+
+    kind: Literal["session_taken_over"]
+    client_id: str
+    message: str
+
+
 BridgeEvent: TypeAlias = (
     ServiceGapEvent
     | LossEvent
@@ -320,4 +341,6 @@ BridgeEvent: TypeAlias = (
     | FrozenEvent
     | JournalReplacedEvent
     | JournalUnavailableEvent
+    | OwnerConflictEvent
+    | SessionTakenOverEvent
 )

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from bridge.mqtt.event_payloads import BridgeEvent, HaltedMode
-from bridge.mqtt.shapes import Microseconds
+from bridge.mqtt.shapes import Count, Microseconds
 from bridge.mqtt.strict_json import encode
 from bridge.runtime.clock import SEOUL
 
@@ -25,6 +25,7 @@ __all__ = [
     "JournalReport",
     "JournalState",
     "NotServed",
+    "OwnerClaim",
     "Served",
     "SymbolListing",
     "WorkbookInfo",
@@ -52,6 +53,8 @@ EventKind = Literal[
     "frozen",
     "journal_replaced",
     "journal_unavailable",
+    "owner_conflict",
+    "session_taken_over",
 ]
 
 MAX_REQUEST = 64 * 1024
@@ -120,6 +123,18 @@ class JournalReport(TypedDict):
         ),
     ]
     reason: Annotated[str | None, Field(description="What is wrong, for people")]
+
+
+class OwnerClaim(TypedDict):
+    """Which bridge sends orders for an account; told again while it lives."""
+
+    owner: Annotated[
+        str | None, Field(description="Random name of its process; null: it was given up")
+    ]
+    host: str
+    since: Annotated[Microseconds, Field(description="When it started")]
+    at: Annotated[Microseconds, Field(description="When it said so last, by its own clock")]
+    fence: Annotated[Count, Field(description="Grows with each owner")]
 
 
 class SymbolListing(TypedDict):

@@ -110,6 +110,10 @@ class Topics:
         """Return the retained topic of one KIS session."""
         return _join(f"{self._bridge}/sessions", app)
 
+    def owner(self, account: str) -> str:
+        """Return the retained topic that says which bridge sends for an account."""
+        return _join(f"{self._bridge}/owner", account)
+
     def event(self, kind: str) -> str:
         """Return where events of this kind go."""
         return _join(f"{self._bridge}/event", kind)

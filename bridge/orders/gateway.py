@@ -30,6 +30,7 @@ from bridge.orders.model.records import Identity
 from bridge.orders.recovery import recover
 from bridge.orders.risk.halts import HaltOutcome, Mode
 from bridge.orders.risk.rules import RestApi, Rules, Terms, TradingAccount
+from bridge.orders.risk.title import Title
 from bridge.orders.wiring import Sink, wire
 from bridge.runtime.clock import now_us
 
@@ -56,7 +57,8 @@ class Gateway:
     ``accounts`` by alias; ``reference_price(market, venue, symbol)`` is the last trade's price;
     ``calendar`` tells when which market takes orders, by default as the workbook says; ``clock``
     gives KIS's time in µs since the epoch, ``clock_problem`` why it may not be trusted, blank: it
-    may. The journal is open before :meth:`run` and closed after.
+    may; ``title`` says whether this bridge may send, by default always. The journal is open before
+    :meth:`run` and closed after.
     """
 
     def __init__(
@@ -72,14 +74,17 @@ class Gateway:
         calendar: Calendar | None = None,
         clock: Callable[[], int] = now_us,
         clock_problem: Callable[[], str] = lambda: "",
+        title: Title | None = None,
     ) -> None:
         self._ready, self._stopping, self._ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._terms = Terms.of(
             *(catalog, accounts, rules, calendar or Calendar(catalog.hours)),
             *(clock, clock_problem),
         )
+        self._title = title or Title.alone()
         self._parts = wire(
-            self._terms, journal, sink, topics, reference_price, self._start, self._stopping
+            *(self._terms, journal, sink, topics, reference_price),
+            *(self._start, self._stopping, self._title),
         )
         self._running: set[asyncio.Task[None]] = set()
         self._tasks: asyncio.TaskGroup
@@ -129,6 +134,7 @@ class Gateway:
     async def stop(self) -> None:
         """Take no more commands; return when those in flight are finished or given up."""
         self._stopping.set()
+        self._title.wake()
         await self._ended.wait()
 
     async def ready(self) -> None:
@@ -141,6 +147,10 @@ class Gateway:
         """Take a message of ``command/{verb}``; returns when it has its place in the line."""
         # Until recovery is through nobody knows whether this command was taken already.
         await self._ready.wait()
+        # Nor whether it is for this bridge, while another one may send for the account: what is not
+        # acknowledged is delivered to whoever does.
+        while not (self._title.held or self._stopping.is_set()):
+            await self._title.changed()
         if self._stopping.is_set():
             return  # without PUBACK: the broker delivers it again
         self._parts.line.take(message)
@@ -157,7 +167,9 @@ class Gateway:
         self, values: Mapping[str, str], received_at: int, market: str = "domestic_stock"
     ) -> None:
         """Take an execution notice: its raw values by English path, when it came in µs."""
-        self._parts.notices.take(values, received_at, market)
+        # While another bridge trades nobody takes them; its lists are read before this one does.
+        if self._ready.is_set():
+            self._parts.notices.take(values, received_at, market)
 
     def gap(self, account: str) -> None:
         """Take no new orders for an account until the exchange was asked what was missed.

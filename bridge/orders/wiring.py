@@ -29,6 +29,7 @@ from bridge.orders.risk.halts import Halts
 from bridge.orders.risk.ledger import LimitLedger
 from bridge.orders.risk.reference_data import ReferenceData
 from bridge.orders.risk.rules import Terms
+from bridge.orders.risk.title import Title
 from bridge.orders.routing.admission import Admission
 from bridge.orders.routing.door import Door
 from bridge.orders.routing.halt_control import HaltControl
@@ -71,6 +72,7 @@ def wire(
     reference_price: Callable[[str, str, str], Decimal | None],
     start: Callable[[ManagedOrder, Coroutine[Any, Any, None]], None],
     stopping: asyncio.Event,
+    title: Title,
 ) -> Parts:
     """Build the order line; ``start`` runs the work on a command in a task of its own."""
     clock, pause_s = terms.clock, terms.rules.pause_s
@@ -121,7 +123,8 @@ def wire(
         terms.catalog, paper=terms.rules.paper, last_price=reference_price, clock=clock
     )
     door = Door(
-        terms, blotter, ledger, halts, reference_data, holdings, reconciler, journal.standing, news
+        *(terms, blotter, ledger, halts, reference_data, holdings, reconciler),
+        *(journal.standing, title, news),
     )
     submitter = Submitter(
         door, Sender(terms, door, blotter, sightings), outbox, publisher, clock, answered

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +33,7 @@ __all__ = [
     "claim",
     "file_of",
     "in_use",
+    "lock_name",
     "never_written",
     "open_engine",
     "parse",
@@ -75,7 +78,44 @@ def claim(url: URL) -> int | None:
     if not try_lock(lock):
         os.close(lock)
         raise JournalError(_in_use(file))
+    _name(lock)
     return lock
+
+
+_NAME_AT = 1
+"""Where the name of a lock begins in its file: the first byte is what Windows locks."""
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def _name(lock: int) -> None:
+    """Give a lock file that is new a name, by which it is told from one that replaces it."""
+    if os.fstat(lock).st_size <= _NAME_AT:
+        os.lseek(lock, 0, os.SEEK_SET)
+        os.write(lock, f"\n{secrets.token_hex(8)}".encode())
+
+
+def lock_name(url: str) -> str:
+    """Return the name of the lock that keeps other processes out of this journal.
+
+    It is another one after the lock file was made anew, in a copy of the folder, on another
+    machine, and after a restart of the machine: whoever holds the lock of that name now knows that
+    whoever held it before is dead.
+    """
+    file = file_of(parse(url))
+    try:
+        machine = _BOOT_ID.read_text().strip()
+    except OSError:
+        machine = socket.gethostname()[:64]
+    if file is None:
+        return f"{machine} server"  # a server's lock is its own, and ends with the connection
+    try:
+        with Path(_lock_of(file)).open("rb") as lock:
+            status = os.fstat(lock.fileno())
+            lock.seek(_NAME_AT)
+            name = lock.read(16).decode()
+    except FileNotFoundError:
+        return ""  # deleted: nothing proves anything
+    return f"{machine} {status.st_dev:x} {status.st_ino:x} {name}"
 
 
 def in_use(url: str) -> bool:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
-from bridge.orders.journal import queries
+from sqlalchemy import Connection
+
+from bridge.errors import NotOwnerError
+from bridge.orders.journal import claims, queries
+from bridge.orders.journal.claims import JournalClaim
+from bridge.orders.journal.database import lock_name
 from bridge.orders.journal.identity import Binding
 from bridge.orders.journal.standing import JournalStanding
 from bridge.orders.journal.writer import Writer, WriterThread
-from bridge.orders.model.lifecycle import State, Step
+from bridge.orders.model.lifecycle import Event, State, Step
 from bridge.orders.model.records import Control, Identity, JournalStep, NewRecord, Record
+from bridge.runtime.clock import now_us
 
 __all__ = ["Journal"]
+
+_T = TypeVar("_T")
 
 
 class Journal:
@@ -28,6 +38,11 @@ class Journal:
     ) -> None:
         self.standing = JournalStanding()
         self._writer = writer or WriterThread(url, binding, self.standing)
+        self._url = url
+        self._owner, self._scopes = "", 0
+        """Who has claimed how many accounts here; blank: nobody asks, and nothing is checked."""
+        self.taken_over = asyncio.Event()
+        """Set when another bridge has taken over a claim that was held here."""
 
     async def open(self) -> None:
         """Open it, and keep every other process out.
@@ -49,16 +64,16 @@ class Journal:
 
         Returns the record that is in the journal now, and whether it is this one.
         """
-        return await self._writer.run(
+        return await self._write(
             lambda connection, careful: queries.admit(connection, new, lines, careful=careful),
-            writes=True,
+            sends=any(step.event is Event.SUBMIT for step, _ in lines),
         )
 
     async def append(self, *lines: JournalStep) -> None:
         """Write steps down, all of them or none."""
-        await self._writer.run(
+        await self._write(
             lambda connection, careful: queries.append(connection, lines, careful=careful),
-            writes=True,
+            sends=any(line.step.event is Event.SUBMIT for line in lines),
         )
 
     async def catch_up(
@@ -69,9 +84,9 @@ class Journal:
         ``kept`` by the number that the steps name them by. Returns which number each has in the
         journal; 0: another command has its name, so that nothing of it is written.
         """
-        return await self._writer.run(
+        return await self._write(
             lambda connection, careful: queries.catch_up(connection, kept, lines, careful=careful),
-            writes=True,
+            sends=any(line.step.event is Event.SUBMIT for line in lines),
         )
 
     async def expand(self, cause: JournalStep | Control, new: Sequence[NewRecord]) -> list[Record]:
@@ -79,10 +94,70 @@ class Journal:
 
         Returns what the journal has of them now; those that were there already stay as they were.
         """
-        return await self._writer.run(
+        return await self._write(
             lambda connection, careful: queries.expand(connection, cause, new, careful=careful),
+            sends=isinstance(cause, JournalStep) and cause.step.event is Event.SUBMIT,
+        )
+
+    async def _write(self, work: Callable[[Connection, bool], _T], *, sends: bool) -> _T:
+        """Write something; ``sends``: that an order is handed to KIS, which only its owner may."""
+        owner, scopes = self._owner, self._scopes
+        if not owner or not sends:
+            return await self._writer.run(work, writes=True)
+
+        def fenced(connection: Connection, careful: bool) -> _T:
+            claims.confirm(connection, owner, scopes, now_us())
+            return work(connection, careful)
+
+        return await self._noticing(fenced)
+
+    async def _noticing(self, work: Callable[[Connection, bool], _T]) -> _T:
+        try:
+            return await self._writer.run(work, writes=True)
+        except NotOwnerError:
+            if self._owner:
+                self.taken_over.set()
+            raise
+
+    # whose it is
+
+    async def claims(self, scopes: Sequence[str]) -> Mapping[str, JournalClaim]:
+        """Return who has claimed these accounts in this journal."""
+        return await self._writer.run(lambda connection, _: claims.read(connection, scopes))
+
+    def lock_name(self) -> str:
+        """Return the name of the lock that this bridge holds; :func:`database.lock_name`."""
+        return lock_name(self._url)
+
+    async def take(
+        self, owner: str, scopes: Sequence[str], known: Mapping[str, JournalClaim]
+    ) -> int:
+        """Claim these accounts, if their claims are still the known ones; return the highest fence.
+
+        From now on nothing is written as being sent unless the claim still holds, which is seen in
+        the same transaction. Raises :class:`NotOwnerError` when another bridge was quicker.
+        """
+        lock, at = self.lock_name(), now_us()
+        highest = await self._writer.run(
+            lambda connection, _: claims.take(
+                connection, scopes, known, owner=owner, lock=lock, at=at
+            ),
             writes=True,
         )
+        self._owner, self._scopes = owner, len(scopes)
+        return highest
+
+    async def beat(self) -> None:
+        """Say that the claims are alive; raises :class:`NotOwnerError` when they are not."""
+        owner, scopes = self._owner, self._scopes
+        await self._noticing(
+            lambda connection, _: claims.confirm(connection, owner, scopes, now_us())
+        )
+
+    async def release(self) -> None:
+        """Give the claims up."""
+        owner = self._owner
+        await self._writer.run(lambda connection, _: claims.release(connection, owner), writes=True)
 
     async def control(self, control: Control) -> None:
         """Write down that somebody is halted, or no more."""

@@ -10,24 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    CursorResult,
-    Dialect,
-    Insert,
-    Row,
-    Select,
-    Table,
-    and_,
-    bindparam,
-    func,
-    insert,
-    or_,
-    select,
-)
-from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy import Connection, Row, Table, and_, bindparam, func, insert, or_, select
 
 from bridge.orders.journal import tables
+from bridge.orders.journal.statement import Statement
 from bridge.orders.model.lifecycle import CLOSED, State, Step
 from bridge.orders.model.records import Control, Identity, JournalStep, NewRecord, Origin, Record
 
@@ -46,39 +32,11 @@ __all__ = [
 ]
 
 
-class _Statement:
-    """A statement whose text is made once: to make it takes longer than to run it.
-
-    Whatever this thread computes, the event loop may have to wait for, and the other way round.
-    """
-
-    def __init__(self, statement: Select[Any] | Insert, *keys: str) -> None:
-        self._statement = statement
-        self._keys = keys or None
-        self._made: tuple[Dialect, SQLCompiler] | None = None
-
-    def execute(self, connection: Connection, *rows: Mapping[str, Any]) -> CursorResult[Any]:
-        """Run it once for each row of values."""
-        dialect, kept = connection.dialect, self._made  # other threads may have other databases
-        if kept is None or kept[0] is not dialect:
-            kept = self._made = dialect, self._make(dialect)
-        made = kept[1]
-        values: Any = rows
-        if made.positiontup is not None:
-            values = [tuple(row[name] for name in made.positiontup) for row in rows]
-        return connection.exec_driver_sql(made.string, values[0] if len(rows) == 1 else [*values])
-
-    def _make(self, dialect: Dialect) -> SQLCompiler:
-        made = self._statement.compile(dialect=dialect, column_keys=self._keys)
-        assert isinstance(made, SQLCompiler)  # noqa: S101
-        return made
+def _without_id(table: Table) -> Statement:
+    return Statement(insert(table), *(column.name for column in table.c if column.name != "id"))
 
 
-def _without_id(table: Table) -> _Statement:
-    return _Statement(insert(table), *(column.name for column in table.c if column.name != "id"))
-
-
-_SAME = _Statement(
+_SAME = Statement(
     select(tables.commands.c.id).where(
         *(tables.commands.c[name] == bindparam(f"its_{name}") for name in Identity._fields)
     )

@@ -4,7 +4,7 @@ Three are append-only: ``commands`` (one row a command: that it was received), `
 happened to it since) and ``controls`` (who was halted and let go again). Nothing in them is
 updated or deleted: what was once true of an order can be read for ever. Two say whose journal it
 is: ``journal`` (one row) and ``journal_accounts``. Account numbers are never written, only aliases
-and salted hashes.
+and salted hashes. ``claims`` says which bridge may write that an order is sent.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = [
     "BINARY_NAMES",
     "SCHEMA",
     "accounts",
+    "claims",
     "commands",
     "controls",
     "journal",
@@ -33,8 +34,8 @@ __all__ = [
     "steps",
 ]
 
-SCHEMA = 4
-"""2 added ``controls``, 3 ``commands.origin``, 4 ``journal``, ``journal_accounts``."""
+SCHEMA = 5
+"""2 added ``controls``, 3 ``commands.origin``, 4 ``journal`` and its accounts, 5 ``claims``."""
 
 metadata = MetaData()
 BINARY_NAMES = {"mysql_collate": "utf8mb4_bin", "mariadb_collate": "utf8mb4_bin"}
@@ -96,3 +97,15 @@ accounts = Table(
     Column("digest", String(64), nullable=False),
 )
 """Which account each alias means, as a salted hash of its number."""
+claims = Table(
+    "claims",
+    metadata,
+    Column("scope", String(64), primary_key=True),
+    Column("owner", String(32), nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("beaten_at", BigInteger, nullable=False),
+    Column("lock_name", String(128), nullable=False),
+)
+"""Which bridge sends for an account. ``owner`` is the random name of its process, blank: it was
+given up; ``fence`` grows with each owner; ``lock_name`` is the lock that it holds while it lives.
+"""

@@ -43,6 +43,8 @@ def _refusals(request: RiskRequest, context: Context) -> Iterator[Refusal]:
         yield Refusal("not_permitted", "this client may not trade this account")
     if not context.orders_allowed:
         yield Refusal("real_orders_disabled", "set orders.allow_real = true to trade for real")
+    if context.not_owner:
+        yield Refusal("not_owner", context.not_owner)
     # A cancellation takes risk away, so that neither a halt nor a limit may stop it.
     if request.verb == "cancel":
         return

@@ -107,6 +107,8 @@ class Context:
     """False in the real environment without ``orders.allow_real``."""
     unavailable: str = ""
     """Why the journal is not to be relied on; blank: it is."""
+    not_owner: str = ""
+    """Why another bridge may send for the account; blank: none can."""
     halt: Literal["", "halted", "reduce_only"] = ""
     halted_by: str = ""
     """For people: ``account main is halted``."""

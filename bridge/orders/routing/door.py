@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from bridge.orders.journal.standing import JournalStanding
 from bridge.orders.model.blotter import Blotter
-from bridge.orders.model.command import Place
+from bridge.orders.model.command import Cancel, Place
 from bridge.orders.model.lifecycle import State
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.reconciliation.accounts import Accounts
@@ -25,6 +25,7 @@ from bridge.orders.risk.ledger import LimitLedger
 from bridge.orders.risk.limits import Context, Limits, Reference, Refusal
 from bridge.orders.risk.reference_data import ReferenceData
 from bridge.orders.risk.rules import Terms
+from bridge.orders.risk.title import Title
 from bridge.runtime.turns import News
 
 __all__ = ["Door"]
@@ -45,6 +46,7 @@ class Door:
     holdings: Accounts
     reconciler: Reconciler
     standing: JournalStanding
+    title: Title
     news: News
 
     async def decide(self, managed: ManagedOrder) -> Intent | Refusal:
@@ -130,6 +132,14 @@ class Door:
     def give_back(self, managed: ManagedOrder, *, sent: bool) -> None:
         """Take back what a command took of the limits: nothing of it is at the exchange."""
         self.ledger.give_back(managed, sent=sent)
+
+    def not_ours(self, managed: ManagedOrder) -> str:
+        """Say why another bridge may send for the account; blank: none can.
+
+        A whole order may be cancelled twice, and so a halt reaches it without a broker.
+        """
+        whole = isinstance(managed.command, Cancel) and managed.command.quantity is None
+        return self.title.problem(harmless=whole)
 
     def halted_since(self, managed: ManagedOrder, planned: Intent) -> bool:
         """Tell whether a halt came after a command went through; cancellations pass it."""
@@ -228,6 +238,7 @@ class Door:
             permitted=ours or rules.permits(client, account),
             orders_allowed=ours or rules.orders_allowed,
             unavailable=self.standing.replaced,
+            not_owner=self.not_ours(managed),
             halt=mode,
             halted_by=halted_by,
             reducible=self._reducible(managed, place) if mode == "reduce_only" else None,

@@ -99,6 +99,8 @@ class Sender:
 
     def _refusal(self, managed: ManagedOrder, planned: Intent) -> Refusal | None:
         """Say why a command must not be sent any more."""
+        if problem := self.door.not_ours(managed):
+            return Refusal("not_owner", problem)
         if managed.overtaken:
             return Refusal("cancelled", "a cancel_all came before it")
         if self.door.halted_since(managed, planned):

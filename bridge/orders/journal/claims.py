@@ -1,0 +1,96 @@
+"""Who may write to the journal that an order is sent, as rows of its database.
+
+A lock file can be deleted, and a second bridge then opens the same journal. A row cannot: whoever
+takes it over writes its own name and a higher fence into it, and from then on the first one's
+transactions fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from bridge.errors import NotOwnerError
+from bridge.orders.journal import tables
+from bridge.orders.journal.statement import Statement
+
+__all__ = ["JournalClaim", "confirm", "read", "release", "take"]
+
+_claims = tables.claims
+
+
+class JournalClaim(NamedTuple):
+    """The row of a scope."""
+
+    owner: str
+    """Random name of a process; blank: it was given up."""
+    fence: int
+    beaten_at: int
+    """By the owner's clock, µs since the epoch; what counts is whether it changes."""
+    lock: str
+    """Name of the lock that the owner holds while it lives."""
+
+
+def read(connection: Connection, scopes: Sequence[str]) -> dict[str, JournalClaim]:
+    """Return the rows that there are, by scope."""
+    rows = connection.execute(select(_claims).where(_claims.c.scope.in_(scopes)))
+    return {
+        row.scope: JournalClaim(row.owner, row.fence, row.beaten_at, row.lock_name) for row in rows
+    }
+
+
+def take(
+    connection: Connection,
+    scopes: Sequence[str],
+    known: Mapping[str, JournalClaim],
+    *,
+    owner: str,
+    lock: str,
+    at: int,
+) -> int:
+    """Take all scopes over, if they still are what is ``known``; return the highest fence.
+
+    Raises :class:`NotOwnerError` when somebody else was quicker.
+    """
+    highest = 0
+    for scope in scopes:
+        before = known.get(scope)
+        fence = 1 if before is None else before.fence + 1
+        values = {"owner": owner, "fence": fence, "beaten_at": at, "lock_name": lock}
+        if before is None:
+            # Of two who insert it at once the second fails at the primary key.
+            connection.execute(insert(_claims), {"scope": scope, **values})
+        else:
+            same = (_claims.c.scope == scope) & (_claims.c.fence == before.fence)
+            if connection.execute(update(_claims).where(same).values(values)).rowcount != 1:
+                raise NotOwnerError(f"another bridge has claimed {scope} in the journal")
+        highest = max(highest, fence)
+    return highest
+
+
+_CONFIRM = Statement(
+    update(_claims)
+    .where(_claims.c.owner == bindparam("its_owner"))
+    .values(beaten_at=bindparam("now")),
+)
+
+
+def confirm(connection: Connection, owner: str, count: int, at: int) -> None:
+    """See to it that all ``count`` scopes are still the owner's when this transaction ends.
+
+    It writes, and so holds the rows until then: a row that is only read could be taken over between
+    that and the commit. The name is the fence: it is random, of one process, and whoever takes a
+    row over replaces it. Raises :class:`NotOwnerError`.
+    """
+    values: dict[str, Any] = {"its_owner": owner, "now": at}
+    if _CONFIRM.execute(connection, values).rowcount != count:
+        raise NotOwnerError(
+            "another bridge has taken over the journal: this one writes no order any more"
+        )
+
+
+def release(connection: Connection, owner: str) -> None:
+    """Give up what is the owner's; the fences stay."""
+    connection.execute(update(_claims).where(_claims.c.owner == owner).values(owner=""))
