@@ -122,12 +122,16 @@ def find_order(
     It is the only row that may be it; it came by the Open API while the order was under way, and
     has its symbol, side, quantity, price and type.
     """
+    # KIS's word for a channel may be one that the workbook does not have. Only where orders of ours
+    # carry the known one is another word somebody else's.
+    sure = any(row.channel == "api" and row.key in evidence.owned for row in rows)
     may_be = [
         row
         for row in rows
         if row.action == "place"
         and row.key not in evidence.owned
         and row.key not in evidence.earlier
+        and not (sure and row.channel == "elsewhere")
     ]
     near = [
         row
@@ -135,8 +139,6 @@ def find_order(
         if row.symbol in ("", place.symbol)
         and row.side in ("", place.side)
         and window.covers(order, row.at)
-        # KIS's word for a channel may be one that the workbook does not have. That is no reason to
-        # take the order for somebody else's when it is just like the lost one.
         and (row.channel != "elsewhere" or _fits(place, row))
     ]
     ours = [row for row in near if row.channel != "elsewhere"]

@@ -100,6 +100,12 @@ def test_what_a_person_places_by_hand_is_told_from_the_lost_order() -> None:
     assert look(other, LATER, missed=SENT + SECOND) == "absent"
 
 
+def test_the_channel_alone_tells_them_apart_where_orders_of_ours_carry_it() -> None:
+    by_hand = replace(ROW, channel="elsewhere")
+    assert look(by_hand, LATER, missed=SENT + SECOND) == [by_hand]
+    assert look(by_hand, LATER, missed=SENT + SECOND, owned={LATER.key}) == "absent"
+
+
 def test_of_two_that_fit_neither_is_taken() -> None:
     twin = replace(ROW, order_no="0000000078")
     assert look(ROW, twin) == [ROW, twin]
