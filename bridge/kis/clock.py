@@ -64,6 +64,11 @@ class ClockBounds:
         """Return how far the clocks may have run apart since."""
         return max(0, at - self.at) * _DRIFT_PPM // 1_000_000
 
+    def apart(self, later: ClockBounds) -> int:
+        """Return how far they are from each other; 0: both may be right."""
+        before = self.aged(later.at)
+        return max(0, before.low - later.high, later.low - before.high)
+
     def narrowed(self, later: ClockBounds) -> ClockBounds:
         """Return what both tell; where they cannot both be right, the later one alone.
 
@@ -107,25 +112,42 @@ class KisClock:
         self.steady = steady
         self.bounds: ClockBounds | None = None
         """None: not told yet."""
+        self._doubt: ClockBounds | None = None
+        """What the last answer told, when that is far from what all before it did."""
+        self._latest = 0
 
     def heard(self, headers: Mapping[str, str], sent: int) -> None:
         """Take the headers of an answer that just came; ``sent`` is when it was asked for."""
         if (date := read_date(headers)) is None:
             return
         told = ClockBounds.of(date, sent, self.steady())
-        self.bounds = told if self.bounds is None else self.bounds.narrowed(told)
+        if self.bounds is None:
+            # No order was sent yet: none is before KIS has answered for the list of orders.
+            self.bounds, self._latest = told, 0
+        elif self.bounds.apart(told) <= FAR_US:
+            self.bounds, self._doubt = self.bounds.narrowed(told), None
+        # One answer may come from a server whose clock is wrong. Another one has to say the same:
+        # until then nothing is sent or proved, and the time goes on as before.
+        elif self._doubt is None or self._doubt.apart(told):
+            self._doubt = told
+        else:
+            self.bounds, self._doubt = told, None
 
     def now(self) -> int:
         """Return KIS's time in µs since the epoch.
 
         It is the wall clock's as long as that may be right to the second. Where it is not, and when
-        it jumps, this one goes on as KIS's does.
+        it jumps, this one goes on as KIS's does. Then it does not go back: what came after an order
+        was sent must not seem to have been there before.
         """
         wall = self._wall()
-        if self.bounds is None:
-            return wall
-        low, high = self._between()
-        return min(max(wall, low - _SLACK), high + _SLACK)
+        if self.bounds is not None:
+            low, high = self._between()
+            wall = min(max(wall, low - _SLACK), high + _SLACK)
+        elif wall < self._latest - FAR_US:
+            self._latest = 0  # set back by so much, it was wrong before
+        self._latest = max(self._latest, wall)
+        return self._latest
 
     @property
     def offset(self) -> int | None:
@@ -144,13 +166,21 @@ class KisClock:
 
     def problem(self) -> str:
         """Return why no times may be trusted, for people; blank: they may."""
-        if self.difference <= FAR_US or self.offset is None:
+        if self.bounds is None or self.offset is None:
             return ""
-        side = "behind" if self.offset > 0 else "ahead of"
-        return (
-            f"this machine's clock is {abs(self.offset) / _SECOND:.0f} s {side} KIS's; "
-            "synchronise it (NTP)"
-        )
+        if self._doubt is not None:
+            apart = self.bounds.apart(self._doubt)
+            return f"KIS's answers are {apart / _SECOND:.0f} s apart in what time it is"
+        if self.difference > FAR_US:
+            side = "behind" if self.offset > 0 else "ahead of"
+            return (
+                f"this machine's clock is {abs(self.offset) / _SECOND:.0f} s {side} KIS's; "
+                "synchronise it (NTP)"
+            )
+        if (back := self._latest - self._between()[1]) > FAR_US:
+            text = "wait so long, or restart the bridge if that is right"
+            return f"KIS's clock has gone back by {back / _SECOND:.0f} s; {text}"
+        return ""
 
     def _between(self) -> tuple[int, int]:
         """Return between which times it is at KIS now; asked several times for every order."""

@@ -20,9 +20,11 @@ async def recover(parts: Parts) -> None:
     """
     # Halts before anything else: nothing that is taken up below may slip past one.
     now = parts.terms.clock()
-    # KIS may not have told its time yet, and a clock that is slow must not make it seem long ago
-    # that an answer was given up: that proves an order absent.
+    # KIS may not have told its time yet. By a clock that is slow it would seem long ago that an
+    # answer was given up, and what shows now would have been there before: both prove an order
+    # absent.
     latest = await parts.journal.latest()
+    parts.sightings.resume(latest)
     controls = await parts.journal.controls()
     for control in controls:
         parts.halts.take(control)

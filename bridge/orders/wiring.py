@@ -58,6 +58,7 @@ class Parts:
     holdings: Accounts
     reconciler: Reconciler
     notices: Notices
+    sightings: Sightings
     admission: Admission
     submitter: Submitter
     halt_control: HaltControl
@@ -175,6 +176,7 @@ def wire(
         holdings=holdings,
         reconciler=reconciler,
         notices=notices,
+        sightings=sightings,
         admission=admission,
         submitter=submitter,
         halt_control=halt_control,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import structlog
 
-from bridge.kis.clock import FAR_US, NEAR_US, SKEW_US, KisClock
+from bridge.kis.clock import NEAR_US, SKEW_US, KisClock
 from bridge.kis.rest import ask_time
 from bridge.kis.stream import Stream
 from bridge.mqtt.event_payloads import ClockSkewEvent, FrozenEvent
@@ -61,17 +61,16 @@ class Clocks:
         if (still := self.pulse.still) != self._still:
             tell(_frozen(still - self._still))
             self._still = still
-        differ = self.kis.difference
-        skewed = differ > (NEAR_US if self._skewed else SKEW_US)
-        stopped = differ > FAR_US
+        stopped = bool(self.kis.problem())
+        skewed = stopped or self.kis.difference > (NEAR_US if self._skewed else SKEW_US)
         if (skewed, stopped) != (self._skewed, self._stopped):
             self._skewed, self._stopped = skewed, stopped
             tell(self._skew())
 
     def _skew(self) -> ClockSkewEvent:
         offset = (self.kis.offset or 0) / 1_000_000
-        text = "this machine's clock agrees with KIS's again"
-        if self._skewed:
+        text = self.kis.problem() or "this machine's clock agrees with KIS's again"
+        if self._skewed and not self._stopped:
             side = "behind" if offset > 0 else "ahead of"
             text = f"this machine's clock is {abs(offset):.0f} s {side} KIS's; synchronise it (NTP)"
         return {

@@ -26,10 +26,15 @@ class Sightings:
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, str], dict[OrderKey, int]] = {}
+        self._resumed = 0
+
+    def resume(self, latest: int) -> None:
+        """Let nothing seem seen before what a restart found, whatever the clock says."""
+        self._resumed = latest
 
     def note(self, account: str, market: str, keys: Iterable[OrderKey], at: int) -> None:
         """Take note of numbers that are there ``at``."""
-        seen = self._first.setdefault((account, market), {})
+        seen, at = self._first.setdefault((account, market), {}), max(at, self._resumed)
         for key in keys:
             if key[0] is not None:  # without a day it could be the number of any
                 seen.setdefault(key, at)

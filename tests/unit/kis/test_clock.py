@@ -119,14 +119,71 @@ def test_a_slow_answer_says_little_and_takes_nothing_back() -> None:
     assert bounds.uncertainty < SECOND
 
 
-def test_after_the_machine_stood_still_the_newest_answer_counts() -> None:
+def test_after_the_machine_stood_still_two_answers_are_believed() -> None:
     machine = Machine()
     machine.ask()
     machine.clock.steady = lambda: machine.passed - 60 * SECOND  # its own clocks stood, too
     assert abs(machine.clock.now() - machine.truth) > 50 * SECOND
-    sent = machine.clock.steady()
-    machine.clock.heard(date(machine.truth), sent)
+    machine.clock.heard(date(machine.truth), machine.clock.steady())
+    assert machine.clock.problem().startswith("KIS's answers are")
+    machine.clock.heard(date(machine.truth), machine.clock.steady())
     assert abs(machine.clock.now() - machine.truth) <= 2 * SECOND
+    assert machine.clock.problem() == ""
+
+
+@pytest.mark.parametrize("wrong_s", [3_000, -3_000, 86_400])
+def test_one_server_whose_clock_is_wrong_stops_orders_and_moves_no_time(wrong_s: int) -> None:
+    machine = Machine()
+    machine.ask()
+    machine.clock.heard(date(machine.truth + wrong_s * SECOND), machine.passed)
+    assert "apart in what time it is" in machine.clock.problem()
+    assert machine.clock.now() == machine.truth
+    machine.ask()
+    assert machine.clock.problem() == ""
+    assert machine.clock.now() == machine.truth
+
+
+@pytest.mark.parametrize("askew_s", [0, 5, 900])
+def test_time_never_goes_back_while_the_bounds_narrow(askew_s: int) -> None:
+    machine = Machine(askew=askew_s * SECOND)
+    machine.ask()
+    before = machine.clock.now()
+    for _ in range(200):
+        machine.passed += 137_000
+        machine.ask()
+        assert machine.clock.now() >= before
+        before = machine.clock.now()
+
+
+def test_time_never_goes_back_when_the_wall_clock_is_set_a_little() -> None:
+    machine = Machine()
+    before = machine.clock.now()
+    machine.askew = -3 * SECOND
+    assert machine.clock.now() == before
+    machine.passed += 4 * SECOND
+    assert machine.clock.now() == machine.truth - 3 * SECOND
+
+
+def test_a_wall_clock_that_was_far_ahead_before_kis_told_its_time_is_forgotten() -> None:
+    machine = Machine(askew=3_600 * SECOND)
+    machine.clock.now()
+    machine.ask()
+    assert abs(machine.clock.now() - machine.truth) <= 2 * SECOND + machine.trip
+    alone = Machine(askew=3_600 * SECOND)
+    alone.clock.now()
+    alone.askew = 0
+    assert alone.clock.now() == alone.truth
+
+
+def test_when_the_clock_of_kis_goes_back_time_waits_and_says_so() -> None:
+    machine = Machine()
+    machine.ask()
+    before = machine.clock.now()
+    for _ in range(2):
+        machine.clock.heard(date(machine.truth - 3_000 * SECOND), machine.passed)
+    assert machine.clock.now() == before
+    machine.askew = -3_000 * SECOND
+    assert machine.clock.problem().startswith("KIS's clock has gone back by")
 
 
 @given(

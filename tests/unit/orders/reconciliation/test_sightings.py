@@ -35,3 +35,11 @@ def test_days_that_are_over_are_forgotten() -> None:
     seen.note("main", "domestic_stock", [(MONDAY, "7")], NOON)
     seen.note("main", "domestic_stock", [(TUESDAY, "8")], NOON + 4 * DAY)
     assert seen.before("main", "domestic_stock", NOON + 9 * DAY) == set()
+
+
+def test_after_a_restart_nothing_seems_seen_before_the_last_thing_that_happened() -> None:
+    seen = Sightings()
+    seen.resume(NOON)
+    seen.note("main", "domestic_stock", [(MONDAY, "7")], NOON - 900_000_000)
+    assert not seen.had("main", "domestic_stock", (MONDAY, "7"), NOON)
+    assert seen.had("main", "domestic_stock", (MONDAY, "7"), NOON + 1)
