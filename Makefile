@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?=
 
-.PHONY: demo test lint types unit slow cover bench spec constraints clean system-packages
+.PHONY: demo test lint types unit soak cover bench spec constraints clean system-packages
 
 demo: $(VENV)/.installed
 	$(BIN)/kis-bridge demo $(DEMO)
@@ -21,6 +21,10 @@ types: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -q tests/unit
+
+# Hours of it: any interleaving of commands and faults, and a thousand daemons that are killed.
+soak: $(VENV)/.dev system-packages
+	SOAK=1 $(BIN)/python -m pytest -q tests/component/test_order_model.py tests/system/test_crash.py
 
 cover: $(VENV)/.dev
 	$(BIN)/python -m pytest -q --cov --cov-report=term-missing tests

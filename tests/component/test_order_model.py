@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -41,6 +42,7 @@ from tests.component.virtual_exchange import (
     VirtualExchange,
     VirtualLoop,
 )
+from tests.soak import SOAK
 
 PROOF_S = 4.0
 SYMBOLS = ("005930", "000660")
@@ -443,10 +445,11 @@ class Orders(RuleBasedStateMachine):
 assert START  # the day that the expiry above is after
 
 TestOrders = Orders.TestCase
+TestOrders.pytestmark = [pytest.mark.timeout(6 * 3_600 if SOAK else 300)]  # type: ignore[attr-defined]
 TestOrders.settings = settings(
-    max_examples=80,
-    stateful_step_count=40,
+    max_examples=20_000 if SOAK else 80,
+    stateful_step_count=60 if SOAK else 40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
-    derandomize=True,
+    derandomize=not SOAK,
 )

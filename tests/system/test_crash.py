@@ -29,13 +29,14 @@ from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRequest, Ticket
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.brokers import Mosquitto
+from tests.soak import SOAK
 from tests.system.crashing_daemons import CrashingDaemons
 from tests.system.programs import bridge_toml
 
 BOUNDARIES = {"admit": 4, "append": 6, "expand": 2}
 """Of each write of the journal: up to which one of a daemon's life it dies there."""
-ROUNDS = 4
-EARLY, FILLED = 15, 30
+ROUNDS = 30 if SOAK else 4
+EARLY, FILLED = (100, 200) if SOAK else (15, 30)
 AT_WRITES = sum(BOUNDARIES.values()) * 2 * ROUNDS
 DEATHS = AT_WRITES + EARLY + FILLED
 DEADLINE_S = 60
@@ -54,6 +55,8 @@ class Death:
     """At this write of its journal by itself; blank: it is killed."""
     nth: int = 0
     before: bool = False
+    stopped: bool = False
+    """Stands still for a while before it, with orders on their way."""
     filled: bool = False
     """Killed after the answer to an order that has filled, otherwise after any answer."""
 
@@ -168,7 +171,7 @@ def quiet_mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosqui
         yield broker
 
 
-@pytest.mark.timeout(1_200)
+@pytest.mark.timeout(10_800 if SOAK else 1_200)
 async def test_no_order_is_doubled_or_lost_and_no_fill(
     tmp_path: Path, quiet_mosquitto: Mosquitto
 ) -> None:
@@ -224,7 +227,8 @@ def _plan() -> list[Death]:
         for nth in range(1, most + 1)
         for before in (True, False)
     ]
-    plan = boundaries * ROUNDS + [Death()] * EARLY + [Death(filled=True)] * FILLED
+    plan = boundaries * ROUNDS
+    plan += [Death(stopped=True)] * EARLY + [Death(filled=True, stopped=True)] * FILLED
     Random(3).shuffle(plan)  # noqa: S311
     return plan
 
@@ -236,6 +240,11 @@ async def _life(lives: CrashingDaemons, trading: Clients, death: Death) -> None:
     ended.add_done_callback(lambda _: trading.changed.set())
     answers = trading.answers
     await trading.place()
+    if death.stopped:
+        # In the middle of it: the command is in the broker, in the socket, or on its way to KIS.
+        os.kill(pid, signal.SIGSTOP)
+        await trading.place()
+        os.kill(pid, signal.SIGCONT)
     await trading.change("cancel_all" if death.write == "expand" else "")
     ack = await trading.place(crosses=death.filled or None)
     if death.filled:
