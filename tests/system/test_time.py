@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -35,14 +37,14 @@ def order(name: str, **fields: object) -> dict[str, Any]:
 
 
 @contextmanager
-def frozen(world: World) -> Iterator[None]:
+def frozen(world: World, seconds: float = FREEZE_S) -> Iterator[None]:
     """Stop the bridge's process for a while, as a suspended machine is; then let it go on."""
     process = world.bridge.process
     process.send_signal(signal.SIGSTOP)
     try:
         yield
         with pytest.raises(subprocess.TimeoutExpired):  # only time is waited for
-            process.wait(FREEZE_S)
+            process.wait(seconds)
     finally:
         process.send_signal(signal.SIGCONT)
 
@@ -70,6 +72,37 @@ def test_what_came_while_the_process_stood_still_is_of_unknown_age(tmp_path: Pat
         world.command("place", order("after"), *SHORT)
         assert world.ack("after")["status"] == "accepted"
         assert len(world.placed()) == 3
+
+
+def test_at_whatever_moment_the_process_is_stopped_nothing_old_is_executed(tmp_path: Path) -> None:
+    draw = Random(7)  # noqa: S311 - decides no secret
+    expiry_s, unnoticed_s, cut_s = 2.0, 2.5, 1.0
+    with World.running(tmp_path) as world:
+        published: list[float] = []
+
+        def send(count: int) -> None:
+            """Publish commands, each of a quantity by which its order is known."""
+            for _ in range(count):
+                published.append(time.time())
+                number = len(published)
+                world.command("place", order(f"m-{number}", quantity=number), *SHORT)
+
+        for seconds in (0.6, 3.0, 1.6, 7.0, 2.6):
+            send(draw.randrange(4))
+            with frozen(world, seconds):
+                send(1 + draw.randrange(4))
+            send(draw.randrange(4))
+        acks = {number: world.ack(f"m-{number}") for number in range(1, len(published) + 1)}
+        assert {ack["reason"] for ack in acks.values()} == {None, "expired"}
+        placed = world.placed()
+        rows = {int(row["order_quantity"]): row for row in placed}
+        accepted = {number for number, ack in acks.items() if ack["status"] == "accepted"}
+        assert (len(placed), set(rows)) == (len(accepted), accepted)
+        for number, row in rows.items():
+            assert row["order_no"] == acks[number]["order_no"]
+            text = f"{row['order_date']}{row['order_time']}+0900"
+            at = datetime.strptime(text, "%Y%m%d%H%M%S%z").timestamp()
+            assert at - published[number - 1] <= expiry_s + unnoticed_s + cut_s, number
 
 
 @pytest.mark.parametrize("offset_s", [900, -900])
