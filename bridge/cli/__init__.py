@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "query": ("bridge.cli.requests:query", "Make a read-only REST call of KIS."),
     "halt": ("bridge.cli.requests:halt", "Refuse new orders."),
     "resume": ("bridge.cli.requests:resume", "Take orders again."),
+    "resolve": ("bridge.cli.requests:resolve", "Settle an order left unknown."),
     "order": ("bridge.cli.order:app", "Place, modify, cancel and show orders."),
     "orders": ("bridge.cli.orders:orders", "Show the journal of a day."),
     "spec": ("bridge.cli.spec:app", "Check, compile and show the workbook."),

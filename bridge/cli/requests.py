@@ -1,4 +1,4 @@
-"""``kis-bridge subscribe``, ``unsubscribe``, ``query``, ``halt``, ``resume``: requests to a bridge.
+"""Requests to a bridge: ``subscribe``, ``unsubscribe``, ``query``, ``halt``, ``resume``, …
 
 Each sends one request over MQTT, waits for its answer and shows it.
 """
@@ -20,7 +20,16 @@ from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import RequestVerb
 from bridge.requests.server import request
 
-__all__ = ["halt", "named_values", "query", "resume", "subscribe", "unsubscribe", "wanted"]
+__all__ = [
+    "halt",
+    "named_values",
+    "query",
+    "resolve",
+    "resume",
+    "subscribe",
+    "unsubscribe",
+    "wanted",
+]
 
 What = Annotated[
     list[str],
@@ -139,6 +148,33 @@ def resume(
     """Take back a halt. One that was of an account or a client needs the same options."""
     data = _ask(bridge, "resume", {"reason": reason} | _named(account, client))
     _show(bridge, data, halts.after_resume(data, account, client))
+
+
+@grouped
+def resolve(
+    bridge: BridgeOptions,
+    client_order_id: Annotated[str, typer.Argument(help="The client's name for the order.")],
+    account: Annotated[str, typer.Option(help="Alias of the account.")],
+    client: Annotated[str, typer.Option(help="Who sent the command.")],
+    order_no: Annotated[str, typer.Option(help="KIS has it, under this number.")] = "",
+    not_placed: Annotated[bool, typer.Option("--not-placed", help="KIS does not have it.")] = False,
+    command_id: Annotated[
+        str, typer.Option(help="Id of a modification or cancellation, as in its ack.")
+    ] = "",
+) -> None:
+    """Settle a command whose outcome is unknown. Look it up at KIS first: it is believed."""
+    if bool(order_no) is not_placed:
+        raise typer.BadParameter("say what became of it: --order-no NUMBER or --not-placed")
+    content = {
+        "account": account,
+        "client": client,
+        "client_order_id": client_order_id,
+        "outcome": "not_placed" if not_placed else "placed",
+    }
+    content |= {"order_no": order_no} if order_no else {}
+    content |= {"command_id": command_id} if command_id else {}
+    data = _ask(bridge, "resolve", content)
+    _show(bridge, data, f"{client_order_id} is {data['state']}")
 
 
 def _named(account: str, client: str) -> dict[str, str]:

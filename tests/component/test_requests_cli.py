@@ -54,6 +54,7 @@ async def answering(url: str, version: Literal[5, 4] = 5) -> AsyncIterator[Comma
         "unsubscribe": {"ended": 1},
         "query": {"output": {"price": Decimal("71900.50"), "name": "삼성"}, "pages": 1},
         "resume": {"halted": False},
+        "resolve": {"client_order_id": "a-1", "state": "not_placed", "order_no": None},
     }
     for verb, data in answers.items():
 
@@ -116,6 +117,22 @@ async def test_a_bridge_that_speaks_3_1_1(mosquitto: Mosquitto, user: tuple[str,
     async with answering(mosquitto.url, version=4) as command:
         code, out, _ = await command("resume", "--base", "home/kis", *user)
         assert (code, out) == (0, "the halt of all trading is taken back; everybody may trade\n")
+
+
+async def test_a_person_says_what_became_of_an_order(mosquitto: Mosquitto) -> None:
+    whose = ("a-1", "--account", "main", "--client", "alice", "--base", "home/kis")
+    async with answering(mosquitto.url) as command:
+        for options in ((), ("--not-placed", "--order-no", "77")):
+            code, _, err = await command("resolve", *whose, *options)
+            assert (code, "--order-no NUMBER or --not-placed" in err) == (2, True)
+        done = await command("resolve", *whose, "--not-placed")
+        assert done == (0, "a-1 is not_placed\n", "")
+        await command("resolve", *whose, "--order-no", "77", "--command-id", "c")
+    named = {"account": "main", "client": "alice", "client_order_id": "a-1"}
+    assert [content for _, content in command.asked] == [
+        named | {"outcome": "not_placed"},
+        named | {"outcome": "placed", "order_no": "77", "command_id": "c"},
+    ]
 
 
 async def test_the_client_stands_in_the_topic(mosquitto: Mosquitto) -> None:
