@@ -16,6 +16,7 @@ from bridge.cli import halts
 from bridge.cli.broker import BridgeOptions
 from bridge.cli.options import grouped
 from bridge.cli.output import lines
+from bridge.mqtt.event_payloads import HaltScope
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import RequestVerb
 from bridge.requests.server import request
@@ -125,6 +126,13 @@ def halt(
     cancel_all: Annotated[
         bool, typer.Option("--cancel-all", help="Also cancel the open orders.")
     ] = False,
+    scope: Annotated[
+        HaltScope,
+        typer.Option(
+            help="What is cancelled: ours, or whatever the account has open, also what was placed"
+            " by hand. Account cancels without --cancel-all, too.",
+        ),
+    ] = "ours",
     force: Annotated[
         bool, typer.Option("--force", help="Also halt a client that the bridge does not know yet.")
     ] = False,
@@ -133,8 +141,10 @@ def halt(
     content: dict[str, Any] = {"reason": reason} | _named(account, client)
     if reduce_only:
         content["mode"] = "reduce_only"
-    if cancel_all:
+    if cancel_all or scope == "account":
         content["cancel_all"] = True
+    if scope == "account":
+        content["scope"] = scope
     if force:
         content["force"] = True
     data = _ask(bridge, "halt", content)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from bridge.catalog.model import Api, Catalog
 from bridge.errors import DecodeError
+from bridge.kis.markets import NIGHT, at_exchange
 from bridge.kis.orders import MOST, OrderCall
 from bridge.kis.params import account_values, wire
 from bridge.kis.values import number
@@ -23,6 +24,7 @@ _ASKEW = 3_600_000_000
 """How far (µs) KIS's clock may be ahead of ours before a time counts as one of another day."""
 _DAY = 86_400_000_000
 _CHANNELS = ("orderer", "media_class_name", "order_staff_no")
+_NIGHT = "domestic_futureoption/inquire_ngt_ccnl"
 _CANCEL = "취소"
 """In the name of a row that is a cancellation, where KIS has no code for it."""
 
@@ -54,6 +56,8 @@ class ListedOrder:
     channel: Literal["", "api", "elsewhere"] = ""
     """How it came to KIS: by its Open API, or by telephone, web or a person's terminal. Blank: KIS
     does not say."""
+    venue: str = ""
+    """Where it stands; blank: at an exchange that is not known here."""
 
     @property
     def key(self) -> tuple[date | None, str]:
@@ -101,7 +105,7 @@ def ask(
             raw = {"symbol": everything, "exchange": everything}
         case _ if night:
             # A night may be listed under the trading day after it, which may be after a weekend.
-            api = "domestic_futureoption/inquire_ngt_ccnl"
+            api = _NIGHT
             values |= days | {"to_date": f"{last + timedelta(days=4):%Y%m%d}"}
             values |= {"side": "all", "fill_state": "all", "start_order_no": "", "symbol": ""}
             del values["sort"]
@@ -202,7 +206,19 @@ def _row(
         rejected=rejected,
         at=at,
         channel=_channel(catalog, values),
+        venue=_venue(catalog, api, market, values),
     )
+
+
+def _venue(catalog: Catalog, api: Api, market: str, values: Mapping[str, str]) -> str:
+    said = values.get("exchange", "")
+    match market:
+        case "domestic_stock":  # which of them it stands at, KIS finds out by the number
+            return at_exchange(market, said.lower()) or "krx"
+        case "overseas_stock":
+            names = (x.name for x in catalog.codes["overseas_exchange"] if x.code == said)
+            return at_exchange(market, next(names, "?"))
+    return NIGHT[1] if api.name == _NIGHT else "krx"
 
 
 def _action(values: Mapping[str, str]) -> Literal["modify", "cancel"]:

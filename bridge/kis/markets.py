@@ -19,6 +19,7 @@ __all__ = [
     "OrderTypes",
     "OrderVenue",
     "Place",
+    "at_exchange",
     "grid",
     "order_types",
     "venue",
@@ -120,6 +121,12 @@ _UNPRICED_OVERSEAS = frozenset({"moo", "moc"})
 def venue(place: Place) -> OrderVenue:
     """Return what is known of a place that takes orders; `KeyError` for any other."""
     return _BY_PLACE[place]
+
+
+def at_exchange(market: str, exchange: str) -> str:
+    """Return the venue of a market at an exchange of the workbook; blank for an unknown one."""
+    places = (one for one in _VENUES if one.market == market and one.exchange == exchange)
+    return next((one.venue for one in places), "")
 
 
 def order_types(catalog: Catalog, *, paper: bool) -> OrderTypes:

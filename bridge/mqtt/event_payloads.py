@@ -20,6 +20,9 @@ __all__ = [
     "EventTime",
     "FrozenEvent",
     "HaltCancelledEvent",
+    "HaltDoneEvent",
+    "HaltOrderRow",
+    "HaltScope",
     "HaltedEvent",
     "HaltedMode",
     "JournalReplacedEvent",
@@ -48,6 +51,7 @@ EventTime: TypeAlias = Annotated[
     str, Field(description="With its offset", json_schema_extra={"format": "date-time"})
 ]
 HaltedMode: TypeAlias = Literal["halted", "reduce_only"]
+HaltScope: TypeAlias = Literal["ours", "account"]
 _Account: TypeAlias = Annotated[str | None, Field(description="Null: every account")]
 _Client: TypeAlias = Annotated[str | None, Field(description="Null: every client")]
 
@@ -250,6 +254,37 @@ class HaltCancelledEvent(TypedDict):
     orders: Annotated[list[str], Field(description="The first of those, client/client_order_id")]
 
 
+class HaltOrderRow(TypedDict):
+    """An order that a halt was to cancel, or a part of it."""
+
+    account: str
+    client: Annotated[str | None, Field(description="Null: placed elsewhere")]
+    client_order_id: str | None
+    order_no: Annotated[str | None, Field(description="KIS's number; null: not known")]
+    symbol: str
+    quantity: Count
+    why: NotRequired[Annotated[str, Field(description="Why it is left")]]
+
+
+class HaltDoneEvent(TypedDict):
+    """The last word about a halt that cancels: the exchange's list was read until it had nothing.
+
+    Each list has the first hundred orders.
+    """
+
+    kind: Literal["halt_done"]
+    account: _Account
+    client: _Client
+    scope: Annotated[
+        HaltScope, Field(description="ours: what came through the bridge; account: everything")
+    ]
+    complete: Annotated[bool, Field(description="Whether nothing is left")]
+    attempts: Annotated[Count, Field(description="How often was cancelled what was open")]
+    cancelled: list[HaltOrderRow]
+    filled: Annotated[list[HaltOrderRow], Field(description="What was filled meanwhile")]
+    left: list[HaltOrderRow]
+
+
 class ResumedEvent(TypedDict):
     """A halt is taken back."""
 
@@ -335,6 +370,7 @@ BridgeEvent: TypeAlias = (
     | PositionDifferenceEvent
     | HaltedEvent
     | HaltCancelledEvent
+    | HaltDoneEvent
     | ResumedEvent
     | ConfigWarningEvent
     | ClockSkewEvent

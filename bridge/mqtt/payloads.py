@@ -47,6 +47,7 @@ EventKind = Literal[
     "order_difference",
     "position_difference",
     "halted",
+    "halt_done",
     "resumed",
     "config_warning",
     "clock_skew",

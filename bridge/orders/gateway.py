@@ -21,6 +21,7 @@ import structlog
 
 from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
+from bridge.mqtt.event_payloads import HaltScope
 from bridge.mqtt.message import Message
 from bridge.mqtt.payloads import HaltRow, JournalReport
 from bridge.mqtt.topics import Topics
@@ -220,6 +221,7 @@ class Gateway:
         client: str = "",
         reason: str = "",
         cancel_all: bool = False,
+        scope: HaltScope = "ours",
         asked_at: int | None = None,
     ) -> HaltOutcome:
         """Halt or release, see :meth:`HaltControl.halt`."""
@@ -230,5 +232,6 @@ class Gateway:
             client=client,
             reason=reason,
             cancel_all=cancel_all,
+            scope=scope,
             asked_at=asked_at,
         )

@@ -32,6 +32,7 @@ from bridge.orders.risk.rules import Terms
 from bridge.orders.risk.title import Title
 from bridge.orders.routing.admission import Admission
 from bridge.orders.routing.door import Door
+from bridge.orders.routing.goals import Goals
 from bridge.orders.routing.halt_control import HaltControl
 from bridge.orders.routing.intake import Intake
 from bridge.orders.routing.line import Line
@@ -39,6 +40,7 @@ from bridge.orders.routing.mass_cancel import MassCancel
 from bridge.orders.routing.sender import Sender
 from bridge.orders.routing.sequencer import Sequencer
 from bridge.orders.routing.submitter import Submitter
+from bridge.orders.routing.sweep import Sweep
 from bridge.runtime.turns import News
 
 __all__ = ["Parts", "Sink", "wire"]
@@ -131,6 +133,7 @@ def wire(
         door, Sender(terms, door, blotter, sightings), outbox, publisher, clock, answered
     )
     sequencer = Sequencer(blotter, door, clock)
+    sweep = Sweep(terms, blotter, title, lambda alias: reconciler.wake(alias))
     mass_cancel = MassCancel(
         terms,
         blotter,
@@ -141,11 +144,14 @@ def wire(
         take_up,
         sequencer.called_off,
         news,
+        sweep,
     )
+    goals = Goals(terms, blotter, journal, publisher, halts, mass_cancel, sweep)
     halt_control = HaltControl(
         halts,
         journal,
         mass_cancel,
+        goals,
         publisher,
         clock=clock,
         news=news,

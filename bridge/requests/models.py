@@ -142,11 +142,25 @@ class HaltRequest(_Request):
         default="halted",
         description="halted: no new orders; reduce_only: those that make positions smaller",
     )
-    cancel_all: bool = Field(default=False, description="Also cancel what is open")
+    cancel_all: bool = Field(
+        default=False,
+        description="Also cancel what is open, until the exchange's list has nothing open",
+    )
+    scope: Literal["ours", "account"] = Field(
+        default="ours",
+        description="What is cancelled. ours: what came through the bridge; account: whatever the"
+        " account has open, also what was placed by hand",
+    )
     force: bool = Field(
         default=False,
         description="Halt the client also if the bridge knows nobody of this name yet",
     )
+
+    @model_validator(mode="after")
+    def _scope_of_accounts(self) -> Self:
+        if self.scope == "account" and (self.client or not self.cancel_all):
+            raise ValueError("scope account is for cancel_all, and of no single client")
+        return self
 
 
 class ResumeRequest(_Request):

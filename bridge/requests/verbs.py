@@ -17,6 +17,7 @@ from bridge.kis import query
 from bridge.kis.params import prepare, variant
 from bridge.kis.replies import KisError
 from bridge.kis.rest import RestClient
+from bridge.mqtt.event_payloads import HaltScope
 from bridge.mqtt.events import Events
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
@@ -185,7 +186,9 @@ class Verbs:
         asked = HaltRequest.model_validate(payload)
         self._answers.account(asked.account)
         known = await self._answers.client(asked.client, force=asked.force)
-        outcome = await self._control(asked, message, mode=asked.mode, cancel_all=asked.cancel_all)
+        outcome = await self._control(
+            asked, message, mode=asked.mode, cancel_all=asked.cancel_all, scope=asked.scope
+        )
         standing = self._answers.standing(asked.account, asked.client)
         return {
             **standing,
@@ -210,6 +213,7 @@ class Verbs:
         *,
         mode: Literal["", "halted", "reduce_only"],
         cancel_all: bool = False,
+        scope: HaltScope = "ours",
     ) -> HaltOutcome:
         try:
             return await self._gateway.halt(
@@ -218,6 +222,7 @@ class Verbs:
                 client=asked.client,
                 reason=asked.reason,
                 cancel_all=cancel_all,
+                scope=scope,
                 asked_at=message.received_at,
             )
         except JournalError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import resource
 import signal
@@ -14,7 +15,10 @@ from pathlib import Path
 import pytest
 
 from bridge.requests.local_halts import FILE
+from bridge.simulator.faults.plan import Fault
+from tests.brokers import Mosquitto
 from tests.system.programs import World, ask, publish
+from tests.system.test_proof import Desk, desk
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit and signals")
 
@@ -92,3 +96,54 @@ def test_halts_without_a_broker(tmp_path: Path) -> None:
         file.unlink()
         before = world.command("place", ORDER | {"client_order_id": "c"})
         assert world.ack("c", before)["reason"] == "halted"
+
+
+CHANGE = "VTTC0013U"
+"""Cancellations and modifications on paper."""
+DONE = "kis/bridge/event/halt_done"
+
+
+async def halted(d: Desk, *options: str) -> str:
+    """Halt by the command line and wait for the last word."""
+    done = await asyncio.to_thread(
+        ask, "halt", "--cancel-all", *options, "--url", d.broker.url, "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("how", ["halt", "cancel_all"])
+@pytest.mark.parametrize("fault", ["http", "hang"])
+async def test_a_cancellation_that_is_lost_on_its_way_is_tried_again(
+    tmp_path: Path, how: str, fault: str
+) -> None:
+    with Mosquitto.running(tmp_path) as broker:
+        async with desk(tmp_path, broker) as d:
+            for name in ("a", "b", "c"):
+                assert (await d.place(name))["status"] == "accepted"
+            d.simulator.faults.once(Fault(fault, tr_id=CHANGE))
+            if how == "halt":
+                assert json.loads(await halted(d))["cancelling"] == 3
+                said = await d.until(DONE)
+                assert (said["complete"], said["left"]) == (True, [])
+                names = sorted(one["client_order_id"] for one in said["cancelled"])
+                assert names == ["a", "b", "c"]
+            else:
+                ack = await d.send("cancel_all", "all")
+                assert ack["status"] == "accepted", ack
+            assert [ticket.remaining for ticket in d.placed()[:3]] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("scope", ["ours", "account"])
+async def test_orders_placed_by_hand_are_cancelled_only_when_asked(
+    tmp_path: Path, scope: str
+) -> None:
+    with Mosquitto.running(tmp_path) as broker:
+        async with desk(tmp_path, broker) as d:
+            assert (await d.place("a"))["status"] == "accepted"
+            hand = d.by_hand()
+            await halted(d, "--scope", scope)
+            said = await d.until(DONE)
+            assert (said["scope"], said["complete"]) == (scope, True)
+            assert d.placed()[0].remaining == 0
+            assert hand.remaining == (3 if scope == "ours" else 0)

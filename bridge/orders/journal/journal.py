@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from bridge.errors import NotOwnerError
-from bridge.orders.journal import claims, queries
+from bridge.orders.journal import claims, controls, queries
 from bridge.orders.journal.claims import JournalClaim
 from bridge.orders.journal.database import lock_name
 from bridge.orders.journal.identity import Binding
@@ -161,13 +161,17 @@ class Journal:
 
     async def control(self, control: Control) -> None:
         """Write down that somebody is halted, or no more."""
+        await self._writer.run(lambda connection, _: controls.add(connection, control), writes=True)
+
+    async def fulfil(self, control: Control) -> None:
+        """Write down that a halt has nothing to cancel any more."""
         await self._writer.run(
-            lambda connection, _: queries.control(connection, control), writes=True
+            lambda connection, _: controls.fulfil(connection, control), writes=True
         )
 
     async def controls(self) -> list[Control]:
         """Return every halt and resumption, oldest first."""
-        return await self._writer.run(lambda connection, _: queries.read_controls(connection))
+        return await self._writer.run(lambda connection, _: controls.read(connection))
 
     async def clients(self) -> frozenset[str]:
         """Return the names of the clients that have sent commands."""

@@ -7,12 +7,12 @@ first, since it may be there already.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, bindparam, func, insert, or_, select
 
-from bridge.orders.journal import tables
+from bridge.orders.journal import controls, tables
 from bridge.orders.journal.statement import Statement
 from bridge.orders.model.lifecycle import CLOSED, State, Step
 from bridge.orders.model.records import Control, Identity, JournalStep, NewRecord, Origin, Record
@@ -23,11 +23,9 @@ __all__ = [
     "between",
     "catch_up",
     "clients",
-    "control",
     "expand",
     "find",
     "latest",
-    "read_controls",
     "replay",
 ]
 
@@ -139,21 +137,8 @@ def expand(
     if isinstance(cause, JournalStep):
         append(connection, [cause], careful=careful)
     else:
-        control(connection, cause)
+        controls.add(connection, cause)
     return [admit(connection, one, (), careful=careful)[0] for one in new]
-
-
-def control(connection: Connection, control: Control) -> None:
-    """Write down that somebody is halted, or no more."""
-    connection.execute(insert(tables.controls), asdict(control))
-
-
-def read_controls(connection: Connection) -> list[Control]:
-    """Return every halt and resumption, oldest first."""
-    return [
-        Control(row.at, row.account, row.client, row.mode, row.reason)
-        for row in connection.execute(select(tables.controls).order_by(tables.controls.c.id))
-    ]
 
 
 def clients(connection: Connection) -> frozenset[str]:

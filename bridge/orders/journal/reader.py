@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import JournalError
-from bridge.orders.journal import queries
+from bridge.orders.journal import controls, queries
 from bridge.orders.journal.database import file_of, open_engine, parse, problem
 from bridge.orders.journal.tables import SCHEMA, schema_version
 from bridge.orders.model.records import Control, Record
@@ -30,7 +30,7 @@ def read(url: str, first: int = 0, last: int | None = None) -> list[Record]:
 
 def read_controls(url: str) -> list[Control]:
     """Return every halt and resumption, oldest first; raises :class:`JournalError`."""
-    return _look(url, queries.read_controls)
+    return _look(url, controls.read)
 
 
 def _look(url: str, work: Callable[[Connection], _T]) -> _T:

@@ -1,7 +1,8 @@
 """The tables of the order journal.
 
-Three are append-only: ``commands`` (one row a command: that it was received), ``steps`` (what
-happened to it since) and ``controls`` (who was halted and let go again). Nothing in them is
+Four are append-only: ``commands`` (one row a command: that it was received), ``steps`` (what
+happened to it since), ``controls`` (who was halted and let go again) and ``goals`` (what a halt has
+to cancel, and that it is done). Nothing in them is
 updated or deleted: what was once true of an order can be read for ever. Two say whose journal it
 is: ``journal`` (one row) and ``journal_accounts``. Account numbers are never written, only aliases
 and salted hashes. ``claims`` says which bridge may write that an order is sent.
@@ -28,14 +29,16 @@ __all__ = [
     "claims",
     "commands",
     "controls",
+    "goals",
     "journal",
     "metadata",
     "schema_version",
     "steps",
 ]
 
-SCHEMA = 5
-"""2 added ``controls``, 3 ``commands.origin``, 4 ``journal`` and its accounts, 5 ``claims``."""
+SCHEMA = 6
+"""2 added ``controls``, 3 ``commands.origin``, 4 ``journal`` and its accounts, 5 ``claims``, 6
+``goals``."""
 
 metadata = MetaData()
 BINARY_NAMES = {"mysql_collate": "utf8mb4_bin", "mariadb_collate": "utf8mb4_bin"}
@@ -80,6 +83,14 @@ controls = Table(
     Column("mode", String(16), nullable=False),
     Column("reason", Text, nullable=False),
 )
+goals = Table(
+    "goals",
+    metadata,
+    Column("id", _id, primary_key=True),
+    Column("control", BigInteger, nullable=False, index=True),
+    Column("word", String(16), nullable=False),
+)
+"""What the control of a time has to cancel (``ours``, ``account``), and that it is ``done``."""
 journal = Table(
     "journal",
     metadata,

@@ -96,3 +96,5 @@ class Control:
     mode: str
     """Blank: no more."""
     reason: str
+    scope: Literal["", "ours", "account"] = ""
+    """What it has to cancel; blank: nothing, or all is done."""

@@ -15,6 +15,7 @@ from bridge.mqtt import payloads as bridge_payloads
 from bridge.mqtt.event_payloads import (
     BridgeEvent,
     HaltCancelledEvent,
+    HaltDoneEvent,
     HaltedEvent,
     OrderAmbiguousEvent,
     OrderDifferenceEvent,
@@ -184,7 +185,9 @@ class Publisher:
         log.warning("differs from the exchange", **event)
         await self._event(event, at)
 
-    async def halted(self, event: HaltedEvent | HaltCancelledEvent | ResumedEvent, at: int) -> None:
+    async def halted(
+        self, event: HaltedEvent | HaltCancelledEvent | HaltDoneEvent | ResumedEvent, at: int
+    ) -> None:
         """Tell who may trade no more, or again."""
         await self._event(event, at)
 

@@ -53,6 +53,10 @@ class Halts:
             self._said[circle] = mode
         return self._said.get(circle, "")
 
+    def named(self, account: str, client: str) -> bool:
+        """Tell whether a halt of exactly this account and client holds."""
+        return (account, client) in self._said
+
     def of(self, account: str, client: str) -> tuple[Mode, str]:
         """Return the mode that holds for a client on an account, and who is meant by it."""
         found: tuple[Mode, str] = ("", "")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 
 from bridge.errors import JournalError
-from bridge.mqtt.event_payloads import HaltedEvent, ResumedEvent
+from bridge.mqtt.event_payloads import HaltedEvent, HaltedMode, HaltScope, ResumedEvent
 from bridge.orders.journal.journal import Journal
 from bridge.orders.model.records import Control
 from bridge.orders.publishing.publisher import Publisher
 from bridge.orders.risk.halts import HaltOutcome, Halts, Mode
+from bridge.orders.routing.goal import Goal
+from bridge.orders.routing.goals import Goals
 from bridge.orders.routing.mass_cancel import MassCancel
 from bridge.runtime.turns import News
 
@@ -33,9 +36,11 @@ class _Asked:
     client: str
     mode: Mode
     reason: str
-    cancel_all: bool
+    scope: Literal["", HaltScope]
+    """What to cancel; blank: nothing."""
     at: int
     done: asyncio.Future[HaltOutcome]
+    goal: Goal | None
 
 
 class HaltControl:
@@ -50,6 +55,7 @@ class HaltControl:
         halts: Halts,
         journal: Journal,
         mass_cancel: MassCancel,
+        goals: Goals,
         publisher: Publisher,
         *,
         clock: Callable[[], int],
@@ -60,6 +66,7 @@ class HaltControl:
         self._halts = halts
         self._journal = journal
         self._mass_cancel = mass_cancel
+        self._goals = goals
         self._publisher = publisher
         self._clock = clock
         self._news = news
@@ -71,11 +78,13 @@ class HaltControl:
         self._latest = 0
         self._asked: asyncio.Queue[_Asked] = asyncio.Queue()
         self._telling: asyncio.Queue[Control] = asyncio.Queue()
+        self._begun: asyncio.Queue[Goal] = asyncio.Queue()
 
     async def run(self) -> None:
         """Write halts down and tell what the cancellations of each left, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tell_each(tasks))
+            tasks.create_task(self._reach_each(tasks))
             while True:
                 asked = await self._asked.get()
                 tasks.create_task(self._answer(asked))
@@ -85,9 +94,18 @@ class HaltControl:
             control = await self._telling.get()
             tasks.create_task(self._mass_cancel.tell_halted(control))
 
+    async def _reach_each(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            goal = await self._begun.get()
+            tasks.create_task(self._goals.reach(goal))
+
     def recover(self, controls: Iterable[Control]) -> None:
         """Take up halts whose cancellations a restart interrupted."""
         for control in controls:
+            if control.scope:
+                mode: HaltedMode = "reduce_only" if control.mode == "reduce_only" else "halted"
+                circle = (control.account, control.client)
+                self._begun.put_nowait(self._goals.begin(*circle, mode, control.scope, control))
             if any(not one.progress.answer for one in self._mass_cancel.of_halt(control)):
                 self._telling.put_nowait(control)
 
@@ -99,18 +117,25 @@ class HaltControl:
         client: str = "",
         reason: str = "",
         cancel_all: bool = False,
+        scope: HaltScope = "ours",
         asked_at: int | None = None,
     ) -> HaltOutcome:
         """Halt (or, with a blank mode, release) everybody, an account or a client, for good.
 
         A halt holds from this moment, whatever the journal does, and is written as soon as that is
-        possible; whoever asks waits for that a second at most. ``asked_at`` is when it came (µs
-        since the epoch): a resumption takes back no later halt. Raises :class:`JournalError`: a
+        possible; whoever asks waits for that a second at most. ``cancel_all`` cancels what is open,
+        until the exchange has nothing: of us, or of the ``account``. ``asked_at`` is when it came
+        (µs since the epoch): a resumption takes back no later halt. Raises :class:`JournalError`: a
         resumption is not written, and maybe does not hold; or the bridge stops.
         """
         asked_at = self._clock() if asked_at is None else asked_at
         done: asyncio.Future[HaltOutcome] = asyncio.get_running_loop().create_future()
-        asked = _Asked(account, client, mode, reason, cancel_all, asked_at, done)
+        goal = None
+        if mode and cancel_all and not self._stopping.is_set():
+            goal = self._goals.begin(account, client, mode, scope)
+            self._begun.put_nowait(goal)
+        wanted = scope if mode and cancel_all else ""
+        asked = _Asked(account, client, mode, reason, wanted, asked_at, done, goal)
         if mode:
             # At once, whatever the journal does. A resumption is the other way round: it holds only
             # when its turn comes, behind every halt that was asked for before it.
@@ -177,16 +202,21 @@ class HaltControl:
     def _control(self, asked: _Asked) -> Control:
         # Each halt has a time of its own: it names the cancellations that come of it.
         self._latest = max(self._latest + 1, self._clock())
-        return Control(self._latest, asked.account, asked.client, asked.mode, asked.reason)
+        return Control(
+            *(self._latest, asked.account, asked.client, asked.mode, asked.reason, asked.scope)
+        )
 
     async def _write(self, control: Control, asked: _Asked) -> int:
         # Cancellations that are made while the bridge stops would find nobody who sends them.
-        if not asked.cancel_all or self._stopping.is_set():
+        if not asked.scope or self._stopping.is_set():
             await self._journal.control(control)
-            if asked.cancel_all:
+            if asked.scope:
                 raise JournalError("the bridge stops: nothing is cancelled, ask again")
             return 0
         cancellations = await self._mass_cancel.halt(control)
+        if asked.goal is not None:
+            asked.goal.control = control
+            asked.goal.written.set()
         if cancellations:
             self._telling.put_nowait(control)
         return len(cancellations)

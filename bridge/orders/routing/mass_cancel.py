@@ -27,6 +27,7 @@ from bridge.orders.risk import checks
 from bridge.orders.risk.limits import Context, Refusal, RiskRequest
 from bridge.orders.risk.rules import Terms
 from bridge.orders.routing.submitter import Submitter
+from bridge.orders.routing.sweep import Sweep
 from bridge.runtime.turns import News
 
 __all__ = ["MassCancel"]
@@ -59,6 +60,7 @@ class MassCancel:
     start: Callable[[ManagedOrder], object]
     called_off: Callable[[ManagedOrder], None]
     news: News
+    sweep: Sweep
 
     # cancel_all
 
@@ -90,7 +92,8 @@ class MassCancel:
             mine = await self._cancel(about, origin, lambda order: managed.expires_at, write)
         else:  # a restart came in between
             mine = [one for one in self._of(origin) if one.identity[:2] == (account, client)]
-        await self._answered(mine)
+        await self.answered(mine)
+        await self._insist(managed, mine)
         # Whoever reads that all is cancelled must not see an order afterwards: what was called off
         # and stands in the journal as if it could still be sent has to be refused there, or over.
         if self.outbox.failing:
@@ -100,6 +103,16 @@ class MassCancel:
     def _called_off_until(self) -> int:
         refused = (one for one in self.blotter if one.progress.state is State.REFUSED)
         return max((one.expires_at for one in refused if one.overtaken and one.id > 0), default=0)
+
+    async def _insist(self, managed: ManagedOrder, children: Sequence[ManagedOrder]) -> None:
+        """Cancel again what KIS's list still has open after its cancellation was answered."""
+
+        def left() -> set[ManagedOrder | None]:
+            over = self.terms.clock() >= managed.expires_at
+            ends = () if over else self._left(children)
+            return {self.blotter.order(one.identity) for one in ends if not self.waits(one)}
+
+        await self.sweep.insist(managed.identity.account, left, self.news)
 
     def _refusal(self, managed: ManagedOrder) -> Refusal | None:
         account, client, _, _ = managed.identity
@@ -126,10 +139,10 @@ class MassCancel:
                 raise JournalError("what the halt calls off is not written down")
             return await self.journal.expand(control, new)
 
-        about = self._within(control.account, control.client)
+        about = self.within(control.account, control.client)
         return await self._cancel(about, _origin(control), self._day_over, write)
 
-    def _within(self, account: str, client: str) -> list[ManagedOrder]:
+    def within(self, account: str, client: str) -> list[ManagedOrder]:
         """Return the commands of an account and client; blank: of all of them."""
         circles = {"account": account, "client": client}
         return [
@@ -142,7 +155,7 @@ class MassCancel:
         """Count what a halt of them has to cancel."""
         return sum(
             one.verb == "place" and one.progress.state in _MAY_BE_OPEN
-            for one in self._within(account, client)
+            for one in self.within(account, client)
         )
 
     def _day_over(self, order: ManagedOrder) -> int:
@@ -156,7 +169,7 @@ class MassCancel:
     async def tell_halted(self, control: Control) -> None:
         """Tell what the cancellations of a halt left, when they are answered."""
         mine = self.of_halt(control)
-        await self._answered(mine)
+        await self.answered(mine)
         left = self._left(mine)
         names = ["/".join(one.identity[1:3]) for one in left[:_LISTED]]
         now = self.terms.clock()
@@ -222,7 +235,7 @@ class MassCancel:
                 self.start(child)
         return children
 
-    async def _answered(self, children: Sequence[ManagedOrder]) -> None:
+    async def answered(self, children: Sequence[ManagedOrder]) -> None:
         """Return when each is answered, or waits for what may never be known."""
         while any(one.progress.answer is None and not self.waits(one) for one in children):
             await self.news.wait()

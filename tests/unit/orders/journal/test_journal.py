@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, text
 from bridge.errors import JournalError
 from bridge.orders.journal.journal import Journal
 from bridge.orders.journal.reader import read
+from bridge.orders.journal.tables import SCHEMA
 from bridge.orders.journal.writer import WriterThread
 from bridge.orders.model.lifecycle import Event, State, Step
 from bridge.orders.model.records import Control, Identity, JournalStep, NewRecord, Origin
@@ -152,7 +153,7 @@ async def test_another_schema_is_refused(journal: Journal, url: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE schema_version SET version = 9"))
     engine.dispose()
-    with pytest.raises(JournalError, match="has schema 9, this bridge reads 5"):
+    with pytest.raises(JournalError, match=f"has schema 9, this bridge reads {SCHEMA}"):
         await Journal(url).open()
 
 
@@ -223,7 +224,9 @@ async def test_a_journal_of_the_second_schema_gets_the_origins_of_its_cancellati
         connection.execute(text("DELETE FROM schema_version"))
         connection.execute(text("INSERT INTO schema_version VALUES (2)"))
     engine.dispose()
-    with pytest.raises(JournalError, match="has schema 2, this version reads 5: run the bridge"):
+    with pytest.raises(
+        JournalError, match=f"has schema 2, this version reads {SCHEMA}: run the bridge"
+    ):
         read(url)
     for _ in range(2):  # the second time there is nothing to do
         await journal.open()
