@@ -285,3 +285,14 @@ def test_the_pages_that_comments_refer_to_are_there() -> None:
     }
     assert any(page == "docs/kis.md" for _, page in named)
     assert {(module, page) for module, page in named if not (ROOT.parent / page).exists()} == set()
+
+
+def test_the_tests_that_the_page_of_orders_names_are_there() -> None:
+    named = re.findall(
+        r"`(tests/[\w/]+\.py)::([\w.]+)`", (ROOT.parent / "docs/orders.md").read_text()
+    )
+    assert len(named) >= 10
+    for path, name in named:
+        text = (ROOT.parent / path).read_text()
+        for part in name.split("."):
+            assert re.search(rf"\b(?:def|class) {part}\b", text), f"{path} has no {name}"
