@@ -21,7 +21,7 @@ from bridge.errors import JournalError
 from bridge.orders.journal.journal import Journal
 from bridge.orders.journal.reader import read
 from bridge.orders.model.lifecycle import Event, State, Step
-from bridge.orders.model.records import Control, Identity, JournalStep, NewRecord
+from bridge.orders.model.records import Control, Identity, JournalStep, NewRecord, Origin
 from tests.brokers import free_port
 from tests.component.gateway_fixture import bench
 
@@ -118,6 +118,9 @@ def mariadb(folder: Path) -> Iterator[str]:
 _SERVERS = {"postgresql": postgresql, "mariadb": mariadb}
 
 
+_SINCE_SCHEMA_2 = ("journal", "journal_accounts", "claims", "goals")
+
+
 @pytest.fixture(scope="module", params=_SERVERS)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -132,14 +135,7 @@ def url(server: str) -> str:
     """An empty database."""
     engine = create_engine(server)
     with engine.begin() as connection:
-        for table in (
-            "steps",
-            "commands",
-            "controls",
-            "journal",
-            "journal_accounts",
-            "schema_version",
-        ):
+        for table in ("steps", "commands", "controls", "schema_version", *_SINCE_SCHEMA_2):
             connection.execute(text(f"DROP TABLE IF EXISTS {table}"))
     engine.dispose()
     return server
@@ -165,6 +161,33 @@ async def test_what_is_written_is_there_after_a_restart(url: str) -> None:
     assert [r.identity.client_order_id for r in await again.replay(0)] == ["a-1", "A-1"]
     assert len(read(url)) == 2
     await again.close()
+
+
+async def test_an_older_journal_is_brought_up_to_date(url: str) -> None:
+    """As schema 2 left it: cancellations are named after a halt, and nothing knows its journal."""
+    journal = Journal(url)
+    await journal.open()
+    halted = replace(NEW, identity=NEW.identity._replace(command_id="halt:1795000000000000:7"))
+    for command in (NEW, halted):
+        await journal.admit(command)
+    await journal.close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE commands DROP COLUMN origin"))
+        for table in _SINCE_SCHEMA_2:
+            connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text("DELETE FROM schema_version"))
+        connection.execute(text("INSERT INTO schema_version VALUES (2)"))
+    engine.dispose()
+    for _ in range(2):  # the second time there is nothing to do
+        again = Journal(url)
+        await again.open()
+        assert not (await again.admit(NEW))[1]
+        await again.close()
+    assert [record.origin for record in read(url)] == [
+        Origin(),
+        Origin("halt", "1795000000000000"),
+    ]
 
 
 async def test_a_second_bridge_is_refused_and_a_lost_connection_is_not(url: str) -> None:
