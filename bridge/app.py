@@ -37,9 +37,9 @@ from bridge.mqtt.lane import LaneWriter
 from bridge.mqtt.message import Will
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, TradingAccount
-from bridge.orders.journal.identity import Binding
 from bridge.orders.journal.journal import Journal
 from bridge.orders.ownership.presence import Presence
+from bridge.orders.publishing.journal_marks import JournalMarks
 from bridge.orders.publishing.journal_watch import JournalWatch
 from bridge.orders.risk.configured import configured
 from bridge.requests.local_halts import LocalHalts
@@ -158,9 +158,9 @@ class Bridge:
             self._names = await asyncio.to_thread(self._symbols.names)
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(open_http())
-            url = self._config.journal_url.get_secret_value()
-            journal = Journal(url, binding=Binding.of(self._config.kis))
+            journal = Journal.of(self._config)
             await journal.open()
+            marks = JournalMarks(journal, self.control, self.topics, self._config.kis.environment)
             stack.push_async_callback(journal.close)
             await self.clocks.ask(http, self._config.kis.rest_url)
             self._rests = {app.alias: self._app(app, http) for app in self._config.kis.apps}
@@ -195,15 +195,16 @@ class Bridge:
                 self.lane.attach(writer, self.pump.routes, confirms=isinstance(writer, LaneWriter))
                 local = LocalHalts(self.gateway, self._config.kis.state_dir).run()
                 halting = tasks.create_task(local)  # before any command is taken
-                orders = tasks.create_task(self.presence.as_owner(self.gateway.run))
+                orders = tasks.create_task(self.presence.as_owner(marks.before(self.gateway.run)))
                 if not self.presence.guest:
                     await self.gateway.ready()  # before KIS can send a notice of what was open
                 self._subscribe_configured()
                 streams = [session.stream.run() for session in self.sessions.values()]
                 works = (
                     *(*streams, writer.run(), self.events.run(), self._tend()),
-                    self._reporter.run(self.numbers, self._trading, self.pool),
+                    self._reporter.run(self.numbers, self.gateway.trading, self.pool),
                     JournalWatch(journal, self.events.tell).run(),
+                    self.presence.as_owner(marks.run),
                     self._learn_days(),
                 )
                 others = [beating, urgent, halting, *map(tasks.create_task, works)]
@@ -376,9 +377,6 @@ class Bridge:
         while not self._paper:
             await self.upkeep.learn_trading_days(next(iter(self._rests.values())).call)
             await asyncio.sleep(_CALENDAR_S)
-
-    def _trading(self) -> list[object]:
-        return [*self.gateway.halts(), self.gateway.journal()]
 
     def numbers(self) -> HealthReport:
         """Return the payload of ``bridge/health``, as of now."""

@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "resolve": ("bridge.cli.requests:resolve", "Settle an order left unknown."),
     "order": ("bridge.cli.order:app", "Place, modify, cancel and show orders."),
     "orders": ("bridge.cli.orders:orders", "Show the journal of a day."),
+    "journal": ("bridge.cli.journal_adopt:app", "Take a journal into use that lacks orders."),
     "spec": ("bridge.cli.spec:app", "Check, compile and show the workbook."),
     "symbols": ("bridge.cli.symbols:app", "Find symbols by name."),
     "bench": ("bridge.cli.bench:bench", "Measure speed, CPU, latency and loss."),

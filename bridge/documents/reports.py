@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from bridge.catalog.schemas import Schema
 from bridge.documents.generated import of_model, of_payload
-from bridge.mqtt.payloads import BridgeState, Info, OwnerClaim, SymbolListing
+from bridge.mqtt.payloads import BridgeState, Info, JournalMark, OwnerClaim, SymbolListing
 from bridge.orders.publishing.reports import (
     AccountBalance,
     AccountOrders,
@@ -29,6 +29,7 @@ REPORTS: Mapping[str, Schema] = {
     "bridge/state": of_payload(BridgeState),
     "bridge/info": of_model(Info),
     "bridge/health": of_payload(HealthReport),
+    "bridge/journal": of_payload(JournalMark),
     "bridge/session": of_payload(SessionReport),
     "bridge/owner": of_payload(OwnerClaim),
     "order/ack": of_payload(OrderAck),

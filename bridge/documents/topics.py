@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from bridge.catalog.model import Catalog
 from bridge.catalog.schemas import DIALECT, Schema, record
+from bridge.config.kis import Environment
 from bridge.documents.events import EVENTS, SUMMARIES
 from bridge.documents.generated import of_model
 from bridge.documents.reports import REPORTS
@@ -122,6 +123,12 @@ def _bridge() -> Iterator[Topic]:
     )
     yield of("info", "bridge/info", "Version, environment, workbook, limits", retained=True)
     yield of("health", "bridge/health", "Counters and lags, every 10 s", retained=True)
+    yield of(
+        *("journal", "bridge/journal/{environment}", "Which order journal was used last"),
+        retained=True,
+        parameters={"environment": "Environment of the journal"},
+        choices={"environment": get_args(Environment)},
+    )
     app = {"app": "Alias of the app from the configuration"}
     yield of(
         *("session", "bridge/sessions/{app}", "Slots of a KIS session and who holds them"),

@@ -167,9 +167,14 @@ class Connection:
             return []
         if self.v5:
             # As published: so that a retained command is known as one. 1: retained messages only
-            # come when the subscription is new, not again at each reconnect.
+            # come when the subscription is new, not again at each reconnect. 0: always, because a
+            # single topic is subscribed for the value that it has, also by a process that takes up
+            # the session of an earlier one.
             options = [
-                (name, SubscribeOptions(qos, retainAsPublished=True, retainHandling=1))
+                (
+                    name,
+                    SubscribeOptions(qos, retainAsPublished=True, retainHandling=_retained(name)),
+                )
                 for name, qos in filters
             ]
             self._paho.subscribe(options)
@@ -389,3 +394,7 @@ class Connection:
 
 def _nothing() -> None:
     """A QoS 0 message needs no PUBACK."""
+
+
+def _retained(topic_filter: str) -> int:
+    return 1 if "+" in topic_filter or "#" in topic_filter else 0

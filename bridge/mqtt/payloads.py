@@ -22,6 +22,7 @@ __all__ = [
     "EventKind",
     "HaltRow",
     "Info",
+    "JournalMark",
     "JournalReport",
     "JournalState",
     "NotServed",
@@ -136,6 +137,13 @@ class OwnerClaim(TypedDict):
     since: Annotated[Microseconds, Field(description="When it started")]
     at: Annotated[Microseconds, Field(description="When it said so last, by its own clock")]
     fence: Annotated[Count, Field(description="Grows with each owner")]
+
+
+class JournalMark(TypedDict):
+    """Which order journal was used last, and at least how far it has come."""
+
+    journal: Annotated[str, Field(description="Its random name")]
+    generation: Annotated[int, Field(ge=0, description="Commits that are on disk")]
 
 
 class SymbolListing(TypedDict):

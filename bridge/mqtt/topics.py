@@ -27,6 +27,7 @@ RequestVerb: TypeAlias = Literal[
     "halt",
     "resume",
     "resolve",
+    "adopt",
 ]
 """What clients may ask the bridge for."""
 REQUEST_VERBS: Final[tuple[RequestVerb, ...]] = get_args(RequestVerb)
@@ -105,6 +106,10 @@ class Topics:
     def health(self) -> str:
         """Return the retained topic of the counters."""
         return f"{self._bridge}/health"
+
+    def journal(self, environment: str) -> str:
+        """Return the retained topic of which journal was used."""
+        return _join(f"{self._bridge}/journal", environment)
 
     def session(self, app: str) -> str:
         """Return the retained topic of one KIS session."""

@@ -25,6 +25,7 @@ from bridge.mqtt.event_payloads import HaltScope
 from bridge.mqtt.message import Message
 from bridge.mqtt.payloads import HaltRow, JournalReport
 from bridge.mqtt.topics import Topics
+from bridge.orders.journal.identity import Mark
 from bridge.orders.journal.journal import Journal
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import Identity
@@ -192,6 +193,11 @@ class Gateway:
         await self._ready.wait()
         return await self._parts.reconciler.resolve(identity, order_no=order_no, by=by)
 
+    async def adopt(self) -> Mark:
+        """Go on with a journal that lacks orders, see :meth:`Adoption.adopt`."""
+        await self._ready.wait()
+        return await self._parts.adoption.adopt()
+
     @property
     def halted(self) -> bool:
         """Whether anybody may not trade freely."""
@@ -208,6 +214,10 @@ class Gateway:
     def journal(self) -> JournalReport:
         """Return whether the journal can be relied on."""
         return self._parts.journal.standing.report()
+
+    def trading(self) -> list[object]:
+        """Return who may not trade freely, and whether the journal is a reason for all."""
+        return [*self.halts(), self.journal()]
 
     async def clients(self) -> frozenset[str]:
         """Return who has ever sent a command; raises :class:`JournalError`."""

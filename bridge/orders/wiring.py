@@ -31,6 +31,7 @@ from bridge.orders.risk.reference_data import ReferenceData
 from bridge.orders.risk.rules import Terms
 from bridge.orders.risk.title import Title
 from bridge.orders.routing.admission import Admission
+from bridge.orders.routing.adoption import Adoption
 from bridge.orders.routing.door import Door
 from bridge.orders.routing.goals import Goals
 from bridge.orders.routing.halt_control import HaltControl
@@ -65,6 +66,7 @@ class Parts:
     submitter: Submitter
     halt_control: HaltControl
     line: Line
+    adoption: Adoption
 
 
 def wire(
@@ -187,4 +189,5 @@ def wire(
         submitter=submitter,
         halt_control=halt_control,
         line=line,
+        adoption=Adoption(terms, journal, reconciler, news),
     )

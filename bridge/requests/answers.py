@@ -13,6 +13,7 @@ from bridge.orders.model.lifecycle import State
 from bridge.subscriptions.rows import SubscriptionRow
 
 __all__ = [
+    "AdoptAnswer",
     "ChannelRow",
     "ChannelsAnswer",
     "HaltAnswer",
@@ -147,6 +148,13 @@ class ResumeAnswer(Standing):
     """What holds after a halt was taken back."""
 
     resumed: Annotated[bool, Field(description="Whether exactly this was halted before")]
+
+
+class AdoptAnswer(TypedDict):
+    """The journal that is in use now."""
+
+    journal: Annotated[str, Field(description="Its random name, a new one")]
+    generation: Count
 
 
 class ResolveAnswer(TypedDict):

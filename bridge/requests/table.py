@@ -95,6 +95,12 @@ REQUESTS: Final = (
         answers.ResolveAnswer,
         "Settle a command whose outcome stayed unknown, as a person found out",
     ),
+    RequestKind(
+        "adopt",
+        models.EmptyRequest,
+        answers.AdoptAnswer,
+        "Take orders again with a journal that lacks some, after the exchange's lists are read",
+    ),
 )
 
 

@@ -239,6 +239,15 @@ class Verbs:
             "order_no": asked.order_no or None,
         }
 
+    async def adopt(self, payload: dict[str, Any], _: Message) -> answers.AdoptAnswer:
+        """Take orders again with a journal that lacks some."""
+        EmptyRequest.model_validate(payload)
+        try:
+            mark = await self._gateway.adopt()
+        except JournalError as error:
+            raise RequestError("not_written", str(error)) from error
+        return {"journal": mark.journal, "generation": mark.generation}
+
     def _named(self, payload: dict[str, Any], message: Message) -> dict[str, Any]:
         """Return a request with the ``client`` in whose name it is; raises `RequestError`."""
         client = self._topics.parse_request(message.topic)[1]

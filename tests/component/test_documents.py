@@ -234,6 +234,7 @@ REQUESTS: dict[str, object] = {
         "client_order_id": "s-1",
         "outcome": "not_placed",
     },
+    "adopt": {},
     "unsubscribe": {"subscriptions": [{"channel": "H0STCNT0", "key": "035420"}]},
 }
 
@@ -262,7 +263,8 @@ def test_what_the_bridge_publishes_fulfils_its_schemas(tmp_path: Path) -> None:
         for m in heard
         if "/response/" in m.topic and m.payload["status"] == "ok"
     }
-    assert served == set(REQUEST_VERBS) - {"resolve"}  # nothing is unknown here: see test_events
+    # Nothing is unknown or missing here: see test_events and tests/system/test_journal.py.
+    assert served == set(REQUEST_VERBS) - {"resolve", "adopt"}
     assert found >= {"domestic_stock_krx_trade", "domestic_stock_krx_quote"}
 
 

@@ -26,6 +26,7 @@ from bridge.kis.clock import KisClock
 from bridge.kis.rest import RestClient
 from bridge.kis.throttle import Throttle
 from bridge.orders.journal import database
+from bridge.orders.journal.identity import Mark
 from bridge.orders.journal.journal import Journal
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.tickets import Ticket
@@ -113,6 +114,13 @@ class InlineWriter:
         self.dead = False
         self.dies_in = 0
         self.dies_before = False
+        self.mark, self.within = Mark("", 0), None
+
+    async def adopt(self, least: int) -> None:
+        raise NotImplementedError
+
+    async def refresh(self) -> None:
+        raise NotImplementedError
 
     async def open(self) -> None:
         self._lock = database.claim(self.url)
@@ -147,6 +155,7 @@ class InlineJournal(Journal):
     def __init__(self, url: str) -> None:
         self.writer = InlineWriter(url)
         super().__init__(url, self.writer)
+        self._sidecar = None  # a thread has no virtual time
 
 
 @dataclass

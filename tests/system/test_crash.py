@@ -33,7 +33,7 @@ from tests.soak import SOAK
 from tests.system.crashing_daemons import CrashingDaemons
 from tests.system.programs import bridge_toml
 
-BOUNDARIES = {"admit": 4, "append": 6, "expand": 2}
+BOUNDARIES = {"admit": 4, "append": 6, "expand": 2, "save_mark": 2}
 """Of each write of the journal: up to which one of a daemon's life it dies there."""
 ROUNDS = 30 if SOAK else 4
 EARLY, FILLED = (100, 200) if SOAK else (15, 30)
@@ -215,6 +215,8 @@ async def test_no_order_is_doubled_or_lost_and_no_fill(
                 _compare(journal, simulator)
                 os.kill(pid, signal.SIGTERM)
                 assert await asyncio.to_thread(lives.ended) == 0
+        # No death may look like a journal that was swapped: nobody could trade.
+        assert "journal replaced" not in await asyncio.to_thread(Path(f"{config}.log").read_text)
 
 
 _BOB = '[orders.clients.bob]\naccounts = ["main"]'

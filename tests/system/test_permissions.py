@@ -94,7 +94,7 @@ def test_a_pattern_that_permits_nothing_is_told(world: World) -> None:
 
 
 def test_a_client_has_its_requests(world: World) -> None:
-    for verb in ("halt", "resume", "resolve", "symbols", "snapshot"):
+    for verb in ("halt", "resume", "resolve", "adopt", "symbols", "snapshot"):
         said = answer(world, verb, {}, "bob")
         assert said["code"] == "not_permitted"
         assert said["message"] == (

@@ -19,6 +19,7 @@ from tests.system.programs import (
     Ear,
     Program,
     World,
+    ask,
     client,
     environ,
 )
@@ -114,6 +115,12 @@ def statuses(answers: dict[str, Any]) -> Counter[str]:
     return Counter(answer["status"] for answer in answers.values())
 
 
+def adopt(world: World) -> None:
+    """Have a bridge go on with its own journal, as a person does who has looked."""
+    done = ask("journal", "adopt", "--url", world.broker.url)
+    assert done.returncode == 0, done.stderr
+
+
 def owners(ear: Ear) -> list[str]:
     """Return who has claimed the account, in order, each once in a row."""
     said = [heard.payload["owner"] for heard in ear.heard if heard.topic == OWNER]
@@ -139,7 +146,13 @@ def test_of_two_bridges_with_one_configuration_only_one_sends(tmp_path: Path) ->
             once_each(world, 51)
             assert owners(world.ear) == [first["owner"]]
             world.bridge.stop(signal.SIGKILL)
-            send(world, *more)  # nobody is there: the broker keeps them for the next owner
+            send(world, "early")  # nobody is there: the broker keeps it for the next owner
+            # The next owner has a journal of its own, which does not know what this one was sent.
+            early = acks(world, ("early",), DEAD_S)["early"]
+            assert (early["status"], early["reason"]) == ("refused", "journal_unavailable")
+            once_each(world, 51)
+            adopt(world)
+            send(world, *more)
             answers = acks(world, more, DEAD_S)
             assert statuses(answers) == {"accepted": 50}
             once_each(world, 101)
@@ -149,16 +162,18 @@ def test_of_two_bridges_with_one_configuration_only_one_sends(tmp_path: Path) ->
                 for heard in world.ear.heard
                 if heard.topic.startswith("kis/orders/main/alice/ack/")
             )
-            assert sent == Counter(("before", *names, *more))
+            assert sent == Counter(("before", *names, "early", *more))
 
 
 def test_a_bridge_that_was_stopped_cleanly_is_followed_at_once(tmp_path: Path) -> None:
     with World.running(tmp_path) as world, second(world, "other") as other:
         conflict(world)
         assert world.bridge.stop() == 0
+        logged(other, "sends the orders now")
+        world.ear.until("kis/bridge/event/journal_replaced")
+        adopt(world)
         send(world, "a-1")
         assert acks(world, ("a-1",))["a-1"]["status"] == "accepted"
-        logged(other, "sends the orders now")
 
 
 def test_a_killed_bridge_is_followed_at_once_by_itself(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from bridge.config.kis import KisConfig
 from bridge.errors import JournalError
 from bridge.orders.journal import tables
 
-__all__ = ["Binding", "Mark", "bind"]
+__all__ = ["Binding", "Mark", "bind", "new_name"]
 
 _ONLY = 1
 """Id of the only row of ``journal``."""
@@ -59,7 +59,7 @@ def bind(connection: Connection, url: URL, binding: Binding | None) -> Mark:
     if row is None:
         values = {
             "id": _ONLY,
-            "name": secrets.token_hex(16),
+            "name": new_name(),
             "environment": "",
             "salt": secrets.token_hex(16),
             "generation": 0,
@@ -70,6 +70,11 @@ def bind(connection: Connection, url: URL, binding: Binding | None) -> Mark:
         _bind_environment(connection, url, row.environment, binding.environment)
         _bind_accounts(connection, url, row.salt, binding.accounts)
     return Mark(row.name, row.generation)
+
+
+def new_name() -> str:
+    """Return a name that no journal has had."""
+    return secrets.token_hex(16)
 
 
 def _bind_environment(connection: Connection, url: URL, bound: str, wanted: str) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
+import structlog
 from sqlalchemy import Connection
 
-from bridge.errors import NotOwnerError
+from bridge.config.models import Config
+from bridge.errors import JournalError, NotOwnerError
 from bridge.orders.journal import claims, controls, queries
 from bridge.orders.journal.claims import JournalClaim
-from bridge.orders.journal.database import lock_name
-from bridge.orders.journal.identity import Binding
+from bridge.orders.journal.database import lock_name, parse
+from bridge.orders.journal.identity import Binding, Mark
+from bridge.orders.journal.sidecar import Sidecar, SidecarMark
 from bridge.orders.journal.standing import JournalStanding
 from bridge.orders.journal.writer import Writer, WriterThread
 from bridge.orders.model.lifecycle import Event, State, Step
@@ -21,6 +25,9 @@ from bridge.runtime.clock import now_us
 
 __all__ = ["Journal"]
 
+log = structlog.get_logger()
+
+_MEND = "look at the exchange's orders, then kis-bridge journal adopt"
 _T = TypeVar("_T")
 
 
@@ -37,6 +44,15 @@ class Journal:
         self, url: str, writer: Writer | None = None, *, binding: Binding | None = None
     ) -> None:
         self.standing = JournalStanding()
+        self._sidecar = Sidecar.of(parse(url))
+        self._known: dict[str, int] = {}
+        """Journals that were used here, and how far they had come."""
+        self._given_up: set[str] = set()
+        """Those of them that a person has given up."""
+        self._better: Mark | None = None
+        """The one that has what this one lacks."""
+        self._saved: SidecarMark | None = None
+        self._opened = False
         self._writer = writer or WriterThread(url, binding, self.standing)
         self._url = url
         self._owner, self._scopes = "", 0
@@ -44,16 +60,85 @@ class Journal:
         self.taken_over = asyncio.Event()
         """Set when another bridge has taken over a claim that was held here."""
 
+    @classmethod
+    def of(cls, config: Config) -> Journal:
+        """Make the one that the configuration names, for its environment and accounts."""
+        return cls(config.journal_url.get_secret_value(), binding=Binding.of(config.kis))
+
     async def open(self) -> None:
         """Open it, and keep every other process out.
 
         Raises :class:`JournalError`, also when it belongs to another environment or account.
         """
         await self._writer.open()
+        self._opened, self._saved = True, None
+        if self._sidecar is not None:
+            known = await asyncio.to_thread(self._sidecar.read)
+            if known is not None:
+                self._given_up |= set(known.given_up)
+                await self.compare(known.mark, str(self._sidecar.path))
+            await self.save_mark()
 
     async def close(self) -> None:
         """Write what was handed over, then let go of the database."""
+        if self._opened:
+            # While nobody else can have it: the next bridge would know more.
+            self._opened = False
+            with suppress(JournalError):
+                await self.look()
+            await self.save_mark()
         await self._writer.close()
+
+    @property
+    def mark(self) -> Mark:
+        """Which journal it is, and how many commits it has on disk for certain."""
+        return self._writer.mark
+
+    async def compare(self, known: Mark, where: str) -> None:
+        """Hold the journal against what is known elsewhere; :attr:`standing` tells.
+
+        Raises :class:`JournalError`.
+        """
+        if known.journal in self._given_up:
+            return
+        self._known[known.journal] = max(known.generation, self._known.get(known.journal, 0))
+        await self._writer.refresh()
+        mine, why = self.mark, ""
+        if known.journal != mine.journal:
+            why = f"orders may be missing: {where} knows another journal; {_MEND}"
+        elif known.generation > mine.generation:
+            why = (
+                f"orders are missing: the journal is an older copy with {mine.generation} commits, "
+                f"{where} knows of {known.generation}; {_MEND}"
+            )
+        if why:
+            self._better = self._better or known
+            self.standing.doubt(why)
+            if known.journal == mine.journal:
+                # From here on it is another one: otherwise it would soon have as many commits.
+                await self._writer.adopt(0)
+
+    async def adopt(self) -> None:
+        """Go on with the journal as it is, whatever was known of others."""
+        await self._writer.adopt(max(self._known.values(), default=0))
+        self._given_up |= self._known.keys()
+        self._known.clear()
+        self._better = None
+        self.standing.adopted()
+        await self.save_mark()
+
+    async def save_mark(self) -> None:
+        """Remember beside the journal how far it has come; nobody need wait for it."""
+        # What is known of a better journal is not to be forgotten.
+        mark, given_up = self._better or self.mark, tuple(sorted(self._given_up))
+        known = SidecarMark(mark, self._writer.within, given_up)
+        if self._sidecar is None or known == self._saved:
+            return
+        try:
+            await asyncio.to_thread(self._sidecar.write, known)
+            self._saved = known
+        except OSError as error:
+            log.warning("not written", file=str(self._sidecar.path), cause=error.strerror)
 
     async def look(self) -> None:
         """See whether it is still the one that was opened; :attr:`standing` tells."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.engine import URL
 
 from bridge.errors import NotWrittenError
 from bridge.orders.journal import tables
 from bridge.orders.journal.database import file_of
-from bridge.orders.journal.identity import Mark
+from bridge.orders.journal.identity import Mark, new_name
 from bridge.orders.journal.opened_file import OpenedFile, OverwrittenError
 
 __all__ = ["Opened"]
@@ -27,41 +27,68 @@ class Opened:
         self._stopped = ""
         self.mark = mark
         """Which journal it is, and its last generation that is on disk for certain."""
+        self._next: Mark | None = None
         self.replaced = ""
         """Why a restart will not find what is written; blank: it will."""
 
     def count(self, connection: Connection) -> None:
         """Count the commit that begins; raises :class:`NotWrittenError` when it must not be."""
+        self._next = None
         self.look()
         if self._stopped:
             raise NotWrittenError(self._stopped)
         # The generation is compared and written at once: whoever puts an older database into the
         # place of this one has another.
-        journal, generation = self.mark
+        generation = self.mark.generation
         counted = connection.exec_driver_sql(
             f"UPDATE journal SET generation = {generation + 1} "  # noqa: S608 - a number
             f"WHERE generation = {generation}"
         )
         if counted.rowcount == 1:
             return
+        # There may be more: a commit that seemed to fail, or those of another bridge. Whether that
+        # one may write or this one, the claims tell.
+        if not self.refresh(connection):
+            self._stop("the journal's database was put back to another state")
+        more = self.mark.generation + 1
+        connection.exec_driver_sql(f"UPDATE journal SET generation = {more}")  # noqa: S608
+
+    def refresh(self, connection: Connection) -> bool:
+        """See how far another process has brought it; False: it is another one, or has less."""
         found = connection.execute(select(tables.journal)).first()
         now = None if found is None else Mark(found.name, found.generation)
-        if now != (journal, generation + 1):
-            self._stop("the journal's database was put back to another state")
-        # That was a commit of which nobody knew whether it had reached the disk: it has.
-        connection.exec_driver_sql(f"UPDATE journal SET generation = {generation + 2}")  # noqa: S608
-        self.mark = Mark(journal, generation + 1)
+        if now is None or now.journal != self.mark.journal or now < self.mark:
+            return False
+        self.mark = now
+        return True
 
     def counted(self) -> None:
         """Take note that the commit is on disk, and look where."""
-        self.mark = self.mark._replace(generation=self.mark.generation + 1)
+        self.mark = self._next or self.mark._replace(generation=self.mark.generation + 1)
         if self._file is not None:
+            if self._next:
+                self._file.rename(self.mark)
             try:
-                self._file.after(self.mark.generation)
+                self._file.after()
             except OverwrittenError as error:
                 self.replaced = self.replaced or str(error)
                 self._stopped = self.replaced
             self.replaced = self.replaced or self._file.missing()
+
+    @property
+    def within(self) -> Mark | None:
+        """What its file has without the log; None: it is on a server, or has nothing."""
+        return self._file.within if self._file else None
+
+    def adopt(self, connection: Connection, least: int) -> None:
+        """Give the journal another name, inside a commit that is counted, and ``least`` commits.
+
+        Under the old name there may be copies that know more, and others that know less.
+        """
+        generation = max(least, self.mark.generation) + 1
+        self._next = Mark(new_name(), generation)
+        values = {"name": self._next.journal, "generation": generation}
+        connection.execute(update(tables.journal).values(values))
 
     def look(self) -> None:
         """See whether it is still the one that was opened."""

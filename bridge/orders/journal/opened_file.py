@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from bridge.orders.journal.identity import Mark
 
-__all__ = ["OpenedFile", "OverwrittenError", "read_mark"]
+__all__ = ["OpenedFile", "OverwrittenError", "read_mark", "set_log_aside"]
 
 _LOOKS, _LOOK_AGAIN_S = 5, 0.01
 """Somebody else's checkpoint may be under way: then the file is half old, half new."""
@@ -45,8 +45,12 @@ class OpenedFile:
         self._log = Path(f"{file}-wal")
         self._mark = mark
         self._seen = {path: _look(path) for path in (file, self._log)}
-        self._within = read_mark(file)
+        self.within = read_mark(file)
         """What the file says without its log: as it was at the last checkpoint; None: nothing."""
+
+    def rename(self, mark: Mark) -> None:
+        """Take note that the journal has another name now."""
+        self._mark = mark
 
     def missing(self) -> str:
         """Say which file is not the one that was opened; blank: none."""
@@ -65,41 +69,36 @@ class OpenedFile:
         """
         # The file changes only when its log is moved into it. The bridge does that as it writes;
         # somebody else may have done it too, and then the file has everything.
-        whole = Mark(self._mark.journal, generation)
-        self._compare(whole, whole)
+        self._compare(Mark(self._mark.journal, generation), _all_of(self._mark))
 
-    def after(self, generation: int) -> None:
-        """Look after this generation was written; raises :class:`OverwrittenError`."""
-        least = self._within or Mark(self._mark.journal, 0)
-        self._compare(least, Mark(self._mark.journal, generation))
+    def after(self) -> None:
+        """Look after something was written; raises :class:`OverwrittenError`."""
+        journal, within = self._mark.journal, self.within
+        # The file may still have the name that the journal had before it was adopted.
+        least = within if within and within.journal == journal else Mark(journal, 0)
+        self._compare(least, _all_of(self._mark), within)
 
-    def _compare(self, least: Mark, most: Mark) -> None:
-        """Look into the file if it has changed: what it says must be between these two."""
+    def _compare(self, least: Mark, most: Mark, same: Mark | None = None) -> None:
+        """Look into the file if it has changed: it says the same, or what is between these two."""
         now, seen = _look(self._file), self._seen[self._file]
         if now is None or seen is None or now == seen or now.inode != seen.inode:
             return
         for _ in range(_LOOKS):
             within = read_mark(self._file)
-            if within is not None and least <= within <= most:
-                self._within, self._seen[self._file] = within, now
+            if within is not None and (within == same or least <= within <= most):
+                self.within, self._seen[self._file] = within, now
                 return
             time.sleep(_LOOK_AGAIN_S)
         # As old as at the last checkpoint it may only have been touched. Then the log is all that
         # has what came since, and a restart finds out.
-        if within != self._within:
-            self._set_log_aside()
+        if within != self.within:
+            set_log_aside(self._file)
         raise OverwrittenError(f"{self._file} was overwritten while it was open")
 
-    def _set_log_aside(self) -> None:
-        """Keep SQLite from mixing the two databases.
 
-        The log is moved into the file at the end, and again by whoever opens it next. A copy of it
-        stays for a person who wants to know what was in it.
-        """
-        with suppress(OSError):
-            shutil.copyfile(self._log, f"{self._file}-wal.replaced")
-        with suppress(OSError):
-            os.truncate(self._log, 0)
+def _all_of(mark: Mark) -> Mark:
+    """Return more than a journal will ever have: what has more than this one is no older copy."""
+    return mark._replace(generation=2**63)
 
 
 def _look(path: Path) -> _Look | None:
@@ -108,6 +107,18 @@ def _look(path: Path) -> _Look | None:
     except OSError:
         return None
     return _Look(found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def set_log_aside(file: Path) -> None:
+    """Keep SQLite from mixing a journal with the log of another.
+
+    The log is moved into the file at the end, and again by whoever opens it next. A copy of it
+    stays for a person who wants to know what was in it.
+    """
+    with suppress(OSError):
+        shutil.copyfile(f"{file}-wal", f"{file}-wal.replaced")
+    with suppress(OSError):
+        os.truncate(f"{file}-wal", 0)
 
 
 def read_mark(file: Path) -> Mark | None:

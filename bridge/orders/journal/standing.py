@@ -21,7 +21,9 @@ class JournalStanding:
         self.failing_since: float | None = None
         """Since when (by the loop's clock) nothing could be written."""
         self.replaced = ""
-        """Why what is written is not what a restart will find; blank: it is."""
+        """Why orders are missing in it, or will be after a restart; blank: none are."""
+        self.adoptable = False
+        """Whether it is the one to go on with, once a person has said so."""
 
     @property
     def state(self) -> JournalState:
@@ -55,6 +57,18 @@ class JournalStanding:
 
     def replace(self, why: str) -> None:
         """Take note that the journal is not the one that was opened; that holds to the restart."""
+        if not self.replaced or self.adoptable:
+            self.replaced, self.adoptable = why, False
+            self.news.tell()
+
+    def doubt(self, why: str) -> None:
+        """Take note that the journal lacks what another one had; that holds until it is adopted."""
         if not self.replaced:
-            self.replaced = why
+            self.replaced, self.adoptable = why, True
+            self.news.tell()
+
+    def adopted(self) -> None:
+        """Take note that a person wants to go on with the journal as it is."""
+        if self.adoptable:
+            self.replaced, self.adoptable = "", False
             self.news.tell()

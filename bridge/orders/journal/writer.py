@@ -24,8 +24,9 @@ from bridge.orders.journal.database import (
     prepare,
     problem,
 )
-from bridge.orders.journal.identity import Binding
+from bridge.orders.journal.identity import Binding, Mark
 from bridge.orders.journal.opened import Opened
+from bridge.orders.journal.sidecar import Sidecar
 from bridge.orders.journal.standing import JournalStanding
 
 __all__ = ["Writer", "WriterThread"]
@@ -38,6 +39,14 @@ _BATCH = 64
 
 class Writer(Protocol):
     """Runs what is to be done with the database, one after the other, each in a transaction."""
+
+    @property
+    def mark(self) -> Mark:
+        """Which journal it is, and its last generation that is on disk for certain."""
+
+    @property
+    def within(self) -> Mark | None:
+        """What its file has without the log; None: it is on a server, or has nothing."""
 
     async def open(self) -> None:
         """Open the database, and keep every other process out; raises :class:`JournalError`."""
@@ -52,6 +61,12 @@ class Writer(Protocol):
         when it is known not to be. ``careful``: an earlier attempt has failed, so that what is to
         be written may be there already. ``writes``: it is no mere look.
         """
+
+    async def adopt(self, least: int) -> None:
+        """Give the journal another name, and more than ``least`` commits."""
+
+    async def refresh(self) -> None:
+        """See how far another process has brought the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +129,31 @@ class WriterThread:
         self._jobs.put(_Job(work, writes, future))
         return await future
 
+    async def adopt(self, least: int) -> None:
+        """Give the journal another name, and more than ``least`` commits."""
+        await self.run(lambda connection, _: self._opened.adopt(connection, least), writes=True)
+
+    async def refresh(self) -> None:
+        """See how far another process has brought the journal."""
+        await self.run(lambda connection, _: self._opened.refresh(connection))
+
+    @property
+    def mark(self) -> Mark:
+        """Which journal it is, and its last generation that is on disk for certain."""
+        return self._opened.mark
+
+    @property
+    def within(self) -> Mark | None:
+        """What its file has without the log; None: it is on a server, or has nothing."""
+        return self._opened.within
+
     def _serve(self, opened: asyncio.Future[None]) -> None:
         engine: Engine | None = None
         try:
             try:
                 self._lock = claim(self._url)
+                if (sidecar := Sidecar.of(self._url)) is not None:
+                    sidecar.part_strangers()
                 engine = open_engine(self._url, lock=True)
                 with engine.connect() as connection:
                     with connection.begin():

@@ -172,10 +172,12 @@ class Door:
     def _passes_unseen(self, managed: ManagedOrder) -> bool:
         """Tell whether a command is decided on without what the exchange has to tell.
 
-        A cancellation needs none of it, and whoever may not trade is refused without waiting.
+        A cancellation needs none of it, and whoever may not trade is refused without waiting, as is
+        everybody while the journal lacks orders.
         """
         account, client, _, _ = managed.identity
-        return managed.verb == "cancel" or not self.terms.rules.permits(client, account)
+        permitted = self.terms.rules.permits(client, account)
+        return managed.verb == "cancel" or not permitted or bool(self.standing.replaced)
 
     def _known(self, managed: ManagedOrder, planned: Intent) -> Context | None:
         """Return what the limits have to be held against; None: KIS has to be asked."""

@@ -171,7 +171,7 @@ def test_models_are_frozen() -> None:
             "[requests.clients.bob]\nverbs = ['zzz']",
             (
                 "requests.clients.bob.verbs[0]: no request 'zzz' (one of subscribe, unsubscribe, "
-                "subscriptions, channels, snapshot, query, symbols, halt, resume, resolve)"
+                "subscriptions, channels, snapshot, query, symbols, halt, resume, resolve, adopt)"
             ),
         ),
         ("[requests]\nverbs = 'query'", "requests.verbs: must be a list"),
