@@ -202,6 +202,24 @@ async def test_a_number_that_was_another_orders_is_not_believed(tmp_path: Path, 
         assert (await b.ask("cancel", expires_at=now))["status"] != "accepted"
 
 
+async def test_a_modification_that_a_notice_tells_before_its_answer_is_accepted(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path, rules=rules()) as b:
+        await b.place()
+        answer = asyncio.Event()
+        b.kis.script.append(answer)
+        modify = {"client_order_id": "a-1", "price": 72000, "expires_at": PLACE["expires_at"]}
+        await b.send("modify", modify)
+        await b.kis.until(lambda kis: len(kis.calls) == 2)
+        told = {"modify_cancel": "1", "acceptance": "2", "original_order_no": "0000000001"}
+        b.notice("0000000002", price="000072000", quantity="0000000010", **told)
+        await b.broker.wait(event_topic())
+        answer.set()
+        ack = (await b.broker.wait(ack_topic(), 2))[-1]
+        assert (ack["verb"], ack["status"], ack["order_no"]) == ("modify", "accepted", "0000000002")
+
+
 async def test_while_it_is_not_proved_the_symbol_is_fenced(tmp_path: Path) -> None:
     async with bench(tmp_path, rules=rules(proof_s=60)) as b:
         await b.place("before")

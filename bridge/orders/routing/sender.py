@@ -22,6 +22,7 @@ from bridge.kis.throttle import Priority
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.lifecycle import Event, Step
 from bridge.orders.model.managed_order import ManagedOrder
+from bridge.orders.model.progress import same_number
 from bridge.orders.reconciliation.sightings import Sightings
 from bridge.orders.risk.intent import Intent
 from bridge.orders.risk.limits import Refusal
@@ -32,6 +33,9 @@ from bridge.runtime.clock import seoul_day
 __all__ = ["Sender"]
 
 log = structlog.get_logger()
+
+_EARLY = 1_000_000
+"""How much earlier (µs) than it was sent a change may seem to be: KIS's list has whole seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +138,18 @@ class Sender:
         """
         account, now = managed.identity.account, self.terms.clock()
         key = (seoul_day(now), plain(order_no))
-        return self.blotter.taken(account, market, order_no, now) or self.sightings.had(
-            account, market, key, managed.since
+        if self.sightings.had(account, market, key, managed.since):
+            return True
+        return not self._told(managed, order_no) and self.blotter.taken(
+            account, market, order_no, now
+        )
+
+    def _told(self, managed: ManagedOrder, order_no: str) -> bool:
+        """Tell whether a notice has come before the answer, and brought the number along."""
+        order = self.blotter.order(managed.identity)
+        legs = order.progress.legs if order is not None and order is not managed else ()
+        return any(
+            same_number(leg.order_no, order_no) and leg.at >= managed.since - _EARLY for leg in legs
         )
 
 
