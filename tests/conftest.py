@@ -42,4 +42,5 @@ gc.disable()
 def pytest_collection_finish() -> None:
     """From here on there is garbage, and all that was there before is none of it."""
     gc.freeze()
+    gc.set_threshold(10_000, 20, 20)  # little of what tests leave behind needs to be looked for
     gc.enable()

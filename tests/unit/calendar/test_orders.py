@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -165,6 +166,13 @@ DAYS = {
 }
 
 
+@cache
+def minutes(zone: str, day: str) -> list[datetime]:
+    """Return every minute of 24 hours from a day's midnight."""
+    midnight = datetime.combine(date.fromisoformat(day), time(), ZoneInfo(zone)).timestamp()
+    return [datetime.fromtimestamp(midnight + minute * 60, UTC) for minute in range(24 * 60)]
+
+
 @pytest.mark.parametrize("place", ZONES)
 @pytest.mark.parametrize("day", DAYS.values(), ids=DAYS)
 def test_feed_and_orders_agree_on_every_minute(place: Place, day: str) -> None:
@@ -172,17 +180,16 @@ def test_feed_and_orders_agree_on_every_minute(place: Place, day: str) -> None:
     market, venue = place
     feed = "unified" if venue == "sor" else venue
     local = date.fromisoformat(day)
-    midnight = datetime.combine(local, time(), ZoneInfo(ZONES[place])).timestamp()
     continuous = [
         (hours.opens.timestamp(), hours.closes.timestamp(), bool(hours.session.busy))
         for date_ in (local - timedelta(days=1), local, local + timedelta(days=1))
         for hours in CALENDAR.sessions(market, venue, date_)
         if hours.session.name in CONTINUOUS
     ]
-    for minute in range(24 * 60):
-        at = midnight + minute * 60
+    for minute in minutes(ZONES[place], day):
+        at = minute.timestamp()
         taken = CALENDAR.takes(place, "limit", int(at) * 1_000_000)
-        phase = CALENDAR.phase(market, feed, "trade", datetime.fromtimestamp(at, UTC))
+        phase = CALENDAR.phase(market, feed, "trade", minute)
         assert taken or phase != "busy", minute
         now = [(at - opens, busy) for opens, closes, busy in continuous if opens <= at < closes]
         assert now or phase != "busy", minute

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from typer.testing import CliRunner
 
@@ -18,6 +20,7 @@ CONFIGURED = [
 BROKER = ("--url", "--user", "--password", "--ca-file")
 
 
+@cache
 def text(*words: str) -> str:
     done = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.output

@@ -54,10 +54,11 @@ def test_a_refusal_names_the_key_and_the_mend(fields: dict[str, object], says: s
     assert refusal(**fields) == says
 
 
-@pytest.mark.parametrize("name", list(PLACE))
 @pytest.mark.parametrize("value", [None, 1, 1.5, True, "", "x" * 200, [], {}, "^", -1, 0])
-def test_no_refusal_speaks_of_input_or_shows_an_expression(name: str, value: object) -> None:
-    try:
-        parse("place", json.dumps(PLACE | {name: value}).encode(), TYPES)
-    except CommandError as error:
-        assert not re.search(r"Input|pattern|\^\[|validation|instance", str(error)), str(error)
+def test_no_refusal_speaks_of_input_or_shows_an_expression(value: object) -> None:
+    for name in PLACE:
+        try:
+            parse("place", json.dumps(PLACE | {name: value}).encode(), TYPES)
+        except CommandError as error:
+            text = str(error)
+            assert not re.search(r"Input|pattern|\^\[|validation|instance", text), (name, text)
