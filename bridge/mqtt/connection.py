@@ -377,6 +377,7 @@ class Connection:
                 expiry_s=getattr(properties, "MessageExpiryInterval", None),
                 received_at=received_at,
                 fresh=self._paho.pongs >= self._pong_wanted,
+                again=bool(arrived.dup),
                 ack=ack,
                 passed=passed,
             )

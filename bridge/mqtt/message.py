@@ -31,6 +31,8 @@ class Message:
     fresh: bool = True
     """False: it may have lain anywhere while this process stood still, so that ``expiry_s`` does
     not say what is left of it now."""
+    again: bool = False
+    """The broker has delivered it before, to this client or to another one of the same session."""
     passed: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
     """Called by the client when the handler has returned: if it did not acknowledge, PUBACKs of
     later messages no longer wait for this one."""

@@ -65,8 +65,8 @@ class Contest:
         """The highest that was heard of."""
         self.challenged = False
         """Somebody else claims it although it is ours: ours is to be told again."""
-        self.inherited = False
-        """The owner before this one fell silent, and nobody knows what it has done last."""
+        self.inherited: Claim | None = None
+        """The claim of the owner before this one, if it fell silent without giving it up."""
         self.heard = False
         """Anything was heard of it since this bridge listens."""
         self._me = me
@@ -114,7 +114,7 @@ class Contest:
         """Return the claim to tell now: a new one, or the next beat of ours."""
         if self.own is None:
             self.fence += 1
-            self.inherited = self.rival is not None
+            self.inherited = self.rival
             self.own = Claim(self._me, host, since, at, self.fence)
         else:
             # Two beats in one microsecond would be one to whoever waits for their echoes.

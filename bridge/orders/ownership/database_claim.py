@@ -24,6 +24,8 @@ class DatabaseClaim:
         """The highest of the rows that were taken."""
         self.predecessors: dict[str, str] = {}
         """By scope: a process that had it and is proved to be dead."""
+        self.owners: frozenset[str] = frozenset()
+        """Who had it before: what they did is in this journal."""
         self._journal = journal
         self._scopes = scopes
         self._name = name
@@ -67,6 +69,7 @@ class DatabaseClaim:
             if row is not None and row != (self._rows or {}).get(scope):
                 contest.hear(Claim(row.owner, "", 0, row.beaten_at, row.fence))
         self._rows = rows
+        self.owners |= {row.owner for row in rows.values()}
         if all(contest.ready() for contest in self._contests.values()):
             self.fence = await self._journal.take(self._name, self._scopes, rows)
             self.taken, self._beaten_at = True, now

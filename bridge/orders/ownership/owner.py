@@ -12,24 +12,22 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Callable, Sequence
-from typing import cast
 
 import structlog
 
 from bridge.errors import BrokerError, JournalError, NotOwnerError
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
-from bridge.mqtt.event_payloads import BridgeEvent, OwnerConflictEvent
+from bridge.mqtt.event_payloads import BridgeEvent
 from bridge.mqtt.message import Message, Publication
-from bridge.mqtt.payloads import OwnerClaim
-from bridge.mqtt.strict_json import JsonError, decode_object, encode
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.journal import Journal
+from bridge.orders.ownership import wording
 from bridge.orders.ownership.claim import Claim, Contest, Lives
 from bridge.orders.ownership.database_claim import DatabaseClaim
 from bridge.orders.risk.title import Title
 from bridge.runtime.backoff import Backoff
-from bridge.runtime.clock import now_us, seoul_moment, steady_us
+from bridge.runtime.clock import now_us, steady_us
 
 __all__ = ["Owner"]
 
@@ -42,8 +40,11 @@ _SETTLE_S = 0.1
 """Where nothing is heard of a scope, some brokers may only be slow to pass on what is retained."""
 _DECIDE_S = 20.0
 _RELEASE_S = 2.0
-_LONGEST = 4096
-"""Bytes of a claim."""
+_UNACKNOWLEDGED_S = 120.0
+"""How long before its end an owner may have sent what it could not acknowledge to the broker: as
+long as it takes to find a connection dead, and some more."""
+_REDELIVERY_S = 300.0
+"""How long after it took over a bridge may come to the broker that delivers all that again."""
 _LINGER_S = 2.0
 """What refusals and events get to leave, after another bridge has taken over."""
 
@@ -147,6 +148,7 @@ class Owner:
     async def release(self) -> None:
         """Give everything up, so that the next bridge need not wait."""
         self._released = True
+        self.title.grant(0)
         given = [contest.surrender(now_us()) for contest in self._contests.values()]
         try:
             async with asyncio.timeout(_RELEASE_S):
@@ -166,13 +168,14 @@ class Owner:
         except JournalError as error:
             # Whoever cannot write cannot send either, so that this says nothing about the claim.
             log.warning("claim not in the journal", cause=str(error))
+        for scope, predecessor in self._database.predecessors.items():
+            self._contests[scope].follow(predecessor)
         if self._listening_at is None or not self._client.connected:
             return
         now, due = self._steady(), False
         if now - self._beaten_at >= self._lives.beat_s * _S:
             due, self._beaten_at = True, now
         for scope, contest in self._contests.items():
-            contest.follow(self._database.predecessors.get(scope, ""))
             contest.tick(now)
             if contest.own is not None:
                 if due or contest.challenged:
@@ -192,20 +195,15 @@ class Owner:
         await self._publish(scope, claim)
 
     async def _publish(self, scope: str, claim: Claim, *, wait: bool = False) -> None:
-        payload: OwnerClaim = {
-            "owner": claim.owner or None,
-            "host": claim.host,
-            "since": claim.since,
-            "at": claim.at,
-            "fence": claim.fence,
-        }
-        publication = Publication(self._topics.owner(scope), encode(payload), retain=True)
+        publication = Publication(self._topics.owner(scope), wording.dumps(claim), retain=True)
         await self._client.publish(publication, wait=wait)
 
     def _judge(self) -> None:
         """Say what follows from everything that is known."""
         confirmed = [contest.confirmed_at for contest in self._contests.values()]
         if self._database.taken and not self._database.lost and None not in confirmed:
+            if not self._had:
+                self._inherit()
             self._had = True
             first = min(at for at in confirmed if at is not None)
             if first + self._lives.valid_s * _S > self._steady():
@@ -216,11 +214,21 @@ class Owner:
         rivals += self._database.rivals()
         if rivals or self._had:
             scope, rival = rivals[0] if rivals else (next(iter(self._contests)), None)
-            self._other = _named(rival)
+            self._other = wording.named(rival)
             self.title.deny(self._other)
             self._warn(scope, rival)
         if self._had:
             self.deposed.set()
+
+    def _inherit(self) -> None:
+        """Take note of what a silent owner may have sent that is not in this journal."""
+        lost = [contest.inherited for contest in self._contests.values()]
+        last = [
+            one.at for one in lost if one is not None and one.owner not in self._database.owners
+        ]
+        if last:
+            until = self._steady() + round(_REDELIVERY_S * _S)
+            self.title.inherit(min(last) - round(_UNACKNOWLEDGED_S * _S), until)
 
     def _warn(self, scope: str, rival: Claim | None) -> None:
         """Tell of another bridge, once of each."""
@@ -228,16 +236,7 @@ class Owner:
         if about == self._told_of:
             return
         self._told_of = about
-        event: OwnerConflictEvent = {
-            "kind": "owner_conflict",
-            "account": scope,
-            "owner": rival.owner if rival else None,
-            "host": rival.host or None if rival else None,
-            "since": rival.since or None if rival else None,
-            "message": f"{self._other} sends for {scope}: this one sends no orders"
-            f" until that one was silent for {self._lives.silent_s:.0f} s",
-        }
-        self._tell(event, "")
+        self._tell(wording.conflict(scope, rival, self._lives.silent_s), "")
 
     async def _pause(self) -> None:
         listened = self._steady() - (self._listening_at or 0)
@@ -260,28 +259,8 @@ class Owner:
 
     async def _heard(self, message: Message) -> None:
         message.ack()
-        claim = _read(message.payload)
+        claim = wording.loads(message.payload)
         for scope, contest in self._contests.items():
             if claim is not None and self._topics.owner(scope) == message.topic:
                 contest.hear(claim)
                 self._wake.set()
-
-
-def _named(other: Claim | None) -> str:
-    """Return another bridge as people find it."""
-    if other is None or not other.host:
-        return "another bridge"
-    return f"another bridge ({other.host}, since {seoul_moment(other.since)})"
-
-
-def _read(payload: bytes) -> Claim | None:
-    """Return a claim; None: it is none, and nobody can be told so."""
-    try:
-        said = cast("OwnerClaim", decode_object(payload, _LONGEST))
-        owner, host = said["owner"] or "", said["host"]
-        claim = Claim(owner, host, said["since"], said["at"], said["fence"])
-    except (JsonError, KeyError):
-        return None
-    numbers = (claim.since, claim.at, claim.fence)
-    right = isinstance(owner, str) and isinstance(host, str)
-    return claim if right and all(type(each) is int for each in numbers) else None

@@ -23,6 +23,7 @@ class Title:
         self._until: float = 0
         self._other = ""
         self._news = News()
+        self._inherited: tuple[int, int] | None = None
 
     @classmethod
     def alone(cls) -> Self:
@@ -40,6 +41,21 @@ class Title:
         """Let this bridge send nothing, because another one does: that is how people find it."""
         self._until, self._other = 0, other
         self._news.tell()
+
+    def inherit(self, since: int, until: int) -> None:
+        """Take note that another bridge, which fell silent, may have sent what is delivered again.
+
+        ``since`` is when it may have done that at the earliest, in µs since the epoch; ``until``
+        the broker may still deliver that to this bridge, in µs of the steady clock.
+        """
+        self._inherited = since, until
+
+    @property
+    def inherited(self) -> int | None:
+        """Since when another bridge may have sent what is delivered again; None: none can have."""
+        if self._inherited is None or self._steady() >= self._inherited[1]:
+            return None
+        return self._inherited[0]
 
     @property
     def held(self) -> bool:

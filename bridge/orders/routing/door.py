@@ -138,8 +138,12 @@ class Door:
 
         A whole order may be cancelled twice, and so a halt reaches it without a broker.
         """
-        whole = isinstance(managed.command, Cancel) and managed.command.quantity is None
-        return self.title.problem(harmless=whole)
+        return self.title.problem(harmless=self.whole(managed))
+
+    @staticmethod
+    def whole(managed: ManagedOrder) -> bool:
+        """Tell whether a command cancels all that an order has left."""
+        return isinstance(managed.command, Cancel) and managed.command.quantity is None
 
     def halted_since(self, managed: ManagedOrder, planned: Intent) -> bool:
         """Tell whether a halt came after a command went through; cancellations pass it."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from bridge.mqtt.message import Message
 from bridge.orders.model.blotter import Blotter
-from bridge.orders.model.lifecycle import State, Step
+from bridge.orders.model.lifecycle import Event, State, Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.publishing.outbox import Outbox
 from bridge.orders.risk.intent import Intent
@@ -39,6 +39,9 @@ _UNKNOWN_AGE = Refusal(
     "of unknown age: the bridge stood still while it was on its way, and the message expiry alone "
     "does not say how long; set expires_at",
 )
+_DOUBT_US = 60_000_000
+"""What the journal gets to write down a command that another bridge may have sent."""
+_SENT_ELSEWHERE = "the bridge that sent for this account before may have sent it, and fell silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,11 @@ class Line:
         if (read := self.intake.read(message)) is not None:
             managed, source = read
             turns = self.sequencer.stand(managed)
-            self.start(managed, self._take(managed, source, turns))
+            since = self._sent_elsewhere(managed, message)
+            if since is None:
+                self.start(managed, self._take(managed, source, turns))
+            else:
+                self.start(managed, self._doubt(managed, source, turns, since))
 
     def take_up(self, managed: ManagedOrder) -> None:
         """Give a command from the journal its place in the line."""
@@ -129,6 +136,36 @@ class Line:
             self._under_way[client] -= 1
             if not self._under_way[client]:
                 del self._under_way[client]
+
+    def _sent_elsewhere(self, managed: ManagedOrder, message: Message) -> int | None:
+        """Return since when another bridge may have sent a command; None: none can have.
+
+        What does no harm twice is not asked about.
+        """
+        known = self.blotter.get(managed.identity) is not None
+        if known or not message.again or managed.verb == "cancel_all" or self.door.whole(managed):
+            return None
+        return self.door.title.inherited
+
+    async def _doubt(
+        self, managed: ManagedOrder, source: CommandSource, turns: list[Turn], since: int
+    ) -> None:
+        """Write down that another bridge may have sent a command: the exchange's list has to say.
+
+        That bridge got it from the broker and has not acknowledged it, and its journal is not here.
+        """
+        # To be refused as expired it would have to be certain that it was not sent.
+        managed.expires_at = max(managed.expires_at, self.terms.clock() + _DOUBT_US)
+        admitted = await self.admission.admit(managed, Step(Event.SUBMIT, since))
+        if isinstance(admitted, Refusal):  # not written: the broker delivers it again
+            leave(turns)
+        elif admitted.managed is managed:
+            leave(turns)
+            source.message.ack()
+            lost = Step(Event.LOSE, self.terms.clock(), message=_SENT_ELSEWHERE)
+            await self.submitter.answer(managed, lost, source.message)
+        else:  # the journal has it after all
+            await self._take(managed, source, turns)
 
     def _at_once(self, managed: ManagedOrder, turns: list[Turn]) -> Intent | Refusal | None:
         """Decide on a command that nothing keeps waiting; None: it is decided on in its turn."""

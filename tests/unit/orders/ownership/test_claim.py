@@ -63,7 +63,7 @@ def test_a_silent_claim_is_taken_over_with_a_higher_fence() -> None:
     one.tick(SILENT_S * S)
     assert one.ready()
     assert one.claim("here", 0, 1, SILENT_S * S).fence == 8
-    assert one.inherited
+    assert one.inherited == foreign(fence=7)
 
 
 def test_silence_is_not_counted_while_this_process_stood_still() -> None:
@@ -89,7 +89,7 @@ def test_what_was_given_up_is_free_at_once() -> None:
     one.hear(foreign(fence=3, owner=""))
     assert one.ready()
     assert one.claim("here", 0, 1, 1).fence == 4
-    assert not one.inherited
+    assert one.inherited is None
 
 
 def test_an_old_farewell_gives_up_nothing_of_a_later_owner() -> None:
@@ -108,7 +108,7 @@ def test_the_claim_of_a_dead_predecessor_is_none(heard_first: bool) -> None:
     one.hear(foreign(fence=3))
     assert one.ready()
     assert one.claim("here", 0, 1, 1).fence == 4
-    assert not one.inherited
+    assert one.inherited is None
 
 
 def test_of_two_that_claim_at_once_the_broker_s_first_has_it() -> None:
