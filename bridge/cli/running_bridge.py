@@ -7,7 +7,7 @@ import contextlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from secrets import token_hex
 from typing import Any, Final
@@ -20,8 +20,9 @@ from bridge.errors import BrokerError
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
+from bridge.runtime.clock import seoul_moment
 
-__all__ = ["Said", "Verdict", "judge", "running"]
+__all__ = ["Said", "Verdict", "judge", "running", "take_note"]
 
 RETAINED_S: Final = 1.0
 """What is retained comes at once; nothing for so long means that there is nothing."""
@@ -38,6 +39,10 @@ class Said:
     state: Mapping[str, Any] | None = None
     info: Mapping[str, Any] | None = None
     health: Mapping[str, Any] | None = None
+    guest: Mapping[str, Any] | None = None
+    """Health of a bridge that sends no orders, because another one does."""
+    owners: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Who sends for which account, by topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +71,10 @@ async def running(mqtt: MqttConfig, url: str) -> list[Finding]:
     async def take(message: Message) -> None:
         message.ack()
         with contextlib.suppress(ValueError):
-            setattr(said, members[message.topic], json.loads(message.payload))
+            take_note(said, members.get(message.topic, message.topic), message.payload)
         news.set()
 
-    for topic in members:
+    for topic in (*members, topics.owner_filter()):
         client.subscribe(topic, 0, take)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(client.run())
@@ -83,6 +88,21 @@ async def running(mqtt: MqttConfig, url: str) -> list[Finding]:
         finally:
             task.cancel()
     return judge(said, time.time()).rows
+
+
+def take_note(said: Said, what: str, payload: bytes) -> None:
+    """Take note of a message: of a member of ``said``, or else of who sends for an account.
+
+    Raises ValueError when it cannot be read.
+    """
+    content = json.loads(payload)
+    if what not in ("state", "info", "health"):
+        said.owners[what] = content
+        return
+    setattr(said, what, content)
+    # Two bridges that share a base topic publish their health in turns.
+    if what == "health" and not content.get("owner", {}).get("mine", True):
+        said.guest = content
 
 
 async def _wait(said: Said, news: asyncio.Event) -> None:
@@ -119,6 +139,7 @@ def judge(said: Said, now: float) -> Verdict:
             final=False,
         )
     rows = [_health(said.health, now), _trading(said.health), *_journal(said.health)]
+    rows += _orders(said)
     settled = rows[0].status == "ok" or now - started > STARTING_S
     stale = now - said.health["at"] / 1e6 > STALE_S
     return Verdict(rows, final=settled and not stale)
@@ -160,6 +181,20 @@ def _trading(numbers: Mapping[str, Any]) -> Finding:
     if not named:  # an older bridge does not say who
         return problem("trading", "somebody is halted", "kis-bridge resume")
     return problem("trading", halts.listing(named), halts.way_back(named))
+
+
+def _orders(said: Said) -> list[Finding]:
+    rows = [
+        ok("orders", f"{topic.rsplit('/')[-1]}: sent by {claim['host']}, since {since}")
+        for topic, claim in sorted(said.owners.items())
+        if claim.get("owner") and (since := seoul_moment(claim["since"]))
+    ]
+    if said.guest is not None:
+        mend = "stop one of the two bridges, or let it stand by"
+        rows.append(
+            problem("orders", f"one bridge sends none: {said.guest['owner']['reason']}", mend)
+        )
+    return rows
 
 
 def _journal(numbers: Mapping[str, Any]) -> list[Finding]:

@@ -330,7 +330,7 @@ class Connection:
         _properties: Properties | None,
     ) -> None:
         said = flags.is_disconnect_packet_from_server
-        self.taken_over = said and reason.value == _SESSION_TAKEN_OVER
+        self.taken_over |= said and reason.value == _SESSION_TAKEN_OVER
         why = words(reason) if said else "connection lost"
         if not self._connected.done():
             self._connected.set_exception(

@@ -27,6 +27,7 @@ __all__ = [
     "JournalState",
     "NotServed",
     "OwnerClaim",
+    "OwnerReport",
     "Served",
     "SymbolListing",
     "WorkbookInfo",
@@ -125,6 +126,13 @@ class JournalReport(TypedDict):
         ),
     ]
     reason: Annotated[str | None, Field(description="What is wrong, for people")]
+
+
+class OwnerReport(TypedDict):
+    """Whether this bridge sends orders; not while another one does."""
+
+    mine: bool
+    reason: Annotated[str | None, Field(description="Why it does not, for people; null: it does")]
 
 
 class OwnerClaim(TypedDict):

@@ -119,6 +119,10 @@ class Topics:
         """Return the retained topic that says which bridge sends for an account."""
         return _join(f"{self._bridge}/owner", account)
 
+    def owner_filter(self) -> str:
+        """Return the filter of who sends for which account."""
+        return f"{self._bridge}/owner/+"
+
     def event(self, kind: str) -> str:
         """Return where events of this kind go."""
         return _join(f"{self._bridge}/event", kind)

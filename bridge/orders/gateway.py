@@ -23,7 +23,7 @@ from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
 from bridge.mqtt.event_payloads import HaltScope
 from bridge.mqtt.message import Message
-from bridge.mqtt.payloads import HaltRow, JournalReport
+from bridge.mqtt.payloads import HaltRow, JournalReport, OwnerReport
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.identity import Mark
 from bridge.orders.journal.journal import Journal
@@ -149,8 +149,7 @@ class Gateway:
         """Take a message of ``command/{verb}``; returns when it has its place in the line."""
         # Until recovery is through nobody knows whether this command was taken already.
         await self._ready.wait()
-        # Nor whether it is for this bridge, while another one may send for the account: what is not
-        # acknowledged is delivered to whoever does.
+        # Nor whether another bridge sends: what is not acknowledged is delivered to whoever does.
         while not (self._title.held or self._stopping.is_set()):
             await self._title.changed()
         if self._stopping.is_set():
@@ -215,9 +214,13 @@ class Gateway:
         """Return whether the journal can be relied on."""
         return self._parts.journal.standing.report()
 
+    def owner(self) -> OwnerReport:
+        """Return whether this bridge sends orders, or why not."""
+        return {"mine": self._title.held, "reason": self._title.problem() or None}
+
     def trading(self) -> list[object]:
-        """Return who may not trade freely, and whether the journal is a reason for all."""
-        return [*self.halts(), self.journal()]
+        """Return who may not trade freely, and what else keeps orders back."""
+        return [*self.halts(), self.journal(), self.owner()]
 
     async def clients(self) -> frozenset[str]:
         """Return who has ever sent a command; raises :class:`JournalError`."""

@@ -10,7 +10,7 @@ from bridge.feed.lane import Lane
 from bridge.feed.pump import Pump
 from bridge.kis.rest import CallCounts
 from bridge.kis.stream import Stream
-from bridge.mqtt.payloads import HaltRow, JournalReport
+from bridge.mqtt.payloads import HaltRow, JournalReport, OwnerReport
 from bridge.runtime.clock import now_us
 from bridge.status.payloads import HealthReport, LagNumbers, SessionNumbers
 from bridge.subscriptions.rows import SubscriptionCounts
@@ -50,6 +50,7 @@ class Gate(Protocol):
     def halted(self) -> bool: ...
     def halts(self) -> list[HaltRow]: ...
     def journal(self) -> JournalReport: ...
+    def owner(self) -> OwnerReport: ...
     def states(self) -> Mapping[str, int]: ...
 
 
@@ -104,6 +105,7 @@ def snapshot(
         "halted": gateway.halted,
         "halts": gateway.halts(),
         "journal": gateway.journal(),
+        "owner": gateway.owner(),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from bridge.mqtt.payloads import HaltRow, JournalReport
+from bridge.mqtt.payloads import HaltRow, JournalReport, OwnerReport
 from bridge.mqtt.shapes import Count, Microseconds
 from bridge.subscriptions.rows import SubscriptionCounts, SubscriptionRow
 
@@ -108,3 +108,4 @@ class HealthReport(TypedDict):
     halted: Annotated[bool, Field(description="Whether anybody may not trade freely")]
     halts: list[HaltRow]
     journal: JournalReport
+    owner: OwnerReport

@@ -585,6 +585,77 @@ async def test_a_refused_subscription_is_said() -> None:
     assert says == f"MQTT broker 127.0.0.1:{port}: subscription to kis/#: not authorised"
 
 
+async def test_a_session_that_another_client_takes_over_is_told_of() -> None:
+    """Not every broker says so: Mosquitto 2.0.11 only hangs up."""
+    told = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(b"\x20\x03\x00\x00\x00")
+        if not told.is_set():
+            writer.write(b"\xe0\x01\x8e")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = client_of(Endpoint.parse(f"mqtt://127.0.0.1:{port}"), "old", clean=True)
+        client.on_taken_over(told.set)
+        async with running(client):
+            async with asyncio.timeout(DEADLINE_S):
+                await told.wait()
+            await until(lambda: client.connects == 2)
+
+
+async def test_a_guest_leaves_session_and_state_to_the_owner(
+    endpoint: Endpoint, topics: Topics
+) -> None:
+    watching, commands = Inbox(), Inbox()
+    watch = listener(endpoint, f"{topics.base}/#", watching)
+    will = Will(topics.state(), b"offline", birth=b"online")
+    client = client_of(endpoint, f"{topics.base}-one", will=will)
+    client.subscribe(topics.command_filter(), 1, commands)
+    await client.stand_by(f"{topics.base}-guest")
+    async with running(watch), running(client):
+        assert client.guest
+        await client.publish(Publication(topics.event("gap"), b"{}"), wait=True)
+        assert (await watching.get()).topic == topics.event("gap"), "no word of its state"
+        command = topics.command("main", "alice", "place")
+        await watch.publish(Publication(command, b"1"), wait=True)
+        assert (await watching.get()).topic == command
+        await client.come_forward()
+        await until(lambda: client.connects == 2 and client.connected)
+        assert not client.guest
+        assert (await watching.get()).payload == b"online"
+        await watch.publish(Publication(command, b"2"), wait=True)
+        assert (await commands.get()).payload == b"2"
+        await watching.get()
+        await client.stand_by(f"{topics.base}-guest")
+        await until(lambda: client.connects == 3 and client.connected)
+        await watch.publish(Publication(command, b"3"), wait=True)
+        await watching.get()
+    assert commands.empty, "the broker keeps it for the owner"
+
+
+async def test_a_reconnect_waits_for_its_gate(endpoint: Endpoint, topics: Topics) -> None:
+    gate = asyncio.Event()
+
+    async def opened() -> None:
+        waiting.set()
+        await gate.wait()
+
+    waiting = asyncio.Event()
+    client = client_of(endpoint, topics.base, clean=True)
+    client.wait_for(opened)
+    async with running(client):
+        drop(client)
+        async with asyncio.timeout(DEADLINE_S):
+            await waiting.wait()
+        assert client.connects == 1
+        gate.set()
+        await until(lambda: client.connects == 2)
+
+
 def _field(data: bytes) -> bytes:
     return len(data).to_bytes(2, "big") + data
 

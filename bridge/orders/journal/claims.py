@@ -86,9 +86,7 @@ def confirm(connection: Connection, owner: str, count: int, at: int) -> None:
     """
     values: dict[str, Any] = {"its_owner": owner, "now": at}
     if _CONFIRM.execute(connection, values).rowcount != count:
-        raise NotOwnerError(
-            "another bridge has taken over the journal: this one writes no order any more"
-        )
+        raise NotOwnerError("another bridge has taken over the journal")
 
 
 def release(connection: Connection, owner: str) -> None:

@@ -11,11 +11,12 @@ import structlog
 from sqlalchemy import Connection
 
 from bridge.config.models import Config
-from bridge.errors import JournalError, NotOwnerError
+from bridge.errors import JournalError, NotOwnerError, NotWrittenError
 from bridge.orders.journal import claims, controls, queries
 from bridge.orders.journal.claims import JournalClaim
 from bridge.orders.journal.database import lock_name, parse
 from bridge.orders.journal.identity import Binding, Mark
+from bridge.orders.journal.reader import read_claims
 from bridge.orders.journal.sidecar import Sidecar, SidecarMark
 from bridge.orders.journal.standing import JournalStanding
 from bridge.orders.journal.writer import Writer, WriterThread
@@ -55,8 +56,9 @@ class Journal:
         self._opened = False
         self._writer = writer or WriterThread(url, binding, self.standing)
         self._url = url
-        self._owner, self._scopes = "", 0
-        """Who has claimed how many accounts here; blank: nobody asks, and nothing is checked."""
+        self._owner: str = ""
+        """Who has claimed accounts here; blank: nobody asks, and nothing is checked."""
+        self._scopes: Sequence[str] = ()
         self.taken_over = asyncio.Event()
         """Set when another bridge has taken over a claim that was held here."""
 
@@ -186,7 +188,7 @@ class Journal:
 
     async def _write(self, work: Callable[[Connection, bool], _T], *, sends: bool) -> _T:
         """Write something; ``sends``: that an order is handed to KIS, which only its owner may."""
-        owner, scopes = self._owner, self._scopes
+        owner, scopes = self._owner, len(self._scopes)
         if not owner or not sends:
             return await self._writer.run(work, writes=True)
 
@@ -199,16 +201,31 @@ class Journal:
     async def _noticing(self, work: Callable[[Connection, bool], _T]) -> _T:
         try:
             return await self._writer.run(work, writes=True)
-        except NotOwnerError:
-            if self._owner:
-                self.taken_over.set()
-            raise
+        except (NotOwnerError, NotWrittenError) as error:
+            # Whoever takes over writes, and a journal that somebody else writes looks as if it had
+            # been put back to another state.
+            if not isinstance(error, NotOwnerError) and not await self._is_lost():
+                raise
+            self.taken_over.set()
+            raise NotOwnerError(
+                "another bridge has taken over the journal: this one writes no order any more"
+            ) from None
+
+    async def _is_lost(self) -> bool:
+        with suppress(JournalError):
+            rows = await self.claims(self._scopes)
+            return any(row.owner != self._owner for row in rows.values())
+        return False
 
     # whose it is
 
     async def claims(self, scopes: Sequence[str]) -> Mapping[str, JournalClaim]:
         """Return who has claimed these accounts in this journal."""
         return await self._writer.run(lambda connection, _: claims.read(connection, scopes))
+
+    async def glance(self, scopes: Sequence[str]) -> Mapping[str, JournalClaim]:
+        """Return the same while it is not open here: nothing of it is disturbed."""
+        return await asyncio.to_thread(read_claims, self._url, scopes)
 
     def lock_name(self) -> str:
         """Return the name of the lock that this bridge holds; :func:`database.lock_name`."""
@@ -229,12 +246,12 @@ class Journal:
             ),
             writes=True,
         )
-        self._owner, self._scopes = owner, len(scopes)
+        self._owner, self._scopes = owner, scopes
         return highest
 
     async def beat(self) -> None:
         """Say that the claims are alive; raises :class:`NotOwnerError` when they are not."""
-        owner, scopes = self._owner, self._scopes
+        owner, scopes = self._owner, len(self._scopes)
         await self._noticing(
             lambda connection, _: claims.confirm(connection, owner, scopes, now_us())
         )

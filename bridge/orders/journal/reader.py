@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import JournalError
-from bridge.orders.journal import controls, queries
+from bridge.orders.journal import claims, controls, queries
+from bridge.orders.journal.claims import JournalClaim
 from bridge.orders.journal.database import file_of, open_engine, parse, problem
 from bridge.orders.journal.tables import SCHEMA, schema_version
 from bridge.orders.model.records import Control, Record
 
-__all__ = ["read", "read_controls"]
+__all__ = ["read", "read_claims", "read_controls"]
 
 _T = TypeVar("_T")
 
@@ -31,6 +32,11 @@ def read(url: str, first: int = 0, last: int | None = None) -> list[Record]:
 def read_controls(url: str) -> list[Control]:
     """Return every halt and resumption, oldest first; raises :class:`JournalError`."""
     return _look(url, controls.read)
+
+
+def read_claims(url: str, scopes: Sequence[str]) -> Mapping[str, JournalClaim]:
+    """Return who has claimed these accounts; raises :class:`JournalError`."""
+    return _look(url, lambda connection: claims.read(connection, scopes))
 
 
 def _look(url: str, work: Callable[[Connection], _T]) -> _T:

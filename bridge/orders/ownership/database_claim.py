@@ -32,6 +32,7 @@ class DatabaseClaim:
         self._contests = {scope: Contest(scope, name, lives) for scope in scopes}
         self._rows: Mapping[str, JournalClaim] | None = None
         self._beaten_at = 0
+        self._waiting = False
 
     @property
     def lost(self) -> bool:
@@ -60,7 +61,7 @@ class DatabaseClaim:
             await self._journal.release()
 
     async def _take(self, now: int) -> None:
-        rows = await self._journal.claims(self._scopes)
+        rows = await self._look()
         if self._rows is None:
             self._know_predecessors(rows)
         for scope, contest in self._contests.items():
@@ -70,9 +71,27 @@ class DatabaseClaim:
                 contest.hear(Claim(row.owner, "", 0, row.beaten_at, row.fence))
         self._rows = rows
         self.owners |= {row.owner for row in rows.values()}
-        if all(contest.ready() for contest in self._contests.values()):
-            self.fence = await self._journal.take(self._name, self._scopes, rows)
-            self.taken, self._beaten_at = True, now
+        if not all(contest.ready() for contest in self._contests.values()):
+            await self._let_go()
+            return
+        if self._waiting:
+            await self._journal.open()
+            self._waiting = False
+        # Taken only if they still are what was judged: another bridge may wait as well.
+        self.fence = await self._journal.take(self._name, self._scopes, rows)
+        self.taken, self._beaten_at = True, now
+
+    async def _look(self) -> Mapping[str, JournalClaim]:
+        if self._waiting:
+            return await self._journal.glance(self._scopes)
+        return await self._journal.claims(self._scopes)
+
+    async def _let_go(self) -> None:
+        """Close the journal while another bridge has it: whoever has it open would watch over it,
+        and take what the other one writes for a journal that was replaced."""
+        if not self._waiting:
+            self._waiting = True
+            await self._journal.close()
 
     def _know_predecessors(self, rows: Mapping[str, JournalClaim]) -> None:
         """Find the claims of a bridge that held the lock which this process holds now.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from bridge.cli.findings import Finding
-from bridge.cli.running_bridge import Said, Verdict, judge
+from bridge.cli.running_bridge import Said, Verdict, judge, take_note
 
 NOW = 1_800_000_000.0
 
@@ -107,3 +108,26 @@ def test_a_journal_that_takes_no_orders_is_a_problem() -> None:
     full = verdict(journal={"state": "failing", "reason": "the disk is full"}).rows[-1]
     assert (full.what, full.status) == ("journal", "problem")
     assert full.detail == "the disk is full; new orders are refused"
+
+
+def test_who_sends_for_an_account_is_said() -> None:
+    said = Said({"state": "online"}, {}, numbers())
+    claim = {"owner": "a1", "host": "attic", "since": 1_800_000_000_000_000, "at": 1, "fence": 3}
+    take_note(said, "kis/bridge/owner/main", json.dumps(claim).encode())
+    take_note(said, "kis/bridge/owner/other", json.dumps(claim | {"owner": None}).encode())
+    (row,) = [row for row in judge(said, NOW).rows if row.what == "orders"]
+    assert (row.status, row.detail) == (
+        "ok",
+        "main: sent by attic, since 2027-01-15 17:00:00.000",
+    )
+
+
+def test_a_bridge_beside_the_one_that_sends_is_a_problem() -> None:
+    said = Said({"state": "online"}, {})
+    reason = "another bridge (attic, since then) sends for this account"
+    for mine in (False, True):  # the health of both, in turns
+        owner = {"mine": mine, "reason": None if mine else reason}
+        take_note(said, "health", json.dumps(numbers(owner=owner)).encode())
+    row = judge(said, NOW).rows[-1]
+    assert (row.what, row.status) == ("orders", "problem")
+    assert reason in row.detail

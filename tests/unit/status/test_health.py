@@ -18,7 +18,7 @@ from bridge.feed.pump import Pump
 from bridge.kis.rest import CallCounts
 from bridge.kis.session import Session
 from bridge.kis.stream import Stream, StreamCounts
-from bridge.mqtt.payloads import HaltRow, JournalReport
+from bridge.mqtt.payloads import HaltRow, JournalReport, OwnerReport
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 from bridge.status.health import SessionHealth, percentile, snapshot
@@ -43,6 +43,9 @@ class Gate:
 
     def journal(self) -> JournalReport:
         return {"state": "failing", "reason": "the disk is full"}
+
+    def owner(self) -> OwnerReport:
+        return {"mine": False, "reason": "another bridge sends for this account"}
 
 
 def session(calls: CallCounts, stream: FakeStream | None = None) -> SessionHealth:
@@ -115,6 +118,7 @@ def test_everything_is_in_it() -> None:
         "halted": True,
         "halts": [{"account": None, "client": "bob", "mode": "halted"}],
         "journal": {"state": "failing", "reason": "the disk is full"},
+        "owner": {"mine": False, "reason": "another bridge sends for this account"},
     }
 
 
