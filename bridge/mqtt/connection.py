@@ -15,12 +15,19 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.mqtt.options import Options, RefusedError
-from bridge.mqtt.paho_client import CONNECT_S, PahoClient, TidySocket, no_delay, why, words
+from bridge.mqtt.paho_client import (
+    CONNECT_S,
+    PahoClient,
+    TidySocket,
+    as_published,
+    no_delay,
+    why,
+    words,
+)
 from bridge.mqtt.pubacks import PubAcks
 from bridge.runtime.clock import now_us
 from bridge.runtime.pulse import Pulse
@@ -166,18 +173,7 @@ class Connection:
         if not filters:
             return []
         if self.v5:
-            # As published: so that a retained command is known as one. 1: retained messages only
-            # come when the subscription is new, not again at each reconnect. 0: always, because a
-            # single topic is subscribed for the value that it has, also by a process that takes up
-            # the session of an earlier one.
-            options = [
-                (
-                    name,
-                    SubscribeOptions(qos, retainAsPublished=True, retainHandling=_retained(name)),
-                )
-                for name, qos in filters
-            ]
-            self._paho.subscribe(options)
+            self._paho.subscribe(as_published(filters))
         else:
             self._paho.subscribe(list(filters))
         either: list[asyncio.Future[Any]] = [self._subscribed, self.lost]
@@ -395,7 +391,3 @@ class Connection:
 
 def _nothing() -> None:
     """A QoS 0 message needs no PUBACK."""
-
-
-def _retained(topic_filter: str) -> int:
-    return 1 if "+" in topic_filter or "#" in topic_filter else 0

@@ -5,14 +5,24 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from paho.mqtt import MQTTException
 from paho.mqtt import client as paho
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
-__all__ = ["CONNECT_S", "PahoClient", "TidySocket", "matches", "no_delay", "why", "words"]
+__all__ = [
+    "CONNECT_S",
+    "PahoClient",
+    "TidySocket",
+    "as_published",
+    "matches",
+    "no_delay",
+    "why",
+    "words",
+]
 
 CONNECT_S = 5.0
 """For each of: TCP and TLS, CONNACK, SUBACK."""
@@ -72,6 +82,23 @@ class PahoClient(paho.Client):
 def matches(topic_filter: str, topic: str) -> bool:
     """Tell whether ``topic`` is under an MQTT filter with ``+`` and ``#``."""
     return bool(paho.topic_matches_sub(topic_filter, topic))
+
+
+def as_published(filters: Sequence[tuple[str, int]]) -> list[tuple[str, SubscribeOptions]]:
+    """Return what (filter, QoS) are subscribed to with in MQTT 5: retained messages say so.
+
+    Those come when the subscription of a filter is new, not again at each reconnect. A single topic
+    is subscribed for the value that it has, also by a process that takes up the session of an
+    earlier one.
+    """
+    return [
+        (name, SubscribeOptions(qos, retainAsPublished=True, retainHandling=_retained(name)))
+        for name, qos in filters
+    ]
+
+
+def _retained(topic_filter: str) -> int:
+    return 1 if "+" in topic_filter or "#" in topic_filter else 0
 
 
 def no_delay(_client: paho.Client, _data: Any, sock: Any) -> None:
