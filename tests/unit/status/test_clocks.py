@@ -8,6 +8,7 @@ from email.utils import format_datetime
 from types import SimpleNamespace
 from typing import cast
 
+import httpx
 import pytest
 
 from bridge.kis.clock import KisClock
@@ -105,3 +106,29 @@ async def test_a_session_was_heard_no_later_than_either_clock_says(
     )
     heard = watch.clocks.heard(cast("Stream", stream))
     assert abs(heard - START - heard_s * SECOND) < SECOND
+
+
+async def test_kis_is_asked_for_its_time_before_anything_else() -> None:
+    watch = Watch()
+    date = format_datetime(datetime.fromtimestamp(START // SECOND + 900, UTC), usegmt=True)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert "authorization" not in request.headers
+        return httpx.Response(404, headers={"date": date})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        await watch.clocks.ask(http, "http://kis")
+    offset = watch.clocks.kis.offset
+    assert offset is not None
+    assert abs(offset - 900 * SECOND) <= SECOND
+
+
+async def test_a_kis_that_cannot_be_reached_keeps_nobody_from_starting() -> None:
+    watch = Watch()
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(refuse)) as http:
+        await watch.clocks.ask(http, "http://kis")
+    assert watch.clocks.kis.offset is None
