@@ -63,6 +63,11 @@ class TestIdentities:
         assert known.order(foreign.identity) is None
         assert (known.symbol(change), known.symbol(foreign)) == ("005930", "")
 
+    def test_what_is_left_under_each_number_is_told_of_the_order(self) -> None:
+        order = sent()
+        blotter(order).divide(order, {"7": 6, "8": 4})
+        assert order.parts == {"7": 6, "8": 4}
+
     def test_what_did_not_get_into_the_journal_leaves_nothing_behind(self) -> None:
         known, order = blotter(), managed(place())
         known.enter(order, submit())
@@ -157,6 +162,15 @@ class TestNumbers:
         other = listed("8")
         owned = blotter(order).owned("main", STOCK, [far, yesterday, near, other])
         assert owned == {near.key: order}
+
+    def test_a_row_is_of_one_order_only_and_of_the_one_that_came_with_it(self) -> None:
+        first, second = sent("a-1"), sent("b-1", at=MONDAY + 2 * HOUR)
+        rows = [listed(at=MONDAY + 2 * HOUR + SECOND)]
+        for orders in ((first, second), (second, first)):
+            assert blotter(*orders).owned("main", STOCK, rows) == {rows[0].key: second}
+
+    def test_a_row_of_a_day_that_is_over_is_nobodys(self) -> None:
+        assert blotter(sent()).owned("main", STOCK, [listed(at=MONDAY + DAY)]) == {}
 
     def test_a_row_without_a_time_is_the_order_with_its_number(self) -> None:
         order = sent()

@@ -99,3 +99,34 @@ def test_numbers_are_named_only_when_more_than_the_last_may_have_something_left(
     assert list(split.numbers) == ["7"]
     split.parts = {}
     assert list(split.numbers) == []
+
+
+def test_two_commands_of_one_name_mean_the_same_whatever_their_deadlines() -> None:
+    one = managed(place(expires_at="2026-11-23T10:00:05+09:00"))
+    later = managed(place(expires_at="2026-11-23T10:00:15+09:00"))
+    other = managed(place(quantity=11))
+    assert one.means(later)
+    assert not one.means(other)
+    # The digest of an earlier bridge had the deadline in it.
+    written = one.record()
+    fields = {name: getattr(written, name) for name in written.__slots__}
+    old = restore(Record(7, **fields | {"digest": "d" * 64}))
+    assert later.means(old)
+    assert not other.means(old)
+
+
+@pytest.mark.parametrize(
+    ("command", "harmless"),
+    [
+        (cancel(), True),
+        (cancel(order_no="7"), True),
+        (cancel_all(), True),
+        (cancel(quantity=3), False),
+        (modify(), False),
+        (place(), False),
+    ],
+)
+def test_only_what_takes_back_a_whole_may_be_sent_once_more(
+    command: Command, *, harmless: bool
+) -> None:
+    assert managed(command).harmless is harmless

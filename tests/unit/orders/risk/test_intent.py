@@ -156,6 +156,11 @@ class TestCancelling:
         code = TYPES["domestic_stock", "krx"]["conditional_limit"].code
         assert params["ORD_DVSN"] == code
 
+    def test_an_order_of_a_type_that_the_venue_has_no_more_is_refused(self) -> None:
+        paper = order_types(CATALOG, paper=True)
+        text = refused(managed(cancel()), order(venue="nxt"), types=paper)
+        assert text == "invalid_payload: order_type: nxt has no 'limit'"
+
     def test_a_type_from_elsewhere_that_nobody_knows_is_sent_as_the_orders_own(self) -> None:
         moved = Step(Event.MODIFY, MONDAY, order_no="8", order_type="of_tomorrow")
         params = sent(planned(managed(cancel()), order(moved)))[2]
