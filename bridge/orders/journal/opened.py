@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.engine import URL
 
 from bridge.errors import NotWrittenError
@@ -10,8 +10,15 @@ from bridge.orders.journal import tables
 from bridge.orders.journal.database import file_of
 from bridge.orders.journal.identity import Mark, new_name
 from bridge.orders.journal.opened_file import OpenedFile, OverwrittenError
+from bridge.orders.journal.statement import Statement
 
 __all__ = ["Opened"]
+
+_COUNT = Statement(
+    update(tables.journal)
+    .where(tables.journal.c.generation == bindparam("its"))
+    .values(generation=bindparam("next"))
+)
 
 
 class Opened:
@@ -34,24 +41,20 @@ class Opened:
     def count(self, connection: Connection) -> None:
         """Count the commit that begins; raises :class:`NotWrittenError` when it must not be."""
         self._next = None
-        self.look()
+        self._look_inside()
         if self._stopped:
             raise NotWrittenError(self._stopped)
         # The generation is compared and written at once: whoever puts an older database into the
         # place of this one has another.
         generation = self.mark.generation
-        counted = connection.exec_driver_sql(
-            f"UPDATE journal SET generation = {generation + 1} "  # noqa: S608 - a number
-            f"WHERE generation = {generation}"
-        )
-        if counted.rowcount == 1:
+        if _COUNT.execute(connection, {"its": generation, "next": generation + 1}).rowcount == 1:
             return
         # There may be more: a commit that seemed to fail, or those of another bridge. Whether that
         # one may write or this one, the claims tell.
         if not self.refresh(connection):
             self._stop("the journal's database was put back to another state")
-        more = self.mark.generation + 1
-        connection.exec_driver_sql(f"UPDATE journal SET generation = {more}")  # noqa: S608
+        generation = self.mark.generation
+        _COUNT.execute(connection, {"its": generation, "next": generation + 1})
 
     def refresh(self, connection: Connection) -> bool:
         """See how far another process has brought it; False: it is another one, or has less."""
@@ -73,6 +76,7 @@ class Opened:
             except OverwrittenError as error:
                 self.replaced = self.replaced or str(error)
                 self._stopped = self.replaced
+            # What is gone is written on, and whoever brings it back has all of it.
             self.replaced = self.replaced or self._file.missing()
 
     @property
@@ -92,14 +96,17 @@ class Opened:
 
     def look(self) -> None:
         """See whether it is still the one that was opened."""
+        self._look_inside()
+        if self._file is not None:
+            self.replaced = self.replaced or self._file.missing()
+
+    def _look_inside(self) -> None:
         if self._file is None or self._stopped:
             return
         try:
             self._file.before(self.mark.generation)
         except OverwrittenError as error:
             self.replaced = self._stopped = str(error)
-        # What is gone is written on, and whoever brings it back has all of it.
-        self.replaced = self.replaced or self._file.missing()
 
     def _stop(self, why: str) -> None:
         self.replaced = self._stopped = why
