@@ -36,7 +36,7 @@ async def test_only_a_journal_that_lacks_orders_is_adopted(tmp_path: Path) -> No
         assert (await b.place())["status"] == "accepted"
         os.unlink(tmp_path / "orders.db")  # noqa: PTH108 - at once
         assert (await b.place("a-2"))["reason"] == "journal_unavailable"
-        with pytest.raises(RequestError, match="restart the bridge") as caught:
+        with pytest.raises(RequestError, match="restart it and adopt then") as caught:
             await b.gateway.adopt()
         assert caught.value.code == "restart_needed"
         assert (await b.ask("cancel"))["status"] == "accepted"

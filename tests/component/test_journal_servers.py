@@ -238,3 +238,20 @@ async def test_orders_run_through_it(url: str, tmp_path: Path) -> None:
         assert (await b.place())["duplicate"] is True
         assert b.gateway.states() == {"filled": 1}
         assert len(b.kis.calls) == 1
+
+
+async def test_a_database_that_was_put_back_is_noticed_and_takes_no_order(
+    url: str, tmp_path: Path
+) -> None:
+    async with bench(tmp_path, journal=Journal(url)) as b:
+        assert (await b.place())["status"] == "accepted"
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE journal SET generation = 0"))
+        engine.dispose()
+        ack = await b.place("a-2")
+        assert (ack["status"], ack["reason"]) == ("refused", "journal_unavailable")
+        assert b.gateway.journal()["state"] == "replaced"
+        assert "put back" in str(b.gateway.journal()["reason"])
+        assert (await b.ask("cancel"))["status"] == "accepted"
+        assert len(b.kis.calls) == 2

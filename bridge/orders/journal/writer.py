@@ -33,6 +33,7 @@ __all__ = ["Writer", "WriterThread"]
 
 _T = TypeVar("_T")
 
+_MEND = "bring the right file back and restart the bridge; new orders are refused until then"
 _BATCH = 64
 """Commands that share a commit at most, so that the first of a burst is not held up by the last."""
 
@@ -234,7 +235,7 @@ class WriterThread:
         elif failure is None and wrote:
             self._standing.wrote()
         if self._opened.replaced:
-            self._standing.replace(self._opened.replaced)
+            self._standing.replace(f"{self._opened.replaced}; {_MEND}")
 
     def _resolve(
         self,

@@ -175,6 +175,8 @@ class Admission:
 
     def _long_enough(self) -> bool:
         since = self._journal.standing.failing_since
+        if self._journal.standing.replaced:
+            return True  # nobody knows of a failure like that being over at once
         return since is not None and asyncio.get_running_loop().time() - since >= _PATIENCE_S
 
     def _admitted(

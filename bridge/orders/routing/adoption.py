@@ -40,8 +40,7 @@ class Adoption:
             raise RequestError("not_replaced", "the journal is in use, and nothing is missing")
         if not standing.adoptable:
             text = (
-                f"{standing.replaced}: bring it back or leave what is there now, restart the "
-                "bridge, and adopt then if it still asks for it"
+                f"{standing.replaced}. To go on with what is there now, restart it and adopt then"
             )
             raise RequestError("restart_needed", text)
         await self._read_lists()
