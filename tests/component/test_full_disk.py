@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +189,28 @@ async def test_many_are_answered_while_the_disk_is_full(tmp_path: Path) -> None:
         await until_written(b)
     states = [one.progress.state for one in written(tmp_path).values()]
     assert states.count(State.REFUSED) == 150
+
+
+async def test_with_another_content_in_its_file_everything_is_answered_at_once(
+    tmp_path: Path,
+) -> None:
+    disk = Disk(tmp_path)
+    async with bench(tmp_path, journal=disk) as b:
+        for number in range(3):
+            assert (await b.place(f"a-{number}"))["status"] == "accepted"
+        other = sqlite3.connect(tmp_path / "other")
+        with closing(other):
+            other.execute("CREATE TABLE other (x)")
+        shutil.copyfile(tmp_path / "other", tmp_path / "orders.db")
+        began = asyncio.get_running_loop().time()
+        for number in range(5):
+            ack = await b.place(f"b-{number}")
+            assert (ack["status"], ack["reason"]) == ("refused", "journal_unavailable")
+        assert (await b.place("b-0"))["duplicate"] is True
+        assert (await b.place("a-0"))["duplicate"] is True
+        assert (await b.ask("cancel", "a-0"))["status"] == "accepted"
+        assert (await b.ask("cancel_all", "all"))["status"] == "accepted"
+        assert (await b.ask("modify", "a-1", price=71800))["reason"] == "journal_unavailable"
+        assert asyncio.get_running_loop().time() - began < 5
+        assert len(b.kis.calls) == 3 + 1 + 3, "no notice has told yet that the first is cancelled"
+        assert b.gateway.journal()["state"] == "replaced"

@@ -171,6 +171,9 @@ class Admission:
                             return unavailable(str(error))
                     if managed.harmless:
                         return None
+                    # Nothing is sent any more, and no restart goes on before a person has looked.
+                    if self._journal.standing.replaced:
+                        return unavailable(str(error))
                 await asyncio.sleep(self._pause_s)
 
     def _long_enough(self) -> bool:
