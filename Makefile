@@ -24,7 +24,8 @@ unit: $(VENV)/.dev
 
 # Hours of it: any interleaving of commands and faults, and a thousand daemons that are killed.
 soak: $(VENV)/.dev system-packages
-	SOAK=1 $(BIN)/python -m pytest -q tests/component/test_order_model.py tests/system/test_crash.py
+	SOAK=1 $(BIN)/python -m pytest -q tests/component/test_order_model.py \
+		tests/unit/orders/ownership tests/system/test_crash.py
 
 cover: $(VENV)/.dev
 	$(BIN)/python -m pytest -q --cov --cov-report=term-missing tests

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.orders.ownership.claim import Claim, Contest, Lives
+from tests.soak import SOAK
 
 S = 1_000_000
 LIVES = Lives(request_s=5)
@@ -211,7 +212,7 @@ class Play:
         self.contests[name].listen()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=10_000 if SOAK else 300, deadline=None)
 @given(
     st.lists(
         st.tuples(
