@@ -57,8 +57,9 @@ class Wire:
     It delivers again what was not acknowledged.
     """
 
-    def __init__(self, loop: VirtualLoop) -> None:
+    def __init__(self, loop: VirtualLoop, virtual: VirtualExchange) -> None:
         self.loop = loop
+        self.virtual = virtual
         self.swept: dict[str, float] = {}
         """When each ``cancel_all`` was answered that left nothing open, by its topic."""
         self.away = False
@@ -71,6 +72,8 @@ class Wire:
         said = (topic, json.loads(payload) if payload else {})
         if said[1].get("verb") == "cancel_all" and said[1]["status"] == "accepted":
             self.swept.setdefault(topic, self.loop.time())
+        if "/ack/" in topic and said[1].get("order_no"):
+            self.virtual.told_numbers.append(said[1]["order_no"])
         (self.waiting if self.away else self.published).append(said)
 
     def back(self) -> None:
@@ -89,7 +92,7 @@ class Orders(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.url = f"sqlite:///{Path(self.folder.name)}/orders.db"
         self.virtual = VirtualExchange(self.loop)
-        self.wire = Wire(self.loop)
+        self.wire = Wire(self.loop, self.virtual)
         self.halting: list[asyncio.Task[HaltOutcome]] = []
         self.number = 0
         self.askew_s = 0.0

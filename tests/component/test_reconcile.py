@@ -220,6 +220,19 @@ async def test_a_modification_that_a_notice_tells_before_its_answer_is_accepted(
         assert (ack["verb"], ack["status"], ack["order_no"]) == ("modify", "accepted", "0000000002")
 
 
+async def test_an_order_with_the_number_of_a_lost_one_does_not_get_its_row(tmp_path: Path) -> None:
+    async with bench(tmp_path, rules=rules(reconcile_s=0.05)) as b:
+        await lose(b)  # KIS has it, as 0000000001
+        assert (await b.place("b-1", symbol="000660"))["order_no"] == "0000000001"
+        b.kis.listed = [row("1", tot_ccld_qty="4", tot_ccld_amt="287200", rmn_qty="6"), row("2")]
+        b.kis.listed[1] |= {"pdno": "000660"}
+        accepted, filled = await b.broker.wait(event_topic(), 2)
+        assert (accepted["order_no"], filled["filled_quantity"]) == ("0000000001", 4)
+        told = (await b.broker.wait("kis/bridge/event/order_difference"))[0]
+        assert told["client_order_id"] == "b-1"
+        assert not b.broker.on(event_topic("b-1"))
+
+
 async def test_while_it_is_not_proved_the_symbol_is_fenced(tmp_path: Path) -> None:
     async with bench(tmp_path, rules=rules(proof_s=60)) as b:
         await b.place("before")

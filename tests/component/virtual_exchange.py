@@ -171,6 +171,8 @@ class VirtualExchange:
     """How long an order is missing from the list at first."""
     sent: dict[str, list[str]] = field(default_factory=dict)
     """The exchange's order numbers by what the bridge called its task: one command each."""
+    told_numbers: list[str] = field(default_factory=list)
+    """Of orders, that the bridge has told its clients."""
     at: dict[str, float] = field(default_factory=dict)
     """When the exchange took each number."""
     notices: deque[dict[str, str]] = field(default_factory=deque)
@@ -292,10 +294,9 @@ class _Wire(httpx.AsyncBaseTransport):
                 go()
                 return _answer(virtual, Answer("1", "IGW00007", "?"))
             case "number":
-                numbers = [number for taken in virtual.sent.values() for number in taken]
                 answer = go()
-                if numbers and answer.rt_cd == "0":
-                    answer.outputs["output"]["ODNO"] = numbers[-1]
+                if virtual.told_numbers and answer.rt_cd == "0":
+                    answer.outputs["output"]["ODNO"] = virtual.told_numbers[-1]
                 return _answer(virtual, answer)
             case "garbage":
                 go()

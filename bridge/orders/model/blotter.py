@@ -193,10 +193,7 @@ class Blotter:
     def owned(
         self, account: str, market: str, rows: Iterable[ListedOrder]
     ) -> dict[tuple[date | None, str], ManagedOrder]:
-        """Return the orders whose numbers stand in the exchange's list, by the rows' ``key``.
-
-        Of two rows with one number an order has the one of its own time.
-        """
+        """Return the orders that rows are, by their ``key``: of that number, symbol and time."""
         same: dict[str, list[ListedOrder]] = {}
         for row in rows:
             same.setdefault(plain(row.order_no), []).append(row)
@@ -206,6 +203,7 @@ class Blotter:
                 near = [
                     (0 if row.at is None else abs(row.at - since), row)
                     for row in group
+                    if row.symbol in ("", self.symbol(order))  # KIS may have answered a wrong one
                     if row.at is None or self.lives(order, row.at)
                 ]
                 if near:
