@@ -16,7 +16,7 @@ from bridge.errors import NotOwnerError
 from bridge.orders.journal import tables
 from bridge.orders.journal.statement import Statement
 
-__all__ = ["JournalClaim", "confirm", "read", "release", "take"]
+__all__ = ["JournalClaim", "confirm", "inherit", "read", "release", "take"]
 
 _claims = tables.claims
 
@@ -31,14 +31,15 @@ class JournalClaim(NamedTuple):
     """By the owner's clock, µs since the epoch; what counts is whether it changes."""
     lock: str
     """Name of the lock that the owner holds while it lives."""
+    inherited: int = 0
+    """Since when a bridge with another journal may have sent what the broker delivers again, µs
+    since the epoch; 0: none has."""
 
 
 def read(connection: Connection, scopes: Sequence[str]) -> dict[str, JournalClaim]:
     """Return the rows that there are, by scope."""
     rows = connection.execute(select(_claims).where(_claims.c.scope.in_(scopes)))
-    return {
-        row.scope: JournalClaim(row.owner, row.fence, row.beaten_at, row.lock_name) for row in rows
-    }
+    return {row.scope: JournalClaim(*row[1:]) for row in rows}
 
 
 def take(
@@ -87,6 +88,15 @@ def confirm(connection: Connection, owner: str, count: int, at: int) -> None:
     values: dict[str, Any] = {"its_owner": owner, "now": at}
     if _CONFIRM.execute(connection, values).rowcount != count:
         raise NotOwnerError("another bridge has taken over the journal")
+
+
+def inherit(connection: Connection, owner: str, since: int) -> None:
+    """Write down since when another bridge may have sent what the broker delivers again.
+
+    It outlives this process: the broker may deliver it to the next one only. 0: it has all.
+    """
+    its = _claims.c.owner == owner
+    connection.execute(update(_claims).where(its).values(inherited=since))
 
 
 def release(connection: Connection, owner: str) -> None:

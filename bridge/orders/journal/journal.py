@@ -256,6 +256,13 @@ class Journal:
             lambda connection, _: claims.confirm(connection, owner, scopes, now_us())
         )
 
+    async def inherit(self, since: int) -> None:
+        """Write down since when a silent bridge may have sent what is not in here; 0: none has."""
+        owner = self._owner
+        await self._writer.run(
+            lambda connection, _: claims.inherit(connection, owner, since), writes=True
+        )
+
     async def release(self) -> None:
         """Give the claims up."""
         owner = self._owner

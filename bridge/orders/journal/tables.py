@@ -116,7 +116,8 @@ claims = Table(
     Column("fence", BigInteger, nullable=False),
     Column("beaten_at", BigInteger, nullable=False),
     Column("lock_name", String(128), nullable=False),
+    Column("inherited", BigInteger, nullable=False, server_default="0"),
 )
 """Which bridge sends for an account. ``owner`` is the random name of its process, blank: it was
 given up; ``fence`` grows with each owner; ``lock_name`` is the lock that it holds while it lives.
-"""
+``inherited``: since when a silent bridge may have sent what this journal does not know; 0: none."""

@@ -7,11 +7,14 @@ how long nothing was heard: never a clock of another machine, and never the MQTT
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 __all__ = ["Claim", "Contest", "Lives"]
 
 _S = 1_000_000
+_REMEMBERED = 1_000
+"""Of our own claims, so that one is told from somebody else's under our name."""
 _ANSWER_S = 15.0
 """How long the answer to an order is waited for (:data:`bridge.kis.rest.ANSWER_S`)."""
 
@@ -68,13 +71,17 @@ class Contest:
         self.inherited: Claim | None = None
         """The claim of the owner before this one, if it fell silent without giving it up."""
         self.heard = False
-        """Anything was heard of it since this bridge listens."""
+        """Anything was ever heard of it."""
         self._me = me
         self._predecessor = ""
         self._lives = lives
         self._told: dict[int, int] = {}
-        """When each of our own claims left."""
+        """When each of our own claims left that this connection may still pass back."""
+        self._ever: deque[int] = deque(maxlen=_REMEMBERED)
+        """The times in the last of our own claims."""
         self._confirmed_at: int | None = None
+        self._second: Claim | None = None
+        """A claim with our fence that came after ours."""
         self._silent = 0
         self._ticked_at: int | None = None
 
@@ -91,7 +98,7 @@ class Contest:
 
     def listen(self) -> None:
         """Begin to listen, or again: what was said before now is not known."""
-        self._silent, self._ticked_at, self.heard = 0, None, False
+        self._silent, self._ticked_at = 0, None
         self._told.clear()
 
     def tick(self, now: int) -> None:
@@ -121,6 +128,7 @@ class Contest:
             at = max(at, self.own.at + 1)
             self.own = Claim(self._me, host, since, at, self.own.fence)
         self._told[self.own.at] = now
+        self._ever.append(self.own.at)
         self.challenged = False
         return self.own
 
@@ -144,6 +152,11 @@ class Contest:
             self._foreign(claim)
 
     def _echo(self, claim: Claim) -> None:
+        if claim.at not in self._ever:
+            # A copy of a machine that ran goes on with our name. Each of the two ends when it hears
+            # the other, and each gets another name when it is started again.
+            self._lose(claim)
+            return
         left = self._told.get(claim.at)
         if left is None or self.own is None or claim.fence != self.own.fence:
             return  # of an earlier connection
@@ -154,9 +167,16 @@ class Contest:
     def _foreign(self, claim: Claim) -> None:
         if self.own is not None:
             first = self._confirmed_at is not None and claim.fence == self.own.fence
-            if first or claim.fence < self.own.fence:
+            # Whoever was second says so once, and withdraws. Two that go on have heard the claims
+            # in different orders, or one of them had not heard the other at all.
+            again = first and self._second is not None and self._second.at != claim.at
+            if (first and not again) or claim.fence < self.own.fence:
                 self.challenged = True
+                self._second = claim if first else self._second
                 return
-            self.own, self._confirmed_at = None, None
-            self._told.clear()
-        self.rival, self._silent = claim, 0
+        self._lose(claim)
+
+    def _lose(self, rival: Claim) -> None:
+        self.own, self._confirmed_at, self._second = None, None, None
+        self._told.clear()
+        self.rival, self._silent = rival, 0

@@ -24,6 +24,8 @@ class DatabaseClaim:
         """The highest of the rows that were taken."""
         self.predecessors: dict[str, str] = {}
         """By scope: a process that had it and is proved to be dead."""
+        self.inherited = 0
+        """Since when a silent bridge may have sent what is not in this journal; 0: none has."""
         self.owners: frozenset[str] = frozenset()
         """Who had it before: what they did is in this journal."""
         self._journal = journal
@@ -55,6 +57,12 @@ class DatabaseClaim:
             await self._journal.beat()
             self._beaten_at = now
 
+    async def inherit(self, since: int) -> None:
+        """Remember it beyond this process; raises :class:`JournalError`."""
+        if since != self.inherited:
+            await self._journal.inherit(since)
+            self.inherited = since
+
     async def release(self) -> None:
         """Give up what was taken; raises :class:`JournalError`."""
         if self.taken:
@@ -79,6 +87,7 @@ class DatabaseClaim:
             self._waiting = False
         # Taken only if they still are what was judged: another bridge may wait as well.
         self.fence = await self._journal.take(self._name, self._scopes, rows)
+        self.inherited = min((row.inherited for row in rows.values() if row.inherited), default=0)
         self.taken, self._beaten_at = True, now
 
     async def _look(self) -> Mapping[str, JournalClaim]:

@@ -12,6 +12,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -117,6 +118,7 @@ class Owner:
                     await self._pause()
                     if not self._released:
                         await self._turn()
+                        await self._inherit()
                         self._judge()
                 await asyncio.sleep(_LINGER_S)
                 raise NotOwnerError(
@@ -198,13 +200,44 @@ class Owner:
         publication = Publication(self._topics.owner(scope), wording.dumps(claim), retain=True)
         await self._client.publish(publication, wait=wait)
 
+    async def _inherit(self) -> None:
+        """Take note of what a silent owner may have sent that is not in this journal."""
+        known = self._database.inherited
+        if self._had:
+            if known and self.title.inherited is None:  # by now the broker has delivered all of it
+                with suppress(JournalError):  # the next turn tries again
+                    await self._database.inherit(0)
+            return
+        if not self._has:
+            return
+        silent = [contest.inherited for contest in self._contests.values()]
+        since = [
+            claim.at - round(_UNACKNOWLEDGED_S * _S)
+            for claim in silent
+            if claim is not None and claim.owner not in self._database.owners
+        ]
+        if known or since:
+            first = min([*since, known] if known else since)
+            try:
+                await self._database.inherit(first)
+            except JournalError as error:
+                log.warning("not written what the last owner may have sent", cause=str(error))
+                return  # nothing is sent before
+            self.title.inherit(first, self._steady() + round(_REDELIVERY_S * _S))
+        self._had = True
+
+    @property
+    def _has(self) -> bool:
+        """Whether every claim is this bridge's, as far as it knows."""
+        confirmed = [contest.confirmed_at for contest in self._contests.values()]
+        return self._database.taken and not self._database.lost and None not in confirmed
+
     def _judge(self) -> None:
         """Say what follows from everything that is known."""
-        confirmed = [contest.confirmed_at for contest in self._contests.values()]
-        if self._database.taken and not self._database.lost and None not in confirmed:
+        if self._has:
             if not self._had:
-                self._inherit()
-            self._had = True
+                return  # what it inherits is not written down yet
+            confirmed = [contest.confirmed_at for contest in self._contests.values()]
             first = min(at for at in confirmed if at is not None)
             if first + self._lives.valid_s * _S > self._steady():
                 self.title.grant(first + self._lives.valid_s * _S)
@@ -219,16 +252,6 @@ class Owner:
             self._warn(scope, rival)
         if self._had:
             self.deposed.set()
-
-    def _inherit(self) -> None:
-        """Take note of what a silent owner may have sent that is not in this journal."""
-        lost = [contest.inherited for contest in self._contests.values()]
-        last = [
-            one.at for one in lost if one is not None and one.owner not in self._database.owners
-        ]
-        if last:
-            until = self._steady() + round(_REDELIVERY_S * _S)
-            self.title.inherit(min(last) - round(_UNACKNOWLEDGED_S * _S), until)
 
     def _warn(self, scope: str, rival: Claim | None) -> None:
         """Tell of another bridge, once of each."""

@@ -128,6 +128,21 @@ def test_of_two_that_claim_at_once_the_broker_s_first_has_it() -> None:
     assert not other.ready()
 
 
+def test_two_that_both_go_on_as_owners_both_end() -> None:
+    """A broker has passed their claims on in different orders, or the second one's late."""
+    one, other = contest("one"), contest("other")
+    first, second = one.claim("here", 0, 1, 1), other.claim("there", 0, 2, 2)
+    for each, order in ((one, (first, second)), (other, (second, first))):
+        for claim in order:
+            each.hear(claim)
+    assert None not in (one.confirmed_at, other.confirmed_at)
+    first, second = one.claim("here", 0, 3, 3), other.claim("there", 0, 4, 4)
+    for each in (one, other):
+        each.hear(first)
+        each.hear(second)
+    assert (one.confirmed_at, other.confirmed_at) == (None, None)
+
+
 def test_an_owner_that_hears_a_higher_fence_has_lost() -> None:
     one = contest()
     one.hear(one.claim("here", 0, 1, 1))
@@ -150,6 +165,25 @@ def test_an_echo_of_an_earlier_connection_confirms_nothing() -> None:
     one.listen()
     one.hear(claim)
     assert one.confirmed_at is None
+
+
+def test_who_hears_its_own_name_from_another_mouth_has_lost() -> None:
+    """A machine was copied while it ran: both copies have one name."""
+    one = contest()
+    one.hear(one.claim("here", 0, 1, 1))
+    twin = Claim("me", "here", 0, 2, 1)
+    one.hear(twin)
+    assert (one.own, one.confirmed_at, one.rival) == (None, None, twin)
+
+
+def test_its_own_last_word_is_no_stranger_s_after_a_reconnect() -> None:
+    one = contest()
+    claim = one.claim("here", 0, 1, 1)
+    one.hear(claim)
+    one.listen()
+    one.hear(claim)
+    assert one.confirmed_at == 1
+    assert one.rival is None
 
 
 def test_each_beat_has_a_time_of_its_own() -> None:
@@ -212,6 +246,7 @@ class Play:
         self.contests[name].listen()
 
 
+@pytest.mark.timeout(900 if SOAK else 60)
 @settings(max_examples=10_000 if SOAK else 300, deadline=None)
 @given(
     st.lists(
