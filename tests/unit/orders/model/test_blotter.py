@@ -154,6 +154,8 @@ class TestNumbers:
         assert known.meant("main", "domestic_derivative", "8", evening + 6 * HOUR) is None
         assert known.at_night("main", "domestic_derivative")
         assert not known.at_night("main", STOCK)
+        assert not known.at_night("other", "domestic_derivative")
+        assert not blotter(day).at_night("main", "domestic_derivative")
 
     def test_of_two_rows_with_one_number_an_order_has_the_one_of_its_own_time(self) -> None:
         order = sent()
@@ -186,12 +188,17 @@ class TestWhatIsOpen:
         assert known.working("main") == known.unsettled("main") == [order]
         assert known.open_symbols() == {(STOCK, "krx", "005930")}
         assert known.days("main", STOCK) == {date(2026, 11, 23)}
+        assert known.days("other", STOCK) == known.days("main", "overseas_stock") == set()
         known.step(order, accept())
         assert (known.working("main"), known.unsettled("main")) == ([order], [])
         known.step(order, Step(Event.FILL_REST, MONDAY, 10))
         assert known.working("main") == []
         assert known.open_symbols() == known.days("main", STOCK) == set()
         assert known.states() == {"filled": 1}
+
+    def test_an_order_is_of_the_day_on_which_it_was_sent(self) -> None:
+        waited = managed(place(), submit(MONDAY + DAY), at=MONDAY)
+        assert blotter(waited).days("main", STOCK) == {date(2026, 11, 24)}
 
     def test_a_lost_order_stays_open_until_it_is_proved_absent(self) -> None:
         order = lost(place())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.orders.model.lifecycle import CLOSED, Event, State, Step
 from bridge.orders.model.progress import Progress, fill_key
-from tests.unit.orders.commands import accept, submit
+from tests.unit.orders.commands import MONDAY, accept, submit
 
 D = Decimal
 
@@ -52,6 +52,12 @@ class TestFills:
 
     def test_a_notice_of_no_quantity_is_none(self) -> None:
         assert order().fill(1, 0, D(100), "k") is None
+        listed = then(order(), order().listed(1, 7, D(714)))
+        assert listed.fill(1, 0, D(100), "k") is None
+
+    def test_another_notice_of_what_is_full_says_nothing(self) -> None:
+        full = then(order(), order().fill(1, 10, D(100), "k"))
+        assert full.fill(2, 3, D(100), "l") is None
 
     def test_the_list_and_the_notices_count_the_same_fills(self) -> None:
         listed = then(order(), order().listed(1, 7, D(714)))
@@ -76,6 +82,15 @@ class TestFills:
         assert step is not None
         assert (step.quantity, step.told) == (2, 5)
         assert seen(listed.apply(step)) == (State.PARTIALLY_FILLED, 5, 0, 5, D(502))
+
+    def test_what_the_list_knows_more_has_the_price_of_the_difference(self) -> None:
+        filled = then(order(), order().fill(1, 1, D(100)))
+        step = filled.listed(2, 4, D(394))
+        assert step is not None
+        assert (step.quantity, step.price, step.value) == (3, D(98), D(394))
+        free = filled.listed(2, 4, D(40))  # worth less than before: no price is negative
+        assert free is not None
+        assert free.price == 0
 
     def test_a_list_that_lags_behind_takes_nothing_back(self) -> None:
         filled = then(order(), order().fill(1, 6, D(100)))
@@ -126,6 +141,23 @@ class TestCancellations:
 
 
 class TestNumbers:
+    def test_an_order_has_its_number_since_it_was_sent(self) -> None:
+        sent = Progress(10, D(100), "limit").apply(submit(MONDAY))
+        (leg,) = sent.apply(accept("7", MONDAY + 5)).legs
+        assert (leg.order_no, leg.org_no, leg.at) == ("7", "91254", MONDAY)
+
+    def test_an_answer_that_was_lost_and_found_again_gives_no_second_number(self) -> None:
+        filled = then(order(), order().fill(1, 4, D(100)))
+        assert filled.apply(accept("0000000007")).legs == order().legs
+        assert order().legs != ()
+        unnamed = Progress(10, D(100), "limit").apply_all([submit(), Step(Event.ACCEPT, 2)])
+        assert unnamed.legs == ()
+
+    def test_a_modification_holds_since_the_exchange_took_it(self) -> None:
+        told = order().apply(Step(Event.MODIFY, 9, order_no="8", since=5))
+        now = order().apply(Step(Event.MODIFY, 9, order_no="8"))
+        assert [one.legs[-1].at for one in (told, now)] == [5, 9]
+
     def test_a_modification_of_a_part_leaves_something_under_both_numbers(self) -> None:
         whole = order().apply(Step(Event.MODIFY, 3, price=D(101), order_no="8"))
         part = order().apply(Step(Event.MODIFY, 3, 4, price=D(101), order_no="8"))
