@@ -18,6 +18,7 @@ from bridge.catalog.compile import load
 from bridge.config.models import Config
 from bridge.documents.events import EVENTS
 from bridge.documents.responses import response
+from bridge.kis.replies import KisUnknownError
 from bridge.mqtt import payloads
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
@@ -34,7 +35,7 @@ from bridge.simulator.faults.plan import Fault, FaultPlan
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.brokers import Mosquitto
 from tests.component.feed_world import hurry, running, until
-from tests.component.gateway_fixture import bench
+from tests.component.gateway_fixture import bench, row
 from tests.component.schemas import Checks, error, misses
 
 CHECKS: Checks = {kind: Draft202012Validator(schema) for kind, schema in EVENTS.items()}
@@ -50,6 +51,11 @@ ORDER = {
     "order_type": "market",
     "quantity": 1,
 }
+
+
+ELSEWHERE = {"clock_skew", "frozen", "owner_conflict", "session_taken_over"}
+"""Told of clocks that are wrong and of a second bridge: see test_clocks, tests/system/test_time and
+tests/system/test_two_bridges."""
 
 
 class Ear:
@@ -129,9 +135,10 @@ async def test_every_kind_of_event_fulfils_its_schema(
         hearing.cancel()
     heard = {kind: [one for one in ear.heard if one["kind"] == kind] for kind in EVENTS}
     heard["order_difference"] = await _difference(tmp_path)
+    heard["order_ambiguous"] = await _ambiguous(tmp_path)
     heard |= await _journal(tmp_path)
     for kind, events in heard.items():
-        assert events, f"no {kind}"
+        assert events or kind in ELSEWHERE, f"no {kind}"
         for event in events:
             assert error(CHECKS[kind], event) is None, event
             assert misses(CHECKS, [kind], event) == [], event
@@ -185,6 +192,17 @@ async def _difference(folder: Path) -> list[Any]:
     async with bench(folder / "bench", rules=rules) as gateway:
         await gateway.place("a")
         return await gateway.broker.wait("kis/bridge/event/order_difference")
+
+
+async def _ambiguous(folder: Path) -> list[Any]:
+    """Return what is told when a lost order may be one that a person placed."""
+    rules = Rules(paper=False, pause_s=0.001, grace_s=0.05, unknown_s=0.005, proof_s=0.3)
+    (folder / "doubt").mkdir()
+    async with bench(folder / "doubt", rules=rules) as gateway:
+        gateway.kis.script.append(KisUnknownError("timed out"))
+        await gateway.place("a")
+        gateway.kis.listed = [row("77", ordr_empno="Nsmart")]
+        return await gateway.broker.wait("kis/bridge/event/order_ambiguous")
 
 
 async def _journal(folder: Path) -> dict[str, list[Any]]:

@@ -125,26 +125,33 @@ def test_orders_placed_by_hand_are_cancelled_only_when_asked(tmp_path: Path, sco
     run(tmp_path)
 
 
-@in_virtual_time
-async def test_an_order_that_the_journal_believes_over_is_cancelled(
-    tmp_path: Path, virtual: VirtualExchange
-) -> None:
-    async with market(tmp_path, virtual, reconcile_s=3600) as m:
-        await place(m, "a")
-        [number] = open_at_exchange(m)
-        m.notice(
-            "0000009999",
-            account=ACCOUNT.replace("-", ""),
-            original_order_no=number,
-            modify_cancel="2",
-            acceptance="2",
-            quantity="0000000010",
-        )
-        assert (await m.event("a", 1))["state"] == "cancelled"
-        assert (await m.gateway.halt("halted", cancel_all=True)).cancelling == 0
-        said = await done(m)
-        assert open_at_exchange(m) == []
-        assert [one["client_order_id"] for one in said["cancelled"]] == ["a"]
+@pytest.mark.parametrize("how", ["halt", "cancel_all"])
+def test_an_order_that_the_journal_believes_over_is_cancelled(tmp_path: Path, how: str) -> None:
+    @in_virtual_time
+    async def run(tmp_path: Path, virtual: VirtualExchange) -> None:
+        async with market(tmp_path, virtual, reconcile_s=3600) as m:
+            await place(m, "a")
+            hand = by_hand(m)
+            number, _ = open_at_exchange(m)
+            m.notice(
+                "0000009999",
+                account=ACCOUNT.replace("-", ""),
+                original_order_no=number,
+                modify_cancel="2",
+                acceptance="2",
+                quantity="0000000010",
+            )
+            assert (await m.event("a", 1))["state"] == "cancelled"
+            await asyncio.sleep(5)  # in virtual time: the list is not late any more
+            if how == "halt":
+                assert (await m.gateway.halt("halted", cancel_all=True)).cancelling == 0
+                said = await done(m)
+                assert [one["client_order_id"] for one in said["cancelled"]] == ["a"]
+            else:
+                assert (await m.order("cancel_all", "all"))["status"] == "accepted"
+            assert open_at_exchange(m) == [hand.number]
+
+    run(tmp_path)
 
 
 @in_virtual_time

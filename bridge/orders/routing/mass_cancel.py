@@ -7,8 +7,10 @@ of them. One of an order whose outcome is unknown waits for that outcome, as a c
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -92,7 +94,10 @@ class MassCancel:
             mine = await self._cancel(about, origin, lambda order: managed.expires_at, write)
         else:  # a restart came in between
             mine = [one for one in self._of(origin) if one.identity[:2] == (account, client)]
-        await self.answered(mine)
+        async with asyncio.TaskGroup() as tasks:  # beside the others: the ack waits for the slower
+            strays = self.sweep.strays(account, partial(self.blotter.overtakes, managed))
+            tasks.create_task(strays)
+            await self.answered(mine)
         await self._insist(managed, mine)
         # Whoever reads that all is cancelled must not see an order afterwards: what was called off
         # and stands in the journal as if it could still be sent has to be refused there, or over.

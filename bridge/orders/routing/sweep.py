@@ -20,6 +20,7 @@ from bridge.kis.markets import OrderType, venue
 from bridge.kis.throttle import Priority
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
+from bridge.orders.model.lifecycle import CLOSED
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.reconciliation.order_lists import OrderLists
 from bridge.orders.risk.rules import Terms
@@ -34,6 +35,10 @@ log = structlog.get_logger()
 _ATTEMPTS = 6
 _LONGEST_S = 5.0
 """Between two attempts that an ack waits for."""
+_STRAYS_S = 3.0
+"""How long a ``cancel_all`` waits for the list, to find what the journal believes to be over."""
+_LISTED = 3_000_000
+"""How long (µs) after its end the list may still have an order open."""
 _CALL_S = 10.0
 """How long one cancellation may wait for its turn and its answer."""
 
@@ -142,6 +147,23 @@ class Sweep:
         if isinstance(answer, kis.Rejected):
             return f"{answer.kis['msg_cd']} {answer.kis['msg1']}".strip()
         return ""
+
+    async def strays(self, account: str, meant: Callable[[ManagedOrder], bool]) -> None:
+        """Cancel what the list has open of orders of ours that the journal believes to be over."""
+        try:
+            async with asyncio.timeout(_STRAYS_S):
+                found, _ = await self.look(account)
+        except (BridgeError, TimeoutError) as error:
+            log.warning("list of orders not read", account=account, cause=str(error))
+            return
+        # What has just ended may still be open in the list, which is late.
+        old = self.terms.clock() - _LISTED
+        for one in found:
+            owner = one.owner
+            if owner is None or not one.row.remaining or owner.progress.state not in CLOSED:
+                continue
+            if owner.progress.at < old and meant(owner):
+                await self.cancel(one)
 
     async def insist(
         self, account: str, left: Callable[[], Container[ManagedOrder | None]], news: News

@@ -258,3 +258,20 @@ async def test_what_a_command_consists_of_is_written_with_it_or_not_at_all(
     assert found.steps == (SUBMIT,)
     with pytest.raises(JournalError):
         await journal.expand(JournalStep(99, 1, SUBMIT, State.SUBMITTING), children[:1])
+
+
+async def test_what_a_halt_has_to_cancel_is_known_until_it_is_done(
+    journal: Journal, url: str
+) -> None:
+    first = Control(1, "main", "", "halted", "", "ours")
+    second = Control(2, "", "alice", "halted", "", "account")
+    await journal.control(first)
+    assert await journal.expand(second, [NEW]) != []
+    await journal.control(Control(3, "", "", "halted", ""))
+    assert [one.scope for one in await journal.controls()] == ["ours", "account", ""]
+    await journal.fulfil(first)
+    await journal.close()
+    again = Journal(url)
+    await again.open()
+    assert [one.scope for one in await again.controls()] == ["", "account", ""]
+    await again.close()
