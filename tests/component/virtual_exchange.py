@@ -157,6 +157,11 @@ class InlineJournal(Journal):
         super().__init__(url, self.writer)
         self._sidecar = None  # a thread has no virtual time
 
+    async def close(self) -> None:
+        """Let go of the database; a process that was killed says nothing more before that."""
+        self._opened = self._opened and not self.writer.dead
+        await super().close()
+
 
 @dataclass
 class VirtualExchange:
