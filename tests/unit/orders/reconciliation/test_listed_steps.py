@@ -77,6 +77,10 @@ class TestModifications:
         (step,) = listed_steps(order(), [placed(remaining=0), row], MONDAY + 9)
         assert (step.event, step.order_no, step.org_no) == (Event.MODIFY, "0000000008", "91255")
         assert (step.price, step.since, step.at) == (D(71_800), MONDAY + 5, MONDAY + 9)
+        assert not order().apply(step).split
+
+    def test_one_of_a_part_leaves_the_rest_under_the_old_number(self) -> None:
+        assert after(order(), placed(remaining=1), modified(quantity=9, remaining=9)).split
 
     def test_one_that_is_known_is_none(self) -> None:
         known = order(Step(Event.MODIFY, MONDAY, price=D(71_800), order_no="0000000008"))
