@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from bridge.errors import JournalError
+from bridge.errors import JournalError, NotOwnerError
 from bridge.orders.journal.journal import Journal
 from bridge.orders.journal.reader import read
 from bridge.orders.model.lifecycle import Event, State, Step
@@ -255,3 +255,23 @@ async def test_a_database_that_was_put_back_is_noticed_and_takes_no_order(
         assert "put back" in str(b.gateway.journal()["reason"])
         assert (await b.ask("cancel"))["status"] == "accepted"
         assert len(b.kis.calls) == 2
+
+
+async def test_whoever_takes_a_claim_over_shuts_the_one_before_it_out(url: str) -> None:
+    journal = Journal(url)
+    await journal.open()
+    assert await journal.take("one", ["main"], {}) == 1
+    record, _ = await journal.admit(NEW)
+    await journal.append(JournalStep(record.id, 1, SUBMIT, State.SUBMITTING))
+    await journal.beat()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE claims SET owner = 'two', fence = fence + 1"))
+    engine.dispose()
+    with pytest.raises(NotOwnerError):
+        await journal.append(JournalStep(record.id, 2, SUBMIT, State.SUBMITTING))
+    assert (await journal.claims(["main"]))["main"][:2] == ("two", 2)
+    found = await journal.find(NEW.identity)
+    assert found is not None
+    assert len(found.steps) == 1
+    await journal.close()

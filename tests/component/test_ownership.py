@@ -10,7 +10,7 @@ from sqlite3 import connect
 
 import pytest
 
-from bridge.errors import NotOwnerError
+from bridge.errors import BrokerError, NotOwnerError
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.event_payloads import BridgeEvent
 from bridge.mqtt.topics import Topics
@@ -293,3 +293,22 @@ async def test_an_owner_that_hears_of_a_later_one_ends_and_says_of_whom(tmp_path
             await ended(one, two)
             for journal in journals:
                 await journal.close()
+
+
+async def test_without_the_right_to_claim_it_says_what_to_allow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.orders.ownership.owner._DECIDE_S", 1.0)
+    acl = tmp_path / "acl"
+    acl.write_text("topic readwrite kis/orders/#\n")
+    journal = await opened(tmp_path / "one")
+    with Mosquitto.running(tmp_path, f"allow_anonymous true\nacl_file {acl}\n") as running:
+        each = owner(Endpoint.parse(running.url), journal, [])
+        task = asyncio.ensure_future(each.run())
+        try:
+            with pytest.raises(BrokerError, match="does not come back: let the"):
+                await each.decided(10)
+            assert not each.title.held
+        finally:
+            await ended(task)
+            await journal.close()

@@ -11,8 +11,8 @@ from bridge.orders.ownership.claim import Claim, Contest, Lives
 __all__ = ["DatabaseClaim"]
 
 _S = 1_000_000
-_BEAT_S = 10.0
-"""Between two beats: each is a write to the disk. What is sent is a beat, too."""
+_BEATS = 3
+"""In the time after which a claim is dead; few, because each is a write to the disk."""
 
 
 class DatabaseClaim:
@@ -33,6 +33,7 @@ class DatabaseClaim:
         self._name = name
         self._contests = {scope: Contest(scope, name, lives) for scope in scopes}
         self._rows: Mapping[str, JournalClaim] | None = None
+        self._beat_us = round(lives.silent_s * _S / _BEATS)
         self._beaten_at = 0
         self._waiting = False
 
@@ -53,7 +54,7 @@ class DatabaseClaim:
         """
         if not self.taken:
             await self._take(now)
-        elif doubtful or now - self._beaten_at >= _BEAT_S * _S:
+        elif doubtful or now - self._beaten_at >= self._beat_us:
             await self._journal.beat()
             self._beaten_at = now
 
