@@ -122,6 +122,12 @@ def test_a_limit_passes_at_it_and_refuses_past_it(
     assert reason(BUY, past) == expected
 
 
+def test_a_refusal_says_what_it_would_come_to() -> None:
+    refusal = check(BUY, under(Limits(daily_notional=D(15_000)), day=5_001))
+    assert refusal is not None
+    assert refusal.message == "account main: 15001 is above 15000"
+
+
 def test_without_a_price_what_needs_one_is_refused() -> None:
     market = replace(BUY, price=None)
     band = under(Limits(price_band=D("0.1")), price=None)
@@ -167,6 +173,8 @@ def test_what_is_asked_for_only_when_a_limit_needs_it() -> None:
     assert needs_reference(market, Limits(daily_notional=D(5)))
     assert needs_reference(BUY, Limits(tick_size=True))
     assert not needs_reference(market, Limits(tick_size=True, price_band=D(1)))
+    assert needs_reference(BUY, Limits(price_band=D(1)))
+    assert needs_reference(BUY, Limits(price_limits=True))
 
 
 def test_a_modification_counts_with_what_it_adds() -> None:
@@ -175,6 +183,18 @@ def test_a_modification_counts_with_what_it_adds() -> None:
     assert added(replace(change, price=D(900)), REFERENCE) == 0
     assert reason(change, under(Limits(daily_notional=D(11000)), day=10000)) is None
     assert reason(change, under(Limits(daily_notional=D(10999)), day=10000)) == "risk_daily"
+
+
+def test_a_purchase_below_the_market_counts_at_its_own_price() -> None:
+    low = replace(BUY, price=D(800))
+    assert check(low, under(Limits(notional=D(8_000)))) is None
+    assert reason(low, under(Limits(notional=D(7_999)))) == "risk_notional"
+
+
+@pytest.mark.parametrize("known", [{"lower": D(700)}, {"upper": D(1_300)}])
+def test_of_price_limits_both_have_to_be_known(known: dict[str, Decimal]) -> None:
+    context = under(Limits(price_limits=True), reference=Reference(last=D(1_000), **known))
+    assert reason(BUY, context) == "risk_price_band"
 
 
 def test_a_sale_below_the_market_counts_at_the_market() -> None:
@@ -200,6 +220,8 @@ def test_a_modification_needs_funds_for_what_it_adds() -> None:
     change = replace(BUY, verb="modify", replaces=D(1_000), price=D(1_200))
     assert check(change, under(limits, orderable=2)) is None  # 2,000 more, and 2,400 are left
     assert reason(change, under(limits, orderable=1)) == "risk_funds"
+    exact = replace(change, price=D(1_250))  # 2,500 more, and 2,500 are left
+    assert check(exact, under(limits, orderable=2)) is None
     assert check(replace(change, price=D(900)), under(limits, orderable=0)) is None
     assert check(replace(change, side="sell"), under(limits, orderable=0)) is None
     assert reason(replace(change, side="sell", verb="place"), under(limits, orderable=9))
