@@ -357,6 +357,7 @@ class Orders(RuleBasedStateMachine):
             self.compare()
             self.nothing_is_placed_twice()
             self.nothing_is_left_of_what_was_cancelled()
+            self.a_halt_ends_with_nothing_of_ours_open()
         finally:
             self.down()
             self.loop.close()
@@ -425,6 +426,34 @@ class Orders(RuleBasedStateMachine):
                     assert self.virtual.at[first] <= swept, (name, order)
                     left = sum(ticket.remaining for ticket in self.virtual.chain(first))
                     assert not left, (name, order)
+
+    def a_halt_ends_with_nothing_of_ours_open(self) -> None:
+        """Whatever the journal believes; and what somebody else has open stays."""
+        others = {one.number: one.remaining for one in self.tickets() if not self.ours(one)}
+        # One cancellation is lost on its way.
+        self.virtual.faults.append("never")
+        halt = self.gateway.halt("halted", cancel_all=True)
+        self.loop.run_until_complete(halt)
+        self.let(60.0)
+        journal = map(restore, read(self.url))
+        places = (one for one in journal if one.verb == "place")
+        unknown = [one for one in places if one.progress.state is State.UNKNOWN]
+        names = [f"place {'/'.join(one.identity)}" for one in unknown]
+        numbers = [number for name in names for number in self.virtual.sent.get(name, [])]
+        doubtful = {one.number for number in numbers for one in self.virtual.chain(number)}
+        for ticket in self.tickets():
+            if ticket.number in others:
+                assert ticket.remaining == others[ticket.number]
+            elif ticket.number not in doubtful and ticket.action != "cancel":
+                assert not ticket.remaining, ticket
+        told = [event for topic, event in self.wire.published if topic.endswith("/halt_done")]
+        assert unknown or told[-1]["complete"], told
+
+    def tickets(self) -> list[Any]:
+        return list(self.virtual.exchange.tickets.values())
+
+    def ours(self, ticket: Any) -> bool:
+        return any(ticket.number in numbers for numbers in self.virtual.sent.values())
 
     def same(self, managed: Any, chain: list[Any]) -> None:
         progress = managed.progress

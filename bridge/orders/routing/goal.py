@@ -15,6 +15,10 @@ from bridge.orders.routing.sweep import Working
 __all__ = ["Goal", "outcome"]
 
 
+_ASKEW = 2_000_000
+"""How far (µs) ahead the time of an order may be that was there when the halt came."""
+
+
 @dataclass(eq=False, slots=True)
 class Goal:
     """What a halt is to cancel, and how far that has come; ``about`` has what was filled before."""
@@ -23,6 +27,7 @@ class Goal:
     client: str
     mode: HaltedMode
     scope: HaltScope
+    began: int
     about: dict[ManagedOrder, int]
     control: Control | None = None
     """In the journal; None: not there yet."""
@@ -44,10 +49,15 @@ class Goal:
 
     def meant(self, working: Working) -> bool:
         """Tell whether it is to cancel what the list has."""
-        owner = working.owner
+        owner, at = working.owner, working.row.at
         if owner is None:
-            return self.scope == "account"
-        return self.client in ("", owner.identity.client)
+            # Not what people place after it, by hand, to get out.
+            return self.scope == "account" and (at is None or at <= self.began + _ASKEW)
+        return self.client in ("", owner.identity.client) and self.covers(owner)
+
+    def covers(self, order: ManagedOrder) -> bool:
+        """Tell whether an order came before it; a full halt lets none come after it."""
+        return self.mode == "halted" or order.received_at <= self.began
 
 
 def outcome(

@@ -82,7 +82,8 @@ class Goals:
             for one in self.mass_cancel.within(account, client)
             if one.verb == "place" and one.progress.state not in (State.RECEIVED, *CLOSED)
         }
-        goal = Goal(account, client, mode, scope, about, control)
+        began = self.terms.clock() if control is None else control.at
+        goal = Goal(account, client, mode, scope, began, about, control)
         if control is not None:
             goal.written.set()
         self._newest[account, client, scope] = goal
@@ -166,7 +167,9 @@ class Goals:
         """Tell whether something may still become or be open that the list does not show."""
         answered = all(one.progress.answer is not None for one in self._children(goal))
         return not answered or any(
-            one.verb == "place" and one.progress.state in (State.SUBMITTING, State.UNKNOWN)
+            one.verb == "place"
+            and one.progress.state in (State.SUBMITTING, State.UNKNOWN)
+            and goal.covers(one)
             for one in self.mass_cancel.within(goal.account, goal.client)
         )
 

@@ -101,10 +101,19 @@ class Sweep:
                     )
                 if owner is not None:
                     numbers[plain(row.order_no)] = owner
-                if row.action != "cancel":
+                if row.action != "cancel" and not (owner is None and self._over(row, now)):
                     found.append(Working(alias, row, owner))
             complete = complete and listed.complete
         return found, complete
+
+    def _over(self, row: ListedOrder, now: int) -> bool:
+        """Tell whether a row is of a session that is over: nothing of it can be open any more."""
+        place = (row.market, row.venue)
+        return (
+            row.venue != ""
+            and row.at is not None
+            and self.terms.calendar.over(place, row.at) <= now
+        )
 
     async def cancel(self, working: Working) -> str:
         """Cancel all that is left under a number; return why not, blank: KIS took it."""

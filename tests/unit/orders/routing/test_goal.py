@@ -7,12 +7,22 @@ from typing import Any
 import pytest
 
 from bridge.kis.listing import ListedOrder
-from bridge.mqtt.event_payloads import HaltOrderRow, HaltScope
+from bridge.mqtt.event_payloads import HaltedMode, HaltOrderRow, HaltScope
 from bridge.orders.model.lifecycle import Event, Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.routing.goal import Goal, outcome
 from bridge.orders.routing.sweep import Working
-from tests.unit.orders.commands import MONDAY, accept, fill, listed, managed, place, submit
+from tests.unit.orders.commands import (
+    MINUTE,
+    MONDAY,
+    SECOND,
+    accept,
+    fill,
+    listed,
+    managed,
+    place,
+    submit,
+)
 
 
 def sent(name: str = "a-1", *steps: Step, client: str = "alice") -> ManagedOrder:
@@ -23,8 +33,13 @@ def working(row: ListedOrder, owner: ManagedOrder | None = None) -> Working:
     return Working("main", row, owner)
 
 
-def goal(*about: ManagedOrder, scope: HaltScope = "ours", client: str = "") -> Goal:
-    return Goal("", client, "halted", scope, {one: one.progress.filled for one in about})
+def goal(
+    *about: ManagedOrder,
+    scope: HaltScope = "ours",
+    client: str = "",
+    mode: HaltedMode = "halted",
+) -> Goal:
+    return Goal("", client, mode, scope, MONDAY, {one: one.progress.filled for one in about})
 
 
 def saw(goal: Goal, first: Working, last: Working | None) -> None:
@@ -127,3 +142,18 @@ def test_an_order_of_ours_that_was_believed_over_is_told_by_its_name() -> None:
 def test_who_is_meant(scope: HaltScope, client: str, owner: str | None, *, meant: bool) -> None:
     order = sent(client=owner) if owner else None
     assert goal(scope=scope, client=client).meant(working(listed(), order)) is meant
+
+
+def test_what_is_placed_after_it_to_get_out_is_left_alone() -> None:
+    made = goal(scope="account", mode="reduce_only")
+    later = managed(place(), submit(), accept(), at=MONDAY + MINUTE)
+    assert made.meant(working(listed(), sent()))
+    assert not made.meant(working(listed(), later))
+    assert made.meant(working(listed(at=MONDAY + SECOND)))
+    assert made.meant(working(listed(at=None)))
+    assert not made.meant(working(listed(at=MONDAY + MINUTE)))
+
+
+def test_under_a_full_halt_no_clock_hides_an_order_of_ours() -> None:
+    later = managed(place(), submit(), accept(), at=MONDAY + MINUTE)
+    assert goal().meant(working(listed(), later))
