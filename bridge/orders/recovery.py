@@ -24,7 +24,6 @@ async def recover(parts: Parts) -> None:
     # answer was given up, and what shows now would have been there before: both prove an order
     # absent.
     latest = await parts.journal.latest()
-    parts.sightings.resume(latest)
     controls = await parts.journal.controls()
     for control in controls:
         parts.halts.take(control)

@@ -78,7 +78,7 @@ class Notices:
         while True:
             alias, notice, at = await self._waiting.get()
             key = (seoul_day(at), plain(notice.order_no))
-            self._sightings.note(alias, notice.market, [key], at)
+            self._sightings.note(alias, notice.market, [key], seoul_day(at))
             order = self._held.match(alias, notice, at)
             if order is not None:
                 self._apply(order, notice, at)

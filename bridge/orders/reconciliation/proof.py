@@ -18,9 +18,9 @@ __all__ = ["Evidence", "ProofWindow"]
 
 _ANSWER = 15_000_000
 """How long the REST client waits for an answer: after a crash nobody wrote down when it gave up."""
-_EARLY = 2_000_000
+_EARLY = 4_000_000
 """How much earlier than ours the exchange's clock may say it was: cutting to whole seconds takes up
-to one, and the clock may be another off."""
+to one, KIS's clock is known to two (:mod:`bridge.kis.clock`), and its servers may be one apart."""
 _AHEAD = 1_000_000
 """How much later than ours the exchange's clock may say it was."""
 

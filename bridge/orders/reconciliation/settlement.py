@@ -29,6 +29,7 @@ from bridge.orders.reconciliation.proof import Evidence, ProofWindow
 from bridge.orders.reconciliation.sightings import Sightings
 from bridge.orders.risk.ledger import LimitLedger
 from bridge.orders.risk.rules import TradingAccount
+from bridge.runtime.clock import seoul_day
 
 __all__ = ["Settlement"]
 
@@ -64,7 +65,8 @@ class Settlement:
     def settle(self, alias: str, market: str, listed: OrderList, window: ProofWindow) -> None:
         """Settle what the list of a market proves, follow what it tells, tell what differs."""
         rows = listed.rows
-        self._sightings.note(alias, market, (row.key for row in rows), self._clock())
+        today = seoul_day(self._clock())
+        self._sightings.note(alias, market, (row.key for row in rows), today)
         # Lost orders first: one that is found brings its number along, and its rows would be those
         # of a stranger without it.
         self._settle_orders(alias, market, listed, window)
@@ -207,12 +209,14 @@ class Settlement:
         if listed.complete and window.trusted:
             self._missed.setdefault(managed, window.asked)
         account = self._accounts.get(alias)
+        # With one that an earlier process has sent, its notice may have gone with that process.
+        listens = account is not None and self._sightings.sent(managed)
         return Evidence(
-            earlier=self._sightings.before(alias, market, managed.since),
+            earlier=self._sightings.before(managed, market),
             heard=self._held.heard(alias, self._blotter.symbol(managed)),
             complete=listed.complete,
             missed=missed,
-            listened=account.listened(market) if account else None,
+            listened=account.listened(market) if account and listens else None,
         )
 
     def _tell(

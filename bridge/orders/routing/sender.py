@@ -53,6 +53,7 @@ class Sender:
 
     async def send(self, managed: ManagedOrder, planned: Intent) -> Step:
         """Return the answer of a command that the journal says is being submitted."""
+        self.sightings.sending(managed)
         account = self.terms.accounts[managed.identity.account]
         call = planned.call(self.terms.catalog, account.number.get_secret_value())
         cancels = planned.request.verb == "cancel"
@@ -138,7 +139,7 @@ class Sender:
         """
         account, now = managed.identity.account, self.terms.clock()
         key = (seoul_day(now), plain(order_no))
-        if self.sightings.had(account, market, key, managed.since):
+        if self.sightings.had(managed, market, key):
             return True
         return not self._told(managed, order_no) and self.blotter.taken(
             account, market, order_no, now

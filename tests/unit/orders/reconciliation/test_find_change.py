@@ -66,7 +66,7 @@ def test_of_two_neither_is_taken() -> None:
     "other",
     [
         row("8", rejected=10, remaining=0),
-        row("8", at=SENT - 3 * SECOND),
+        row("8", at=SENT - 5 * SECOND),
         row("8", at=GIVEN_UP + PROOF + SECOND),
     ],
 )

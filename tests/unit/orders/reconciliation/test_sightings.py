@@ -2,44 +2,64 @@ from __future__ import annotations
 
 from datetime import date
 
+from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.reconciliation.sightings import Sightings
+from tests.unit.orders.commands import MONDAY as AT
+from tests.unit.orders.commands import managed, place
 
-NOON = 1_795_402_800_000_000  # 2026-11-23 12:00 in Seoul
-DAY = 86_400_000_000
-MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
+MONDAY, TUESDAY, FRIDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 27)
+STOCK = "domestic_stock"
 
 
-def test_a_number_counts_from_when_it_was_seen_first() -> None:
-    seen = Sightings()
-    seen.note("main", "domestic_stock", [(MONDAY, "7")], NOON)
-    seen.note("main", "domestic_stock", [(MONDAY, "7")], NOON + 60)
-    assert seen.had("main", "domestic_stock", (MONDAY, "7"), NOON + 1)
-    assert not seen.had("main", "domestic_stock", (MONDAY, "7"), NOON)
-    assert seen.before("main", "domestic_stock", NOON + 1) == {(MONDAY, "7")}
+def command() -> ManagedOrder:
+    return managed(place(), at=AT)
+
+
+def test_what_was_seen_before_a_command_was_sent_is_told_from_what_came_after() -> None:
+    seen, first, second = Sightings(), command(), command()
+    seen.sending(first)
+    seen.note("main", STOCK, [(MONDAY, "7")], MONDAY)
+    seen.sending(second)
+    seen.note("main", STOCK, [(MONDAY, "7"), (MONDAY, "8")], MONDAY)
+    assert seen.before(first, STOCK) == set()
+    assert seen.before(second, STOCK) == {(MONDAY, "7")}
+    assert seen.had(second, STOCK, (MONDAY, "7"))
+    assert not seen.had(second, STOCK, (MONDAY, "8"))
+    assert not seen.had(first, STOCK, (MONDAY, "7"))
+
+
+def test_a_second_attempt_was_sent_when_the_first_was() -> None:
+    seen, order = Sightings(), command()
+    seen.sending(order)
+    seen.note("main", STOCK, [(MONDAY, "7")], MONDAY)
+    seen.sending(order)
+    assert not seen.had(order, STOCK, (MONDAY, "7"))
+
+
+def test_of_what_another_process_has_sent_nobody_knows_what_was_before() -> None:
+    seen, order = Sightings(), command()
+    seen.note("main", STOCK, [(MONDAY, "7")], MONDAY)
+    assert not seen.sent(order)
+    assert seen.before(order, STOCK) == set()
+    assert not seen.had(order, STOCK, (MONDAY, "7"))
+    seen.sending(order)
+    assert seen.sent(order)
 
 
 def test_numbers_are_those_of_one_account_market_and_day() -> None:
-    seen = Sightings()
-    seen.note("main", "domestic_stock", [(MONDAY, "7"), (None, "8")], NOON)
-    for account, market, key in (
-        ("other", "domestic_stock", (MONDAY, "7")),
-        ("main", "overseas_stock", (MONDAY, "7")),
-        ("main", "domestic_stock", (TUESDAY, "7")),
-        ("main", "domestic_stock", (None, "8")),
-    ):
-        assert not seen.had(account, market, key, NOON + DAY)
+    seen, order = Sightings(), command()
+    seen.note("other", STOCK, [(MONDAY, "1")], MONDAY)
+    seen.note("main", STOCK, [(MONDAY, "7"), (None, "8")], MONDAY)
+    seen.sending(order)
+    assert seen.before(order, STOCK) == {(MONDAY, "7")}
+    assert seen.before(order, "overseas_stock") == set()
+    assert not seen.had(order, STOCK, (TUESDAY, "7"))
+    assert not seen.had(order, STOCK, (None, "8"))
 
 
 def test_days_that_are_over_are_forgotten() -> None:
-    seen = Sightings()
-    seen.note("main", "domestic_stock", [(MONDAY, "7")], NOON)
-    seen.note("main", "domestic_stock", [(TUESDAY, "8")], NOON + 4 * DAY)
-    assert seen.before("main", "domestic_stock", NOON + 9 * DAY) == set()
-
-
-def test_after_a_restart_nothing_seems_seen_before_the_last_thing_that_happened() -> None:
-    seen = Sightings()
-    seen.resume(NOON)
-    seen.note("main", "domestic_stock", [(MONDAY, "7")], NOON - 900_000_000)
-    assert not seen.had("main", "domestic_stock", (MONDAY, "7"), NOON)
-    assert seen.had("main", "domestic_stock", (MONDAY, "7"), NOON + 1)
+    seen, order = Sightings(), command()
+    seen.note("main", STOCK, [(MONDAY, "7")], MONDAY)
+    seen.note("main", STOCK, [(FRIDAY, "8")], FRIDAY)
+    seen.sending(order)
+    assert seen.before(order, STOCK) == {(FRIDAY, "8")}
