@@ -68,7 +68,8 @@ class OrdersConfig(Section):
     reconcile_s: Annotated[int, Strict(), Field(ge=1, le=3600)] = 60
     """Seconds between two comparisons of orders and positions with KIS."""
     proof_s: Annotated[int, Strict(), Field(ge=5, le=3600)] = 30
-    """Seconds after a lost answer in which the order may still reach the exchange."""
+    """Seconds after a lost answer in which the order may still reach the exchange. A second bridge
+    takes over when the first one was silent for 25 s more than that."""
     limits: LimitsConfig = LimitsConfig()
     """For each account."""
     clients: dict[ClientName, ClientConfig] = Field(default_factory=dict)

@@ -147,6 +147,7 @@ class Sweep:
                 variant=call.variant,
                 priority=Priority.CANCEL,
                 deadline=asyncio.get_running_loop().time() + _CALL_S,
+                still=lambda: not self.title.problem(harmless=True),
             )
         except BridgeError as error:
             return str(error)
