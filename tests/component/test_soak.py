@@ -44,6 +44,8 @@ PLAN = FaultPlan(
         Fault("http", chance=0.1, status=429),
         Fault("rate", chance=0.1),
         Fault("hang", chance=0.1, for_s=0.3),
+        Fault("code", chance=0.05, code="IGW00007"),
+        *(Fault(kind, chance=0.05) for kind in ("number", "no_header", "late_list")),
         *(
             Fault("answer", chance=0.02, code=code)
             for code in ("OPSP0007", "OPSP0009", "OPSP8992", "OPSP8996", "OPSP9993", "NEW42")
