@@ -289,12 +289,12 @@ async def test_numbers_of_yesterday_are_other_numbers(tmp_path: Path) -> None:
     now = 1_800_000_000_000_000 // day * day  # 09:00 in Seoul, 2027-01-15
     async with bench(tmp_path, rules=Rules(**RULES), clock=lambda: now) as b:
         b.kis.script.append(LOST)
+        await b.place()
         old = row("77", ord_dt="20270115", ord_tmd="090000", tot_ccld_qty="10", rmn_qty="0")
         b.kis.listed = [
             old | {"tot_ccld_amt": "719000"},
             row("77", ord_dt="20270116", ord_tmd="090000", pdno="000660", ord_qty="1"),
         ]
-        await b.place()
         assert (await b.broker.wait(event_topic(), 2))[-1]["state"] == "filled"
 
 
