@@ -61,10 +61,17 @@ class LocalHalts:
         while True:
             # In a thread: the directory may be on a server that does not answer. And halted again
             # after a resumption: as long as the file is there nobody trades.
-            present = await asyncio.to_thread(self._file.exists)
+            present = await asyncio.to_thread(self._there)
             if present and self._gate.mode("", "") != "halted":
                 await self._halt(f"the file {self._file}")
             await self._pause(_LOOK_S)
+
+    def _there(self) -> bool:
+        try:
+            return self._file.exists()
+        except OSError as error:  # an unreadable directory must not end the bridge
+            log.warning("the halt file cannot be looked for", cause=str(error))
+            return False
 
     async def _halt(self, reason: str) -> None:
         log.warning("everybody halted", reason=reason)

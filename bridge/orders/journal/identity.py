@@ -7,6 +7,7 @@ with the wrong one would cancel what somebody else has placed.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ __all__ = ["Binding", "Mark", "bind", "new_name"]
 
 _ONLY = 1
 """Id of the only row of ``journal``."""
+_NAME = re.compile(r"[0-9a-z]{1,32}")
+_MOST = 2**62
+"""More commits than any journal has; what is beyond, no database takes."""
 _WORK = 2**13
 """There are so few account numbers that a quick hash would hide none of them."""
 
@@ -35,6 +39,16 @@ class Mark(NamedTuple):
     """Its random name."""
     generation: int
     """How many commits it has had."""
+
+    @classmethod
+    def told(cls, said: Mapping[str, object]) -> Mark:
+        """Return the mark that a file or a broker tells of; raises :class:`ValueError`."""
+        journal, generation = said.get("journal"), said.get("generation")
+        if not isinstance(journal, str) or not _NAME.fullmatch(journal):
+            raise ValueError("journal is no journal's name")
+        if type(generation) is not int or not 0 <= generation < _MOST:
+            raise ValueError("generation is no number of commits")
+        return cls(journal, generation)
 
 
 @dataclass(frozen=True, slots=True)

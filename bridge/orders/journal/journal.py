@@ -29,6 +29,7 @@ __all__ = ["Journal"]
 log = structlog.get_logger()
 
 _MEND = "look at the exchange's orders, then kis-bridge journal adopt"
+_MOST_KNOWN = 100  # orders have stopped by then: whoever tells of so many is no bridge
 _T = TypeVar("_T")
 
 
@@ -101,7 +102,7 @@ class Journal:
 
         Raises :class:`JournalError`.
         """
-        if known.journal in self._given_up:
+        if known.journal in self._given_up or len(self._known) >= _MOST_KNOWN:
             return
         self._known[known.journal] = max(known.generation, self._known.get(known.journal, 0))
         await self._writer.refresh()

@@ -6,7 +6,6 @@ behind the journal and never before it. A journal with less than that is an olde
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy.engine import URL
 
+from bridge.mqtt.strict_json import JsonError, decode_object, encode
 from bridge.orders.journal.database import file_of
 from bridge.orders.journal.identity import Mark
 from bridge.orders.journal.opened_file import read_mark, set_log_aside
@@ -21,6 +21,9 @@ from bridge.orders.journal.opened_file import read_mark, set_log_aside
 __all__ = ["Sidecar", "SidecarMark"]
 
 log = structlog.get_logger()
+
+_LONGEST = 64 * 1024
+"""Bytes of the file."""
 
 
 class SidecarMark(NamedTuple):
@@ -49,13 +52,15 @@ class Sidecar:
     def read(self) -> SidecarMark | None:
         """Return what is known; None: nothing, as before the first start."""
         try:
-            told = json.loads(self.path.read_bytes())
-            mark = Mark(str(told["journal"]), int(told["generation"]))
-            within = told["within"] and Mark(str(told["within"][0]), int(told["within"][1]))
-            return SidecarMark(mark, within, tuple(map(str, told["given_up"])))
+            with self.path.open("rb") as file:
+                told = decode_object(file.read(_LONGEST + 1), _LONGEST)
+            within = None
+            if told["within"] is not None:
+                within = Mark.told(dict(zip(Mark._fields, told["within"], strict=True)))
+            return SidecarMark(Mark.told(told), within, tuple(map(str, told["given_up"])))
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError, KeyError, IndexError, OSError) as error:
+        except (JsonError, ValueError, TypeError, KeyError, OSError) as error:
             log.warning("not read", file=str(self.path), cause=str(error))
             return None
 
@@ -64,12 +69,12 @@ class Sidecar:
         told = {**known.mark._asdict(), "within": known.within, "given_up": known.given_up}
         new = Path(f"{self.path}.new")
         handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(handle, json.dumps(told).encode())
+        # All of it or an error: on a full disk one write may take a part and say nothing.
+        with os.fdopen(handle, "wb") as file:
+            file.write(encode(told))
+            file.flush()
             # Before the name: otherwise a power cut could leave a name without a content.
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            os.fsync(file.fileno())
         new.replace(self.path)
 
     def part_strangers(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 from bridge.mqtt.event_payloads import OwnerConflictEvent
@@ -14,6 +15,11 @@ __all__ = ["conflict", "dumps", "loads", "named"]
 
 _LONGEST = 4096
 """Bytes of a claim."""
+_LATEST = 10**17
+"""µs since the epoch, in the year 5138: what is later has no date."""
+_HIGHEST = 2**62
+"""Of the numbers that a database takes, with room for those who come after."""
+_NAME = re.compile(r"[\x20-\x7e]{0,255}")
 
 
 def dumps(claim: Claim) -> bytes:
@@ -36,9 +42,10 @@ def loads(payload: bytes) -> Claim | None:
         claim = Claim(owner, host, said["since"], said["at"], said["fence"])
     except (JsonError, KeyError):
         return None
-    numbers = (claim.since, claim.at, claim.fence)
-    right = isinstance(owner, str) and isinstance(host, str)
-    return claim if right and all(type(each) is int for each in numbers) else None
+    bounds = ((claim.since, _LATEST), (claim.at, _LATEST), (claim.fence, _HIGHEST))
+    right = all(isinstance(name, str) and _NAME.fullmatch(name) for name in (owner, host))
+    counts = all(type(number) is int and 0 <= number < most for number, most in bounds)
+    return claim if right and counts else None
 
 
 def named(other: Claim | None) -> str:

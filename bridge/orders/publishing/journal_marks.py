@@ -7,7 +7,6 @@ bridge that finds another journal there, or more than its own has, takes no new 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -17,7 +16,7 @@ from bridge.errors import JournalError
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.message import Message, Publication
 from bridge.mqtt.payloads import JournalMark
-from bridge.mqtt.strict_json import encode
+from bridge.mqtt.strict_json import JsonError, decode_object, encode
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.identity import Mark
 from bridge.orders.journal.journal import Journal
@@ -27,6 +26,8 @@ __all__ = ["JournalMarks"]
 log = structlog.get_logger()
 
 _SAVE_S, _PUBLISH_S = 1.0, 5.0
+_LONGEST = 1_024
+"""Bytes of a mark."""
 _HEARD_S = 0.3
 """A broker sends what is retained together with its answer to the subscription."""
 
@@ -58,10 +59,11 @@ class JournalMarks:
     async def _take(self, message: Message) -> None:
         message.ack()
         try:
-            told = json.loads(message.payload)
-            known = Mark(str(told["journal"]), int(told["generation"]))
-        except (ValueError, TypeError, KeyError):
-            return  # somebody has cleared it
+            known = Mark.told(decode_object(message.payload, _LONGEST))
+        except (JsonError, ValueError) as error:
+            if message.payload:  # else somebody has cleared it
+                log.warning("not a journal's mark", topic=self._topic, cause=str(error))
+            return
         try:
             await self._journal.compare(known, self._topic)
         except JournalError as error:

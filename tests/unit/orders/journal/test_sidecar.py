@@ -12,6 +12,7 @@ import pytest
 from bridge.orders.journal.identity import Mark
 from bridge.orders.journal.journal import Journal
 from bridge.orders.journal.reader import read
+from bridge.orders.journal.sidecar import Sidecar, SidecarMark
 from bridge.orders.model.records import Identity, NewRecord
 
 
@@ -200,3 +201,35 @@ async def test_an_adopted_journal_that_is_killed_keeps_its_log(
     assert names(doubtful) == ["b"]
     assert await used(adopted) == ""
     assert names(adopted) == ["b", "c"]
+
+
+def test_a_disk_that_takes_a_part_only_leaves_what_was_known(folder: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits files on Unix only")
+    sidecar = Sidecar(folder / "orders.db")
+    sidecar.write(SidecarMark(Mark("a", 7), None))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            sidecar.write(SidecarMark(Mark("a", 8), None))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sidecar.read() == SidecarMark(Mark("a", 7), None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[" * 100_000,
+        b"[" * 60_000,
+        b'{"journal":"a","generation":7}',
+        b'{"journal":"a","generation":7,"within":["a"],"given_up":[]}',
+        b'{"journal":"a","generation":7,"within":null,"given_up":3}',
+        b'{"journal":"a","generation":4611686018427387904,"within":null,"given_up":[]}',
+    ],
+)
+def test_garbage_beside_the_journal_is_nothing_known(folder: Path, content: bytes) -> None:
+    sidecar = Sidecar(folder / "orders.db")
+    sidecar.path.write_bytes(content)
+    assert sidecar.read() is None

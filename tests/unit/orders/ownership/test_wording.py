@@ -33,6 +33,13 @@ def test_a_claim_that_was_given_up_has_no_owner() -> None:
         b'{"owner":"a","host":"b","since":1,"at":2.5,"fence":3}',
         b'{"owner":1,"host":"b","since":1,"at":2,"fence":3}',
         b'{"owner":"a","host":null,"since":1,"at":2,"fence":true}',
+        # What has no date, and what no database takes, would end whoever believes it.
+        b'{"owner":"a","host":"b","since":1000000000000000000,"at":2,"fence":3}',
+        b'{"owner":"a","host":"b","since":-1,"at":2,"fence":3}',
+        b'{"owner":"a","host":"b","since":1,"at":1000000000000000000,"fence":3}',
+        b'{"owner":"a","host":"b","since":1,"at":2,"fence":9223372036854775807}',
+        b'{"owner":"a","host":"b\\n[error] all is lost","since":1,"at":2,"fence":3}',
+        b'{"owner":"a","host":"' + b"b" * 256 + b'","since":1,"at":2,"fence":3}',
     ],
 )
 def test_what_is_no_claim_is_none(payload: bytes) -> None:
