@@ -1,4 +1,4 @@
-"""What an HTTP answer of KIS says, and what that tells of the effect of the call; pure."""
+"""What an HTTP answer of KIS says, and what that tells of the effect of the call; no I/O."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import httpx
+import structlog
 
 from bridge.catalog.model import Api, Catalog
 from bridge.kis.replies import (
@@ -20,6 +21,8 @@ from bridge.kis.replies import (
 )
 
 __all__ = ["TokenOverError", "read", "refusals", "said_rate"]
+
+log = structlog.get_logger()
 
 _TOKEN_OVER = frozenset({"EGW00121", "EGW00122", "EGW00123"})
 _REFUSAL = re.compile(r"EGW(001\d\d|0020[5-9]|0021[0-3]|0030[34]|00310|0200[46])")
@@ -38,6 +41,9 @@ class TokenOverError(KisRefusedError):
 def refusals(catalog: Catalog) -> Callable[[str], bool]:
     """Return what tells the codes by which KIS's order systems say that they did nothing."""
     listed = [code.code for code in catalog.codes.get("order_refusal", ())]
+    for name in ("order_refusal", "order_channel"):
+        if not catalog.codes.get(name):
+            log.warning("workbook too old: what KIS does with orders stays unknown", list=name)
     families = tuple(code[:-1] for code in listed if code.endswith("*"))
     return lambda code: bool(code) and (code in listed or code.startswith(families))
 

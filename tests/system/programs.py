@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bridge.simulator.server import Simulator
 from tests.brokers import Mosquitto, mosquitto_program
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "environ",
     "publish",
     "simulator",
+    "where",
 ]
 
 DEADLINE_S = 20.0
@@ -217,6 +219,18 @@ def simulator(*options: str) -> Iterator[tuple[Program, dict[str, str]]]:
         yield run, json.loads(run.line())["kis"]
 
 
+def where(simulator: Simulator) -> dict[str, str]:
+    """Return what :func:`bridge_toml` wants of a simulator that runs in the test."""
+    return {
+        "rest": simulator.rest_url,
+        "ws": simulator.ws_url,
+        "app_key": simulator.app_key,
+        "app_secret": simulator.app_secret,
+        "account": simulator.account,
+        "hts_id": simulator.hts_id,
+    }
+
+
 def bridge_toml(folder: Path, kis: dict[str, str], mqtt_url: str, more: str = "") -> Path:
     """Write a configuration for this simulator and broker; others cannot read it."""
     path = folder / "bridge.toml"
@@ -297,6 +311,20 @@ class World:
         topic = f"kis/orders/{account}/{client}/command/{verb}"
         publish(self.broker.port, topic, content, *options, version=version)
         return before
+
+    def resting(self) -> dict[str, Any]:
+        """Return an order that rests in the book, without its name."""
+        last = self.ear.until("kis/market/domestic_stock/krx/trade/005930").payload["price"]
+        return {
+            "market": "domestic_stock",
+            "venue": "krx",
+            "symbol": "005930",
+            "side": "buy",
+            "order_type": "limit",
+            "quantity": 1,
+            "price": last * 9 // 10_000 * 1_000,
+            "expires_at": "2999-01-01T00:00:00+09:00",
+        }
 
     def ack(self, client_order_id: str, after: int = 0, client: str = "alice") -> Any:
         """Return the next ack of an order."""

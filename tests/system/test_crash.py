@@ -31,7 +31,7 @@ from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.brokers import Mosquitto
 from tests.soak import SOAK
 from tests.system.crashing_daemons import CrashingDaemons
-from tests.system.programs import bridge_toml
+from tests.system.programs import bridge_toml, where
 
 BOUNDARIES = {"admit": 4, "append": 6, "expand": 2, "save_mark": 2}
 """Of each write of the journal: up to which one of a daemon's life it dies there."""
@@ -180,14 +180,7 @@ async def test_no_order_is_doubled_or_lost_and_no_fill(
         manual=True, rest_per_second=0, token_interval_s=0, cash=10**13, early_notices=0.5
     )
     async with Simulator(load(), settings) as simulator:
-        kis = {
-            "rest": simulator.rest_url,
-            "ws": simulator.ws_url,
-            "app_key": simulator.app_key,
-            "app_secret": simulator.app_secret,
-            "account": simulator.account,
-            "hts_id": simulator.hts_id,
-        }
+        kis = where(simulator)
         config = bridge_toml(tmp_path, kis, mosquitto.url)
         text = config.read_text().replace('accounts = ["main"]', 'accounts = ["main"]\n' + _BOB)
         text = text[: text.index("[[market.subscriptions]]")]

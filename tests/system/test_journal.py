@@ -26,18 +26,7 @@ EXPIRES = "2999-01-01T00:00:00+09:00"
 
 def order(world: World, name: str, **fields: object) -> dict[str, Any]:
     """Return an order that rests in the book."""
-    last = world.ear.until(TRADE).payload["price"]
-    return {
-        "client_order_id": name,
-        "market": "domestic_stock",
-        "venue": "krx",
-        "symbol": "005930",
-        "side": "buy",
-        "order_type": "limit",
-        "quantity": 1,
-        "price": last * 9 // 10_000 * 1_000,
-        "expires_at": EXPIRES,
-    } | fields
+    return world.resting() | {"client_order_id": name} | fields
 
 
 def test_a_journal_of_another_environment_is_refused_and_no_order_is_touched(

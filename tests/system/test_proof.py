@@ -19,7 +19,7 @@ from bridge.simulator.faults.plan import Fault, FaultPlan
 from bridge.simulator.server import Simulator
 from bridge.simulator.settings import SimulatorSettings
 from tests.brokers import Mosquitto
-from tests.system.programs import KIS_BRIDGE, Ear, Program, bridge_toml, publish
+from tests.system.programs import KIS_BRIDGE, Ear, Program, bridge_toml, publish, where
 
 ORDER = "VTTC0012U"
 LIST = "VTTC0081R"
@@ -85,14 +85,7 @@ async def desk(folder: Path, broker: Mosquitto, *faults: Fault) -> AsyncIterator
         faults=FaultPlan(faults),
     )
     async with Simulator(load(), settings) as simulator:
-        kis = {
-            "rest": simulator.rest_url,
-            "ws": simulator.ws_url,
-            "app_key": simulator.app_key,
-            "app_secret": simulator.app_secret,
-            "account": simulator.account,
-            "hts_id": simulator.hts_id,
-        }
+        kis = where(simulator)
         text = bridge_toml(folder, kis, broker.url).read_text()
         text = text[: text.index("[[market.subscriptions]]")]
         (folder / "bridge.toml").write_text(f"{text}[orders]\nreconcile_s = 1\nproof_s = 5\n")

@@ -60,17 +60,7 @@ def second(world: World, state_dir: str) -> Iterator[Program]:
 
 def send(world: World, *names: str) -> None:
     """Place a resting order for each name, over one connection."""
-    last = world.ear.until(TRADE).payload["price"]
-    order = {
-        "market": "domestic_stock",
-        "venue": "krx",
-        "symbol": "005930",
-        "side": "buy",
-        "order_type": "limit",
-        "quantity": 1,
-        "price": last * 9 // 10_000 * 1_000,
-        "expires_at": EXPIRES,
-    }
+    order = world.resting()
     lines = "".join(json.dumps(order | {"client_order_id": name}) + "\n" for name in names)
     subprocess.run(
         [client("mosquitto_pub"), "-V", "5", "-p", str(world.broker.port), "-q", "1",
