@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from hashlib import sha256
 
 from bridge.mqtt.message import Message
 from bridge.runtime.turns import News
@@ -24,7 +25,7 @@ class Twins:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._came: deque[tuple[float, tuple[str, bytes, bytes]]] = deque(maxlen=_MOST)
+        self._came: deque[tuple[float, bytes]] = deque(maxlen=_MOST)
         self._news = News()
 
     def came(self, message: Message) -> None:
@@ -42,7 +43,7 @@ class Twins:
             await self._news.wait(left)
         return True
 
-    def _take(self, content: tuple[str, bytes, bytes]) -> bool:
+    def _take(self, content: bytes) -> bool:
         while self._came and self._came[0][0] < self._clock() - _KEPT_S:
             self._came.popleft()
         # Each takes one away: whoever asks twice with the same bytes is served twice.
@@ -52,5 +53,7 @@ class Twins:
         return found is not None
 
 
-def _content(message: Message) -> tuple[str, bytes, bytes]:
-    return message.topic, message.payload, message.correlation
+def _content(message: Message) -> bytes:
+    # Not the request itself: it may be as large as the broker lets it be, and is read later.
+    parts = (message.topic.encode(), message.payload, message.correlation)
+    return b"".join(sha256(part).digest() for part in parts)

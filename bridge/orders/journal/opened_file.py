@@ -116,7 +116,8 @@ def set_log_aside(file: Path) -> None:
     stays for a person who wants to know what was in it.
     """
     with suppress(OSError):
-        shutil.copyfile(f"{file}-wal", f"{file}-wal.replaced")
+        # With its mode: others may read it no more than the journal.
+        shutil.copy(f"{file}-wal", f"{file}-wal.replaced")
     with suppress(OSError):
         os.truncate(f"{file}-wal", 0)
 

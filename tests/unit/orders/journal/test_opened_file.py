@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from bridge.errors import JournalError
 from bridge.orders.journal.journal import Journal
-from bridge.orders.journal.opened_file import read_mark
+from bridge.orders.journal.opened_file import read_mark, set_log_aside
 from bridge.orders.journal.reader import read
 from bridge.orders.model.records import Identity, NewRecord
 
@@ -203,3 +204,13 @@ async def test_a_database_that_was_put_back_is_noticed_by_its_generation(
         await journal.admit(new("b"))
     assert journal.standing.replaced
     assert names(file) == ["a"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are those of POSIX")
+def test_what_is_set_aside_is_read_by_nobody_else(tmp_path: Path) -> None:
+    log, aside = tmp_path / "orders.db-wal", tmp_path / "orders.db-wal.replaced"
+    log.write_bytes(b"orders")
+    log.chmod(0o600)
+    set_log_aside(tmp_path / "orders.db")
+    assert (aside.read_bytes(), log.read_bytes()) == (b"orders", b"")
+    assert stat.S_IMODE(aside.stat().st_mode) == 0o600
