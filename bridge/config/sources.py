@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from bridge.errors import ConfigError
+from bridge.runtime.regular_file import read_regular
 
 __all__ = ["merge", "read_file", "references"]
+
+_LARGEST = 1 << 20
+"""Bytes of the file; a long list of subscriptions takes a few thousand."""
 
 
 def read_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode(), parse_float=Decimal)
+        return tomllib.loads(read_regular(path, _LARGEST).decode(), parse_float=Decimal)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:

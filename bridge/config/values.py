@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from bridge.mqtt.topics import Topics
+from bridge.runtime.regular_file import read_regular
 
 __all__ = [
     "Alias",
@@ -72,6 +73,7 @@ class Reading:
 
 _NOT_READ: Final = "00000000-00"
 """Stands for every secret that is not looked up; an account number, because one may stand there."""
+_LARGEST_SECRET: Final = 64 * 1024
 
 
 class FromEnvironment(str):
@@ -119,7 +121,7 @@ def _secret_file(path: Path) -> str:
     try:
         if open_to_others(path):
             raise ValueError(f"{path} can be read by others: chmod 600 {path}")
-        return path.read_text(encoding="utf-8").strip()
+        return read_regular(path, _LARGEST_SECRET).decode().strip()
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:

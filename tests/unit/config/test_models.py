@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -271,6 +273,7 @@ def test_every_problem_is_kept() -> None:
         ("{ file = 'open' }", "open can be read by others: chmod 600 open"),
         ("{ file = 'binary' }", "binary is not UTF-8 text"),
         ("{ file = 'blank' }", "must not be empty"),
+        ("{ file = 'long' }", "cannot read long: more than 65536 bytes"),
         ("{ fil = 'x' }", 'must be { env = "NAME" } or { file = "PATH" }'),
         ("{ env = 'A', file = 'x' }", 'must be { env = "NAME" } or { file = "PATH" }'),
         ("3", 'must be { env = "NAME" }, { file = "PATH" } or a text'),
@@ -288,11 +291,23 @@ def test_unusable_secrets(value: str, line: str) -> None:
         ("open", b"x", 0o640),
         ("binary", b"\xff", 0o600),
         ("blank", b" \n", 0o600),
+        ("long", b"x" * 65_537, 0o600),
     ):
         Path(name).write_bytes(content)
         Path(name).chmod(mode)
     text = KIS.replace('{ env = "KIS_APP_KEY" }', value)
     assert refusal(text, EMPTY="") == f"bridge.toml: kis.apps[0].app_key: {line}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.timeout(10)
+def test_a_pipe_in_the_place_of_a_file_does_not_hold_the_start() -> None:
+    os.mkfifo("pipe", 0o600)
+    text = KIS.replace('{ env = "KIS_APP_KEY" }', "{ file = 'pipe' }")
+    line = "cannot read pipe: is a pipe, socket or device and no file"
+    assert refusal(text) == f"bridge.toml: kis.apps[0].app_key: {line}"
+    with pytest.raises(ConfigError, match=r"^pipe: is a pipe, socket or device and no file$"):
+        load(Path("pipe"), KEYS)
 
 
 def test_secret_file_is_stripped_and_found_beside_the_configuration(tmp_path: Path) -> None:
