@@ -28,7 +28,7 @@ from bridge.errors import BridgeError, ConfigError
 from bridge.kis.rest import open_http
 from bridge.requests.permissions import Permissions
 from bridge.runtime import logs
-from bridge.runtime.folders import make_private
+from bridge.runtime.folders import UnsafeFolderError, make_private
 
 __all__ = ["check", "findings"]
 
@@ -102,6 +102,8 @@ def _state_dir(path: Path) -> Finding:
         with tempfile.TemporaryFile(dir=path):
             pass
         open_to = path.stat().st_mode & 0o077
+    except UnsafeFolderError as error:
+        return problem("state directory", f"{path}: {error.why}; refused", error.mend)
     except OSError as error:
         return problem(
             "state directory",

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from bridge.errors import ConfigError
+from bridge.runtime.own_process import forget_variables
 
 if TYPE_CHECKING:
     from bridge.config.models import Config
 
-__all__ = ["ConfigFile", "chosen", "configured", "is_configured"]
+__all__ = ["ConfigFile", "chosen", "configured", "forget_secrets", "is_configured"]
 
 ConfigFile: TypeAlias = Annotated[
     Path | None,
@@ -57,3 +58,10 @@ def configured(config: Path | None, *, secrets: bool = True) -> Config:
     from bridge.config.load import load  # slow to import, and many commands find no file
 
     return load(chosen(config), os.environ, secrets=secrets)
+
+
+def forget_secrets(config: Path | None) -> None:
+    """Take the variables that were read away from every program that is started from here."""
+    from bridge.config.load import secret_variables
+
+    forget_variables(secret_variables(chosen(config), os.environ))

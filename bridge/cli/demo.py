@@ -29,6 +29,7 @@ from bridge.embedded.broker import EmbeddedBroker
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.runtime import logs
+from bridge.runtime.own_process import close_to_others
 from bridge.runtime.process import settle
 from bridge.simulator.exchange.listings import KNOWN
 from bridge.simulator.server import Simulator, SimulatorSettings
@@ -66,6 +67,7 @@ def demo(
 
     A port that is busy is replaced by a free one, unless it was asked for.
     """
+    close_to_others()
     logs.configure("error")
     broker = EmbeddedBroker(
         _port("MQTT", mqtt_port, MQTT_PORT), _port("MQTT WebSocket", mqtt_ws_port, MQTT_WS_PORT)

@@ -12,7 +12,7 @@ import typer
 from bridge.app import Bridge
 from bridge.catalog.model import Catalog
 from bridge.cli.broker import endpoint_of
-from bridge.cli.configuration import ConfigFile, configured
+from bridge.cli.configuration import ConfigFile, configured, forget_secrets
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.config.models import Config
@@ -22,6 +22,7 @@ from bridge.errors import ConfigError
 from bridge.mqtt.endpoint import Endpoint
 from bridge.runtime import logs
 from bridge.runtime.folders import make_private
+from bridge.runtime.own_process import close_to_others
 from bridge.runtime.process import settle
 
 __all__ = ["run", "serve"]
@@ -45,7 +46,9 @@ def run(
     ] = False,
 ) -> None:
     """Carry market data from KIS to MQTT and orders from MQTT to KIS, until stopped."""
+    close_to_others()
     loaded = configured(config)
+    forget_secrets(config)
     logs.configure(loaded.log.level, loaded.log.format, loaded.secrets())
     catalog = catalog_of(spec)
     listen = _listen(loaded, http_port)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.runtime.folders import make_private
+from bridge.runtime.private_files import replace_private
+from bridge.runtime.regular_file import read_regular
 
 __all__ = ["RunningDemo", "announced", "find"]
+
+_LONGEST = 64 * 1024
+"""Bytes of a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +38,8 @@ def announced(demo: RunningDemo) -> Iterator[None]:
         folder = _folder()
         make_private(folder)
         # In one step: a note that is half written would be taken for one of a demo that is gone.
-        handle, made = tempfile.mkstemp(dir=folder, prefix="demo.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"journal": demo.journal, "mqtt": demo.mqtt}, file)
-        note = Path(made).replace(folder / f"demo-{os.getpid()}.json")
+        note = folder / f"demo-{os.getpid()}.json"
+        replace_private(note, json.dumps({"journal": demo.journal, "mqtt": demo.mqtt}).encode())
     try:
         yield
     finally:
@@ -68,7 +70,7 @@ def _runs(demo: RunningDemo) -> bool:
 
 def _read(note: Path) -> RunningDemo | None:
     try:
-        said = json.loads(note.read_text(encoding="utf-8"))
+        said = json.loads(read_regular(note, _LONGEST))
         return RunningDemo(str(said["journal"]), str(said["mqtt"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -117,7 +117,8 @@ class KisConfig(Section):
     """REST calls a second for each app key. By default 18 (real), 1 (paper) or 1000 (simulator).
     Fewer are made where the server says so, as the simulator does."""
     state_dir: Location = Field(default=Path("~/.local/state/kis-bridge"), validate_default=True)
-    """Folder for tokens, learned limits and the journal. It is made for its owner alone."""
+    """Folder for tokens, learned limits and the journal. It is made for its owner alone, and
+    refused where others can write in it or where it is somebody else's."""
     apps: Annotated[tuple[AppConfig, ...], Field(min_length=1)]
     """The app keys, at least one."""
     accounts: tuple[AccountConfig, ...] = ()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +15,7 @@ from bridge.config.models import ENV_PREFIX, Config
 from bridge.config.sources import merge, read_file, references
 from bridge.config.values import Reading, open_to_others
 
-__all__ = ["load"]
+__all__ = ["load", "secret_variables"]
 
 _NOT_SETTINGS: Final = frozenset({"KIS_BRIDGE_DEBUG", "KIS_BRIDGE_MASTERS_URL"})
 
@@ -30,14 +32,8 @@ def load(path: Path | None, environ: Mapping[str, str], *, secrets: bool = True)
     if path is not None:
         reading.folder = path.parent
         reading.private = not open_to_others(path)
-    referenced = set(references(data))
-    variables = {
-        name: value
-        for name, value in sorted(environ.items())
-        if name.upper().startswith(ENV_PREFIX)
-        and name.upper() not in _NOT_SETTINGS
-        and name not in referenced  # a secret that the file asks for, and no key of its own
-    }
+    # A secret that the file asks for is no key of its own.
+    variables = {name: environ[name] for name in sorted(_settings(environ) - set(references(data)))}
     if variables:
         from bridge.config.environment import override  # slow to import
 
@@ -48,3 +44,24 @@ def load(path: Path | None, environ: Mapping[str, str], *, secrets: bool = True)
     except ValidationError as error:
         origins = Origins(str(path) if path else "environment", ENV_PREFIX, tuple(variables))
         raise InvalidConfigError(explain(error, Config, origins)) from None
+
+
+def secret_variables(path: Path | None, environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the variables that secrets come from, or may come from.
+
+    Settings count as well: one variable may hold a whole table.
+    """
+    found = set(references({} if path is None else read_file(path)))
+    for name in _settings(environ):
+        found.add(name)
+        with suppress(ValueError, RecursionError):
+            found |= set(references(json.loads(environ[name])))
+    return frozenset(found)
+
+
+def _settings(environ: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(
+        name
+        for name in environ
+        if name.upper().startswith(ENV_PREFIX) and name.upper() not in _NOT_SETTINGS
+    )

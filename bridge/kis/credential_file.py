@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bridge.runtime.folders import make_private
+from bridge.runtime.private_files import open_private, replace_private
+from bridge.runtime.regular_file import read_regular
 
 __all__ = ["CredentialFile", "CredentialRecord"]
 
 log = structlog.get_logger()
+
+_LONGEST: Final = 64 * 1024
+"""Bytes of the file."""
 
 
 class CredentialRecord(BaseModel):
@@ -50,7 +54,7 @@ class CredentialFile:
         """Open the file beside it whose lock keeps two processes from both asking."""
         make_private(self._path.parent)
         _look_at(self._path.parent)
-        return os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        return open_private(self._path.with_suffix(".lock"))
 
     def load(self) -> CredentialRecord:
         """Return the newest record, another process's or ours."""
@@ -59,7 +63,7 @@ class CredentialFile:
 
     def _read(self) -> CredentialRecord:
         try:
-            found = CredentialRecord.model_validate_json(self._path.read_bytes())
+            found = CredentialRecord.model_validate_json(read_regular(self._path, _LONGEST))
         except FileNotFoundError:
             found = CredentialRecord()
         except ValidationError:
@@ -73,18 +77,11 @@ class CredentialFile:
         return known if self._unsaved and known.attempted_at >= found.attempted_at else found
 
     def save(self, record: CredentialRecord) -> None:
-        """Replace the file in one step; ``mkstemp`` makes it the owner's only."""
+        """Replace the file in one step."""
         self.record = record
         try:
-            handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f"{self._path.name}.")
-            try:
-                with os.fdopen(handle, "w") as file:
-                    file.write(record.model_dump_json())
-                Path(name).replace(self._path)
-            except BaseException:
-                with suppress(OSError):
-                    Path(name).unlink()
-                raise
+            make_private(self._path.parent)
+            replace_private(self._path, record.model_dump_json().encode())
         except OSError as error:
             self._unsaved = True
             self.warn(error)

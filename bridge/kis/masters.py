@@ -21,6 +21,7 @@ from bridge.catalog.model import Master
 from bridge.errors import BridgeError, DecodeError
 from bridge.kis.values import number
 from bridge.runtime.folders import make_private
+from bridge.runtime.private_files import open_private
 
 __all__ = ["MastersError", "Symbol", "SymbolStore", "download", "parse", "unpack"]
 
@@ -241,7 +242,7 @@ class SymbolStore:
     def _open(self) -> closing[sqlite3.Connection]:
         try:
             make_private(self._path.parent)
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))  # as all of state_dir
+            os.close(open_private(self._path))  # as all of state_dir
             database = sqlite3.connect(self._path, timeout=10)
         except (OSError, sqlite3.Error) as error:
             raise MastersError(f"{self._path}: {error}") from error

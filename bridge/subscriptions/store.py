@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from bridge.runtime.folders import make_private
+from bridge.runtime.private_files import replace_private
 
 __all__ = ["SubscriptionStore"]
 
@@ -68,14 +67,7 @@ class SubscriptionStore:
             make_private(self._folder)
             # Written beside it and renamed: whoever dies half-way leaves the old file whole. There
             # is no fsync, since a list that is a minute old does no harm after a power cut.
-            handle, made = tempfile.mkstemp(dir=self._folder, prefix=f"{name}.")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                Path(made).replace(self._folder / name)
-            except BaseException:
-                Path(made).unlink()
-                raise
+            replace_private(self._folder / name, text.encode())
         except OSError as error:
             log.warning("not written down", file=name, reason=str(error))
 

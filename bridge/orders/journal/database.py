@@ -28,6 +28,7 @@ from bridge.orders.journal.tables import (
 from bridge.orders.model.records import Origin
 from bridge.runtime.filelock import try_lock
 from bridge.runtime.folders import make_private
+from bridge.runtime.private_files import open_private, refuse_symlink
 
 __all__ = [
     "claim",
@@ -73,8 +74,10 @@ def claim(url: URL) -> int | None:
         return None
     # Made here because SQLite would make it by the umask, readable for others.
     make_private(file.parent)
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-    lock = os.open(_lock_of(file), os.O_RDWR | os.O_CREAT, 0o600)
+    os.close(open_private(file))
+    for beside in ("-wal", "-shm", "-journal"):  # SQLite would follow it, and write there
+        refuse_symlink(Path(f"{file}{beside}"))
+    lock = open_private(Path(_lock_of(file)))
     if not try_lock(lock):
         os.close(lock)
         raise JournalError(_in_use(file))

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from bridge.orders.journal.identity import Mark
+from bridge.runtime.private_files import create_private, open_private
 
 __all__ = ["OpenedFile", "OverwrittenError", "read_mark", "set_log_aside"]
 
@@ -115,11 +116,14 @@ def set_log_aside(file: Path) -> None:
     The log is moved into the file at the end, and again by whoever opens it next. A copy of it
     stays for a person who wants to know what was in it.
     """
+    with (
+        suppress(OSError),
+        Path(f"{file}-wal").open("rb") as log,
+        os.fdopen(create_private(Path(f"{file}-wal.replaced")), "wb") as kept,
+    ):
+        shutil.copyfileobj(log, kept)
     with suppress(OSError):
-        # With its mode: others may read it no more than the journal.
-        shutil.copy(f"{file}-wal", f"{file}-wal.replaced")
-    with suppress(OSError):
-        os.truncate(f"{file}-wal", 0)
+        os.close(open_private(Path(f"{file}-wal"), os.O_RDWR | os.O_TRUNC))
 
 
 def read_mark(file: Path) -> Mark | None:

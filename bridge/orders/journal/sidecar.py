@@ -17,6 +17,8 @@ from bridge.mqtt.strict_json import JsonError, decode_object, encode
 from bridge.orders.journal.database import file_of
 from bridge.orders.journal.identity import Mark
 from bridge.orders.journal.opened_file import read_mark, set_log_aside
+from bridge.runtime.private_files import create_private
+from bridge.runtime.regular_file import open_regular
 
 __all__ = ["Sidecar", "SidecarMark"]
 
@@ -52,7 +54,7 @@ class Sidecar:
     def read(self) -> SidecarMark | None:
         """Return what is known; None: nothing, as before the first start."""
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 told = decode_object(file.read(_LONGEST + 1), _LONGEST)
             within = None
             if told["within"] is not None:
@@ -68,7 +70,7 @@ class Sidecar:
         """Remember what is on disk; raises :class:`OSError`."""
         told = {**known.mark._asdict(), "within": known.within, "given_up": known.given_up}
         new = Path(f"{self.path}.new")
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        handle = create_private(new)
         # All of it or an error: on a full disk one write may take a part and say nothing.
         with os.fdopen(handle, "wb") as file:
             file.write(encode(told))

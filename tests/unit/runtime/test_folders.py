@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.runtime.folders import make_private
+from bridge.runtime.folders import UnsafeFolderError, make_private
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX modes")
@@ -30,6 +30,33 @@ def test_what_is_there_stays_as_it_is_and_parents_are_made(tmp_path: Path) -> No
     folder.chmod(0o750)
     make_private(folder)
     assert folder.stat().st_mode & 0o777 == 0o750
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX modes")
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777, 0o1777, 0o720])
+def test_a_folder_that_others_may_write_in_is_refused_with_the_mend(
+    tmp_path: Path, mode: int
+) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(UnsafeFolderError) as caught:
+        make_private(folder)
+    assert caught.value.strerror == f"others can write in it: chmod 700 {folder}"
+    folder.chmod(0o700)
+    make_private(folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX owners")
+def test_a_folder_of_somebody_else_is_refused_with_the_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = tmp_path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(UnsafeFolderError) as caught:
+        make_private(tmp_path)
+    assert f"belongs to another user (uid {owner})" in str(caught.value)
+    assert caught.value.mend == f"chown -R {owner + 1} {tmp_path}"
 
 
 def test_a_file_in_its_place_is_an_error(tmp_path: Path) -> None:
