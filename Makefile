@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?=
+TOOLS  := .tools
 
-.PHONY: demo test lint types unit soak cover bench spec constraints clean system-packages
+.PHONY: demo test lint types unit soak cover bench spec constraints requirements audit sbom clean \
+	system-packages
 
 demo: $(VENV)/.installed
 	$(BIN)/kis-bridge demo $(DEMO)
@@ -84,7 +86,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }  # half of one would be taken for whole
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[demo]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
@@ -98,6 +100,44 @@ constraints:
 	(echo "# What continuous integration ran with. Made with: make constraints"; \
 		.constraints/bin/python -m pip freeze --exclude kis-mqtt-bridge) > constraints.txt
 	rm -rf .constraints
+	$(MAKE) requirements
+
+# What the image is built of, with the hash of every file: the versions of constraints.txt.
+# A newer version of a package that is in there already is not taken by chance.
+LOCK := $(TOOLS)/bin/uv pip compile -q --generate-hashes --universal --python-version 3.11 \
+	--only-binary :all: --no-annotate --custom-compile-command "make requirements"
+requirements: $(TOOLS)/.installed
+	$(LOCK) pyproject.toml --extra postgresql --extra mariadb -c constraints.txt \
+		-o requirements.image.txt
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | \
+		$(LOCK) - -c constraints.txt -o requirements.build.txt
+
+# Known vulnerabilities of what the image is built of. Asks PyPI about each version; one that it
+# cannot be asked about is a failure too.
+audit: $(TOOLS)/.installed
+	$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes \
+		-r requirements.image.txt -r requirements.build.txt
+
+# What the image is built of as a CycloneDX SBOM and as a list of licences, in dist/. Read from an
+# installation of exactly that, so that nothing of a developer's is in it.
+sbom: $(TOOLS)/.installed
+	rm -rf .image && $(PYTHON) -m venv --without-pip .image
+	$(PYTHON) -m pip --python .image/bin/python install -q --disable-pip-version-check \
+		--require-hashes --only-binary :all: -r requirements.image.txt
+	mkdir -p dist
+	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--of JSON -o dist/sbom.cdx.json .image/bin/python
+	$(TOOLS)/bin/pip-licenses --python .image/bin/python --format markdown --order license \
+		--with-urls --output-file dist/licences.md
+	rm -rf .image
+	@echo "dist/sbom.cdx.json dist/licences.md"
+
+# Tools that look at the project from outside; none of them is needed to run or to test it.
+$(TOOLS)/.installed:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install -q --disable-pip-version-check \
+		'uv>=0.9,<1' 'cyclonedx-bom>=7,<8' 'pip-audit>=2.10,<3' 'pip-licenses>=5,<6'
+	touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis $(TOOLS) dist

@@ -15,6 +15,7 @@ from bridge.cli.broker import endpoint_of
 from bridge.cli.findings import LIMIT_S, Finding, bounded, ok, problem
 from bridge.config.kis import AccountConfig, AppConfig
 from bridge.config.models import Config, MqttConfig
+from bridge.embedded import broker as embedded
 from bridge.errors import BrokerError
 from bridge.kis.auth import Tokens
 from bridge.kis.clock import FAR_US, SKEW_US, KisClock
@@ -39,6 +40,8 @@ async def broker(mqtt: MqttConfig, url: str) -> Finding:
     Two connections, because Nagle's algorithm shows only towards a client that just listens.
     """
     if mqtt.embedded:
+        if not embedded.installed():
+            return problem("broker", embedded.MISSING, embedded.MEND)
         return ok("broker", "embedded; it starts with the bridge")
     endpoint = endpoint_of(mqtt, url)
     name = f"kis-bridge-check-{token_hex(4)}"

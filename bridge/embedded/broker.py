@@ -14,21 +14,30 @@ some 32 MiB behind loses the oldest messages.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import queue
 import subprocess
 import sys
 import threading
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-from bridge.errors import BrokerError
+from bridge.errors import BrokerError, ConfigError
 
-__all__ = ["EmbeddedBroker"]
+__all__ = ["MEND", "MISSING", "EmbeddedBroker", "installed"]
+
+MISSING: Final = "the embedded broker is not installed"
+MEND: Final = "pip install 'kis-mqtt-bridge[demo]', or set mqtt.url to a broker that runs"
 
 _START_S = 15.0
 """Longer than the proxy itself waits for rumqttd."""
 _STOP_S = 5.0
+
+
+def installed() -> bool:
+    """Return whether it can be started here: it is an extra that no deployment needs."""
+    return importlib.util.find_spec("iotcore") is not None
 
 
 class EmbeddedBroker:
@@ -70,10 +79,13 @@ class EmbeddedBroker:
     def start(self) -> None:
         """Start it and wait until it takes connections.
 
+        :raises ConfigError: it is not installed.
         :raises BrokerError: a port is taken, or it does not start.
         """
         if self._process is not None:
             return
+        if not installed():
+            raise ConfigError(f"{MISSING}: {MEND}")
         options = self._options | {"port": self.port, "ws_port": self.ws_port}
         # A process of its own, because rumqttd ends only with its process. ``-P`` keeps the current
         # folder off the import path, where a file of the user's may be named like a module.

@@ -37,7 +37,10 @@ _START = """SwaggerUIBundle({
   validatorUrl: null  // else it asks a site on the internet, unless this is localhost
 });
 """
-_NO_UI = "Swagger UI is not installed: pip install swagger-ui-bundle-v2. See /openapi.json."
+_NO_UI = (
+    "Swagger UI is not installed: pip install 'kis-mqtt-bridge[demo]'. The description is at "
+    "/openapi.json."
+)
 
 
 def routes(catalog: Catalog, seed: int) -> list[BaseRoute]:
