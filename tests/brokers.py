@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,14 @@ import pytest
 
 from bridge.embedded.broker import EmbeddedBroker
 
-__all__ = ["Mosquitto", "embedded", "free_port", "mosquitto_program", "wait_for_port"]
+__all__ = [
+    "Mosquitto",
+    "embedded",
+    "free_port",
+    "listening",
+    "mosquitto_program",
+    "wait_for_port",
+]
 
 _START_S = 10.0
 
@@ -52,6 +60,25 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
             output = process.communicate()[0]
             pytest.fail(f"no broker on port {port}: {(output or b'').decode(errors='replace')}")
         time.sleep(0.005)  # a start has no event to wait for
+
+
+def listening(pid: int) -> set[tuple[str, int]]:
+    """Return the addresses and ports on which a process takes connections, as the kernel says."""
+    process = Path(f"/proc/{pid}")
+    if not process.exists():
+        pytest.skip("needs /proc to see what a process listens on")
+    mine = {str(fd.readlink()) for fd in (process / "fd").iterdir()}
+    found = set()
+    for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        for line in (process / "net" / table).read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == "0A" and f"socket:[{inode}]" in mine:
+                address, port = local.split(":")
+                words = [bytes.fromhex(address[i : i + 8]) for i in range(0, len(address), 8)]
+                # The kernel prints each word of four bytes as a number of this machine.
+                packed = b"".join(w if sys.byteorder == "big" else w[::-1] for w in words)
+                found.add((socket.inet_ntop(family, packed), int(port, 16)))
+    return found
 
 
 class Mosquitto:

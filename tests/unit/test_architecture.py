@@ -22,6 +22,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "bridge.catalog": set(),
     "bridge.kis": {"bridge.catalog", "bridge.runtime"},
     "bridge.mqtt": {"bridge.catalog", "bridge.runtime"},
+    "bridge.broker": {"bridge.mqtt", "bridge.runtime"},
     "bridge.embedded": {"bridge.mqtt", "bridge.runtime"},
     "bridge.feed": _BELOW | _OUTSIDE,
     "bridge.subscriptions": _BELOW | _OUTSIDE | {"bridge.feed"},
