@@ -16,6 +16,7 @@ ERRORS: Mapping[str, str] = {
     "ambiguous_channel": "several channels carry this topic; name one",
     "busy": "too many requests of this verb wait already",
     "failed": "something else went wrong; the message says what",
+    "internal": "a bug of the bridge; its log has more",
     "invalid_request": "a member is missing, unknown or wrong; the message names it",
     "invalid_response_topic": "answers may not go to this topic",
     "kis_error": "KIS could not be asked, or gave no usable answer",

@@ -19,10 +19,14 @@ from bridge.kis.replies import (
     KisUnknownError,
     Reply,
 )
+from bridge.runtime.bounded_json import JsonError, decode_lenient
 
-__all__ = ["TokenOverError", "read", "refusals", "said_rate"]
+__all__ = ["LONGEST", "TokenOverError", "json_object", "read", "refusals", "said_rate"]
 
 log = structlog.get_logger()
+
+LONGEST = 4 << 20
+"""Bytes of an answer; a page of a hundred rows has about a hundred thousand."""
 
 _TOKEN_OVER = frozenset({"EGW00121", "EGW00122", "EGW00123"})
 _REFUSAL = re.compile(r"EGW(001\d\d|0020[5-9]|0021[0-3]|0030[34]|00310|0200[46])")
@@ -48,6 +52,15 @@ def refusals(catalog: Catalog) -> Callable[[str], bool]:
     return lambda code: bool(code) and (code in listed or code.startswith(families))
 
 
+def json_object(response: httpx.Response) -> dict[str, Any] | None:
+    """Return the JSON object that KIS answered; None when the answer is anything else."""
+    try:
+        body = decode_lenient(response.content, LONGEST)
+    except JsonError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
 def read(
     api: Api, response: httpx.Response, hidden: Iterable[str], refused: Callable[[str], bool]
 ) -> Reply:
@@ -56,11 +69,8 @@ def read(
     ``hidden`` are the texts that must not be shown: keys, the token, the account number;
     ``refused`` tells the codes of :func:`refusals`.
     """
-    try:
-        body = response.json()
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    body = json_object(response)
+    if body is None:
         raise KisUnknownError(f"{api.name}: HTTP {response.status_code} without a JSON object")
     rt_cd = _text(body, "rt_cd")
     # The token endpoints have other names for code and text than all other calls (docs/kis.md).

@@ -22,6 +22,7 @@ import httpx
 import structlog
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
+from bridge.kis.answers import json_object
 from bridge.kis.credential_file import CredentialFile, CredentialRecord
 from bridge.kis.replies import (
     NOT_PROCESSED,
@@ -189,11 +190,8 @@ class _Credential:
 
     async def _post(self, path: str, body: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         response = await self._http.post(self._rest_url + path, json=body, timeout=_TIMEOUT)
-        try:
-            answer = response.json()
-        except (ValueError, RecursionError):
-            answer = None
-        if isinstance(answer, dict):
+        answer = json_object(response)
+        if answer is not None:
             return response.status_code, answer
         raise KisNotSentError(f"no {self.kind}: HTTP {response.status_code} without JSON")
 

@@ -5,13 +5,16 @@ Pure: text in, frozen objects out. Source: KIS's protocol notes and captured tra
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from bridge.errors import FrameError
+from bridge.runtime.bounded_json import JsonError, decode_lenient
 
 __all__ = ["Acknowledgement", "DataFrame", "Frame", "PingPong", "parse"]
+
+_LONGEST_CONTROL = 64 * 1024
+"""Letters of what is no market data; KIS's have a few hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,8 @@ def _data(text: str) -> DataFrame:
 
 def _control(text: str) -> Acknowledgement | PingPong:
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        message = decode_lenient(text, _LONGEST_CONTROL)
+    except JsonError as error:
         raise FrameError("starts like JSON but is not") from error
     header = _part(message, "header")
     if header.get("tr_id") == "PINGPONG":

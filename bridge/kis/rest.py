@@ -31,6 +31,7 @@ from bridge.kis.replies import (
     Reply,
 )
 from bridge.kis.throttle import Priority, Throttle
+from bridge.kis.transport import BoundedTransport
 
 __all__ = ["CallCounts", "RestClient", "TokenSource", "ask_time", "open_http"]
 
@@ -87,13 +88,16 @@ def open_http() -> httpx.AsyncClient:
 
     Redirects are not followed: they would carry the keys elsewhere.
     """
-    return httpx.AsyncClient(
-        headers={"user-agent": _USER_AGENT, "accept": "application/json, text/plain"},
-        # Idle connections are given up early: a server that is closing one may take a request on it
-        # and never answer, which for an order is an unknown outcome.
-        limits=httpx.Limits(max_connections=64, max_keepalive_connections=8, keepalive_expiry=10),
-        trust_env=False,
-    )
+    # Idle connections are given up early: a server that is closing one may take a request on it
+    # and never answer, which for an order is an unknown outcome.
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=8, keepalive_expiry=10)
+    headers = {
+        "user-agent": _USER_AGENT,
+        "accept": "application/json, text/plain",
+        "accept-encoding": "identity",  # what is packed has no bound until it is unpacked
+    }
+    transport = BoundedTransport(limits=limits, trust_env=False)
+    return httpx.AsyncClient(headers=headers, transport=transport, trust_env=False)
 
 
 async def ask_time(http: httpx.AsyncClient, rest_url: str, clock: KisClock, limit_s: float) -> None:

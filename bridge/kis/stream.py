@@ -41,7 +41,7 @@ CLOSE_S = 1.0
 """KIS has been seen never to answer a close (docs/kis.md); more would delay the next attempt."""
 SEND_S = 10.0
 """A request is a few hundred bytes: when it does not leave, KIS does not read any more."""
-MAX_MESSAGE = 16 * 1024 * 1024
+MAX_MESSAGE = 4 * 1024 * 1024
 """Frames above 8 KB have been seen (docs/kis.md). Only what could exhaust the memory is refused."""
 
 RETRY = Backoff(0.5, 30.0, jitter=(0.5, 1.0))
@@ -73,6 +73,14 @@ class StreamCounts:
     @property
     def reconnects(self) -> int:
         return max(0, self.connections - 1)
+
+
+class _Direct(connect):
+    """A connection to the address that is configured, and to no other."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        # Whoever can answer in KIS's place would be given the approval key elsewhere.
+        return exc
 
 
 class Stream:
@@ -170,7 +178,7 @@ class Stream:
             log.warning("no approval key", reason=str(error))
             return Lost("approval")
         try:
-            link = await connect(
+            link = await _Direct(
                 self._url,
                 compression=None,
                 open_timeout=OPEN_S,

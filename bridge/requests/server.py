@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import (
@@ -17,7 +16,6 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager
-from decimal import Decimal
 from typing import Any, Final, Protocol, TypeAlias
 
 import structlog
@@ -46,6 +44,9 @@ _LONGEST_TRANSACTION = 256
 _MOST_WAITING = 16
 """Requests of one verb that may be under way. They are acknowledged already, so that the broker
 bounds nothing any more."""
+_LONGEST_ANSWER = 64 << 20
+_MOST_TOPICS = 100_000
+"""Names in an answer: a snapshot may have every topic."""
 
 
 class _Client(Protocol):
@@ -187,6 +188,9 @@ class RequestServer:
             code, text = "invalid_request", explain(error, self._keys.get(verb, ()), most=3)
         except BridgeError as error:
             code, text = "failed", str(error)
+        except Exception:  # what is wrong with one request must not end the others, or orders
+            code, text = "internal", "a bug of the bridge, written to its log"
+            log.exception("bug in a request", topic=message.topic)
         log.info("request refused", topic=message.topic, code=code, reason=text)
         return topic, payloads.error(code, text, transaction)
 
@@ -268,13 +272,11 @@ async def request(
     async def received(message: Message) -> None:
         message.ack()
         try:
-            content = json.loads(message.payload, parse_float=Decimal)
-        except ValueError:
+            content = decode_object(message.payload, _LONGEST_ANSWER, names=_MOST_TOPICS)
+        except JsonError:
             return  # somebody else's, on the shared topic
-        mine = message.correlation == token.encode() or (
-            isinstance(content, dict) and content.get("transaction") == token
-        )
-        if mine and isinstance(content, dict) and not answer.done():
+        mine = message.correlation == token.encode() or content.get("transaction") == token
+        if mine and not answer.done():
             answer.set_result(content)
 
     connection = ControlClient(endpoints, client_id=f"kis-bridge-{token}", clean=True)

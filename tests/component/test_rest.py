@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Any
@@ -427,6 +428,33 @@ async def test_sent_without_a_usable_answer_is_unknown(
         with pytest.raises(KisUnknownError, match="sent, but no answer came"):
             await bench.place()
         assert bench.client.counts.unknown == 1
+
+
+async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    with suppress(ConnectionError):
+        while True:
+            writer.write(b" " * 65_536)
+            await writer.drain()
+
+
+async def bomb(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    packed = gzip.compress(b" " * (128 << 20))
+    head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(packed)}\r\n\r\n"
+    with suppress(ConnectionError):
+        writer.write(head.encode() + packed)
+        await writer.drain()
+
+
+@pytest.mark.parametrize("handle", [endless, bomb])
+async def test_an_answer_without_end_is_given_up_before_it_fills_the_memory(
+    handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+) -> None:
+    async with raw_peer(handle) as url, bench_at(url, answer_s=8) as bench:
+        with pytest.raises(KisUnknownError, match="ReadError"):
+            await bench.place()
 
 
 async def test_an_answer_that_trickles_in_is_given_up() -> None:

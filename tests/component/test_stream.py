@@ -351,6 +351,33 @@ async def test_an_address_that_is_none_is_no_network_fault() -> None:
         await Bench("http://127.0.0.1:1").stream.run()
 
 
+@pytest.mark.parametrize("elsewhere", ["/other", "wss://{host}/", "ws://[", "ws://{host}/"])
+async def test_a_redirect_is_not_followed_and_the_approval_key_stays_here(
+    peer: StreamPeer, elsewhere: str
+) -> None:
+    """Whoever answers in KIS's place would else be given the key by the first subscription."""
+    location = elsewhere.format(host=peer.url.removeprefix("ws://"))
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        answer = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+        writer.write(answer.encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(redirect, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        bench = Bench(f"ws://127.0.0.1:{port}")
+        async with bench.running() as stream:
+            stream.subscribe(TRADE, "005930")
+            for _ in range(2):
+                lost = await bench.event(Lost)
+                assert isinstance(lost, Lost)
+                assert lost.code == "unreachable"
+    assert stream.counts.connections == 0
+
+
 async def test_bytes_that_are_no_text_do_not_end_the_connection(peer: StreamPeer) -> None:
     bench = Bench(peer.url)
     bench.stream.subscribe(TRADE, "1")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,10 +20,12 @@ from bridge.config.requests import RequestsConfig
 from bridge.errors import RequestError
 from bridge.kis import params as parameters
 from bridge.kis import query
+from bridge.kis.answers import read
 from bridge.kis.pages import next_page
 from bridge.kis.replies import Reply
 from bridge.kis.rest import RestClient
 from bridge.kis.throttle import Priority
+from bridge.mqtt import payloads
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.requests.permissions import Permissions
@@ -422,3 +426,18 @@ async def test_a_refusal_of_kis_is_an_error() -> None:
     with pytest.raises(RequestError) as caught:
         await ask(Rest(page({}, rt_cd="7")), api="inquire_price", params={"symbol": "1"})
     assert caught.value.code == "kis_refused"
+
+
+def test_what_is_no_number_and_no_letter_in_an_answer_of_kis_can_be_told(catalog: Catalog) -> None:
+    content = rb"""{"rt_cd":"0","msg_cd":"MCA00000","msg1":"\ud800","output":
+        {"stck_prpr":NaN,"prdy_vrss":"nan","acml_vol":-Infinity,"bstp_kor_isnm":"a\udfffb"}}"""
+    called = api(catalog, "inquire_price")
+    reply = read(called, httpx.Response(200, content=content), (), lambda _: False)
+    shaped = query.shape(called, reply.body, NONE)
+    told = json.loads(payloads.ok(shaped), parse_constant=pytest.fail)
+    assert told["data"]["output"] == {
+        "price": None,
+        "change": None,
+        "cumulative_volume": None,
+        "sector_name": "a?b",
+    }

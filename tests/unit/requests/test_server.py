@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict
+from structlog.testing import capture_logs
 
 from bridge.errors import BridgeError, RequestError
 from bridge.mqtt.message import Handler, Message, Publication
@@ -99,6 +101,14 @@ async def fail(content: dict[str, Any], message: Message) -> Any:
     raise BridgeError("KIS is away")
 
 
+async def stumble(content: dict[str, Any], message: Message) -> Any:
+    raise KeyError("a mistake of ours")
+
+
+async def unwritable(content: dict[str, Any], message: Message) -> Any:
+    return {"value": float("nan")}
+
+
 def permit(client: str, verb: str) -> None:
     if client == "bob":
         raise RequestError("not_permitted", f"not {verb}")
@@ -113,6 +123,8 @@ def client() -> FakeClient:
         ("halt", halt),
         ("subscribe", refuse),
         ("query", fail),
+        ("symbols", stumble),
+        ("snapshot", unwritable),
     ):
         requests.register(verb, handler)
     with pytest.raises(ValueError, match="two handlers for 'halt'"):
@@ -222,17 +234,6 @@ async def test_verbs_do_not_wait_for_each_other(client: FakeClient) -> None:
     assert client.ordered_by(a) != client.ordered_by(b)
 
 
-async def test_a_bug_in_a_handler_is_not_hidden() -> None:
-    client = FakeClient()
-
-    async def bug(content: dict[str, Any], message: Message) -> Any:
-        raise KeyError("x")
-
-    RequestServer(client, Topics()).register("bug", bug)
-    with pytest.raises(KeyError):
-        await client.ask("bug", b"{}")
-
-
 async def test_slow_requests_hold_up_nothing_else() -> None:
     client, release = FakeClient(), asyncio.Event()
     requests = RequestServer(client, Topics("kis"))
@@ -275,3 +276,39 @@ async def test_a_name_too_long_to_answer_under_is_answered_all_the_same(
     topic, answer = await client.ask(f"halt/{name}", b'{"reason":"x"}')
     assert topic == "kis/bridge/response/unknown"
     assert answer["code"] == "unknown_request"
+
+
+@pytest.mark.parametrize("verb", ["symbols", "snapshot"])
+async def test_a_bug_in_one_request_is_an_error_answer_and_ends_nothing(
+    client: FakeClient, verb: str
+) -> None:
+    with capture_logs() as logs:
+        _, answer = await client.ask(verb, b'{"transaction":7}')
+    assert answer == {
+        "status": "error",
+        "code": "internal",
+        "message": "a bug of the bridge, written to its log",
+        "transaction": 7,
+    }
+    (entry,) = (entry for entry in logs if entry["log_level"] == "error")
+    assert entry["exc_info"], "the traceback is in the log"
+    assert (await client.ask("channels", b"{}"))[1] == {"status": "ok", "data": {}}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"a":1e99999999999999999999}',
+        b'{"subscriptions":[{"channel":"H0STCNT0","key":"005930"}],"lease_s":1e999999999}',
+        rb'{"a":"\ud800"}',
+        b'{"a":NaN}',
+        b"[" * 60_000,
+    ],
+)
+async def test_what_would_cost_more_than_its_length_is_refused(
+    client: FakeClient, payload: bytes
+) -> None:
+    began = time.process_time()
+    _, answer = await client.ask("channels", payload)
+    assert answer["code"] == "invalid_request"
+    assert time.process_time() - began < 0.5
