@@ -5,7 +5,7 @@ import json
 import logging
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import time_ns
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidURI
 
 from bridge.kis import stream as module
 from bridge.kis.crypto import encrypt
@@ -309,13 +309,13 @@ async def test_a_peer_that_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(module, "SEND_S", 0.05)
     monkeypatch.setattr(module, "CLOSE_S", 0.1)
     gone = asyncio.Event()
-    question = json.dumps({"header": {"tr_id": "PINGPONG", "datetime": "x" * 4_000_000}})
+    question = json.dumps({"header": {"tr_id": "PINGPONG", "datetime": "x" * 60_000}})
 
     async def freeze(link: ServerConnection) -> None:
         link.transport.pause_reading()
-        for _ in range(4):
-            await link.send(question)
-        await gone.wait()
+        with suppress(ConnectionClosed):
+            while not gone.is_set():  # until every buffer on the way back is full
+                await link.send(question)
 
     async with stream_peer(greet=freeze) as peer:
         bench = Bench(peer.url)
