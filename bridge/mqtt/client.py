@@ -17,10 +17,11 @@ import structlog
 
 from bridge.errors import BrokerError
 from bridge.mqtt.connection import Connection
+from bridge.mqtt.dialer import Dialer
 from bridge.mqtt.dispatch import Dispatcher
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Handler, Message, Publication, Will
-from bridge.mqtt.options import Options, RefusedError
+from bridge.mqtt.options import Options
 from bridge.mqtt.outgoing import LEFT, Outgoing, QueuedPublish
 from bridge.mqtt.topics import is_topic
 from bridge.mqtt.waiters import Waiters
@@ -76,10 +77,7 @@ class ControlClient:
         """
         if not endpoints:
             raise ValueError("at least one endpoint")
-        self._endpoints: list[tuple[Endpoint, ssl.SSLContext | None]] = [
-            (endpoint, endpoint.ssl_context() if endpoint.tls else None) for endpoint in endpoints
-        ]
-        self._versions = [endpoint.version for endpoint in endpoints]
+        self._dialer = Dialer(endpoints, self._made, self._filters)
         self._options = Options(
             client_id, will, clean, session_expiry_s, receive_maximum, keep_alive_s
         )
@@ -96,8 +94,6 @@ class ControlClient:
         self._left = False
         self._gone = asyncio.Event()
         self._waiters = Waiters()
-        self._reasons: dict[str, str] = {}
-        self._refused: list[str] = []
         self._unsent = 0
         self.connects = 0
 
@@ -114,6 +110,11 @@ class ControlClient:
         return "" if self._connection is None else "5" if self._connection.v5 else "3.1.1"
 
     @property
+    def session_present(self) -> bool:
+        """Whether the broker had a session of this client when it connected last."""
+        return self._connection is not None and self._connection.session_present
+
+    @property
     def client_id(self) -> str:
         """Its own, whether it uses it now or not."""
         return self._own_options.client_id
@@ -121,7 +122,7 @@ class ControlClient:
     @property
     def endpoints(self) -> list[Endpoint]:
         """The brokers it tries."""
-        return [endpoint for endpoint, _ in self._endpoints]
+        return self._dialer.endpoints
 
     @property
     def backlog(self) -> int:
@@ -222,13 +223,13 @@ class ControlClient:
         :raises BrokerError: one line with host, port and reason of each endpoint.
         """
         if self.connected:
-            if fail_fast and self._refused:
-                raise self._subscriptions_refused()
+            if fail_fast and self._dialer.refused:
+                raise self._dialer.subscriptions_refused()
             return
         try:
             await self._waiters.wait(fail_fast=fail_fast, deadline_s=deadline_s)
         except TimeoutError:
-            raise self._unreachable(f"not connected within {deadline_s} s") from None
+            raise self._dialer.unreachable(f"not connected within {deadline_s} s") from None
 
     async def close(self, deadline_s: float = 5.0) -> None:
         """Leave in good order: running handlers finish, waiting messages are left to the broker.
@@ -264,16 +265,12 @@ class ControlClient:
 
     async def _stay_connected(self) -> None:
         loop = asyncio.get_running_loop()
-        failures = index = 0
+        failures = 0
         while True:
-            for _ in self._endpoints:
-                connection = await self._connect(index)
-                if connection is not None:
-                    break
-                index = (index + 1) % len(self._endpoints)
+            connection = await self._dialer.dial()
+            if connection is None:
+                self._tell(self._dialer.unreachable())
             else:
-                self._tell(self._unreachable())
-            if connection is not None:
                 since = loop.time()
                 self._established(connection)
                 reason = await connection.serve()
@@ -287,29 +284,8 @@ class ControlClient:
             if self._gate is not None:
                 await self._gate()
 
-    async def _connect(self, index: int) -> Connection | None:
-        endpoint, context = self._endpoints[index]
-        try:
-            try:
-                connection = await self._open(endpoint, context, self._versions[index])
-            except RefusedError as error:
-                if self._versions[index] == 4 or not (error.version or error.unanswered):
-                    raise
-                connection = await self._open(endpoint, context, 4)
-                if error.version:  # certain; a connection closed unanswered may be chance
-                    self._versions[index] = 4
-        except RefusedError as error:
-            if self._reasons.get(str(endpoint)) != str(error):
-                log.warning("broker not connected", broker=str(endpoint), reason=str(error))
-            self._reasons[str(endpoint)] = str(error)
-            return None
-        self._reasons.clear()
-        return connection
-
-    async def _open(
-        self, endpoint: Endpoint, context: ssl.SSLContext | None, version: int
-    ) -> Connection:
-        connection = Connection(
+    def _made(self, endpoint: Endpoint, version: int, context: ssl.SSLContext | None) -> Connection:
+        return Connection(
             endpoint,
             version,
             self._options,
@@ -319,14 +295,9 @@ class ControlClient:
             clock=self._clock,
             pulse=self._pulse,
         )
-        await connection.open()
-        try:
-            filters = [] if self.guest else self._dispatcher.filters
-            self._refused = await connection.subscribe(filters)
-        except BaseException:
-            connection.abort()
-            raise
-        return connection
+
+    def _filters(self) -> list[tuple[str, int]]:
+        return [] if self.guest else self._dispatcher.filters
 
     def _established(self, connection: Connection) -> None:
         self.connects += 1
@@ -337,7 +308,7 @@ class ControlClient:
             version=self.version,
             session="kept" if connection.session_present else "new",
         )
-        for refused in self._refused:
+        for refused in self._dialer.refused:
             log.error("subscription refused", broker=str(connection.endpoint), filter=refused)
         will = self._options.will
         birth = [self._state(will, will.birth)] if will is not None and will.birth else []
@@ -357,23 +328,9 @@ class ControlClient:
 
     def _tell(self, failure: BrokerError | None) -> None:
         """Wake `wait_connected`: all on success, the impatient on failure."""
-        if failure is None and self._refused:
-            failure = self._subscriptions_refused()
+        if failure is None and self._dialer.refused:
+            failure = self._dialer.subscriptions_refused()
         self._waiters.tell(failure, connected=self.connected)
-
-    def _unreachable(self, otherwise: str = "") -> BrokerError:
-        reasons = [f"{broker}: {reason}" for broker, reason in self._reasons.items()]
-        if not reasons:
-            reasons = [f"{self._endpoints_shown()}: {otherwise}"]
-        return BrokerError(f"MQTT broker {'; '.join(reasons)}")
-
-    def _subscriptions_refused(self) -> BrokerError:
-        return BrokerError(
-            f"MQTT broker {self._endpoints_shown()}: subscription to {'; '.join(self._refused)}"
-        )
-
-    def _endpoints_shown(self) -> str:
-        return ", ".join(str(endpoint) for endpoint, _ in self._endpoints)
 
     def _state(self, will: Will, payload: bytes) -> QueuedPublish:
         done = asyncio.get_running_loop().create_future()
@@ -394,4 +351,4 @@ class ControlClient:
         self._dispatcher.group = None
         self._connection = None
         self._outgoing.give_up()
-        self._waiters.give_up(self._unreachable(LEFT))
+        self._waiters.give_up(self._dialer.unreachable(LEFT))
