@@ -31,6 +31,7 @@ from bridge.kis.stream import Stream
 from bridge.kis.throttle import Throttle
 from bridge.mqtt import payloads
 from bridge.mqtt.client import ControlClient
+from bridge.mqtt.client_ids import ClientIds
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.events import Events
 from bridge.mqtt.lane import LaneWriter
@@ -100,16 +101,16 @@ class Bridge:
         self._endpoints = endpoints
         self._paper = config.kis.environment != "real"
         self.topics = Topics(config.mqtt.base_topic)
-        self._client_id = f"kis-bridge-{self.topics.base.replace('/', '-')}"
+        ids = ClientIds.of(self.topics.base, config.kis.apps[0].app_secret)
         will = Will(self.topics.state(), payloads.OFFLINE, birth=payloads.ONLINE)
         self.clocks = Clocks()
         clock, pulse = self.clocks.kis.now, self.clocks.pulse
         self.control = ControlClient(
-            endpoints, client_id=self._client_id, will=will, clock=clock, pulse=pulse
+            endpoints, client_id=ids.name(), will=will, clock=clock, pulse=pulse
         )
         # Halts come here past whatever the broker holds back on the other one.
         self.urgent = ControlClient(
-            endpoints, client_id=f"{self._client_id}-halt", clean=True, clock=clock, pulse=pulse
+            endpoints, client_id=ids.name("halt"), clean=True, clock=clock, pulse=pulse
         )
         self.events = Events(self.control, self.topics)
         self._reports = Reports(catalog, self.events)

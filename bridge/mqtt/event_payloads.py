@@ -347,10 +347,10 @@ class OwnerConflictEvent(TypedDict):
 
 
 class SessionTakenOverEvent(_Flood):
-    """Another client came to the broker under this bridge's client id: a second bridge, likely."""
+    """Another client took the bridge's session at the broker, or the broker has it no longer."""
 
     kind: Literal["session_taken_over"]
-    client_id: str
+    client_id: Annotated[str, Field(description="Without its secret part")]
     message: str
 
 

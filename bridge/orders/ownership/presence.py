@@ -15,19 +15,22 @@ import structlog
 
 from bridge.config.models import Config
 from bridge.mqtt.client import ControlClient
+from bridge.mqtt.client_ids import ClientIds
 from bridge.mqtt.event_payloads import BridgeEvent, SessionTakenOverEvent
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.journal import Journal
 from bridge.orders.ownership.claim import Lives
 from bridge.orders.ownership.owner import Owner
+from bridge.orders.ownership.session_memory import SessionMemory
 
 __all__ = ["Presence"]
 
 log = structlog.get_logger()
 
 _TAKEN_OVER = (
-    "another client came to the broker under this client id: is a second bridge running? Stop it, "
-    "or give it another mqtt.base_topic"
+    "another client came to the broker under this client id, a part of which only who has the "
+    "first app secret can know: is a second bridge running? Stop it, or give it another "
+    "mqtt.base_topic"
 )
 
 
@@ -38,14 +41,19 @@ class Presence:
         self,
         control: ControlClient,
         owner: Owner,
+        memory: SessionMemory,
         tell: Callable[[BridgeEvent, str], None],
+        shown: str,
     ) -> None:
+        """Prepare; ``shown`` is what others may read of the client id."""
         self.owner = owner
         self._control = control
-        self._client_id = control.client_id
+        self._client_id, self._shown = control.client_id, shown
+        self._memory = memory
         self._tell = tell
         self._decided, self._forward = asyncio.Event(), asyncio.Event()
         control.on_taken_over(self._taken_over)
+        control.on_connected(self._connected)
 
     @classmethod
     def of(
@@ -56,6 +64,7 @@ class Presence:
         tell: Callable[[BridgeEvent, str], None],
     ) -> Self:
         """Make it as the configuration says."""
+        shown = ClientIds.of(config.mqtt.base_topic, config.kis.apps[0].app_secret).public
         owner = Owner(
             journal,
             control.endpoints,
@@ -65,7 +74,15 @@ class Presence:
             client_id=control.client_id,
             tell=tell,
         )
-        return cls(control, owner, tell)
+        memory = SessionMemory(
+            config.kis.state_dir,
+            control.client_id,
+            shown,
+            tell,
+            # A broker of our own begins with us, and has had no time to lose anything.
+            expected=not config.mqtt.embedded,
+        )
+        return cls(control, owner, memory, tell, shown)
 
     @property
     def guest(self) -> bool:
@@ -83,6 +100,7 @@ class Presence:
         Raises :class:`BrokerError` when it is not known within ``deadline_s`` who may send, and
         :class:`NotOwnerError` after another bridge has taken over.
         """
+        await self._memory.load()
         async with asyncio.TaskGroup() as tasks:
             owning = tasks.create_task(self.owner.run())
             if not await self.owner.decided(deadline_s):
@@ -91,8 +109,9 @@ class Presence:
             self._decided.set()
             forward = tasks.create_task(self._come_forward())
             aside = tasks.create_task(self._step_aside())
+            remembering = tasks.create_task(self._memory.run(self._has_session))
             await self._control.run()
-            for task in (owning, forward, aside):
+            for task in (owning, forward, aside, remembering):
                 task.cancel()
 
     async def connected(self, deadline_s: float) -> None:
@@ -120,10 +139,17 @@ class Presence:
     async def _stand_by(self) -> None:
         await self._control.stand_by(f"{self._client_id}-{self.owner.name[:12]}")
 
+    def _has_session(self) -> bool:
+        return self._control.connected and not self.guest
+
+    async def _connected(self) -> None:
+        if self._has_session():
+            await self._memory.connected(self._control.session_present)
+
     def _taken_over(self) -> None:
         event: SessionTakenOverEvent = {
             "kind": "session_taken_over",
-            "client_id": self._client_id,
+            "client_id": self._shown,
             "message": _TAKEN_OVER,
         }
-        self._tell(event, self._client_id)
+        self._tell(event, self._shown)
