@@ -140,7 +140,7 @@ class Bridge:
             self.control,
             self.topics,
             catalog,
-            config.kis,
+            config,
             self.sessions,
             self._reports,
             started_at=datetime.now(UTC),
@@ -284,8 +284,8 @@ class Bridge:
 
     def _serve_requests(self) -> None:
         accounts = self._config.kis.accounts
-        permissions = Permissions(self._config.requests, self._config.orders)
-        for place, wrong in permissions.idle(self._catalog):
+        permissions = Permissions.of(self._config)
+        for place, wrong in permissions.problems(self._catalog):
             self.events.tell({"kind": "config_warning", "message": f"{place}: {wrong}"})
         verbs = Verbs(
             catalog=self._catalog,

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bridge.catalog.model import Catalog
+from bridge.cli.access import access
 from bridge.cli.configuration import ConfigFile, chosen, configured
 from bridge.cli.findings import Finding, bounded, ok, problem
 from bridge.cli.probes import app, broker, clock
@@ -64,7 +65,7 @@ async def findings(config: Config, spec: Path | None = None) -> list[Finding]:
     """Try everything at once, nothing longer than five seconds; rows in a fixed order."""
     catalog, workbook = _workbook(config, spec)
     # Before the tokens, which would tighten a folder that is open to others.
-    here = [_secrets(config), _state_dir(config.kis.state_dir)]
+    here = [_secrets(config), _state_dir(config.kis.state_dir), access(config)]
     async with open_http() as http, asyncio.TaskGroup() as group:
         brokers = [
             group.create_task(bounded("broker", broker(config.mqtt, url)))
@@ -144,8 +145,8 @@ def _workbook(config: Config, spec: Path | None) -> tuple[Catalog | None, list[F
                         "take it out, or use a real app key",
                     )
                 )
-    for place, wrong in Permissions(config.requests, config.orders).idle(catalog):
-        rows.append(problem(place, wrong, "kis-bridge spec show"))
+    for place, wrong in Permissions.of(config).problems(catalog):
+        rows.append(problem(place, wrong, "see docs/configuration.md"))
     return catalog, rows
 
 

@@ -28,6 +28,7 @@ from bridge.config.kis import (
     KisConfig,
 )
 from bridge.config.orders import ClientConfig, LimitsConfig, OrdersConfig
+from bridge.config.real_money import real_money
 from bridge.config.requests import RequestsConfig
 from bridge.config.values import (
     BrokerUrl,
@@ -87,7 +88,8 @@ class MqttConfig(Section):
     key_file: ExistingFile | None = None
     """Key of the client certificate."""
     response_prefixes: tuple[Topic, ...] = ()
-    """Where the MQTT 5 response topics of clients may be, besides `base_topic`."""
+    """Where the MQTT 5 response topics of clients may be, besides their own:
+    `BASE/bridge/response/VERB/CLIENT/…` and `CLIENT/…`."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -289,16 +291,27 @@ class Config(Section):
                 if alias not in aliases:
                     known = f"one of {', '.join(aliases)}" if aliases else "kis.accounts is empty"
                     raise at(f"no account {alias!r} ({known})", *place, "accounts", index)
-        if self.kis.environment == "real" and self.orders.allow_real:
-            if self.mqtt.embedded:
-                raise at("real orders need a broker of your own, not 'embedded'", "mqtt", "url")
-            if not self.mqtt.authenticated:
-                raise at(
-                    "real orders need an authenticated broker: set mqtt.username and "
-                    "mqtt.password, or mqtt.cert_file and mqtt.key_file",
-                    *("orders", "allow_real"),
-                )
+        real_money(self)
         return self
+
+    @property
+    def real_money(self) -> bool:
+        """Whether a real account is at stake."""
+        return self.kis.environment == "real" and bool(self.kis.accounts or self.orders.allow_real)
+
+    @property
+    def trading_is_open(self) -> bool:
+        """Whether whoever the broker lets in may trade: with the simulator nothing is at stake."""
+        return self.kis.environment == "simulator" and not self.orders.clients
+
+    @property
+    def requests_are_open(self) -> bool:
+        """Whether whoever the broker lets in may ask for everything."""
+        return self.kis.environment == "simulator" and not self.requests.decided
+
+    def may_trade(self, client: str, account: str) -> bool:
+        """Tell whether this client may trade this account."""
+        return self.trading_is_open or self.orders.permits(client, account)
 
     @property
     def market_hours(self) -> bool:

@@ -73,11 +73,10 @@ class OrdersConfig(Section):
     limits: LimitsConfig = LimitsConfig()
     """For each account."""
     clients: dict[ClientName, ClientConfig] = Field(default_factory=dict)
-    """By MQTT user name. Without any, whoever the broker lets in may trade."""
+    """By MQTT user name. Who is not here may not trade. With the simulator everybody may, as long
+    as nobody is here; real orders need somebody here."""
 
     def permits(self, client: str, account: str) -> bool:
-        """Whether this client may trade this account."""
-        if not self.clients:
-            return True
+        """Whether this client is named as one who may trade this account."""
         found = self.clients.get(client)
         return found is not None and account in found.accounts

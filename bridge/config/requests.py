@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 
@@ -11,7 +11,9 @@ from bridge.config.values import Alias, ClientName, Section
 from bridge.mqtt.topics import REQUEST_VERBS
 from bridge.runtime.suggestions import nearest
 
-__all__ = ["RequestsConfig", "Rights"]
+__all__ = ["RequestsConfig", "Rights", "Role"]
+
+Role: TypeAlias = Literal["reader", "admin"]
 
 
 def _verb(value: str) -> str:
@@ -31,14 +33,18 @@ def _calls(value: str) -> str:
 class Rights(Section):
     """Rights of one client. A key that is missing is taken from `[requests]`."""
 
+    role: Role | None = None
+    """`reader`: market data, and no account. `admin`: every request (`halt`, `resume`, `resolve`,
+    `adopt` too) and every account. By default `reader`; with the simulator `admin`, as long as
+    nothing of `[requests]` says who may what."""
     verbs: tuple[Annotated[str, AfterValidator(_verb)], ...] | None = None
-    """Requests that are served: `query`, `subscribe` … By default all."""
+    """Requests that are served, instead of those of the role: `query`, `halt` …"""
     query: tuple[Annotated[str, AfterValidator(_calls)], ...] | None = None
     """Calls that a `query` may make, by their names in the workbook. `*` stands for any part:
     `domestic_stock/*`. By default every call that only reads."""
     accounts: tuple[Alias, ...] | None = None
     """Aliases of the accounts that a `query` may name. By default those of `[orders.clients.NAME]`
-    if it is there, otherwise all."""
+    if it is there, otherwise those of the role."""
 
 
 class RequestsConfig(Rights):
@@ -49,3 +55,10 @@ class RequestsConfig(Rights):
 
     clients: dict[ClientName, Rights] = Field(default_factory=dict)
     """By MQTT user name."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether anything is said about who may ask for what."""
+        return not {"role", "verbs", "query", "accounts", "clients"}.isdisjoint(
+            self.model_fields_set
+        )

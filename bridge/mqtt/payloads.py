@@ -18,6 +18,7 @@ __all__ = [
     "MAX_REQUEST",
     "OFFLINE",
     "ONLINE",
+    "AccessInfo",
     "BridgeState",
     "EventKind",
     "HaltRow",
@@ -85,6 +86,19 @@ class WorkbookInfo(BaseModel):
     digest: str
 
 
+class AccessInfo(TypedDict):
+    """Whom the bridge lets do what, behind the broker's own users."""
+
+    trading: Annotated[
+        Literal["named", "everybody"],
+        Field(description="everybody: whoever the broker lets in may trade (simulator alone)"),
+    ]
+    requests: Annotated[
+        Literal["named", "everybody"],
+        Field(description="everybody: whoever the broker lets in may halt, resume, read accounts"),
+    ]
+
+
 class Info(BaseModel):
     """The retained ``bridge/info``."""
 
@@ -97,6 +111,7 @@ class Info(BaseModel):
     accounts: tuple[str, ...]
     """Aliases, never numbers."""
     limits: Mapping[str, int]
+    access: AccessInfo
 
     def encode(self) -> bytes:
         """Return the payload."""

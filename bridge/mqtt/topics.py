@@ -152,21 +152,24 @@ class Topics:
     def allows_response(self, topic: str, prefixes: Iterable[str] = (), client: str = "") -> bool:
         """Tell whether the bridge may answer on a topic that a client chose.
 
-        Under the base topic or one of ``prefixes``, but never where the bridge itself speaks or
-        listens: the broker trusts the bridge there, and a client must not borrow that trust. Nor
-        where the answers of others come, if the client has a name.
+        Only where its own answers come, ``bridge/response/{verb}/{client}``, under its own name, or
+        under one of ``prefixes``; those may not lead to where the bridge itself speaks or listens.
+        The broker trusts the bridge there, and a client must not borrow that trust. Without a
+        client's name nobody can tell whose the answers are.
         """
         if not is_topic(topic):
             return False
-        answers = f"{self._bridge}/response/"
-        if topic.startswith(answers):
-            return not client or topic.removeprefix(answers).split("/")[1:2] == [
-                encode_level(client)
-            ]
-        taken = (f"{self.base}/market", self._bridge, self._orders, self._accounts)
-        if any(topic == own or topic.startswith(f"{own}/") for own in taken):
-            return False
-        allowed = (self.base, *(prefix.rstrip("/") for prefix in prefixes))
+        if topic.startswith(answers := f"{self._bridge}/response/"):
+            verb, *levels = topic.removeprefix(answers).split("/")
+            named = bool(verb and levels and levels[0])
+            return named and (not client or levels[0] == encode_level(client))
+        if topic.startswith(f"{self.base}/"):
+            spoken = ("market", "bridge", "orders", "accounts", "symbols", "quality")
+            if topic.removeprefix(f"{self.base}/").split("/")[0] in spoken:
+                return False
+        elif client and topic.startswith(f"{encode_level(client)}/"):
+            return True
+        allowed = (prefix.rstrip("/") for prefix in prefixes)
         return any(topic.startswith(f"{prefix}/") for prefix in allowed if prefix)
 
     def symbols(self, market: str) -> str:

@@ -93,8 +93,8 @@ class RequestServer:
     ) -> None:
         """Subscribe.
 
-        :param response_prefixes: where clients may want their MQTT 5 answers, besides the base
-            topic.
+        :param response_prefixes: where clients may want their MQTT 5 answers, besides their own
+            topics.
         :param permit: gets the client's name, blank if the topic has none, and the verb; raises
             `RequestError` to refuse.
         :param urgent: the connection of halts and of their ends.
@@ -171,9 +171,8 @@ class RequestServer:
                 if not self._topics.allows_response(message.response_topic, self._prefixes, client):
                     raise RequestError(
                         "invalid_response_topic",
-                        f"response topic {message.response_topic!r}: not under "
-                        f"{self._topics.base}/ or where the bridge itself publishes; "
-                        f"{topic}/… is always allowed",
+                        f"response topic {message.response_topic[:200]!r} is not this client's: "
+                        f"{topic}/… is, others need mqtt.response_prefixes",
                     )
                 topic = message.response_topic
             if message.retain:

@@ -10,7 +10,7 @@ import structlog
 
 import bridge
 from bridge.catalog.model import Catalog
-from bridge.config.kis import KisConfig
+from bridge.config.models import Config
 from bridge.kis.masters import MastersError
 from bridge.mqtt import payloads
 from bridge.mqtt.client import ControlClient
@@ -43,7 +43,7 @@ class Reporter:
         control: ControlClient,
         topics: Topics,
         catalog: Catalog,
-        kis: KisConfig,
+        config: Config,
         sessions: Mapping[str, SessionHealth],
         reports: Reports,
         *,
@@ -54,7 +54,11 @@ class Reporter:
         self._control = control
         self._topics = topics
         self._catalog = catalog
-        self._kis = kis
+        self._kis = config.kis
+        self._access: payloads.AccessInfo = {
+            "trading": "everybody" if config.trading_is_open else "named",
+            "requests": "everybody" if config.requests_are_open else "named",
+        }
         self._sessions = sessions
         self._reports = reports
         self._started_at = started_at
@@ -75,6 +79,7 @@ class Reporter:
                 "slots": sum(app.slots for app in self._kis.apps),
                 "rest_per_second": self._kis.rest_per_second,
             },
+            access=self._access,
         )
         await self._control.publish(Publication(self._topics.info(), info.encode(), retain=True))
         # A broker that starts anew has none of what was retained.

@@ -22,6 +22,7 @@ import pytest
 import typer
 
 from bridge import cli
+from bridge.cli.access import access
 from bridge.cli.check import findings
 from bridge.cli.findings import Finding
 from bridge.config.models import Config
@@ -368,6 +369,7 @@ def config(tmp_path: Path, rest_url: str, mqtt_url: str, **market: Any) -> Confi
                 "accounts": [{"alias": "main", "app": "app1", "number": "12345678-01"}],
             },
             "mqtt": {"url": mqtt_url},
+            "orders": {"clients": {"alice": {"accounts": ["main"]}}},
             "market": market,
         }
     )
@@ -385,11 +387,35 @@ async def test_check_all_is_well(tmp_path: Path) -> None:
             rows = await findings(config(tmp_path, rest, broker, subscriptions=[trade]))
     assert {row.what: row for row in rows if row.status != "ok"} == {}
     assert [row.what for row in rows] == [
-        *("secrets", "state directory", "workbook", "broker", "bridge", "clock"),
+        *("secrets", "state directory", "access", "workbook", "broker", "bridge", "clock"),
         "credentials app1",
         "account main",
     ]
+    assert row_of(rows, "access").detail == "alice may trade; nobody may halt"
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"kis": {"environment": "simulator"}, "orders": {"clients": {}}},
+            "whoever the broker lets in may trade; whoever the broker lets in may halt and read ",
+        ),
+        ({"kis": {"environment": "real"}}, "nobody may trade: orders.allow_real is false; "),
+        (
+            {"requests": {"verbs": ["halt"], "clients": {"ops": {"role": "admin"}, "bob": {}}}},
+            "alice may trade; bob, ops, whoever the broker lets in may halt",
+        ),
+    ],
+)
+def test_check_says_who_may_do_what(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    settings = config(tmp_path, "http://127.0.0.1:1", "mqtt://127.0.0.1:1").model_dump()
+    del settings["kis"]["ws_url"]  # the default of paper
+    settings["mqtt"] |= {"username": "b", "password": "p"}
+    for section, values in change.items():
+        settings[section] = settings[section] | values if section == "kis" else values
+    assert access(Config.model_validate(settings)).detail.startswith(said)
 
 
 async def test_check_names_the_setting_of_a_broker_that_waits(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ __all__ = [
     "Heard",
     "Program",
     "World",
+    "answer",
     "ask",
     "bridge_toml",
     "client",
@@ -201,6 +202,14 @@ def publish(
     )  # fmt: skip
 
 
+def answer(world: World, verb: str, content: object, client: str = "") -> Any:
+    """Return what the bridge answers to a request of MQTT 3.1.1."""
+    own = f"/{client}" if client else ""
+    before = len(world.ear.heard)
+    publish(world.broker.port, f"kis/bridge/request/{verb}{own}", content, version="311")
+    return world.ear.until(f"kis/bridge/response/{verb}{own}", after=before).payload
+
+
 def ask(*args: str) -> subprocess.CompletedProcess[str]:
     """Run a command of kis-bridge to its end."""
     return subprocess.run(
@@ -277,14 +286,21 @@ class World:
 
     @classmethod
     @contextmanager
-    def running(cls, folder: Path, more: str = "", *options: str) -> Iterator[World]:
-        """Start all four; ``more`` is configuration, ``options`` are the simulator's."""
+    def running(
+        cls, folder: Path, more: str = "", *options: str, environment: str = "simulator"
+    ) -> Iterator[World]:
+        """Start all four; ``more`` is configuration, ``options`` are the simulator's.
+
+        ``environment`` is what the bridge takes the simulator for.
+        """
         with (
             Mosquitto.running(folder) as broker,
             simulator(*options) as (_, kis),
             Ear(broker.port) as ear,
         ):
             config = bridge_toml(folder, kis, broker.url, more)
+            named = f'environment = "{environment}"'
+            config.write_text(config.read_text().replace('environment = "simulator"', named))
             world = cls(broker, kis, config, ear, _run(config))
             try:
                 world.bridge.line()

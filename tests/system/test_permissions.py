@@ -20,6 +20,7 @@ from tests.system.programs import (
     Ear,
     Program,
     World,
+    answer,
     ask,
     bridge_toml,
     publish,
@@ -36,6 +37,8 @@ accounts = ["main"]
 verbs = ["query", "subscribe", "unsubscribe"]
 query = ["*"]
 accounts = []
+[requests.clients.ops]
+role = "admin"
 """
 PRICE = {"api": "inquire_price", "params": {"symbol": "005930"}}
 BALANCE = {"api": "domestic_stock/inquire_balance", "account": "main"}
@@ -52,13 +55,6 @@ def _client(name: str) -> str:
     if found is None:
         pytest.skip(f"needs {name}: apt-get install mosquitto")
     return found
-
-
-def answer(world: World, verb: str, content: object, client: str = "") -> Any:
-    own = f"/{client}" if client else ""
-    before = len(world.ear.heard)
-    publish(world.broker.port, f"kis/bridge/request/{verb}{own}", content, version="311")
-    return world.ear.until(f"kis/bridge/response/{verb}{own}", after=before).payload
 
 
 @pytest.mark.parametrize(
@@ -98,7 +94,8 @@ def test_a_client_has_its_requests(world: World) -> None:
         said = answer(world, verb, {}, "bob")
         assert said["code"] == "not_permitted"
         assert said["message"] == (
-            f"client 'bob' may not {verb}; permitted: query, subscribe, unsubscribe"
+            f"client 'bob' may not {verb}; permitted: query, subscribe, unsubscribe; to permit it: "
+            f'[requests.clients.bob] role = "admin", or verbs = ["{verb}", …]'
         )
     assert answer(world, "channels", {}, "alice")["status"] == "ok"
 
@@ -134,7 +131,7 @@ def test_the_command_line_asks_under_the_name_of_its_user(world: World) -> None:
 
 
 def test_halts_of_one_client_from_the_command_line(world: World) -> None:
-    url = ("--url", world.broker.url)
+    url = ("--url", world.broker.url, "--user", "ops")
     done = ask("halt", "--client", "bob", "--reduce-only", "--json", *url)
     assert done.returncode == 0, done.stderr
     event = world.ear.until("kis/bridge/event/halted").payload

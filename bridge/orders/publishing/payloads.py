@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import cast
 
@@ -26,6 +27,7 @@ from bridge.orders.publishing.reports import (
 
 __all__ = [
     "ack",
+    "add_message",
     "candidate",
     "event",
     "external",
@@ -69,6 +71,14 @@ def refusal(
         command_id=command_id,
         duplicate=False,
     )
+
+
+def add_message(acknowledgement: bytes, text: str) -> bytes:
+    """Return an ack that says something more to people."""
+    fields: OrderAck = json.loads(acknowledgement, parse_float=Decimal)
+    said = fields.get("message")
+    fields["message"] = f"{said}; {text}" if said else text
+    return encode(fields)
 
 
 def event(managed: ManagedOrder, step: Step, change: ManagedOrder | None = None) -> bytes:

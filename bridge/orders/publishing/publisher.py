@@ -39,6 +39,7 @@ Saying: TypeAlias = Callable[[], Awaitable[None]]
 
 _INVALID = "invalid"
 """Topic level of the ack of a payload whose ``client_order_id`` cannot be read."""
+_SHOWN = 200
 _CANDIDATES = 20
 """Rows in one event."""
 _DAY_S = 86_400
@@ -202,13 +203,19 @@ class Publisher:
     async def _ack(
         self, account: str, client: str, level: str, payload: bytes, message: Message | None
     ) -> None:
+        wanted = message.response_topic if message is not None else ""
+        allowed = not wanted or self._topics.allows_response(wanted, self._prefixes, client)
+        if not allowed:
+            log.info("response topic not allowed", client=client, topic=wanted[:_SHOWN])
+            text = (
+                f"not answered on {wanted[:_SHOWN]!r} too: a response topic is "
+                f"{self._topics.response('VERB', client)}/…, {client}/…, or under "
+                "mqtt.response_prefixes"
+            )
+            payload = payloads.add_message(payload, text)
         await self._publish(self._topics.order_ack(account, client, level), payload)
-        if message is None or not message.response_topic:
-            return
-        if self._topics.allows_response(message.response_topic, (client, *self._prefixes)):
-            await self._publish(message.response_topic, payload, correlation=message.correlation)
-        else:
-            log.info("response topic not allowed", client=client, topic=message.response_topic)
+        if allowed and wanted and message is not None:
+            await self._publish(wanted, payload, correlation=message.correlation)
 
     async def _publish(
         self,

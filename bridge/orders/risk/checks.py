@@ -13,6 +13,11 @@ from bridge.orders.risk.limits import Context, Limits, Reference, Refusal, RiskR
 
 __all__ = ["added", "check", "needs_reference"]
 
+_STRANGER = (
+    "this client may not trade this account: name it under [orders.clients.NAME] accounts in the "
+    "bridge's configuration"
+)
+
 
 def needs_reference(request: RiskRequest, limits: Limits) -> bool:
     """Tell whether a limit can only be checked with what is known of the symbol."""
@@ -40,7 +45,7 @@ def _refusals(request: RiskRequest, context: Context) -> Iterator[Refusal]:
     if not context.account_known:
         yield Refusal("unknown_account", "the configuration has no such account")
     if not context.permitted:
-        yield Refusal("not_permitted", "this client may not trade this account")
+        yield Refusal("not_permitted", _STRANGER)
     if not context.orders_allowed:
         yield Refusal("real_orders_disabled", "set orders.allow_real = true to trade for real")
     if context.not_owner:

@@ -18,7 +18,7 @@ def configured(config: Config) -> Rules:
         orders_allowed=config.orders_allowed,
         limits=_limits(orders.limits),
         client_limits={name: _limits(client.limits) for name, client in orders.clients.items()},
-        permits=orders.permits,
+        permits=config.may_trade,
         markets=orders.markets,
         market_hours=config.market_hours,
         rates={str(currency): rate for currency, rate in orders.rates.items()},

@@ -461,7 +461,23 @@ def test_who_may_trade_where() -> None:
     assert orders.permits("alice", "main")
     assert not orders.permits("alice", "other")
     assert not orders.permits("bob", "main")
-    assert read(KIS).orders.permits("anyone", "main")
+    assert not orders.permits("", "main")
+
+
+@pytest.mark.parametrize(("environment", "everybody"), [("simulator", True), ("paper", False)])
+def test_nobody_named_means_everybody_with_the_simulator_alone(
+    environment: str, everybody: bool
+) -> None:
+    text = KIS.replace('"paper"', f'"{environment}"') + ACCOUNT
+    config = read(text)
+    assert config.may_trade("anyone", "main") is everybody
+    assert (config.trading_is_open, config.requests_are_open) == (everybody, everybody)
+    named = read(text + "[orders.clients.alice]\naccounts = ['main']")
+    assert named.may_trade("alice", "main")
+    assert not named.may_trade("anyone", "main")
+    assert named.requests_are_open is everybody
+    assert not read(text + "[requests.clients.ops]\nrole = 'admin'").requests_are_open
+    assert not read(text + "[requests]\nverbs = ['query']").requests_are_open
 
 
 def test_who_may_ask_for_what() -> None:
@@ -494,24 +510,78 @@ accounts = ["main"]
 REAL = KIS.replace('"paper"', '"real"')
 
 
+KNOWN = "[mqtt]\nusername = 'b'\npassword = { env = 'KIS_APP_KEY' }\n"
+ALICE = "[orders.clients.alice]\naccounts = ['main']\n"
+
+
 def test_real_orders_must_be_allowed() -> None:
     assert read(KIS).orders_allowed
     assert not read(REAL).orders_allowed
-    known = "[mqtt]\nusername = 'b'\npassword = { env = 'KIS_APP_KEY' }\n"
-    assert read(REAL + known + "[orders]\nallow_real = true").orders_allowed
+    assert read(REAL + ACCOUNT + KNOWN + ALICE + "[orders]\nallow_real = true").orders_allowed
 
 
-def test_real_orders_need_an_authenticated_broker() -> None:
-    allowed = "[orders]\nallow_real = true\n"
+def test_a_real_account_needs_an_authenticated_broker() -> None:
     advice = (
-        "bridge.toml: orders.allow_real: real orders need an authenticated broker: set "
+        "bridge.toml: mqtt.username: kis.environment = 'real' needs an authenticated broker: set "
         "mqtt.username and mqtt.password, or mqtt.cert_file and mqtt.key_file"
     )
-    assert refusal(REAL + allowed) == advice
-    assert refusal(REAL + allowed + "[mqtt]\nusername = 'b'") == advice
-    assert refusal(REAL + allowed + "[mqtt]\nurl = 'embedded'") == (
-        "bridge.toml: mqtt.url: real orders need a broker of your own, not 'embedded'"
+    for text in (REAL + "[orders]\nallow_real = true\n", REAL + ACCOUNT):
+        assert refusal(text) == advice
+        assert refusal(text + "[mqtt]\nusername = 'b'") == advice
+        assert refusal(text + "[mqtt]\nurl = 'embedded'") == (
+            "bridge.toml: mqtt.url: real accounts need a broker of your own, not 'embedded'"
+        )
+    assert read(REAL).mqtt.username is None  # market data alone
+
+
+@pytest.mark.parametrize("url", ["mqtt://192.0.2.1", "ws://broker:9001", "mqtt://127.0.0.1.x:1"])
+def test_real_money_does_not_travel_in_plain_text(url: str) -> None:
+    url_of = f"url = ['mqtt://localhost', '{url}']\n"
+    said = refusal(REAL + ACCOUNT + KNOWN + url_of)
+    assert said.startswith("bridge.toml: mqtt.url[1]: ")
+    assert "plain text" in said
+    assert f"use {url.split(':')[0]}s://" in said
+    assert read(KIS + ACCOUNT + KNOWN + url_of).mqtt.username  # paper may
+    for safe in ("mqtts://broker", "wss://broker", "mqtt://127.0.0.9", "mqtt://[::1]:1"):
+        assert read(REAL + ACCOUNT + KNOWN + f"url = '{safe}'").mqtt.url == (safe,)
+
+
+def test_real_orders_need_the_names_of_those_who_may_trade() -> None:
+    allowed = REAL + ACCOUNT + KNOWN + "[orders]\nallow_real = true\n"
+    assert refusal(allowed) == (
+        "bridge.toml: orders.clients: real orders need the names of those who may trade: "
+        '[orders.clients.NAME] accounts = ["ALIAS"]'
     )
+    assert read(allowed + ALICE).may_trade("alice", "main")
+
+
+def test_the_key_of_a_client_certificate_is_nobody_elses(tmp_path: Path) -> None:
+    for name, mode in (("b.pem", 0o644), ("b.key", 0o640)):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(mode)
+    pem, key = tmp_path / "b.pem", tmp_path / "b.key"
+    text = f"[mqtt]\nurl = 'mqtts://b'\ncert_file = '{pem}'\nkey_file = '{key}'\n"
+    said = refusal(REAL + ACCOUNT + text)
+    assert said == f"bridge.toml: mqtt.key_file: can be read by others: chmod 600 {key}"
+    key.chmod(0o600)
+    assert read(REAL + ACCOUNT + text).mqtt.authenticated
+
+
+@pytest.mark.parametrize(
+    ("environment", "key", "url", "known"),
+    [
+        ("paper", "rest_url", "https://openapi.koreainvestment.com:9443", "real"),
+        ("simulator", "rest_url", "https://OpenAPI.koreainvestment.com:9443", "real"),
+        ("real", "rest_url", "https://openapivts.koreainvestment.com:29443", "paper"),
+        ("paper", "ws_url", "ws://ops.koreainvestment.com:21000", "real"),
+    ],
+)
+def test_a_server_of_the_other_environment_is_refused(
+    environment: str, key: str, url: str, known: str
+) -> None:
+    text = KIS.replace('environment = "paper"', f'environment = "{environment}"\n{key} = "{url}"')
+    said = refusal(text)
+    assert said.startswith(f"bridge.toml: kis.{key}: is KIS's server for {known} trading")
 
 
 # the environment

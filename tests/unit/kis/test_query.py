@@ -332,7 +332,7 @@ async def ask(rest: Rest, client: str = "", **content: Any) -> Any:
     verbs._rests = {"app1": rest}
     verbs._accounts = {"main": (ACCOUNT, "app1")}
     verbs._topics = Topics("kis")
-    verbs._permissions = Permissions(RIGHTS, OrdersConfig())
+    verbs._permissions = Permissions(RIGHTS, OrdersConfig(), everything=True)
     topic = verbs._topics.request("query", client)
     message = Message(topic, b"", 1, False, "", b"", None, 0, lambda: None)
     return await verbs.query(content, message)

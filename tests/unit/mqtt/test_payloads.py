@@ -45,6 +45,7 @@ def test_info() -> None:
         workbook=payloads.WorkbookInfo(version="1", digest="ab"),
         accounts=("main",),
         limits={"slots": 41},
+        access={"trading": "named", "requests": "everybody"},
     )
     assert json.loads(info.encode()) == {
         "version": "0.1.0",
@@ -52,5 +53,6 @@ def test_info() -> None:
         "started_at": "2026-02-23T09:00:00+09:00",
         "workbook": {"version": "1", "digest": "ab"},
         "accounts": ["main"],
+        "access": {"trading": "named", "requests": "everybody"},
         "limits": {"slots": 41},
     }

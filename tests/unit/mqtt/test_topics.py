@@ -137,7 +137,15 @@ def test_a_topic_of_more_than_mqtt_allows_is_refused() -> None:
     ("topic", "allowed"),
     [
         ("kis/bridge/response/query/me", True),
-        ("kis/mine/1", True),
+        ("kis/bridge/response/query", False),
+        ("kis/bridge/response/query/", False),
+        ("kis/mine/1", False),
+        ("kis/", False),
+        ("kis//x", False),
+        ("kis/market2/x", False),
+        ("kis/symbols/kospi", False),
+        ("kis/quality/domestic_stock/krx/trade/005930", False),
+        ("kis/replies/1", True),
         ("clients/alice/1", True),
         ("clients", False),
         ("elsewhere/1", False),
@@ -153,7 +161,15 @@ def test_a_topic_of_more_than_mqtt_allows_is_refused() -> None:
     ],
 )
 def test_where_a_client_may_want_its_answer(topic: str, allowed: bool) -> None:
-    assert Topics().allows_response(topic, ["clients/", ""]) is allowed
+    assert Topics().allows_response(topic, ["clients/", "", "kis/replies"]) is allowed
+
+
+@pytest.mark.parametrize("client", ["kis", "home", "kis/market"])
+def test_no_name_makes_the_bridges_topics_a_clients_own(client: str) -> None:
+    topics = Topics("home/kis" if client == "home" else "kis")
+    for what in ("market/x", "orders/main/bob/command/place", "bridge/state", "symbols/kospi"):
+        assert not topics.allows_response(f"{topics.base}/{what}", (), client)
+    assert not Topics("kis").allows_response("kis/market/1", ("kis",), client)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +181,11 @@ def test_where_a_client_may_want_its_answer(topic: str, allowed: bool) -> None:
         ("kis/bridge/response/query/bob", False),
         ("kis/bridge/response/query", False),
         ("kis/bridge/response/a%2Fb", False),
-        ("kis/mine/1", True),
+        ("kis/bridge/response//a%2Fb/1", False),
+        ("kis/mine/1", False),
+        ("a%2Fb/1", True),
+        ("a/b/1", False),
+        ("bob/1", False),
         ("kis/bridge/state", False),
     ],
 )

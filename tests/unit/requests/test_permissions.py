@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.catalog.compile import load
+from bridge.config.models import Config
 from bridge.config.orders import OrdersConfig
 from bridge.config.requests import RequestsConfig
 from bridge.errors import RequestError
@@ -19,8 +20,10 @@ ORDERS = OrdersConfig.model_validate(
 PRICE, BALANCE = "domestic_stock/inquire_price", "domestic_stock/inquire_balance"
 
 
-def permissions(orders: OrdersConfig = ORDERS, **requests: Any) -> Permissions:
-    return Permissions(RequestsConfig.model_validate(requests), orders)
+def permissions(
+    orders: OrdersConfig = ORDERS, *, everything: bool = False, **requests: Any
+) -> Permissions:
+    return Permissions(RequestsConfig.model_validate(requests), orders, everything=everything)
 
 
 def refusal(allowed: Permissions, *asked: str) -> str:
@@ -30,8 +33,61 @@ def refusal(allowed: Permissions, *asked: str) -> str:
     return str(caught.value)
 
 
-def test_whoever_the_broker_lets_in_may_do_everything_by_default() -> None:
-    allowed = permissions(OrdersConfig())
+READER = ("subscribe", "unsubscribe", "subscriptions", "channels", "snapshot", "query", "symbols")
+
+
+def test_who_is_not_named_gets_market_data_and_nothing_else() -> None:
+    for allowed in (
+        permissions(OrdersConfig()),
+        permissions(clients={"ops": {"role": "admin"}, "bob": {}}),
+    ):
+        for client in ("", "stranger", "bob"):
+            for verb in READER:
+                allowed.verb(client, verb)
+            for verb in {*REQUEST_VERBS} - {*READER}:
+                assert "may not" in refusal(allowed, client, verb)
+            allowed.query(client, PRICE, "")
+            assert f"about account {'main'!r}" in refusal(allowed, client, BALANCE, "main")
+
+
+def test_an_admin_may_everything_and_a_refusal_says_how_to_become_one() -> None:
+    allowed = permissions(
+        clients={"ops": {"role": "admin"}, "eve": {"role": "reader"}}, role="admin"
+    )
+    for client in ("ops", "", "stranger"):
+        for verb in REQUEST_VERBS:
+            allowed.verb(client, verb)
+        allowed.query(client, BALANCE, "main")
+    assert refusal(allowed, "eve", "halt").endswith(
+        '; to permit it: [requests.clients.eve] role = "admin", or verbs = ["halt", …]'
+    )
+    assert '[requests.clients.eve] accounts = ["main"]' in refusal(allowed, "eve", BALANCE, "main")
+    assert refusal(permissions(), "", "halt").endswith(
+        '; to permit it: [requests.clients.NAME] role = "admin", or verbs = ["halt", …]'
+        " and ask under that name (--user NAME)"
+    )
+
+
+def test_an_account_and_nobody_who_may_trade_it_is_told() -> None:
+    kis = {
+        "environment": "paper",
+        "apps": [{"alias": "a", "app_key": "k", "app_secret": "s"}],
+        "accounts": [{"alias": "main", "app": "a", "number": "12345678-01"}],
+    }
+    catalog = load()
+    told = Permissions.of(Config.model_validate({"kis": kis})).problems(catalog)
+    assert [place for place, _ in told] == ["orders.clients"]
+    named = {"clients": {"alice": {"accounts": ["main"]}}}
+    for config in (
+        {"kis": kis, "orders": named},
+        {"kis": kis | {"environment": "simulator"}},
+        {"kis": kis | {"accounts": []}},
+    ):
+        assert [*Permissions.of(Config.model_validate(config)).problems(catalog)] == []
+
+
+def test_whoever_the_broker_lets_in_may_do_everything_with_the_simulator() -> None:
+    allowed = permissions(OrdersConfig(), everything=True)
     for client in ("", "alice"):
         for verb in REQUEST_VERBS:
             allowed.verb(client, verb)
@@ -45,12 +101,12 @@ def test_verbs() -> None:
     allowed.verb("", "query")
     allowed.verb("stranger", "channels")
     allowed.verb("alice", "halt")
-    assert refusal(allowed, "", "halt") == (
-        "a request without a client's name in its topic may not halt; permitted: query, channels"
+    assert refusal(allowed, "", "halt").startswith(
+        "a request without a client's name in its topic may not halt; permitted: query, channels; "
     )
     assert refusal(allowed, "stranger", "halt").startswith("client 'stranger' may not halt;")
-    assert refusal(allowed, "alice", "query") == "client 'alice' may not query; permitted: halt"
-    assert refusal(allowed, "bob", "query").endswith("permitted: none")
+    assert "'alice' may not query; permitted: halt; " in refusal(allowed, "alice", "query")
+    assert "permitted: none; " in refusal(allowed, "bob", "query")
 
 
 def test_calls_by_pattern() -> None:
@@ -75,8 +131,13 @@ def test_calls_by_pattern() -> None:
     [
         ({}, "alice", "main", True),  # whom orders.clients names
         ({}, "alice", "other", False),
-        ({}, "stranger", "other", True),
-        ({}, "", "other", True),
+        ({}, "stranger", "other", False),
+        ({}, "", "other", False),
+        ({"role": "admin"}, "", "other", True),
+        ({"role": "admin"}, "alice", "other", False),  # whom orders.clients names, as before
+        ({"clients": {"alice": {"role": "admin"}}}, "alice", "other", True),
+        ({"clients": {"alice": {"role": "reader"}}, "role": "admin"}, "alice", "main", True),
+        ({"clients": {"alice": {"role": "reader"}}, "role": "admin"}, "alice", "other", False),
         ({"accounts": ["main"]}, "", "other", False),
         ({"accounts": ["main"]}, "stranger", "other", False),
         ({"accounts": ["main"]}, "carol", "other", True),  # the nearer table wins
@@ -108,14 +169,16 @@ def test_patterns_that_permit_nothing_are_told() -> None:
     right = ["*", "domestic_stock/*", "*/inquire_price", PRICE]
     wrong = ["inquire_price", "domestic_stock/inquire_prise", "order*", "domestic_stock/order_cash"]
     allowed = permissions(query=right, clients={"alice": {"query": [*right, *wrong]}, "bob": {}})
-    told = dict(allowed.idle(load()))
+    told = dict(allowed.problems(load()))
     assert list(told) == [f"requests.clients.alice.query[{n}]" for n in range(4, 8)]
     short, typed, pattern, order = told.values()
     assert short == f"'inquire_price': no such read-only call (did you mean {PRICE!r}?)"
     assert typed.endswith(f"(did you mean {PRICE!r}?)")
     assert pattern == "'order*': no such read-only call"
     assert order == "'domestic_stock/order_cash': no such read-only call"
-    assert [place for place, _ in permissions(query=["x/*"]).idle(load())] == ["requests.query[0]"]
+    assert [place for place, _ in permissions(query=["x/*"]).problems(load())] == [
+        "requests.query[0]"
+    ]
 
 
 def test_the_clients_of_both_tables_are_known() -> None:

@@ -139,7 +139,7 @@ async def test_the_answer_has_data_and_transaction(client: FakeClient) -> None:
 
 
 async def test_a_response_topic_is_honoured(client: FakeClient) -> None:
-    for wanted in ("kis/bridge/response/channels/me", "kis/mine", "clients/me/1"):
+    for wanted in ("kis/bridge/response/channels/me", "clients/me/1"):
         topic, answer = await client.ask(
             "channels", b"{}", response_topic=wanted, correlation=b"\xff\x00"
         )
