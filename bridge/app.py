@@ -314,7 +314,7 @@ class Bridge:
 
         environment = self._config.kis.environment
         sources = Sources(self.numbers, self.pump.routes, self._orders_seen, environment)
-        dashboard = Dashboard(sources, self._listen)
+        dashboard = Dashboard(sources, self._listen, self._config.dashboard)
         self.dashboard_url = dashboard.url
         return [dashboard.run()]
 

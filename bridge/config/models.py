@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     Field,
@@ -18,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from bridge.config.dashboard import DashboardConfig
 from bridge.config.explained_errors import at
 from bridge.config.kis import (
     SIMULATOR_REST_PORT,
@@ -218,33 +218,6 @@ class JournalConfig(Section):
         return value
 
 
-class DashboardConfig(Section):
-    """The web page."""
-
-    listen: str = "127.0.0.1:8780"
-    """Address and port: `127.0.0.1:8780`, `[::1]:8780`."""
-
-    @field_validator("listen")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        try:
-            parts = urlsplit(f"//{value}")
-            good = bool(parts.hostname and parts.port is not None and parts.netloc == value)
-        except ValueError:
-            good = False
-        if not good or "@" in value or re.search(r"\s", value):
-            raise ValueError("must be HOST:PORT")
-        return value
-
-    @property
-    def host(self) -> str:
-        return urlsplit(f"//{self.listen}").hostname or ""
-
-    @property
-    def port(self) -> int:
-        return urlsplit(f"//{self.listen}").port or 0
-
-
 class HomeAssistantConfig(Section):
     """Home Assistant."""
 
@@ -334,7 +307,7 @@ class Config(Section):
 
     def secrets(self) -> frozenset[SecretStr]:
         """Every value that must not appear in a log, in each form in which it is used."""
-        found: set[SecretStr | None] = {self.mqtt.password}
+        found: set[SecretStr | None] = {self.mqtt.password, self.dashboard.password}
         for app in self.kis.apps:
             found |= {app.app_key, app.app_secret, app.hts_id}
         for account in self.kis.accounts:

@@ -50,10 +50,15 @@ Numbers = Mapping[str, Any]
 
 
 class Metrics(Collector):
-    """Renders what ``numbers`` returns at the moment."""
+    """Renders what ``numbers`` returns at the moment; ``refused`` are requests to the web page."""
 
-    def __init__(self, numbers: Callable[[], Numbers]) -> None:
+    def __init__(
+        self,
+        numbers: Callable[[], Numbers],
+        refused: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
         self._numbers = numbers
+        self._refused = refused
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -87,6 +92,8 @@ class Metrics(Collector):
             yield _labelled(metric, text, "channel", numbers["by_channel"][name])
         text = "Frames thrown away as garbage"
         yield _single("frames_dropped_total", text, numbers["frames_dropped"])
+        text = "Requests to the web page that were refused"
+        yield _labelled("web_refused_total", text, "reason", self._refused())
         text = "Subscriptions by state"
         yield _labelled("subscriptions", text, "state", numbers["subscriptions"])
         yield _labelled("orders", "Today's orders by state", "state", numbers["orders"])

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from importlib.resources import files
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Final
 
 import structlog
 import uvicorn
@@ -19,8 +17,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route as Path
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bridge.config.dashboard import DashboardConfig
+from bridge.dashboard.access import Access
+from bridge.dashboard.gatekeeper import Gatekeeper
 from bridge.dashboard.listen import Listen, open_socket
 from bridge.dashboard.metrics import CONTENT_TYPE, Metrics
 from bridge.dashboard.orders import OrdersSeen
@@ -34,6 +34,8 @@ log = structlog.get_logger()
 _TURN_S = 0.5
 _HEALTH_TURNS = 4
 _MOST_READERS = 16
+_BANNERS: Final = {"simulator": "SIMULATED", "paper": "PAPER", "real": "REAL MONEY"}
+_FILES: Final = {"page.js": "text/javascript", "page.css": "text/css"}
 _MOST_TOPICS = 400
 """On the page; a browser with more rows is of use to nobody."""
 
@@ -55,36 +57,43 @@ class Dashboard:
     Raises :class:`ConfigError` when it cannot listen.
     """
 
-    def __init__(self, sources: Sources, listen: Listen) -> None:
+    def __init__(
+        self, sources: Sources, listen: Listen, config: DashboardConfig | None = None
+    ) -> None:
         self._sources = sources
-        self._metrics = Metrics(sources.numbers)
         self._readers = 0
         self._leaving = asyncio.Event()
         host = listen.host
+        access = Access() if config is None else Access.of(config)
+        tls = access.tls()
         self._socket = open_socket(listen)
         self.port: int = self._socket.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self.port}"
+        self.url = f"{'http' if tls is None else 'https'}://{shown}:{self.port}"
         app = Starlette(
             routes=[
                 Path("/", self._page),
+                *(Path(f"/{name}", self._file) for name in _FILES),
                 Path("/stream", self._stream),
                 Path("/health", self._health),
                 Path("/metrics", self._metric),
             ]
         )
-        self._server = _Server(
-            uvicorn.Config(
-                _OwnHostOnly(app, host),
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=1,
-            )
+        gatekeeper = Gatekeeper(app, host, access)
+        self._metrics = Metrics(sources.numbers, lambda: gatekeeper.refused)
+        settings = uvicorn.Config(
+            gatekeeper,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
         )
+        settings.load()
+        settings.ssl = tls
+        self._server = _Server(settings)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -97,17 +106,14 @@ class Dashboard:
             self._socket.close()
 
     async def _page(self, _: Request) -> Response:
-        nonce = secrets.token_urlsafe(16)
-        page = files("bridge.dashboard").joinpath("page.html").read_text(encoding="utf-8")
-        policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}';"
-            " connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
-        )
-        return Response(
-            page.replace("{nonce}", nonce).replace("{environment}", self._sources.environment),
-            media_type="text/html",
-            headers={"content-security-policy": policy, "cache-control": "no-store"},
-        )
+        environment = self._sources.environment
+        page = _read("page.html").replace("{environment}", escape(environment))
+        banner = _BANNERS.get(environment, environment)
+        return Response(page.replace("{banner}", escape(banner)), media_type="text/html")
+
+    async def _file(self, request: Request) -> Response:
+        name = request.url.path.removeprefix("/")
+        return Response(_read(name), media_type=_FILES[name])
 
     async def _health(self, _: Request) -> Response:
         return Response(encode(self._sources.numbers()), media_type="application/json")
@@ -118,9 +124,7 @@ class Dashboard:
     async def _stream(self, _: Request) -> Response:
         if self._readers >= _MOST_READERS:
             return PlainTextResponse("too many pages are open\n", 503)
-        return StreamingResponse(
-            self._events(), media_type="text/event-stream", headers={"cache-control": "no-store"}
-        )
+        return StreamingResponse(self._events(), media_type="text/event-stream")
 
     async def _events(self) -> AsyncIterator[bytes]:
         """Yield what is new, twice a second: at most the newest record of each topic."""
@@ -157,49 +161,6 @@ class Dashboard:
         return rows
 
 
-class _OwnHostOnly:
-    """Answers only requests that name this machine, so that no web page reaches in by its DNS.
-
-    A name that an attacker owns can be made to point here; an address or ``localhost`` cannot.
-    """
-
-    def __init__(self, app: ASGIApp, host: str) -> None:
-        self._app = app
-        self._names = {"localhost", host.lower()}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope.get("headers", ()))
-        if self._is_ours(headers.get(b"host", b"").decode("latin-1")):
-            await self._app(scope, receive, _guarded(send))
-        else:
-            text = "this name is not the bridge's; use its address\n"
-            await PlainTextResponse(text, 421)(scope, receive, send)
-
-    def _is_ours(self, host: str) -> bool:
-        try:
-            name = (urlsplit(f"//{host}").hostname or "").lower()
-            if name in self._names:
-                return True
-            ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return True
-
-
-def _guarded(send: Send) -> Send:
-    async def guarded(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [
-                *message.get("headers", ()),
-                (b"x-content-type-options", b"nosniff"),
-                (b"referrer-policy", b"no-referrer"),
-                (b"cross-origin-resource-policy", b"same-origin"),
-            ]
-        await send(message)
-
-    return guarded
-
-
 class _Server(uvicorn.Server):
     """A uvicorn that leaves the signals alone."""
 
@@ -210,3 +171,7 @@ class _Server(uvicorn.Server):
 
 def _event(kind: str, data: bytes) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (kind.encode(), data)
+
+
+def _read(name: str) -> str:
+    return files("bridge.dashboard").joinpath(name).read_text(encoding="utf-8")
