@@ -6,22 +6,14 @@ Every complaint names sheet and cell, says what is wrong and what would be right
 from __future__ import annotations
 
 import re
-import zipfile
-import zlib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeAlias
-from xml.etree.ElementTree import ParseError
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
 
-from bridge.errors import WorkbookError
-
-__all__ = ["SHEETS", "Problems", "SheetRow", "Sheets", "Tables", "open_sheets", "read_tables"]
+__all__ = ["SHEETS", "Problems", "SheetRow", "Sheets", "Tables", "read_tables"]
 
 SHEETS: Mapping[str, tuple[str, ...]] = {
     "channels": (
@@ -89,18 +81,9 @@ _REQUIRED = frozenset(
 )
 
 
-_BROKEN = (
-    RuntimeError,
-    KeyError,
-    ValueError,
-    ParseError,
-    TypeError,
-    IndexError,
-    AttributeError,
-    EOFError,
-    zlib.error,
-)
-"""What openpyxl raises for a file that is an archive but not a sound workbook, beside its own."""
+_MOST_PROBLEMS = 10_000
+_LONGEST_PROBLEM = 1_000
+"""Letters; a cell that is repeated in a complaint may have thirty times as many."""
 
 Cells: TypeAlias = Sequence[Sequence[Any]]
 Sheets: TypeAlias = Mapping[str, Cells]
@@ -114,7 +97,8 @@ class Problems:
     lines: list[str] = field(default_factory=list)
 
     def add(self, place: str, message: str) -> None:
-        self.lines.append(f"{place}: {message}")
+        if len(self.lines) < _MOST_PROBLEMS:
+            self.lines.append(f"{place}: {message}"[:_LONGEST_PROBLEM])
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,29 +161,6 @@ class Tables:
     rows: Mapping[str, Sequence[SheetRow]]
 
 
-def open_sheets(path: Path) -> Sheets:
-    """Return the cells of every sheet of an Excel file.
-
-    Raises :class:`WorkbookError` when the file is no Excel workbook.
-    """
-    try:
-        # Read only: openpyxl would otherwise hold each cell as an object of its own.
-        book = load_workbook(path, read_only=True, keep_links=False)
-    except FileNotFoundError as error:
-        raise WorkbookError(f"{path}: no such file") from error
-    except (InvalidFileException, zipfile.BadZipFile, OSError) as error:
-        raise WorkbookError(f"{path}: no Excel workbook (.xlsx)") from error
-    except _BROKEN as error:
-        raise WorkbookError(f"{path}: a broken Excel workbook: {_line(error)}") from error
-    try:
-        sheets: Any = book.worksheets  # read only ones, which the stubs do not know
-        return {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in sheets}
-    except (*_BROKEN, zipfile.BadZipFile, OSError) as error:
-        raise WorkbookError(f"{path}: a broken Excel workbook: {_line(error)}") from error
-    finally:
-        book.close()
-
-
 def read_tables(sheets: Sheets, problems: Problems) -> Tables:
     """Check headers and cells; what is wrong goes to ``problems``."""
     known = ("about", *SHEETS)
@@ -217,10 +178,6 @@ def read_tables(sheets: Sheets, problems: Problems) -> Tables:
         for name, columns in SHEETS.items()
     }
     return Tables(_about(sheets["about"], problems) if "about" in sheets else "", rows)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _about(cells: Cells, problems: Problems) -> str:

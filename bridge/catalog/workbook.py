@@ -14,11 +14,12 @@ from pathlib import Path
 
 from bridge.catalog.calls import read_apis
 from bridge.catalog.compile import digest
+from bridge.catalog.excel import open_sheets
 from bridge.catalog.fields import read_layouts
 from bridge.catalog.hours import read_hours
 from bridge.catalog.masters import read_masters
 from bridge.catalog.model import Catalog, Channel, Code, Layout, Venue
-from bridge.catalog.sheets import Problems, SheetRow, Sheets, Tables, open_sheets, read_tables
+from bridge.catalog.sheets import Problems, SheetRow, Sheets, Tables, read_tables
 from bridge.errors import WorkbookError
 
 __all__ = ["MARKETS", "examine", "examine_sheets", "read"]
@@ -90,7 +91,8 @@ def _channels(tables: Tables, layouts: Mapping[str, Layout]) -> dict[str, Channe
     papers: set[str] = set()
     for row in rows:
         row.new("tr_id", channels)
-        row.new("tr_id_paper", papers | (known - {row["tr_id"]}), " among the TR ids")
+        other = row["tr_id_paper"] != row["tr_id"] and row["tr_id_paper"] not in papers
+        row.new("tr_id_paper", known if other else papers, " among the TR ids")
         papers.add(row["tr_id_paper"])
         channels[row["tr_id"]] = _channel(row, layouts, venues.get(row["tr_id"], ()))
     used = {layout.id for channel in channels.values() for layout in channel.layouts}

@@ -7,8 +7,6 @@ import io
 import json
 import os
 import sqlite3
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,13 +18,18 @@ import httpx
 from bridge.catalog.model import Master
 from bridge.errors import BridgeError, DecodeError
 from bridge.kis.values import number
+from bridge.runtime import bounded_zip
+from bridge.runtime.bounded_zip import ArchiveError
 from bridge.runtime.folders import make_private
 from bridge.runtime.private_files import open_private
 
 __all__ = ["MastersError", "Symbol", "SymbolStore", "download", "parse", "unpack"]
 
-_LARGEST = 64 << 20
+_LARGEST = 16 << 20
 """Bytes of a file, as it comes and unpacked; the largest of KIS has about 4 MB."""
+_MOST_MEMBERS = 16
+_MOST_LINES = 200_000
+"""Ten times of what the longest of KIS has."""
 _SEPARATORS = {"pipe": b"|", "tab": b"\t"}
 _NUMBERS = ("int", "decimal")
 _SEARCHED = ("symbol", "name", "english_name")
@@ -68,18 +71,13 @@ def unpack(master: Master, data: bytes) -> bytes:
     if not master.inner:
         return data
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = {info.filename.lower(): info for info in archive.infolist()}
-            info = names.get(master.inner.lower())
-            if info is None:
-                raise MastersError(
-                    f"{master.id}: no {master.inner} in the ZIP ({', '.join(names)})"
-                )
-            if info.file_size > _LARGEST:
-                raise MastersError(f"{master.id}: {info.file_size} bytes are too many")
-            return archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise MastersError(f"{master.id}: no sound ZIP file ({error})") from error
+        files = bounded_zip.unpack(data, members=_MOST_MEMBERS, unpacked=_LARGEST)
+    except ArchiveError as error:
+        raise MastersError(f"{master.id}: {error}") from error
+    for name, content in files.items():
+        if name.lower() == master.inner.lower():
+            return content
+    raise MastersError(f"{master.id}: no {master.inner} in the ZIP ({', '.join(files)[:200]})")
 
 
 def parse(master: Master, content: bytes) -> Iterator[Mapping[str, str | None]]:
@@ -88,8 +86,10 @@ def parse(master: Master, content: bytes) -> Iterator[Mapping[str, str | None]]:
     Fixed files are cut as bytes of cp949, in which a Korean letter has two. A line may end after
     any column. Raises :class:`MastersError` with the number of the line.
     """
-    for place, line in enumerate(content.split(b"\n"), 1):
-        if line := line.rstrip(b"\r\x1a"):
+    for place, line in enumerate(io.BytesIO(content), 1):  # not all of them at once
+        if place > _MOST_LINES:
+            raise MastersError(f"{master.id}: more than {_MOST_LINES} lines")
+        if line := line.rstrip(b"\r\n\x1a"):
             try:
                 yield _line(master, line)
             except DecodeError as error:
@@ -108,9 +108,10 @@ def _line(master: Master, line: bytes) -> dict[str, str | None]:
         if start < len(line) or len(cells[-1]) < columns[len(cells) - 1].width:
             raise DecodeError(f"{len(line)} bytes, not {master.width} or the end of a column")
     else:
-        cells = line.split(_SEPARATORS[master.format])
-        if len(cells) > len(columns) and any(cells[len(columns) :]):
-            raise DecodeError(f"{len(cells)} columns, not {len(columns)}")
+        separator = _SEPARATORS[master.format]
+        cells = line.split(separator, len(columns))
+        if len(cells) > len(columns) and cells[-1].strip(separator):
+            raise DecodeError(f"{line.count(separator) + 1} columns, not {len(columns)}")
     values: dict[str, str | None] = {}
     for column, cell in zip(columns, cells, strict=False):
         text = cell.decode("cp949", errors="replace").strip()

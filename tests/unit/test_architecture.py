@@ -19,7 +19,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "bridge.runtime": set(),
     "bridge.config": {"bridge.mqtt.topics", "bridge.runtime"},
     "bridge.calendar": {"bridge.catalog", "bridge.runtime"},
-    "bridge.catalog": set(),
+    "bridge.catalog": {"bridge.runtime"},
     "bridge.kis": {"bridge.catalog", "bridge.runtime"},
     "bridge.mqtt": {"bridge.catalog", "bridge.runtime"},
     "bridge.broker": {"bridge.mqtt", "bridge.runtime"},
@@ -51,7 +51,9 @@ ALLOWED: Mapping[str, set[str]] = {
         "bridge.catalog",
         "bridge.kis.frames",
         "bridge.kis.crypto",
+        "bridge.runtime.bounded_json",
         "bridge.runtime.clock",
+        "bridge.runtime.regular_file",
     },
     "bridge.benchmark": _BELOW
     | _OUTSIDE

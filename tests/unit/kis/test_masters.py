@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -165,3 +166,22 @@ def test_every_master_of_the_workbook_can_be_parsed_blank() -> None:
 
 def test_the_folder_is_made_for_the_owner_alone(store: SymbolStore, tmp_path: Path) -> None:
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_zip_file_unpacks_no_further_than_a_master_may_be_long() -> None:
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(FIXED.inner, b" " * (64 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(MastersError, match="more than 16777216 bytes when it is unpacked"):
+            unpack(FIXED, bomb.getvalue())
+        assert tracemalloc.get_traced_memory()[1] < 128 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_master_has_no_more_lines_than_any_of_kis() -> None:
+    with pytest.raises(MastersError, match="more than 200000 lines"):
+        for _ in parse(TABBED, b"\n" * 1_000_000):
+            pass
