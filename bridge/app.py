@@ -54,10 +54,11 @@ from bridge.status.health import SessionHealth, snapshot
 from bridge.status.payloads import HealthReport
 from bridge.status.reporter import Reporter
 from bridge.subscriptions.configured import market_data, notice_channels
+from bridge.subscriptions.interest import CONFIGURATION
 from bridge.subscriptions.listening import Listening
 from bridge.subscriptions.reports import Reports, notice_ids
 from bridge.subscriptions.store import SubscriptionStore
-from bridge.subscriptions.upkeep import CONFIGURATION, Upkeep
+from bridge.subscriptions.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from bridge.dashboard.listen import Listen
@@ -68,7 +69,6 @@ __all__ = ["Bridge"]
 log = structlog.get_logger()
 
 _TURN_S = 1.0
-_CALENDAR_S = 6 * 3600.0
 _BROKER_S = 30.0
 """What the broker may take to be there at start."""
 _HEAD_START_S = 0.04
@@ -177,6 +177,7 @@ class Bridge:
                 paper=self._paper,
                 calendar=self._calendar,
                 open_orders=self.gateway.open_symbols,
+                requests=self._config.requests,
             )
             self.pool = self.upkeep.pool
             self._serve_requests()
@@ -206,12 +207,12 @@ class Bridge:
                     self._reporter.run(self.numbers, self.gateway.trading, self.pool),
                     JournalWatch(journal, self.events.tell).run(),
                     self.presence.as_owner(marks.run),
-                    self._learn_days(),
+                    *(self.upkeep.follow_days(rest.call) for rest in [*self._rests.values()][:1]),
                 )
                 others = [beating, urgent, halting, *map(tasks.create_task, works)]
                 # The sessions connect meanwhile: what follows keeps Python busy.
                 await asyncio.sleep(_HEAD_START_S)
-                for tr_id in {requests.wanted.tr_id for requests in self.pool.interests.requests()}:
+                for tr_id in {wanted.tr_id for wanted in self.pool.interests.all()}:
                     self.pump.prepare(tr_id)
                 others += [tasks.create_task(work) for work in await self._dashboard()]
                 ready()
@@ -373,12 +374,6 @@ class Bridge:
             self.events.settle()
             await asyncio.sleep(_TURN_S)
 
-    async def _learn_days(self) -> None:
-        """Learn from KIS which days are trading days; paper trading cannot tell."""
-        while not self._paper:
-            await self.upkeep.learn_trading_days(next(iter(self._rests.values())).call)
-            await asyncio.sleep(_CALENDAR_S)
-
     def numbers(self) -> HealthReport:
         """Return the payload of ``bridge/health``, as of now."""
         return snapshot(
@@ -386,7 +381,7 @@ class Bridge:
             pump=self.pump,
             lane=self.lane,
             gateway=self.gateway,
-            subscriptions=self.pool.numbers(),
+            pool=self.pool,
             frames_dropped=self._reports.dropped,
             control_backlog=self.control.backlog,
             events_dropped=self.events.dropped,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, Strict
 
 from bridge.config.values import Alias, ClientName, Section
 from bridge.mqtt.topics import REQUEST_VERBS
 from bridge.runtime.suggestions import nearest
 
-__all__ = ["RequestsConfig", "Rights", "Role"]
+__all__ = ["MOST_SUBSCRIPTIONS", "RequestsConfig", "Rights", "Role"]
+
+MOST_SUBSCRIPTIONS: Final = 100_000
 
 Role: TypeAlias = Literal["reader", "admin"]
 
@@ -45,6 +47,9 @@ class Rights(Section):
     accounts: tuple[Alias, ...] | None = None
     """Aliases of the accounts that a `query` may name. By default those of `[orders.clients.NAME]`
     if it is there, otherwise those of the role."""
+    subscriptions: Annotated[int, Strict(), Field(ge=0, le=MOST_SUBSCRIPTIONS)] | None = None
+    """Most subscriptions that a client may hold, with or without a slot. By default 1000. All
+    requests without a client's name are one client."""
 
 
 class RequestsConfig(Rights):
@@ -55,6 +60,8 @@ class RequestsConfig(Rights):
 
     clients: dict[ClientName, Rights] = Field(default_factory=dict)
     """By MQTT user name."""
+    subscriptions_in_all: Annotated[int, Strict(), Field(ge=0, le=MOST_SUBSCRIPTIONS)] = 5000
+    """Most subscriptions of all clients together that have no section below."""
 
     @property
     def decided(self) -> bool:
@@ -62,3 +69,8 @@ class RequestsConfig(Rights):
         return not {"role", "verbs", "query", "accounts", "clients"}.isdisjoint(
             self.model_fields_set
         )
+
+    @property
+    def limit(self) -> int:
+        """Most subscriptions of a client that nothing else is said of."""
+        return 1000 if self.subscriptions is None else self.subscriptions

@@ -34,6 +34,7 @@ ERRORS: Mapping[str, str] = {
     "restart_needed": "the bridge has another journal open; restart it first",
     "retained_request": "a request must not be retained",
     "too_large": "the payload is too long",
+    "too_many_subscriptions": "the client, or all together, would hold more than they may",
     "unknown_account": "no account of this alias",
     "unknown_api": "no call of this name in the workbook",
     "unknown_client": "nobody of this name has traded or is configured",

@@ -42,9 +42,9 @@ from bridge.requests.server import RequestServer
 from bridge.requests.symbols import SymbolRequests
 from bridge.requests.table import REQUESTS
 from bridge.runtime.suggestions import nearest
+from bridge.subscriptions.interest import BRIDGE
 from bridge.subscriptions.pool import Pool
 from bridge.subscriptions.request import ByChannel, ByTopic, SubscriptionRequest, Wanted, resolve
-from bridge.subscriptions.upkeep import CONFIGURATION, ORDERS
 
 __all__ = ["Verbs"]
 
@@ -92,12 +92,13 @@ class Verbs:
         """Want subscriptions until the lease ends or ``client`` unsubscribes them."""
         asked = SubscribeRequest.model_validate(self._named(payload, message))
         wanted = [self._wanted(item) for item in asked.subscriptions]  # all of them or none
+        client = self._topics.parse_request(message.topic)[1]
+        self._pool.hold(wanted, asked.client, asked.priority, asked.lease_s, client)
         # Compiled now, so that the first record need not wait for it.
         for tr_id in {one.tr_id for one in wanted}:
             self._pump.prepare(tr_id)
-        self._pool.hold(wanted, asked.client, asked.priority, asked.lease_s)
-        waiting = {requests.wanted for requests in self._pool.waiting()}
-        return {"subscribed": len(wanted), "waiting": len(waiting.intersection(wanted))}
+        waiting = sum(map(self._pool.is_waiting, set(wanted)))
+        return {"subscribed": len(wanted), "waiting": waiting}
 
     async def unsubscribe(
         self, payload: dict[str, Any], message: Message
@@ -105,7 +106,8 @@ class Verbs:
         """Drop the subscriptions of ``client``; others' and the configuration's stay."""
         asked = UnsubscribeRequest.model_validate(self._named(payload, message))
         wanted = [self._wanted(item) for item in asked.subscriptions]
-        return {"ended": self._pool.release(wanted, asked.client)}
+        client = self._topics.parse_request(message.topic)[1]
+        return {"ended": self._pool.release(wanted, asked.client, client)}
 
     async def subscriptions(
         self, payload: dict[str, Any], _: Message
@@ -254,7 +256,7 @@ class Verbs:
         asked = payload.get("client", client)
         if isinstance(asked, str):  # else the model refuses it
             self._permissions.holder(client, asked)
-            if asked in (CONFIGURATION, ORDERS):
+            if asked in BRIDGE:
                 raise RequestError("invalid_request", f"client {asked!r} is the bridge's own")
         return payload | ({"client": asked} if client else {})
 

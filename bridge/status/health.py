@@ -13,7 +13,7 @@ from bridge.kis.stream import Stream
 from bridge.mqtt.payloads import HaltRow, JournalReport, OwnerReport
 from bridge.runtime.clock import now_us
 from bridge.status.payloads import HealthReport, LagNumbers, SessionNumbers
-from bridge.subscriptions.rows import SubscriptionCounts
+from bridge.subscriptions.pool import Pool
 
 __all__ = ["Gate", "SessionHealth", "percentile", "snapshot"]
 
@@ -60,7 +60,7 @@ def snapshot(
     pump: Pump,
     lane: Lane,
     gateway: Gate,
-    subscriptions: SubscriptionCounts,
+    pool: Pool,
     frames_dropped: int,
     control_backlog: int,
     events_dropped: int,
@@ -68,7 +68,7 @@ def snapshot(
 ) -> HealthReport:
     """Return the payload of ``bridge/health``.
 
-    ``subscriptions`` by state; ``frames_dropped``: what sessions threw away as garbage;
+    ``frames_dropped``: what sessions threw away as garbage;
     ``clock_offset`` in µs.
     """
     now = now_us()
@@ -76,7 +76,8 @@ def snapshot(
     return {
         "at": now,
         "sessions": {app: session.numbers(now) for app, session in sessions.items()},
-        "subscriptions": subscriptions,
+        "subscriptions": pool.numbers(),
+        "clients": pool.clients(),
         "frames_dropped": frames_dropped,
         "decode_errors": pump.counters.quarantined.total(),
         "schema_drift": pump.counters.drifted.total(),

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from bridge.mqtt.payloads import HaltRow, JournalReport, OwnerReport
 from bridge.mqtt.shapes import Count, Microseconds
-from bridge.subscriptions.rows import SubscriptionCounts, SubscriptionRow
+from bridge.subscriptions.rows import ClientRow, SubscriptionCounts, SubscriptionRow
 
 __all__ = [
     "ChannelProblems",
@@ -91,6 +91,9 @@ class HealthReport(TypedDict):
     at: Microseconds
     sessions: Annotated[dict[str, SessionNumbers], Field(description="By alias of the app")]
     subscriptions: SubscriptionCounts
+    clients: Annotated[
+        list[ClientRow], Field(description="Who wants how much market data; twenty at most")
+    ]
     frames_dropped: Annotated[Count, Field(description="What sessions threw away as garbage")]
     decode_errors: Count
     schema_drift: Count

@@ -129,8 +129,8 @@ class Reporter:
             "state": stream.state,
             "slots_used": stream.session.slots_used,
             "slots_limit": stream.session.limit,
-            "subscriptions": [row for row in pool.subscriptions() if row["session"] == app],
-            "waiting": len(pool.waiting()),
+            "subscriptions": pool.served_by(app),
+            "waiting": pool.waiting(),
         }
         await self._control.publish(
             Publication(self._topics.session(app), encode(payload), retain=True)

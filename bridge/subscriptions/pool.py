@@ -2,36 +2,41 @@
 
 Whenever an interest, a limit or a session changes, the pool has
 :func:`~bridge.subscriptions.allocation.allocate` decide anew and carries that out. It also
-remembers what happened to each subscription.
+remembers what happened to each subscription. What a change costs depends on the slots that there
+are, and not on how many wait for one.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from bridge.errors import RequestError
-from bridge.kis.codes import UNKNOWN_KEY, Action, action, meaning
+from bridge.kis.codes import UNKNOWN_KEY, Action, action
 from bridge.kis.events import (
     Lost,
     SessionEvent,
     SlotRefused,
     Subscribed,
-    SubscriptionState,
     Unsubscribed,
 )
-from bridge.kis.session import Session
-from bridge.kis.stream import StreamCounts
-from bridge.runtime.backoff import Backoff
-from bridge.subscriptions.allocation import SlotRequest, allocate, queue
+from bridge.subscriptions.allocation import Lines, allocate
+from bridge.subscriptions.feeds import SessionFeed
 from bridge.subscriptions.gaps import Gaps
-from bridge.subscriptions.interest import Interests
+from bridge.subscriptions.interest import BRIDGE, Interest, Interests
+from bridge.subscriptions.quotas import Quotas
+from bridge.subscriptions.refusals import Refusals
 from bridge.subscriptions.request import Wanted
-from bridge.subscriptions.rows import SubscriptionCounts, SubscriptionRow, SubscriptionWord
+from bridge.subscriptions.rows import (
+    ClientRow,
+    SubscriptionCounts,
+    SubscriptionRow,
+    client_rows,
+    subscription_row,
+)
 
-__all__ = ["Pool", "SessionFeed"]
+__all__ = ["Pool"]
 
 AWAY_S = 15.0
 """A session that is away for longer gives its subscriptions to others. Most reconnections take
@@ -39,31 +44,6 @@ less, and moving a subscription costs a gap and two requests."""
 PROBE_S = 3600.0
 """How often one slot more than the learned limit is tried. Some accounts are refused long
 before KIS's 41 (docs/kis.md), and whether that passes only a try can tell."""
-RETRY = Backoff(30.0, 600.0)
-MEND = Backoff(600.0, 3600.0)
-"""Pauses before a refused subscription is tried again: MEND where only a person can mend it."""
-
-
-class SessionFeed(Protocol):
-    """A stream as far as the pool needs it."""
-
-    session: Session
-    counts: StreamCounts
-
-    @property
-    def state(self) -> str: ...
-    def subscribe(self, tr_id: str, key: str, priority: int = 0) -> None: ...
-    def unsubscribe(self, tr_id: str, key: str) -> None: ...
-    def allow(self, limit: int) -> None: ...
-
-
-@dataclass(slots=True)
-class _Refusal:
-    code: str
-    tries: int
-    again_at: float
-    waiting: bool = True
-    """Not asked again yet."""
 
 
 class Pool:
@@ -82,6 +62,7 @@ class Pool:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         patience: float = 1.0,
+        quotas: Quotas | None = None,
     ) -> None:
         self._feeds = dict(feeds)
         self._ceilings = {app: feed.session.limit for app, feed in feeds.items()}
@@ -89,6 +70,7 @@ class Pool:
         self._patience = patience
         """Factor of all pauses, for tests."""
         self.interests = Interests()
+        self.quotas = quotas or Quotas()
         self.gaps = Gaps()
         self.learned = {app: n for app, n in (learned or {}).items() if app in feeds}
         self.changed = False
@@ -98,11 +80,13 @@ class Pool:
         self._pins: dict[tuple[str, str], tuple[str, int]] = {}
         self._places: dict[Wanted, str] = {}
         self._live: dict[Wanted, str] = {}
-        self._refusals: dict[tuple[str, str], _Refusal] = {}
+        self._lines = Lines(BRIDGE)
+        self._refusals = Refusals(patience)
         self._away: dict[str, float] = dict.fromkeys(feeds, float("inf"))
         """App → when its subscriptions go elsewhere; at start everybody is waited for."""
         self._probes = {app: self._monotonic() + PROBE_S for app in self.learned}
-        self._queued: set[Wanted] = set()
+        self._fresh: set[Wanted] = set()
+        """Who has asked for a slot since it was last decided who gets one."""
         self._seen_rooms: dict[str, int] = {}
         self._arranging = self._again = False
         for app, limit in self.learned.items():
@@ -117,44 +101,58 @@ class Pool:
 
     def hold(
         self,
-        wanted: Collection[Wanted],
+        wanted: Iterable[Wanted],
         holder: str,
         priority: int = 0,
         lease_s: float | None = None,
+        client: str | None = None,
     ) -> None:
         """Want subscriptions on behalf of ``holder``; again: with the new priority and lease.
 
-        The smaller priority is first. Raises :class:`RequestError` when there is no session.
+        The smaller priority is first. ``client`` is on whose account; None: the holder itself.
+        Raises :class:`RequestError`, before anything has changed, when there is no session, when
+        the client has too many, or when the holder is another client.
         """
         if wanted and not self._feeds:
             raise RequestError("no_session", "the configuration names no app key")
+        client = holder if client is None else client
+        wanted = dict.fromkeys(wanted)
+        found = [self.interests.own(one, holder, client) for one in wanted]
+        if holder not in BRIDGE:
+            more = sum(one is None or one.client != client for one in found)
+            self.quotas.check(self.interests, client, more)
         until = None if lease_s is None else self._clock() + lease_s
         for one in wanted:
-            self.interests.hold(one, holder, priority, until)
-            # Somebody asks again, perhaps because the reason is mended: no need to sit out a pause.
-            self._refusals.pop((one.tr_id, one.key), None)
-            if one in self._places:
-                best = self.interests.priority(one)
+            before = self.interests.claims(one)
+            self.interests.hold(one, holder, priority, until, client)
+            self._refusals.hurry((one.tr_id, one.key), self._monotonic())
+            self._queue(one)
+            best = self.interests.priority(one)
+            if one in self._places and best != min(before.values(), default=best):
                 self._feeds[self._places[one]].subscribe(one.tr_id, one.key, best)
         self.changed = True
         self.arrange()
 
-    def release(self, wanted: Collection[Wanted], holder: str) -> int:
+    def release(self, wanted: Collection[Wanted], holder: str, client: str | None = None) -> int:
         """Drop ``holder``'s interests; return how many subscriptions end with them."""
-        ended = [one for one in wanted if self.interests.release(one, holder)]
-        for one in ended:
-            self._ended(one)
+        for one in wanted:
+            self.interests.own(one, holder, holder if client is None else client)
+        ended = sum(self.interests.release(one, holder) for one in wanted)
+        self._requeue(wanted)
         self.changed = True
         self.arrange()
-        return len(ended)
+        return ended
 
     def replace(self, holder: str, wanted: Collection[Wanted], priority: int) -> None:
         """Let ``holder`` want exactly these."""
-        if self._feeds and self.interests.replace(holder, wanted, priority):
-            for one in [*self._places, *self._live]:
-                if one not in self.interests:
-                    self._ended(one)
+        if self._feeds and (changed := self.interests.replace(holder, wanted, priority)):
+            self._requeue(changed)
             self.arrange()
+
+    def restored(self) -> None:
+        """Serve what was put into the interests from outside."""
+        self._requeue(self.interests.all())
+        self.arrange()
 
     # what happens
 
@@ -172,13 +170,11 @@ class Pool:
             case _:
                 pass
 
-    def tick(self) -> list[tuple[Wanted, str]]:
-        """Let time pass; return the interests whose lease is over, with their holders."""
+    def tick(self) -> list[Interest]:
+        """Let time pass; return the interests whose lease is over."""
         over = self.interests.expire(self._clock())
-        for wanted, _ in over:
-            self.changed = True
-            if wanted not in self.interests:
-                self._ended(wanted)
+        self.changed = self.changed or bool(over)
+        self._requeue([interest.wanted for interest in over])
         # Leases outlive the process and are kept in wall time. Pauses are not, and a clock that is
         # set must neither end nor stretch them.
         now = self._monotonic()
@@ -188,14 +184,13 @@ class Pool:
                 self._away.pop(app, None)
             elif app not in self._away:
                 self._away[app] = now + AWAY_S * self._patience
-        for (tr_id, key), refusal in self._refusals.items():
-            if refusal.waiting and refusal.again_at <= now:
-                # The refusal itself stays: it counts the tries, by which the next pause grows.
-                refusal.waiting = False
-                due = True
-                if (tr_id, key) in self._pins:
-                    app, priority = self._pins[tr_id, key]
-                    self._feeds[app].subscribe(tr_id, key, priority)
+        for name, wanted in self._refusals.due(now):
+            due = True
+            if name in self._pins:
+                app, priority = self._pins[name]
+                self._feeds[app].subscribe(*name, priority)
+            elif wanted is not None and wanted in self.interests:
+                self._queue(wanted)
         if due or self._rooms() != self._seen_rooms:
             self.arrange()
         return over
@@ -219,41 +214,25 @@ class Pool:
 
     def subscriptions(self) -> list[SubscriptionRow]:
         """Return every subscription with its session, state and holders, for people."""
-        place = {one.wanted: number for number, one in enumerate(self.waiting(), 1)}
-        rows: list[SubscriptionRow] = []
-        for one in self.interests.requests():
-            wanted = one.wanted
-            refusal = self._refusals.get((wanted.tr_id, wanted.key))
-            row: SubscriptionRow = {
-                "channel": wanted.channel,
-                "key": wanted.key,
-                "session": self._places.get(wanted),
-                "state": self._state(wanted),
-                "priority": one.priority,
-                "holders": self.interests.holders(wanted),
-            }
-            if refusal is not None:
-                row["code"] = refusal.code
-                row["reason"] = meaning(refusal.code) or None
-            elif wanted in place:
-                row["waits_as"] = place[wanted]
-            if (until := self.interests.until(wanted)) is not None:
-                row["lease_until"] = int(until)
-            rows.append(row)
-        return rows
+        waiting = (one for one in self._lines.order() if one not in self._places)
+        numbers = {wanted: number for number, wanted in enumerate(waiting, 1)}
+        return self._rows(self.interests.all(), numbers)
+
+    def served_by(self, app: str) -> list[SubscriptionRow]:
+        """Return those that have a slot of one session."""
+        return self._rows([one for one, place in self._places.items() if place == app], {})
 
     def dead(self) -> list[Wanted]:
         """Return what KIS has no such key for; it is not asked for again after a restart."""
-        return [
-            one.wanted
-            for one in self.interests.requests()
-            if (refusal := self._refusals.get((one.wanted.tr_id, one.wanted.key))) is not None
-            and refusal.code in UNKNOWN_KEY
-        ]
+        return self._refusals.dead()
 
-    def waiting(self) -> list[SlotRequest]:
-        """Return who waits for a slot, the next one first."""
-        return queue(self._eligible(), self._places)
+    def waiting(self) -> int:
+        """Return how many wait for a slot."""
+        return len(self._lines) - len(self._places)
+
+    def is_waiting(self, wanted: Wanted) -> bool:
+        """Tell whether a subscription waits for a slot."""
+        return wanted in self._lines and wanted not in self._places
 
     def live(self, app: str) -> list[Wanted]:
         """Return the market data that a session delivers."""
@@ -261,23 +240,37 @@ class Pool:
 
     def numbers(self) -> SubscriptionCounts:
         """Return how many subscriptions are wanted, live, refused and waiting for a slot."""
-        wanted, eligible = len(self.interests), len(self._eligible())
+        wanted = len(self.interests)
         return {
             "wanted": wanted,
             "live": len(self._live),
-            "waiting": len(self._queued),
-            "refused": wanted - eligible,
+            "waiting": self.waiting(),
+            "refused": wanted - len(self._lines),
         }
+
+    def clients(self) -> list[ClientRow]:
+        """Return who holds how many subscriptions and slots, the largest first."""
+        slots = Counter(client for one in self._places for client in self.interests.claims(one))
+        return client_rows(self.interests.counts(), slots, self.quotas.refused)
 
     # inside
 
-    def _eligible(self) -> list[SlotRequest]:
-        return [
-            one
-            for one in self.interests.requests()
-            if (found := self._refusals.get((one.wanted.tr_id, one.wanted.key))) is None
-            or not found.waiting
-        ]
+    def _queue(self, wanted: Wanted) -> None:
+        """Let a subscription that is wanted have a slot, unless KIS refuses it for now."""
+        if self._refusals.waits((wanted.tr_id, wanted.key)):
+            self._lines.drop(wanted)
+            return
+        if wanted not in self._lines:
+            self._fresh.add(wanted)
+        self._lines.put(wanted, self.interests.claims(wanted))
+
+    def _requeue(self, changed: Iterable[Wanted]) -> None:
+        """Take up that holders of these have come or gone."""
+        for wanted in changed:
+            if wanted in self.interests:
+                self._queue(wanted)
+            else:
+                self._ended(wanted)
 
     def _rooms(self) -> dict[str, int]:
         now = self._monotonic()
@@ -290,11 +283,10 @@ class Pool:
 
     def _arrange(self) -> None:
         self._probe()
-        requests = self._eligible()
-        self._seen_rooms = self._rooms()
-        seats = allocate(requests, self._seen_rooms, self._places)
+        rooms = self._seen_rooms = self._rooms()
+        self._lines.requeue(one for one, app in self._places.items() if app not in rooms)
+        seats = allocate(self._lines.order(), rooms, self._places)
         before, self._places = self._places, seats
-        priorities = {one.wanted: one.priority for one in requests}
         # Leave first, enter second: a session that is full has to free a slot before it asks.
         for wanted, app in before.items():
             if seats.get(wanted) != app:
@@ -304,23 +296,24 @@ class Pool:
                 self._feeds[app].unsubscribe(wanted.tr_id, wanted.key)
         for wanted, app in seats.items():
             if before.get(wanted) != app:
-                self._feeds[app].subscribe(wanted.tr_id, wanted.key, priorities[wanted])
-        queued = priorities.keys() - seats.keys()
-        self.crowded_out = (self.crowded_out | queued - self._queued) & queued
-        self._queued = queued
+                priority = self.interests.priority(wanted)
+                self._feeds[app].subscribe(wanted.tr_id, wanted.key, priority)
+        fresh, self._fresh = self._fresh, set()
+        self.crowded_out.update(one for one in (*before, *fresh) if self.is_waiting(one))
+        self.crowded_out.difference_update(seats)
 
     def _probe(self) -> None:
         """Try one slot more where KIS granted fewer than it should, while somebody waits."""
         now = self._monotonic()
         for app, at in list(self._probes.items()):
             feed = self._feeds[app]
-            if now >= at and feed.state == "connected" and self.waiting():
+            if now >= at and feed.state == "connected" and self.waiting() > 0:
                 self._probes[app] = now + PROBE_S * self._patience
                 feed.allow(min(self._ceilings[app], feed.session.limit + 1))
 
     def _subscribed(self, app: str, event: Subscribed) -> None:
         self._away.pop(app, None)
-        self._refusals.pop((event.tr_id, event.key), None)
+        self._refusals.forget((event.tr_id, event.key))
         for wanted, place in self._places.items():
             if (wanted.tr_id, wanted.key) == (event.tr_id, event.key) and place == app:
                 self._live[wanted] = app
@@ -341,11 +334,13 @@ class Pool:
                 self._probes[app] = self._monotonic() + PROBE_S * self._patience
         else:
             name = (event.tr_id, event.key)
-            tries = self._refusals[name].tries + 1 if name in self._refusals else 0
-            again = MEND if action(event.code) is Action.MEND else RETRY
-            pause = again.pause(tries + 1) * self._patience
+            wanted = next((one for one in self._places if (one.tr_id, one.key) == name), None)
+            refusal = self._refusals.add(name, event.code, self._monotonic(), wanted)
             self.changed = self.changed or event.code in UNKNOWN_KEY
-            self._refusals[name] = _Refusal(event.code, tries, self._monotonic() + pause)
+            if wanted is not None:
+                if refusal.final:
+                    self._give_up(wanted)
+                self._requeue([wanted])
         self.arrange()
 
     def _lost(self, app: str, event: Lost) -> None:
@@ -373,18 +368,30 @@ class Pool:
     def _ended(self, wanted: Wanted) -> None:
         """Nobody wants it any more."""
         self._live.pop(wanted, None)
+        self._lines.drop(wanted)
+        self.crowded_out.discard(wanted)
         self.gaps.forget(wanted)
-        self._refusals.pop((wanted.tr_id, wanted.key), None)
+        self._refusals.forget((wanted.tr_id, wanted.key))
 
-    def _state(self, wanted: Wanted) -> SubscriptionWord:
-        refusal = self._refusals.get((wanted.tr_id, wanted.key))
-        if refusal is not None and refusal.waiting:
-            return SubscriptionState.REFUSED.value
-        app = self._places.get(wanted)
-        if app is None:
-            return "waiting"
-        states = self._feeds[app].session.states()
-        return states.get((wanted.tr_id, wanted.key), SubscriptionState.WANTED).value
+    def _give_up(self, wanted: Wanted) -> None:
+        """End what clients want of a key that KIS does not know, however often it is asked."""
+        for holder in self.interests.holders(wanted):
+            if holder not in BRIDGE:
+                self.interests.release(wanted, holder)
+
+    def _rows(
+        self, wanted: Iterable[Wanted], numbers: Mapping[Wanted, int]
+    ) -> list[SubscriptionRow]:
+        states = {app: feed.session.states() for app, feed in self._feeds.items()}
+        rows = []
+        for one in wanted:
+            name, app = (one.tr_id, one.key), self._places.get(one)
+            state = None if app is None else states[app].get(name)
+            refusal = self._refusals.get(name)
+            rows.append(
+                subscription_row(self.interests, one, app, state, refusal, numbers.get(one))
+            )
+        return rows
 
     def _now_us(self) -> int:
         return int(self._clock() * 1e6)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from bridge.catalog.model import Catalog, Channel
@@ -17,8 +16,7 @@ _KEY = re.compile(r"(?:(?![\^|])[ -~]){1,32}")
 """Printable ASCII; ``^`` and ``|`` part the values of a frame."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """One registration: it takes one slot of a session."""
 
     tr_id: str

@@ -1,15 +1,31 @@
-"""A subscription as people see it: the row of the session maps and of the request's answer."""
+"""Subscriptions as people see them: in the session maps, in health and in requests' answers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from bridge.kis.codes import meaning
+from bridge.kis.events import SubscriptionState
 from bridge.mqtt.shapes import Count
+from bridge.subscriptions.interest import NAMELESS, Interests
+from bridge.subscriptions.refusals import SlotRefusal
+from bridge.subscriptions.request import Wanted
 
-__all__ = ["SubscriptionCounts", "SubscriptionRow", "SubscriptionWord"]
+__all__ = [
+    "ClientRow",
+    "SubscriptionCounts",
+    "SubscriptionRow",
+    "SubscriptionWord",
+    "client_rows",
+    "subscription_row",
+]
+
+_MOST_CLIENTS = 20
+"""Rows about clients; whoever invents names must not make health long."""
 
 SubscriptionWord: TypeAlias = Literal[
     "wanted", "requested", "live", "leaving", "refused", "waiting"
@@ -39,3 +55,64 @@ class SubscriptionCounts(TypedDict):
     live: Count
     waiting: Count
     refused: Count
+
+
+class ClientRow(TypedDict):
+    """A client, and what it takes."""
+
+    client: Annotated[
+        str | None, Field(description="Null: requests without a client's name in their topic")
+    ]
+    subscriptions: Annotated[Count, Field(description="What it wants, with a slot or without")]
+    slots: Annotated[Count, Field(description="How much of it has a slot")]
+    refused: Annotated[Count, Field(description="Requests refused because it had too many")]
+
+
+def subscription_row(
+    interests: Interests,
+    wanted: Wanted,
+    session: str | None,
+    state: SubscriptionState | None,
+    refusal: SlotRefusal | None,
+    waits_as: int | None,
+) -> SubscriptionRow:
+    """Return the row of a subscription; ``state`` is what its session says."""
+    word: SubscriptionWord = "waiting"
+    if refusal is not None and refusal.waiting:
+        word = SubscriptionState.REFUSED.value
+    elif session is not None:
+        word = (state or SubscriptionState.WANTED).value
+    row: SubscriptionRow = {
+        "channel": wanted.channel,
+        "key": wanted.key,
+        "session": session,
+        "state": word,
+        "priority": interests.priority(wanted),
+        "holders": interests.holders(wanted),
+    }
+    if refusal is not None:
+        row["code"] = refusal.code
+        row["reason"] = meaning(refusal.code) or None
+    elif waits_as is not None:
+        row["waits_as"] = waits_as
+    if (until := interests.until(wanted)) is not None:
+        row["lease_until"] = int(until)
+    return row
+
+
+def client_rows(
+    held: Mapping[str, int], slots: Mapping[str, int], refused: Mapping[str, int]
+) -> list[ClientRow]:
+    """Return a row for each client, those that take or were refused most."""
+    names = sorted(
+        {*held, *refused}, key=lambda name: (-refused.get(name, 0), -held.get(name, 0), name)
+    )
+    return [
+        {
+            "client": None if name == NAMELESS else name,
+            "subscriptions": held.get(name, 0),
+            "slots": slots.get(name, 0),
+            "refused": refused.get(name, 0),
+        }
+        for name in names[:_MOST_CLIENTS]
+    ]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import TypeAlias
 
 import structlog
 
 from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
+from bridge.config.requests import RequestsConfig
 from bridge.errors import RequestError
 from bridge.feed.lane import Lane
 from bridge.kis.events import Lost, SessionEvent
@@ -17,22 +22,27 @@ from bridge.kis.replies import KisError, Reply
 from bridge.kis.stream import Stream
 from bridge.mqtt.topics import Topics
 from bridge.runtime.clock import SEOUL
+from bridge.subscriptions.interest import BRIDGE, ORDERS, Interest, dumps
 from bridge.subscriptions.pool import Pool
+from bridge.subscriptions.quotas import Quotas
 from bridge.subscriptions.reports import Reports
 from bridge.subscriptions.request import ByChannel, ByTopic, Wanted, resolve, split_key
 from bridge.subscriptions.store import SubscriptionStore
 from bridge.subscriptions.watchdog import Watchdog
 
-__all__ = ["CONFIGURATION", "ORDERS", "Upkeep"]
+__all__ = ["Upkeep"]
 
 log = structlog.get_logger()
 
-CONFIGURATION, ORDERS = "configuration", "orders"
-"""Holders whose interests a restart finds again by itself, so that they are not written down."""
 _ORDERS_FIRST = -1
 """Symbols with open orders come first: the priorities that people can ask for begin at 0."""
 _SUBSCRIPTIONS = "subscriptions.json"
+_SAVE_S = 5.0
+"""Between two times that subscriptions are written down, however many have changed meanwhile."""
 
+_CALENDAR_S = 6 * 3600.0
+
+_Call: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Reply]]
 Symbol = tuple[str, str, str]
 """Market, venue, symbol."""
 
@@ -58,6 +68,7 @@ class Upkeep:
         open_orders: Callable[[], Iterable[Symbol]] = tuple,
         clock: Callable[[], float] = time.time,
         patience: float = 1.0,
+        requests: RequestsConfig | None = None,
     ) -> None:
         self._catalog, self._topics, self._paper = catalog, topics, paper
         self._streams, self._lane, self._reports = dict(streams), lane, reports
@@ -66,7 +77,13 @@ class Upkeep:
         self._traded: frozenset[Symbol] = frozenset()
         self.calendar = calendar or Calendar(catalog.hours)
         self.calendar.known = store.trading_days()
-        self.pool = Pool(streams, learned=store.limits(), clock=clock, patience=patience)
+        self.pool = Pool(
+            streams, learned=store.limits(), clock=clock, patience=patience, quotas=Quotas(requests)
+        )
+        # Apart from the event loop: many subscriptions take a while to be written.
+        self._writer = ThreadPoolExecutor(1, "subscriptions")
+        self._written: Future[None] | None = None
+        self._save_at = 0.0
         self._watchdogs = {app: Watchdog() for app in streams}
         self._frames = dict.fromkeys(streams, 0)
 
@@ -76,11 +93,14 @@ class Upkeep:
         if not text:
             return 0
         try:
-            taken = self.pool.interests.loads(text, self._clock(), self._find)
+            interests, quotas = self.pool.interests, self.pool.quotas
+            taken = interests.loads(
+                text, self._clock(), self._find, partial(quotas.has_room, interests)
+            )
         except ValueError as error:
             log.warning("subscriptions ignored, the file is damaged", reason=str(error))
             return 0
-        self.pool.arrange()
+        self.pool.restored()
         return taken
 
     def happened(self, app: str, event: SessionEvent) -> None:
@@ -93,26 +113,30 @@ class Upkeep:
     def tick(self) -> None:
         """Let a second pass."""
         self._want_open_orders()
-        for wanted, holder in self.pool.tick():
-            log.info("lease over", channel=wanted.channel, key=wanted.key, client=holder)
+        if over := self.pool.tick():
+            first = over[0].wanted  # a client's leases mostly end together
+            log.info("leases over", count=len(over), channel=first.channel, key=first.key)
         for app, stream in self._streams.items():
             self._expect(app, stream)
         self._lane.tick()
         self._report()
-        if self.pool.changed:
-            self.pool.changed = False
-            self.save()
+        if self.pool.changed and time.monotonic() >= self._save_at and self._is_written():
+            self._save_at = time.monotonic() + _SAVE_S
+            self._written = self._writer.submit(self._write, *self._lasting())
 
     def save(self) -> None:
-        """Write down what is to survive a restart."""
-        self._store.save_limits(self.pool.learned)
-        self._store.write(
-            _SUBSCRIPTIONS, self.pool.interests.dumps({CONFIGURATION, ORDERS}, self.pool.dead())
-        )
+        """Write down, at the end, what is to survive a restart."""
+        if self._written is not None:
+            self._written.result()
+        self._write(*self._lasting())
 
-    async def learn_trading_days(
-        self, call: Callable[[str, Mapping[str, str]], Awaitable[Reply]]
-    ) -> None:
+    async def follow_days(self, call: _Call) -> None:
+        """Learn from KIS, for ever, which days are trading days; paper trading cannot tell."""
+        while not self._paper:
+            await self.learn_trading_days(call)
+            await asyncio.sleep(_CALENDAR_S)
+
+    async def learn_trading_days(self, call: _Call) -> None:
         """Ask KIS which days KRX trades; at most once a day, as KIS wants it."""
         today = self._today()
         learned = datetime.fromtimestamp(self._store.days_learned_at(), SEOUL).date()
@@ -142,6 +166,20 @@ class Upkeep:
             self._store.save_trading_days(self.calendar.known)
 
     # inside
+
+    def _is_written(self) -> bool:
+        if self._written is not None and self._written.done():
+            self._written.result()  # what went wrong is a bug, and must not stay in a thread
+            self._written = None
+        return self._written is None
+
+    def _lasting(self) -> tuple[dict[str, int], list[Interest]]:
+        self.pool.changed = False
+        return dict(self.pool.learned), self.pool.interests.but(BRIDGE, self.pool.dead())
+
+    def _write(self, limits: dict[str, int], interests: list[Interest]) -> None:
+        self._store.save_limits(limits)
+        self._store.write(_SUBSCRIPTIONS, dumps(interests))
 
     def _find(self, channel: str, key: str) -> Wanted | None:
         try:

@@ -26,7 +26,7 @@ from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.runtime.backoff import Backoff
 from bridge.simulator.server import Simulator
-from bridge.subscriptions import pool, watchdog
+from bridge.subscriptions import pool, refusals, watchdog
 
 __all__ = ["Books", "configuration", "hurry", "running", "until"]
 
@@ -44,7 +44,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "AWAY_S", 1.0)
     monkeypatch.setattr(pool, "PROBE_S", 3.0)
     for name in ("RETRY", "MEND"):
-        monkeypatch.setattr(pool, name, Backoff(0.5, 2.0))
+        monkeypatch.setattr(refusals, name, Backoff(0.5, 2.0))
     monkeypatch.setattr(watchdog, "QUIET_SILENCE_S", 2.0)
     monkeypatch.setattr(watchdog, "BUSY_SILENCE_S", 1.5)
     monkeypatch.setattr(watchdog, "MUTE_S", 1.5)

@@ -19,10 +19,11 @@ from bridge.kis.events import Lost, SessionEvent
 from bridge.kis.session import Session
 from bridge.kis.stream import Stream, StreamCounts
 from bridge.mqtt.topics import Topics
+from bridge.subscriptions.interest import CONFIGURATION
 from bridge.subscriptions.reports import Reports
 from bridge.subscriptions.request import ByChannel, resolve
 from bridge.subscriptions.store import SubscriptionStore
-from bridge.subscriptions.upkeep import CONFIGURATION, Upkeep
+from bridge.subscriptions.upkeep import Upkeep
 from bridge.subscriptions.watchdog import BUSY_SILENCE_S, MUTE_S, QUIET_SILENCE_S
 
 SEOUL = ZoneInfo("Asia/Seoul")

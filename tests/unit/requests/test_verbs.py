@@ -29,12 +29,12 @@ class Pool:
     def hold(self, wanted: object, holder: str, *_: object) -> None:
         self.held.append(holder)
 
-    def release(self, wanted: object, holder: str) -> int:
+    def release(self, wanted: object, holder: str, client: str) -> int:
         self.released.append(holder)
         return 0
 
-    def waiting(self) -> list[Any]:
-        return []
+    def is_waiting(self, wanted: object) -> bool:
+        return False
 
     def prepare(self, tr_id: str) -> None: ...
 

@@ -22,6 +22,9 @@ from bridge.mqtt.payloads import HaltRow, JournalReport, OwnerReport
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 from bridge.status.health import SessionHealth, percentile, snapshot
+from bridge.subscriptions.interest import NAMELESS
+from bridge.subscriptions.pool import Pool
+from bridge.subscriptions.request import Wanted
 
 
 @dataclass
@@ -62,6 +65,10 @@ def test_everything_is_in_it() -> None:
     stream = FakeStream(StreamCounts(frames=5, connections=3))
     stream.counts.last_frame_at = time.time_ns() // 1000 - 2_000_000
     first = CallCounts(calls=3, throttled=1)
+    pool = Pool({})
+    for holder, key in (("alice", "A"), ("alice", "B"), (NAMELESS, "B")):
+        pool.interests.hold(Wanted("T", key, "T"), holder)
+    pool.restored()
     numbers = snapshot(
         sessions={
             "a": session(first, stream),
@@ -70,7 +77,7 @@ def test_everything_is_in_it() -> None:
         pump=pump,
         lane=lane,
         gateway=Gate(halted=True),
-        subscriptions={"wanted": 5, "live": 3, "waiting": 1, "refused": 1},
+        pool=pool,
         frames_dropped=8,
         control_backlog=4,
         events_dropped=6,
@@ -93,7 +100,11 @@ def test_everything_is_in_it() -> None:
     }
     del said["sessions"]
     assert said == {
-        "subscriptions": {"wanted": 5, "live": 3, "waiting": 1, "refused": 1},
+        "subscriptions": {"wanted": 2, "live": 0, "waiting": 2, "refused": 0},
+        "clients": [
+            {"client": "alice", "subscriptions": 2, "slots": 0, "refused": 0},
+            {"client": None, "subscriptions": 1, "slots": 0, "refused": 0},
+        ],
         "frames_dropped": 8,
         "decode_errors": 3,
         "schema_drift": 1,
@@ -129,7 +140,7 @@ def test_a_bridge_that_has_done_nothing_yet() -> None:
         pump=Pump(load(), Topics(), lane, lambda _: None),
         lane=lane,
         gateway=Gate(),
-        subscriptions={"wanted": 0, "live": 0, "waiting": 0, "refused": 0},
+        pool=Pool({}),
         frames_dropped=0,
         control_backlog=0,
         events_dropped=0,

@@ -11,6 +11,7 @@ from bridge.errors import RequestError
 from bridge.kis.events import Lost, SessionEvent
 from bridge.kis.session import Session
 from bridge.kis.stream import StreamCounts
+from bridge.subscriptions.interest import dumps
 from bridge.subscriptions.pool import PROBE_S, Pool
 from bridge.subscriptions.request import Wanted
 
@@ -143,7 +144,7 @@ def test_a_subscription_stays_where_it_is() -> None:
     pool = Pool({"one": one, "two": two})
     for holder in ("a", "b", "a"):
         pool.hold([wanted("A")], holder, priority=2)
-    assert one.asked == [("+2", "A")] * 3
+    assert one.asked == [("+2", "A")]
     assert two.asked == []
     [row] = pool.subscriptions()
     assert row == row | {
@@ -321,7 +322,7 @@ def test_a_key_that_kis_does_not_know_is_not_to_come_back(code: str, dead: bool)
     rows = {row["key"]: row for row in play.pool.subscriptions()}
     assert (rows["A"]["state"], rows["A"]["code"]) == ("refused", code)
     assert "unknown key" in str(rows["A"]["reason"])
-    text = play.pool.interests.dumps((), play.pool.dead())
+    text = dumps(play.pool.interests.but((), play.pool.dead()))
     assert ('"A"' in text) is not dead
     assert '"B"' in text
     assert play.pool.changed, "it is written down that it is gone"
@@ -373,3 +374,42 @@ def test_without_an_app_key_nothing_can_be_held() -> None:
     with pytest.raises(RequestError, match="no app key") as caught:
         Pool({}).hold([wanted("A")], "configuration")
     assert caught.value.code == "no_session"
+
+
+def test_a_key_that_kis_does_not_know_ends_for_clients_and_stays_for_the_configuration() -> None:
+    play = Play(Feed())
+    play.feeds["app1"].codes |= {"A": "OPSP8992", "B": "OPSP8992"}
+    play.connect()
+    play.pool.hold([wanted("A"), wanted("B")], "bob")
+    play.hold("B")
+    for _ in range(4):
+        play.wait(3601)
+    assert wanted("A") not in play.pool.interests
+    assert play.pool.interests.holders(wanted("B")) == ["configuration"]
+
+
+def test_who_wants_everything_leaves_others_their_share() -> None:
+    play = Play(Feed(slots=6))
+    play.connect()
+    play.pool.hold([wanted(f"M{n}") for n in range(500)], "mallory", priority=0)
+    play.serve()
+    assert len(play.live) == 6
+    play.pool.hold([wanted("A"), wanted("B")], "alice", priority=9)
+    play.hold("C")
+    assert play.live == {"C", "A", "B", "M0", "M1", "M2"}
+    assert play.pool.clients() == [
+        {"client": "mallory", "subscriptions": 500, "slots": 3, "refused": 0},
+        {"client": "alice", "subscriptions": 2, "slots": 2, "refused": 0},
+        {"client": "configuration", "subscriptions": 1, "slots": 1, "refused": 0},
+    ]
+
+
+def test_what_is_too_much_changes_nothing() -> None:
+    play = Play(Feed())
+    play.pool.hold([wanted(f"M{n}") for n in range(600)], "mallory")
+    with pytest.raises(RequestError) as caught:
+        play.pool.hold([wanted(f"N{n}") for n in range(600)], "mallory")
+    assert caught.value.code == "too_many_subscriptions"
+    assert play.pool.numbers()["wanted"] == 600
+    play.pool.hold([wanted(f"M{n}") for n in range(600)], "mallory", lease_s=60)
+    assert play.pool.clients()[0]["refused"] == 1

@@ -20,10 +20,11 @@ from bridge.kis.replies import KisRefusedError, Reply
 from bridge.kis.session import Session
 from bridge.kis.stream import Stream, StreamCounts
 from bridge.mqtt.topics import Topics
+from bridge.subscriptions.interest import CONFIGURATION, ORDERS
 from bridge.subscriptions.reports import Reports
 from bridge.subscriptions.request import ByChannel, resolve
 from bridge.subscriptions.store import SubscriptionStore
-from bridge.subscriptions.upkeep import CONFIGURATION, ORDERS, Symbol, Upkeep
+from bridge.subscriptions.upkeep import Symbol, Upkeep
 
 CATALOG = load()
 NOW = datetime(2026, 11, 20, 10, tzinfo=ZoneInfo("Asia/Seoul")).timestamp()
@@ -142,7 +143,7 @@ def test_what_clients_wished_survives_a_restart(world: World) -> None:
     upkeep.pool.hold([TRADE], CONFIGURATION)
     upkeep.pool.hold([TRADE], "alice", 3)
     upkeep.pool.hold([OVERSEAS], "bob", 3, lease_s=60)
-    upkeep.tick()
+    upkeep.save()
     again = World(world.folder).upkeep()
     assert again.restore() == 2
     assert again.pool.interests.holders(TRADE) == ["alice"]
