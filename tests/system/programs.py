@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -287,11 +287,16 @@ class World:
     @classmethod
     @contextmanager
     def running(
-        cls, folder: Path, more: str = "", *options: str, environment: str = "simulator"
+        cls,
+        folder: Path,
+        more: str = "",
+        *options: str,
+        environment: str = "simulator",
+        program: Sequence[str] = KIS_BRIDGE,
     ) -> Iterator[World]:
         """Start all four; ``more`` is configuration, ``options`` are the simulator's.
 
-        ``environment`` is what the bridge takes the simulator for.
+        ``environment`` is what the bridge takes the simulator for, ``program`` is the bridge's.
         """
         with (
             Mosquitto.running(folder) as broker,
@@ -301,7 +306,7 @@ class World:
             config = bridge_toml(folder, kis, broker.url, more)
             named = f'environment = "{environment}"'
             config.write_text(config.read_text().replace('environment = "simulator"', named))
-            world = cls(broker, kis, config, ear, _run(config))
+            world = cls(broker, kis, config, ear, _run(config, program))
             try:
                 world.bridge.line()
                 yield world
@@ -328,13 +333,13 @@ class World:
         publish(self.broker.port, topic, content, *options, version=version)
         return before
 
-    def resting(self) -> dict[str, Any]:
+    def resting(self, symbol: str = "005930") -> dict[str, Any]:
         """Return an order that rests in the book, without its name."""
-        last = self.ear.until("kis/market/domestic_stock/krx/trade/005930").payload["price"]
+        last = self.ear.until(f"kis/market/domestic_stock/krx/trade/{symbol}").payload["price"]
         return {
             "market": "domestic_stock",
             "venue": "krx",
-            "symbol": "005930",
+            "symbol": symbol,
             "side": "buy",
             "order_type": "limit",
             "quantity": 1,
@@ -364,5 +369,5 @@ def _today() -> dict[str, str]:
     return {"from_date": today, "to_date": today, "org_no": "", "product": "", "exchange": "ALL"}
 
 
-def _run(config: Path) -> Program:
-    return Program(*KIS_BRIDGE, "run", "--config", str(config), "--json")
+def _run(config: Path, program: Sequence[str] = KIS_BRIDGE) -> Program:
+    return Program(*program, "run", "--config", str(config), "--json")

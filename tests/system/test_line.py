@@ -191,6 +191,28 @@ def test_an_order_over_mqtt_3_1_1(world: World) -> None:
     assert "expires_at" in refused["message"]
 
 
+def test_the_same_order_with_a_new_deadline_is_a_duplicate(world: World) -> None:
+    def again(client_order_id: str, side: str = "buy") -> dict[str, Any]:
+        """Place it from the command line, which makes a deadline of its own each time."""
+        done = ask(
+            *("order", "place", "005930", side, "1", "--id", client_order_id),
+            *("--client", "alice", "--url", world.broker.url, "--json"),
+        )
+        assert done.returncode in (0, 1), done.stderr
+        ack: dict[str, Any] = json.loads(done.stdout)
+        return ack
+
+    first = again("m-2")
+    assert first["status"] == "accepted"
+    assert again("m-2") == first | {"duplicate": True}
+    assert again("m-2", "sell")["reason"] == "duplicate_conflict"
+    content = order("m-3", expires_at=in_seconds(10))
+    world.command("place", content, version="311")
+    first = world.ack("m-3")
+    before = world.command("place", content | {"expires_at": in_seconds(60)}, version="311")
+    assert world.ack("m-3", before) == first | {"duplicate": True}
+
+
 def test_a_limit_order_is_modified_and_cancelled(world: World) -> None:
     price = world.ear.until(TRADE).payload["price"]
     low = price * 8 // 10 // 1000 * 1000
