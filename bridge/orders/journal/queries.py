@@ -53,7 +53,7 @@ def admit(
     its = {f"its_{name}": value for name, value in new.identity._asdict().items()}
     # Asked even when nothing has failed: a client may repeat a name of days ago, of which the
     # blotter knows nothing any more.
-    if _SAME.execute(connection, its).first() is not None:
+    if _SAME.execute(connection, its).fetchone() is not None:
         found = find(connection, new.identity)
         assert found is not None  # noqa: S101
         return found, False
@@ -66,8 +66,7 @@ def admit(
         "expires_at": new.expires_at,
         "origin": new.origin.dumps(),
     }
-    inserted = _NEW.execute(connection, values)
-    key = inserted.scalar_one() if inserted.returns_rows else inserted.lastrowid
+    key = _NEW.insert(connection, values)
     new_lines = [JournalStep(key, n, *line) for n, line in enumerate(lines, 1)]
     append(connection, new_lines, careful=careful)
     record = Record(

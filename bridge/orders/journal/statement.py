@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, CursorResult, Dialect, Insert, Select, Update
+from sqlalchemy import Connection, Dialect, Insert, Select, Update
 from sqlalchemy.sql.compiler import SQLCompiler
 
-__all__ = ["Statement"]
+__all__ = ["Result", "Statement"]
+
+
+class Result(Protocol):
+    """What a statement came to: the part that SQLAlchemy's results and SQLite's cursors share."""
+
+    @property
+    def rowcount(self) -> int: ...
+
+    def fetchone(self) -> Any: ...
 
 
 class Statement:
     """A statement whose text is made once: to make it takes longer than to run it.
 
     Whatever this thread computes, the event loop may have to wait for, and the other way round.
+    For the same reason SQLite gets it without SQLAlchemy between; the connection and its
+    transaction are SQLAlchemy's all the same. Errors are :class:`sqlite3.Error` then, and elsewhere
+    SQLAlchemy's.
     """
 
     def __init__(self, statement: Select[Any] | Insert | Update, *keys: str) -> None:
@@ -22,8 +35,19 @@ class Statement:
         self._keys = keys or None
         self._made: tuple[Dialect, SQLCompiler] | None = None
 
-    def execute(self, connection: Connection, *rows: Mapping[str, Any]) -> CursorResult[Any]:
+    def execute(self, connection: Connection, *rows: Mapping[str, Any]) -> Result:
         """Run it once for each row of values."""
+        result: Result = self._run(connection, rows)
+        return result
+
+    def insert(self, connection: Connection, row: Mapping[str, Any]) -> int:
+        """Run it for a row of values; return the number that the database gave the row."""
+        result = self._run(connection, [row])
+        if isinstance(result, sqlite3.Cursor) or not result.returns_rows:
+            return int(result.lastrowid or 0)
+        return int(result.scalar_one())
+
+    def _run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Any:
         dialect, kept = connection.dialect, self._made  # other threads may have other databases
         if kept is None or kept[0] is not dialect:
             kept = self._made = dialect, self._make(dialect)
@@ -31,6 +55,11 @@ class Statement:
         values: Any = rows
         if made.positiontup is not None:
             values = [tuple(row[name] for name in made.positiontup) for row in rows]
+        raw = connection.connection.driver_connection
+        if isinstance(raw, sqlite3.Connection):
+            if len(rows) == 1:
+                return raw.execute(made.string, values[0])
+            return raw.executemany(made.string, values)
         return connection.exec_driver_sql(made.string, values[0] if len(rows) == 1 else [*values])
 
     def _make(self, dialect: Dialect) -> SQLCompiler:

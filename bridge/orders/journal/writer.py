@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -169,7 +170,7 @@ class WriterThread:
                     engine.dispose()
                 if self._lock is not None:
                     os.close(self._lock)
-        except (SQLAlchemyError, OSError, ImportError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
             self._resolve([(opened, None, problem(self._url, error))])
         except JournalError as error:
             self._resolve([(opened, None, error)])
@@ -219,7 +220,7 @@ class WriterThread:
                 ending = True
             if writes:
                 self._opened.counted()
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             problem_seen = problem(self._url, error)
             if not ending or never_written(error):
                 problem_seen = NotWrittenError(str(problem_seen))
