@@ -39,6 +39,8 @@ COMMANDS: Final = {
     "journal": ("bridge.cli.journal_adopt:app", "Take a journal into use that lacks orders."),
     "spec": ("bridge.cli.spec:app", "Check, compile and show the workbook."),
     "symbols": ("bridge.cli.symbols:app", "Find symbols by name."),
+    "users": ("bridge.cli.users:app", "The broker's users and what they may do."),
+    "tls": ("bridge.cli.tls:app", "The broker's certificates."),
     "bench": ("bridge.cli.bench:bench", "Measure speed, CPU, latency and loss."),
 }
 """Name → where it is, and its line in ``--help``."""

@@ -60,6 +60,14 @@ class BrokerOptions:
             show_default=False,
         ),
     ] = field(default="", repr=False)
+    password_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with that password instead; - is standard input.",
+            allow_dash=True,
+            show_default=False,
+        ),
+    ] = None
     ca_file: Annotated[
         Path | None,
         typer.Option(
@@ -82,7 +90,12 @@ class BrokerOptions:
             urls = _urls(self.url)
         elif mqtt is not None and not mqtt.embedded:
             urls, ca_file = mqtt.url, ca_file or mqtt.ca_file
-        secret = SecretStr(self.password) if self.password else None
+        password = self.password
+        if self.password_file is not None:
+            from bridge.cli.new_password import from_file
+
+            password = from_file(self.password_file)
+        secret = SecretStr(password) if password else None
         trusted = ca_file.expanduser() if ca_file else None
         found = []
         for one in urls:

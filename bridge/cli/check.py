@@ -18,6 +18,7 @@ from rich.table import Table
 
 from bridge.catalog.model import Catalog
 from bridge.cli.access import access
+from bridge.cli.certificates import certificate, certificate_files
 from bridge.cli.configuration import ConfigFile, chosen, configured
 from bridge.cli.findings import Finding, bounded, ok, problem
 from bridge.cli.probes import app, broker, clock
@@ -71,6 +72,7 @@ async def findings(config: Config, spec: Path | None = None) -> list[Finding]:
             group.create_task(bounded("broker", broker(config.mqtt, url)))
             for url in config.mqtt.url
         ]
+        shown = [group.create_task(certificate(config.mqtt, url)) for url in config.mqtt.url]
         bridge = group.create_task(running(config.mqtt, config.mqtt.url[0]))
         time_there = group.create_task(bounded("clock", clock(http, config.kis.rest_url)))
         apps = [group.create_task(app(config, each, catalog, http)) for each in config.kis.apps]
@@ -78,6 +80,8 @@ async def findings(config: Config, spec: Path | None = None) -> list[Finding]:
         *here,
         *workbook,
         *(task.result() for task in brokers),
+        *(row for task in shown for row in task.result()),
+        *certificate_files(config.mqtt),
         *bridge.result(),
         time_there.result(),
         *(row for task in apps for row in task.result()),

@@ -197,7 +197,7 @@ class ControlClient:
         topic = publication.topic
         if publication.qos not in (0, 1):
             raise ValueError("QoS 0 or 1")
-        if not is_topic(topic):
+        if not is_topic(topic.removeprefix("$CONTROL/")):  # which asks the broker itself
             raise ValueError(f"{topic[:80]!r} is not a topic to publish on")
         if publication.qos == 0 and self._connection is None:
             self._unsent += 1
