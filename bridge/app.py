@@ -50,7 +50,7 @@ from bridge.requests.symbols import SymbolRequests
 from bridge.requests.verbs import Verbs
 from bridge.runtime.clock import now_us
 from bridge.status.clocks import Clocks
-from bridge.status.health import SessionHealth, snapshot
+from bridge.status.health import SessionHealth, snapshot, summary
 from bridge.status.payloads import HealthReport
 from bridge.status.reporter import Reporter
 from bridge.subscriptions.configured import market_data, notice_channels
@@ -374,6 +374,10 @@ class Bridge:
             self.events.settle()
             await asyncio.sleep(_TURN_S)
 
+    def status(self) -> str:
+        """Return in a line how the bridge is."""
+        return summary(self.numbers(), connected=self.control.connected)
+
     def numbers(self) -> HealthReport:
         """Return the payload of ``bridge/health``, as of now."""
         return snapshot(
@@ -385,7 +389,7 @@ class Bridge:
             frames_dropped=self._reports.dropped,
             control_backlog=self.control.backlog,
             events_dropped=self.events.dropped,
-            clock_offset=self.clocks.kis.offset,
+            clocks=self.clocks,
         )
 
 

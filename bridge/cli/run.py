@@ -22,8 +22,10 @@ from bridge.errors import ConfigError
 from bridge.mqtt.endpoint import Endpoint
 from bridge.runtime import logs
 from bridge.runtime.folders import make_private
+from bridge.runtime.loop_watch import LoopWatch
 from bridge.runtime.own_process import close_to_others
 from bridge.runtime.process import settle
+from bridge.runtime.service_manager import ServiceManager
 
 __all__ = ["run", "serve"]
 
@@ -80,8 +82,16 @@ async def serve(
                 if port != default:  # clients that expect it there would talk to another broker
                     log.warning("port of the embedded broker is busy", wanted=default, taken=port)
 
+        manager = ServiceManager()
+
+        def beat() -> None:
+            manager.alive(bridge.status)
+            if stop.is_set():
+                manager.stopping()
+
         def ready() -> None:
             settle()
+            manager.ready()
             if as_json:
                 first = endpoints[0]
                 where = {"host": first.host, "port": first.port, "ws_port": ws_port}
@@ -89,7 +99,9 @@ async def serve(
                 print_ready(mqtt=where, dashboard=bridge.dashboard_url, kis=kis)
 
         bridge = Bridge(config, catalog, endpoints, listen=listen)
-        await bridge.run(stop, ready)
+        stack.callback(manager.stopping)  # at the latest
+        with LoopWatch(config.process.exit_when_frozen_s, beat):
+            await bridge.run(stop, ready)
 
 
 def _listen(config: Config, http_port: int | None) -> Listen:

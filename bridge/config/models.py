@@ -28,6 +28,7 @@ from bridge.config.kis import (
     KisConfig,
 )
 from bridge.config.orders import ClientConfig, LimitsConfig, OrdersConfig
+from bridge.config.process import ProcessConfig
 from bridge.config.real_money import real_money
 from bridge.config.requests import RequestsConfig
 from bridge.config.values import (
@@ -246,6 +247,7 @@ class Config(Section):
     dashboard: DashboardConfig = DashboardConfig()
     homeassistant: HomeAssistantConfig = HomeAssistantConfig()
     log: LogConfig = LogConfig()
+    process: ProcessConfig = ProcessConfig()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

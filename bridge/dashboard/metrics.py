@@ -99,6 +99,8 @@ class Metrics(Collector):
         yield _labelled("orders", "Today's orders by state", "state", numbers["orders"])
         yield _single("halted", "Whether new orders are refused", float(numbers["halted"]))
         lag = {name: us / 1e6 for name, us in numbers["lag_us"].items() if us is not None}
+        text = "Longest that the event loop was late in the last minute"
+        yield _single("loop_lag_seconds", text, numbers["loop_lag_s"])
         text = "KIS frame in to written to the broker, of the latest writes"
         yield _labelled("lag_seconds", text, "quantile", lag)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 import httpx
@@ -31,6 +32,12 @@ class Clocks:
         self.pulse = pulse or Pulse()
         self._skewed = self._stopped = False
         self._still = 0
+        self._lags: deque[float] = deque(maxlen=int(60 / BEAT_S))
+
+    @property
+    def loop_lag_s(self) -> float:
+        """By how much the event loop was late at most, in the last minute."""
+        return round(max(self._lags, default=0.0), 3)
 
     async def ask(self, http: httpx.AsyncClient, rest_url: str) -> None:
         """Compare the clocks before anything is compared with them."""
@@ -51,9 +58,12 @@ class Clocks:
     async def run(self, tell: Callable[[ClockSkewEvent | FrozenEvent], None]) -> None:
         """Watch until cancelled."""
         self.pulse.start()
+        loop = asyncio.get_running_loop()
         while True:
             self.tick(tell)
+            due = loop.time() + BEAT_S
             await asyncio.sleep(BEAT_S)
+            self._lags.append(loop.time() - due)
 
     def tick(self, tell: Callable[[ClockSkewEvent | FrozenEvent], None]) -> None:
         """Look once."""

@@ -12,10 +12,11 @@ from bridge.kis.rest import CallCounts
 from bridge.kis.stream import Stream
 from bridge.mqtt.payloads import HaltRow, JournalReport, OwnerReport
 from bridge.runtime.clock import now_us
+from bridge.status.clocks import Clocks
 from bridge.status.payloads import HealthReport, LagNumbers, SessionNumbers
 from bridge.subscriptions.pool import Pool
 
-__all__ = ["Gate", "SessionHealth", "percentile", "snapshot"]
+__all__ = ["Gate", "SessionHealth", "percentile", "snapshot", "summary"]
 
 
 @dataclass(slots=True)
@@ -64,14 +65,13 @@ def snapshot(
     frames_dropped: int,
     control_backlog: int,
     events_dropped: int,
-    clock_offset: int | None,
+    clocks: Clocks,
 ) -> HealthReport:
     """Return the payload of ``bridge/health``.
 
-    ``frames_dropped``: what sessions threw away as garbage;
-    ``clock_offset`` in µs.
+    ``frames_dropped``: what sessions threw away as garbage.
     """
-    now = now_us()
+    now, clock_offset = now_us(), clocks.kis.offset
     calls = [session.calls for session in sessions.values()]
     return {
         "at": now,
@@ -96,6 +96,7 @@ def snapshot(
             "events_dropped": events_dropped,
         },
         "lag_us": _lag(lane.lags),
+        "loop_lag_s": clocks.loop_lag_s,
         "rest": {
             "calls": sum(count.calls for count in calls),
             "throttled": sum(count.throttled for count in calls),
@@ -108,6 +109,21 @@ def snapshot(
         "journal": gateway.journal(),
         "owner": gateway.owner(),
     }
+
+
+def summary(numbers: HealthReport, *, connected: bool) -> str:
+    """Return the most important of it in a line; ``connected``: to the broker."""
+    sessions, wanted = numbers["sessions"], numbers["subscriptions"]
+    up = sum(session["state"] == "connected" for session in sessions.values())
+    parts = [
+        f"{up} of {len(sessions)} sessions connected",
+        f"{wanted['live']} of {wanted['wanted']} subscriptions live",
+    ]
+    if not connected:
+        parts.append("no broker")
+    if numbers["halted"]:
+        parts.append("halted")
+    return ", ".join(parts)
 
 
 def percentile(ordered: list[int], share: float) -> int | None:

@@ -102,6 +102,9 @@ class HealthReport(TypedDict):
     lag_us: Annotated[
         LagNumbers, Field(description="From the KIS frame to MQTT, of the latest records")
     ]
+    loop_lag_s: Annotated[
+        float, Field(description="Longest that the event loop was late in the last minute")
+    ]
     rest: RestNumbers
     clock_offset_s: Annotated[
         float | None,

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -15,12 +16,14 @@ from hypothesis import strategies as st
 from bridge.catalog.compile import load
 from bridge.feed.lane import Lane
 from bridge.feed.pump import Pump
+from bridge.kis.clock import KisClock
 from bridge.kis.rest import CallCounts
 from bridge.kis.session import Session
 from bridge.kis.stream import Stream, StreamCounts
 from bridge.mqtt.payloads import HaltRow, JournalReport, OwnerReport
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
+from bridge.status.clocks import Clocks
 from bridge.status.health import SessionHealth, percentile, snapshot
 from bridge.subscriptions.interest import NAMELESS
 from bridge.subscriptions.pool import Pool
@@ -65,7 +68,7 @@ def test_everything_is_in_it() -> None:
     stream = FakeStream(StreamCounts(frames=5, connections=3))
     stream.counts.last_frame_at = time.time_ns() // 1000 - 2_000_000
     first = CallCounts(calls=3, throttled=1)
-    pool = Pool({})
+    pool, clocks = Pool({}), Clocks(cast("KisClock", SimpleNamespace(offset=-1_260_000)))
     for holder, key in (("alice", "A"), ("alice", "B"), (NAMELESS, "B")):
         pool.interests.hold(Wanted("T", key, "T"), holder)
     pool.restored()
@@ -81,7 +84,7 @@ def test_everything_is_in_it() -> None:
         frames_dropped=8,
         control_backlog=4,
         events_dropped=6,
-        clock_offset=-1_260_000,
+        clocks=clocks,
     )
     said = json.loads(encode(numbers))
     assert abs(said.pop("at") / 1e6 - time.time()) < 5
@@ -122,6 +125,7 @@ def test_everything_is_in_it() -> None:
             "control_backlog": 4,
             "events_dropped": 6,
         },
+        "loop_lag_s": 0.0,
         "lag_us": {"p50": 200, "p99": 300, "max": 300},
         "rest": {"calls": 7, "throttled": 1, "errors": 2},
         "clock_offset_s": -1.3,
@@ -144,7 +148,7 @@ def test_a_bridge_that_has_done_nothing_yet() -> None:
         frames_dropped=0,
         control_backlog=0,
         events_dropped=0,
-        clock_offset=None,
+        clocks=Clocks(),
     )
     assert numbers["lag_us"] == {"p50": None, "p99": None, "max": None}
     assert numbers["rest"] == {"calls": 0, "throttled": 0, "errors": 0}
