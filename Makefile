@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 DEMO   ?=
 TOOLS  := .tools
 
-.PHONY: demo test lint types unit soak cover bench spec constraints requirements audit sbom clean \
+.PHONY: demo test lint types unit soak cover bench spec constraints requirements image-check audit sbom clean \
 	system-packages
 
 demo: $(VENV)/.installed
@@ -111,6 +111,11 @@ requirements: $(TOOLS)/.installed
 		-o requirements.image.txt
 	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | \
 		$(LOCK) - -c constraints.txt -o requirements.build.txt
+
+# The image: its steps in a clean environment, and itself where podman or docker can build it
+# (IMAGE_BUILD_ARGS='--build-arg PYTHON_IMAGE=…' takes another base).
+image-check: $(VENV)/.dev
+	IMAGE=1 PYTHON=$$(command -v $(PYTHON)) $(BIN)/python -m pytest -q -rs tests/system/test_image.py
 
 # Known vulnerabilities of what the image is built of. Asks PyPI about each version; one that it
 # cannot be asked about is a failure too.

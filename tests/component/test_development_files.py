@@ -102,9 +102,3 @@ def test_the_bridge_in_a_container_has_a_usable_configuration(
     started = compose["services"]["simulator"]["command"]
     assert settings.kis.rest_url.endswith(":" + started[started.index("--rest-port") + 1])
     assert settings.kis.ws_url.endswith(":" + started[started.index("--ws-port") + 1])
-
-
-def test_the_image_does_not_run_as_root() -> None:
-    lines = (ROOT / "Dockerfile").read_text().splitlines()
-    assert "USER bridge" in lines
-    assert lines.index("USER bridge") < lines.index('ENTRYPOINT ["kis-bridge"]')
