@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from bridge.errors import ConfigError
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.topics import Topics
 from bridge.runtime import logs
+from bridge.runtime.bounded_json import JsonError, decode
 
 if TYPE_CHECKING:
     from bridge.config.models import MqttConfig
@@ -163,8 +163,8 @@ def _urls(text: str) -> list[str]:
     urls: object = text
     if text.lstrip().startswith("["):
         try:
-            urls = json.loads(text)
-        except (ValueError, RecursionError):
+            urls = decode(text, 64 * 1024)
+        except JsonError:
             raise ConfigError('broker URL: a list must be JSON, ["mqtt://a","mqtt://b"]') from None
     if isinstance(urls, str):
         urls = [urls]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,8 +13,11 @@ from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Publication
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
+from bridge.runtime.bounded_json import JsonError, decode_object
 
 __all__ = ["exchange"]
+
+_LONGEST_ACK = 64 * 1024
 
 
 async def exchange(
@@ -38,7 +40,10 @@ async def exchange(
 
     async def arrived(message: Message) -> None:
         message.ack()
-        ack = json.loads(message.payload)
+        try:
+            ack = decode_object(message.payload, _LONGEST_ACK)
+        except JsonError:
+            return  # no ack of a bridge
         mine = ack.get("verb", "place") == verb
         if (named := command.get("command_id")) is not None:  # else the id is new
             # What the bridge cannot read has no name either.

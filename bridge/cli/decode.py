@@ -17,9 +17,13 @@ from bridge.kis.decode import ChannelDecoder, Drift, Quarantined, Route, notice_
 from bridge.kis.frames import DataFrame, parse
 from bridge.kis.values import Zone
 from bridge.mqtt.topics import Topics
+from bridge.runtime.bounded_json import JsonError, decode_lenient
 from bridge.runtime.clock import SEOUL, now_us
 
 __all__ = ["FrameReader", "decode"]
+
+_LONGEST = 16 << 20
+"""Letters of a line; KIS's frames have a few thousand."""
 
 
 def decode(
@@ -147,12 +151,11 @@ def _raw(text: str) -> str:
     """Return the frame in a line of a capture."""
     if text.lstrip().startswith("{"):
         try:
-            row = json.loads(text)
-        except (ValueError, RecursionError):
+            row = decode_lenient(text, _LONGEST)
+        except JsonError:
             return text
         if isinstance(row, dict) and isinstance(row.get("raw"), str):
-            # JSON can hold half of a surrogate pair, which no output can.
-            return str(row["raw"]).encode(errors="replace").decode()
+            return str(row["raw"])
     return text
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from decimal import Decimal
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.mqtt.message import Message
+from bridge.runtime.bounded_json import JsonError, decode_object
 
 __all__ = ["DemoTable"]
 
@@ -83,10 +83,9 @@ class DemoTable:
 
 def _object(payload: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(payload, parse_float=Decimal)
-    except (ValueError, RecursionError):
+        return decode_object(payload, len(payload), names=10_000)
+    except JsonError:
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _number(value: object) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from bridge.errors import BrokerError
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
+from bridge.runtime.bounded_json import JsonError, decode_object
 from bridge.runtime.clock import seoul_moment
 
 __all__ = ["Said", "Verdict", "judge", "running", "take_note"]
@@ -70,7 +70,7 @@ async def running(mqtt: MqttConfig, url: str) -> list[Finding]:
 
     async def take(message: Message) -> None:
         message.ack()
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(JsonError):
             take_note(said, members.get(message.topic, message.topic), message.payload)
         news.set()
 
@@ -93,9 +93,9 @@ async def running(mqtt: MqttConfig, url: str) -> list[Finding]:
 def take_note(said: Said, what: str, payload: bytes) -> None:
     """Take note of a message: of a member of ``said``, or else of who sends for an account.
 
-    Raises ValueError when it cannot be read.
+    Raises JsonError when it cannot be read.
     """
-    content = json.loads(payload)
+    content = decode_object(payload, len(payload), names=10_000)
     if what not in ("state", "info", "health"):
         said.owners[what] = content
         return

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.runtime.bounded_json import JsonError, decode_object
 from bridge.runtime.folders import make_private
 from bridge.runtime.private_files import replace_private
 from bridge.runtime.regular_file import read_regular
@@ -70,9 +71,9 @@ def _runs(demo: RunningDemo) -> bool:
 
 def _read(note: Path) -> RunningDemo | None:
     try:
-        said = json.loads(read_regular(note, _LONGEST))
+        said = decode_object(read_regular(note, _LONGEST), _LONGEST)
         return RunningDemo(str(said["journal"]), str(said["mqtt"]))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, JsonError, KeyError):
         return None
 
 

@@ -20,9 +20,13 @@ from bridge.cli.spec_show import tables
 from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.errors import FrameError, WorkbookError
 from bridge.kis.frames import DataFrame, parse
+from bridge.runtime.bounded_json import JsonError, decode
+from bridge.runtime.regular_file import read_regular
 from bridge.runtime.suggestions import nearest
 
 __all__ = ["app", "misfits", "yaml_text"]
+
+_LARGEST_CAPTURE = 256 << 20
 
 _Spec = Annotated[Path, typer.Option("--spec", help="The workbook.")]
 _Output = Annotated[
@@ -96,11 +100,11 @@ def misfits(catalog: Catalog, frames: Path) -> Iterator[str]:
     are no misfit. Channels that the workbook does not have, and notices, are passed over.
     """
     try:
-        lines = frames.read_text(encoding="utf-8").splitlines()
-        captured = [parse(json.loads(line)["raw"]) for line in lines]
+        lines = read_regular(frames, _LARGEST_CAPTURE).decode().splitlines()
+        captured = [parse(decode(line, _LARGEST_CAPTURE)["raw"]) for line in lines]
     except OSError as error:
         raise WorkbookError(f"{frames}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, FrameError) as error:
+    except (JsonError, ValueError, KeyError, TypeError, FrameError) as error:
         raise WorkbookError(f"{frames}: no captured frames ({error})") from error
     for number, frame in enumerate(captured, 1):
         channel = catalog.channel(frame.tr_id) if isinstance(frame, DataFrame) else None

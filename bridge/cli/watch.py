@@ -24,9 +24,13 @@ from bridge.cli.options import grouped
 from bridge.errors import BrokerError, ConfigError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
+from bridge.runtime.bounded_json import JsonError, decode
 from bridge.runtime.clock import seoul_moment
 
 __all__ = ["WatchTable", "json_line", "summary", "watch"]
+
+_MOST_NAMES = 100_000
+"""Of an object; a snapshot may have every topic."""
 
 _REFRESH_S = 0.25
 _SHOWN = 6
@@ -116,8 +120,8 @@ def json_line(topic: str, payload: bytes) -> str:
     """Return ``{"topic":…,"payload":…}``; JSON is kept to the digit, anything else is a string."""
     text = payload.decode(errors="replace")
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        decode(text, len(text), names=_MOST_NAMES)
+    except JsonError:
         text = json.dumps(text, ensure_ascii=False)
     else:
         # Line ends can only stand between JSON's tokens.
@@ -128,8 +132,8 @@ def json_line(topic: str, payload: bytes) -> str:
 def summary(payload: bytes) -> str:
     """Return the main values of a payload in one short line."""
     try:
-        content = json.loads(payload, parse_float=str, parse_int=str)
-    except (ValueError, RecursionError):
+        content = decode(payload, len(payload), names=_MOST_NAMES, numbers_as_text=True)
+    except JsonError:
         return payload[:80].decode(errors="replace")
     if not isinstance(content, dict):
         return str(content)[:80]

@@ -10,8 +10,12 @@ import typer
 from bridge.catalog.compile import load, loads
 from bridge.catalog.model import Catalog
 from bridge.errors import WorkbookError
+from bridge.runtime.bounded_json import JsonError, decode
+from bridge.runtime.regular_file import read_regular
 
 __all__ = ["OwnSpec", "catalog_of"]
+
+_LARGEST = 16 << 20
 
 OwnSpec: TypeAlias = Annotated[
     Path | None,
@@ -29,10 +33,12 @@ def catalog_of(spec: Path | None) -> Catalog:
         return load()
     if spec.suffix == ".json":
         try:
-            return loads(spec.read_text(encoding="utf-8"))
+            content = read_regular(spec, _LARGEST)
+            decode(content, _LARGEST, names=100_000)  # its bounds, before anything is made of it
+            return loads(content.decode())
         except OSError as error:
             raise WorkbookError(f"{spec}: {error.strerror or error}") from error
-        except UnicodeDecodeError as error:
+        except JsonError as error:
             raise WorkbookError(f"{spec}: no compiled catalog") from error
     from bridge.catalog.workbook import read  # Excel is slow to import
 

@@ -10,8 +10,12 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from bridge.config.models import ENV_PREFIX, Config
 from bridge.config.values import FromEnvironment
 from bridge.errors import ConfigError
+from bridge.runtime.bounded_json import JsonError, decode
 
 __all__ = ["override"]
+
+_LONGEST = 1 << 20
+_MOST_NAMES = 10_000
 
 
 class _Environment(Config, BaseSettings):
@@ -34,6 +38,11 @@ def override(name: str, value: str) -> dict[str, Any]:
     path = key.removeprefix(ENV_PREFIX.lower())
     if path.split("__")[0] not in Config.model_fields:
         return {path: value}
+    if value.lstrip()[:1] in ("[", "{"):
+        try:
+            decode(value, _LONGEST, names=_MOST_NAMES)
+        except JsonError:
+            raise ConfigError(f"{name}: not valid JSON") from None
     source = EnvSettingsSource(_Environment)
     source.env_vars = {key: value}
     try:

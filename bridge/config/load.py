@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from bridge.config.explained_errors import InvalidConfigError, Origins, explain
 from bridge.config.models import ENV_PREFIX, Config
 from bridge.config.sources import merge, read_file, references
 from bridge.config.values import Reading, open_to_others
+from bridge.runtime.bounded_json import JsonError, decode
 
 __all__ = ["load", "secret_variables"]
 
@@ -54,8 +54,8 @@ def secret_variables(path: Path | None, environ: Mapping[str, str]) -> frozenset
     found = set(references({} if path is None else read_file(path)))
     for name in _settings(environ):
         found.add(name)
-        with suppress(ValueError, RecursionError):
-            found |= set(references(json.loads(environ[name])))
+        with suppress(JsonError):
+            found |= set(references(decode(environ[name], len(environ[name]))))
     return frozenset(found)
 
 

@@ -6,6 +6,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +26,7 @@ from pydantic import (
 )
 
 from bridge.mqtt.topics import Topics
+from bridge.runtime.bounded_json import DIGITS, within_bounds
 from bridge.runtime.regular_file import read_regular
 
 __all__ = [
@@ -133,7 +135,14 @@ def _number(value: object, info: ValidationInfo) -> object:
     text = isinstance(value, str) and not isinstance(value, FromEnvironment)
     if isinstance(value, bool) or (text and info.context is not None):
         raise ValueError("must be a number")
-    return str(value) if isinstance(value, str) else value
+    value = str(value) if isinstance(value, str) else value
+    number: object = value
+    with suppress(ArithmeticError):  # no number: said by the type of the field
+        number = Decimal(value) if isinstance(value, str) else value
+    endless = isinstance(number, Decimal) and not number.is_finite()  # said there as well
+    if isinstance(number, int | Decimal) and not endless and not within_bounds(number):
+        raise ValueError(f"must have at most {DIGITS} digits")
+    return value
 
 
 def _path(value: Path, info: ValidationInfo) -> Path:

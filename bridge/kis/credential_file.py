@@ -18,6 +18,8 @@ __all__ = ["CredentialFile", "CredentialRecord"]
 
 log = structlog.get_logger()
 
+_LARGEST = 64 * 1024
+
 _LONGEST: Final = 64 * 1024
 """Bytes of the file."""
 

@@ -98,6 +98,8 @@ Publish: TypeAlias = Callable[[Route, bytes], None]
 _NONE: tuple[Problem, ...] = ()
 _MAX_EXTRA = 64
 """More unknown values than this in a record are not appended fields but garbage."""
+_MOST_WIDTHS = 128
+"""Widths that a decoder remembers, those of the workbook among them."""
 _MOST_KEYS = 4_096
 """Keys whose route a decoder remembers; a faulty line can invent any number of them."""
 
@@ -218,6 +220,8 @@ class ChannelDecoder:
 
     def _meet(self, width: int) -> Drift:
         """Decide once what becomes of a width that the workbook does not know."""
+        if len(self._widths) >= _MOST_WIDTHS:
+            self._widths = {layout.width: self._widths[layout.width] for layout in self._layouts}
         whole = next((known for known in self._known[::-1] if width % known == 0), 0)
         if whole and width > whole:
             self._widths[width] = self._widths[whole]

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from bridge.catalog.model import Channel, Layout
 from bridge.errors import DecodeError, WorkbookError
 from bridge.kis.values import CLOCK, Zone, down, number, scaled, string, time_of_day
+from bridge.runtime.bounded_json import DIGITS
 
 __all__ = ["LayoutDecoder", "Render"]
 
@@ -22,11 +23,11 @@ _TR_ID = re.compile(r"[A-Za-z0-9]+")
 # What goes into the payload as it is; anything else takes the slow path. The possessive
 # quantifiers keep a near miss from being tried again at every length. A text with a bracket may
 # be KIS's "(null)".
-_INTEGER = r"-?+(?:0|[1-9][0-9]*+)"
+_INTEGER = rf"-?+(?:0|[1-9][0-9]{{0,{DIGITS - 1}}}+)"
 _TEXT = r'[^\^"\\(\x00-\x1f\x7f-\x9f]*+'
 _FAST = {
     "int": _INTEGER,
-    "decimal": _INTEGER + r"(?:\.[0-9]++)?+",
+    "decimal": _INTEGER + rf"(?:\.[0-9]{{1,{DIGITS}}}+)?+",
     "sign": r"[1-5]",
     "date": r"[0-9]{8}",
     "time": CLOCK,

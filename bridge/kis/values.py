@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bridge.errors import DecodeError
+from bridge.runtime.bounded_json import DIGITS
 
 __all__ = ["CLOCK", "Zone", "down", "number", "scaled", "string", "time_of_day"]
 
@@ -20,7 +21,7 @@ CLOCK = r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d"
 
 _NULLS = frozenset(["", "(null)", "nan", "-nan", "+nan", "inf", "-inf", "+inf"])
 # Possessive, since a long run of zeros before garbage would be tried at every length.
-_NUMBER = re.compile(r"([+-]?)0*+(\d*+)(?:\.(\d*+))?+", re.ASCII)
+_NUMBER = re.compile(rf"([+-]?)0*+(\d{{0,{DIGITS}}}+)(?:\.(\d{{0,{DIGITS}}}+))?+", re.ASCII)
 _CLOCK = re.compile(CLOCK, re.ASCII)
 
 

@@ -109,7 +109,7 @@ def within_bounds(number: Decimal | int) -> bool:
     if isinstance(number, int):
         return number.bit_length() <= 3 * DIGITS
     exponent = number.as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -DIGITS and number.adjusted() <= DIGITS
+    return isinstance(exponent, int) and exponent >= -DIGITS and number.adjusted() < DIGITS
 
 
 def _bounded(payload: bytes | str, limit: int) -> bytes:

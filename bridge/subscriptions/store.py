@@ -9,12 +9,18 @@ from pathlib import Path
 
 import structlog
 
+from bridge.runtime.bounded_json import JsonError, decode_object
 from bridge.runtime.folders import make_private
 from bridge.runtime.private_files import replace_private
+from bridge.runtime.regular_file import read_regular
 
 __all__ = ["SubscriptionStore"]
 
 log = structlog.get_logger()
+
+_LARGEST = 16 << 20
+_MOST_NAMES = 10_000
+"""Trading days of more than a lifetime."""
 
 
 class SubscriptionStore:
@@ -54,7 +60,7 @@ class SubscriptionStore:
     def read(self, name: str) -> str:
         """Return a file's text, blank when there is none."""
         try:
-            return (self._folder / name).read_text(encoding="utf-8")
+            return read_regular(self._folder / name, _LARGEST).decode()
         except FileNotFoundError:
             return ""
         except (OSError, UnicodeDecodeError) as error:
@@ -74,10 +80,7 @@ class SubscriptionStore:
     def _load(self, name: str) -> dict[str, object]:
         text = self.read(name)
         try:
-            found = json.loads(text or "{}")
-        except ValueError:
-            found = None
-        if isinstance(found, dict):
-            return found
-        log.warning("file ignored, it is damaged", file=name)
-        return {}
+            return decode_object(text or "{}", _LARGEST, names=_MOST_NAMES)
+        except JsonError:
+            log.warning("file ignored, it is damaged", file=name)
+            return {}

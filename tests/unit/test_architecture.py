@@ -197,6 +197,36 @@ def test_paho_is_behind_the_connection() -> None:
     assert users == {"bridge.mqtt.connection", "bridge.mqtt.paho_client"}
 
 
+_OWN_JSON = {
+    "bridge.benchmark.feeder",
+    "bridge.benchmark.measure",
+    "bridge.benchmark.orders",
+    "bridge.catalog.compile",
+    "bridge.cli.order_show",
+    "bridge.cli.orders",
+    "bridge.dashboard.orders",
+    "bridge.embedded.broker",
+    "bridge.embedded.proxy",
+    "bridge.kis.masters",
+    "bridge.orders.journal.audit",
+    "bridge.orders.model.lifecycle",
+    "bridge.orders.publishing.payloads",
+    "bridge.requests.verbs",
+}
+"""Modules that read what the program itself has written."""
+
+
+def test_json_from_outside_is_read_within_bounds() -> None:
+    readers = {
+        module
+        for module, text in TEXTS.items()
+        if re.search(r"\bjson\.loads?\(|(?<!_)response\.json\(|from_json\(", text)
+    }
+    assert readers - _OWN_JSON == {"bridge.runtime.bounded_json"}, (
+        "use bridge.runtime.bounded_json for what others may have written"
+    )
+
+
 def test_excel_is_not_read_at_start() -> None:
     reachable: set[str] = set()
     waiting = {"bridge.catalog.compile"}

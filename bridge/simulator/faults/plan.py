@@ -15,8 +15,11 @@ from random import Random
 from typing import Any
 
 from bridge.errors import ConfigError
+from bridge.runtime.regular_file import read_regular
 
 __all__ = ["KINDS", "Fault", "FaultPlan", "Faults", "read"]
+
+_LARGEST = 1 << 20
 
 _NOW = ("drop", "revoke", "forget")
 _WINDOWS = ("silence", "mute", "slow", "no_pingpong", "pingpong_storm", "maintenance")
@@ -73,9 +76,13 @@ class FaultPlan:
 def read(path: Path) -> FaultPlan:
     """Read a plan; raise :class:`ConfigError` naming the place and what is accepted."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        data = tomllib.loads(read_regular(path, _LARGEST).decode())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply") from None
     unknown = sorted(set(data) - {"seed", "fault"})
     if unknown:
         raise ConfigError(f"{path}: unknown key {unknown[0]!r} (seed and [[fault]])")

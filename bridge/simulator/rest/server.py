@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bridge.runtime.bounded_json import JsonError, decode_object
 from bridge.simulator.faults.plan import Fault
 from bridge.simulator.keys import KeyRefused, Keys
 from bridge.simulator.rest.answers import GATEWAY, Answer, gateway
@@ -29,6 +30,8 @@ from bridge.simulator.rest.spoiled import order_no, spoiled
 from bridge.simulator.settings import SimulatorSettings
 
 __all__ = ["RATE_HEADER", "RestServer"]
+
+_LONGEST = 1 << 20
 
 RATE_HEADER = "X-Rate-Limit-Per-Second"
 """The simulator's own: KIS does not say how many calls a second it takes.
@@ -226,11 +229,15 @@ def _broken(status: int) -> Response:
 
 async def _json(request: Request) -> dict[str, Any]:
     """Read a body whatever its content type says; something else than an object is empty."""
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > _LONGEST:
+            return {}
     try:
-        body = json.loads(await request.body())
-    except ValueError:
+        return decode_object(bytes(content), _LONGEST)
+    except JsonError:
         return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:

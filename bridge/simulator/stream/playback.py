@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,12 @@ from pathlib import Path
 from bridge.catalog.model import Catalog
 from bridge.errors import ConfigError, FrameError
 from bridge.kis.frames import DataFrame, parse
+from bridge.runtime.bounded_json import JsonError, decode
+from bridge.runtime.regular_file import read_regular
 
 __all__ = ["Played", "Player", "read"]
+
+_LARGEST = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +38,16 @@ def read(path: Path, catalog: Catalog) -> list[Played]:
     """
     frames = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_regular(path, _LARGEST).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from error
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            raw = json.loads(line)["raw"] if line.lstrip().startswith("{") else line
+            raw = decode(line, _LARGEST)["raw"] if line.lstrip().startswith("{") else line
             parsed = parse(raw) if isinstance(raw, str) else None
-        except (FrameError, KeyError, TypeError, ValueError) as error:
+        except (FrameError, JsonError, KeyError, TypeError) as error:
             raise ConfigError(f"{path}:{number}: no frame and no JSON with one: {error}") from error
         if isinstance(parsed, DataFrame) and not parsed.encrypted:
             frames.append(_played(raw, parsed, catalog))

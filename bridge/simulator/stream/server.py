@@ -17,6 +17,7 @@ from websockets.http11 import Request as Handshake
 from websockets.http11 import Response as HandshakeResponse
 
 from bridge.catalog.model import Catalog, Channel
+from bridge.runtime.bounded_json import JsonError, decode
 from bridge.simulator.exchange.tickets import ExchangeEvent
 from bridge.simulator.faults.injector import Injector
 from bridge.simulator.faults.plan import Faults
@@ -31,6 +32,8 @@ from bridge.simulator.stream.playback import Played, Player
 from bridge.simulator.stream.pump import Fed, RecordPump
 
 __all__ = ["StreamServer"]
+
+_LONGEST = 64 * 1024
 
 log = structlog.get_logger()
 
@@ -131,8 +134,8 @@ class StreamServer:
 
     def _answer(self, session: ClientSession, text: str) -> dict[str, Any] | None:
         try:
-            message = json.loads(text)
-        except (ValueError, RecursionError):
+            message = decode(text, _LONGEST)
+        except JsonError:
             return reply("OPSP9999")
         header = message.get("header") if isinstance(message, dict) else None
         if not isinstance(header, dict):
@@ -350,7 +353,7 @@ class StreamServer:
 def _asked(text: str) -> Slot | None:
     """Return what a request wants to register or give back, None when it is none."""
     try:
-        given = json.loads(text)["body"]["input"]
+        given = decode(text, _LONGEST)["body"]["input"]
         return str(given["tr_id"]), str(given["tr_key"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (JsonError, KeyError, TypeError):
         return None

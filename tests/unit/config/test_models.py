@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -747,3 +748,32 @@ def test_load_raises_only_its_own_error(tree: dict[str, Any], path: list[str], v
             load(Path("any.toml"), {"KIS_BRIDGE_" + "__".join(path): value})
         except ConfigError as error:
             assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("x = 1e999999999", "the number 1e999999999 would have more than 64 digits"),
+        ("x = 1e-999999999", "the number 1e-999999999 would have more than 64 digits"),
+        ("x = 0x" + "f" * 900_000, "a number has more than 64 digits"),
+        ("x = " + "[" * 400_000, "nested too deeply"),
+        ("a." * 400_000 + "x = 1", "line 1: more than 200 points, split it"),
+        ("#" * (1 << 20) + "#", "more than 1048576 bytes"),
+    ],
+    ids=lambda value: value[:12],
+)
+def test_a_file_that_would_cost_more_than_its_length(line: str, says: str) -> None:
+    began = time.process_time()
+    assert refusal(line) == f"bridge.toml: {says}"
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("amount", ["1e999999999", "1e-999999999", "9" * 65])
+def test_an_amount_of_the_environment_is_no_longer_than_a_number_may_be(amount: str) -> None:
+    line = refusal(KIS, KIS_BRIDGE_ORDERS__LIMITS__NOTIONAL=amount)
+    assert line.endswith("must have at most 64 digits")
+
+
+@pytest.mark.parametrize("value", ["[1e999999999]", "[" + "9" * 65 + "]", "[" * 50_000])
+def test_json_of_the_environment_has_the_bounds_of_all_json(value: str) -> None:
+    assert refusal(KIS, KIS_BRIDGE_MQTT__URL=value) == "KIS_BRIDGE_MQTT__URL: not valid JSON"

@@ -401,3 +401,22 @@ def test_a_faulty_line_cannot_fill_the_memory_with_symbols() -> None:
     feed("005930")
     assert json.loads(published[-1])["seq"] == 3
     assert asked.count("005930") == 2
+
+
+def test_a_number_longer_than_any_reader_should_have_to_read_is_quarantined() -> None:
+    decoded = Decoded("H0ZFANC0")
+    longest, longer = "9" * 64, "9" * 65
+    [record] = decoded.body(f"005930^131509^{longest}.5^1.0^2^0.3^1")
+    assert Decimal(f"{longest}.5") in record.values()
+    for value in (longer, f"1.{longer}", "9" * 1_000_000):
+        assert decoded.body(f"005930^131509^{value}^1.0^2^0.3^1") == []
+    assert [type(problem) for problem in decoded.problems] == [Quarantined] * 3
+
+
+def test_a_faulty_line_cannot_fill_the_memory_with_widths() -> None:
+    decoded = Decoded("H0ZFANC0")
+    for width in range(1, 1_000):
+        decoded.body("^" * width)
+        assert len(decoded._decoder._widths) <= 128
+    [record] = decoded.body("005930^131509^371.5^1.0^2^0.3^1")
+    assert record["symbol"] == "005930"

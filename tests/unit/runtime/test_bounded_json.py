@@ -122,7 +122,7 @@ def test_an_answer_of_kis_has_the_same_bounds(answer: bytes) -> None:
         decode_lenient(answer, 500)
 
 
-@pytest.mark.parametrize("number", [Decimal("1e65"), Decimal("1e-65"), Decimal("NaN"), 10**65])
+@pytest.mark.parametrize("number", [Decimal("1e64"), Decimal("1e-65"), Decimal("NaN"), 10**65])
 def test_a_number_that_would_be_long(number: Decimal | int) -> None:
     assert not within_bounds(number)
     assert within_bounds(Decimal("71900.25"))
