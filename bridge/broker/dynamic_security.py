@@ -19,8 +19,12 @@ from bridge.errors import BrokerError, ConfigError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Publication
+from bridge.runtime.bounded_json import JsonError, decode_object
 
 __all__ = ["DynamicUsers"]
+
+_LONGEST = 16 << 20
+"""Bytes of an answer; the list of all users is one."""
 
 _TOPIC: Final = "$CONTROL/dynamic-security/v1"
 _WAIT_S: Final = 10.0
@@ -163,9 +167,9 @@ async def _exchange(
     async def received(message: Message) -> None:
         message.ack()
         try:
-            answers = json.loads(message.payload)["responses"]
+            answers = decode_object(message.payload, _LONGEST)["responses"]
             named = [str(answer.get("correlationData", "")) for answer in answers]
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (JsonError, KeyError, TypeError, AttributeError):
             return
         if named == [f"{token}-{n}" for n in range(len(marked))] and not answered.done():
             answered.set_result(answers)
