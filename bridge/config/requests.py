@@ -66,9 +66,8 @@ class RequestsConfig(Rights):
     @property
     def decided(self) -> bool:
         """Whether anything is said about who may ask for what."""
-        return not {"role", "verbs", "query", "accounts", "clients"}.isdisjoint(
-            self.model_fields_set
-        )
+        said = (self.role, self.verbs, self.query, self.accounts)
+        return bool(self.clients) or any(each is not None for each in said)
 
     @property
     def limit(self) -> int:
