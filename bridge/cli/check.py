@@ -23,6 +23,7 @@ from bridge.cli.configuration import ConfigFile, chosen, configured
 from bridge.cli.findings import Finding, bounded, ok, problem
 from bridge.cli.probes import app, broker, clock
 from bridge.cli.running_bridge import running
+from bridge.cli.safeguards import strangers_let_in
 from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.config.explained_errors import InvalidConfigError
 from bridge.config.models import Config, SubscriptionConfig
@@ -74,6 +75,7 @@ async def findings(config: Config, spec: Path | None = None) -> list[Finding]:
         ]
         shown = [group.create_task(certificate(config.mqtt, url)) for url in config.mqtt.url]
         bridge = group.create_task(running(config.mqtt, config.mqtt.url[0]))
+        intruders = group.create_task(bounded("strangers", strangers_let_in(config)))
         time_there = group.create_task(bounded("clock", clock(http, config.kis.rest_url)))
         apps = [group.create_task(app(config, each, catalog, http)) for each in config.kis.apps]
     return [
@@ -82,6 +84,7 @@ async def findings(config: Config, spec: Path | None = None) -> list[Finding]:
         *(task.result() for task in brokers),
         *(row for task in shown for row in task.result()),
         *certificate_files(config.mqtt),
+        intruders.result(),
         *bridge.result(),
         time_there.result(),
         *(row for task in apps for row in task.result()),

@@ -19,13 +19,14 @@ from bridge.embedded import broker as embedded
 from bridge.errors import BrokerError
 from bridge.kis.auth import Tokens
 from bridge.kis.clock import FAR_US, SKEW_US, KisClock
+from bridge.kis.replies import Reply
 from bridge.kis.rest import RestClient, ask_time
 from bridge.kis.throttle import Throttle
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.message import Message, Publication
 from bridge.mqtt.topics import Topics
 
-__all__ = ["app", "broker", "clock"]
+__all__ = ["app", "balance", "broker", "clock", "rest_client"]
 
 SLOW_MS: Final = 5.0
 STALL_MS: Final = 25.0
@@ -112,16 +113,7 @@ async def app(
     rows = [await bounded(f"credentials {key.alias}", _token(tokens, key))]
     if catalog is None or rows[0].status == "problem":
         return rows
-    client = RestClient(
-        catalog,
-        http,
-        kis.rest_url,
-        key.app_key,
-        key.app_secret,
-        tokens,
-        Throttle(kis.rest_per_second),
-        paper=kis.environment != "real",
-    )
+    client = rest_client(config, key, catalog, http, tokens)
     mine = [account for account in kis.accounts if account.app == key.alias]
     return rows + [
         await bounded(f"account {account.alias}", _account(client, account)) for account in mine
@@ -133,12 +125,31 @@ async def _token(tokens: Tokens, key: AppConfig) -> Finding:
     return ok(f"credentials {key.alias}", "KIS gave a token, or one is kept")
 
 
-async def _account(client: RestClient, account: AccountConfig) -> Finding:
-    """Ask for the stock balance: the cheapest call that shows the account belongs to the key."""
-    what = f"account {account.alias}"
+def rest_client(
+    config: Config, key: AppConfig, catalog: Catalog, http: httpx.AsyncClient, tokens: Tokens
+) -> RestClient:
+    """Return a client that makes single calls with one app key."""
+    kis = config.kis
+    return RestClient(
+        catalog,
+        http,
+        kis.rest_url,
+        key.app_key,
+        key.app_secret,
+        tokens,
+        Throttle(kis.rest_per_second),
+        paper=kis.environment != "real",
+    )
+
+
+async def balance(client: RestClient, account: AccountConfig) -> Reply | None:
+    """Ask for the stock balance: the cheapest call that shows the account belongs to the key.
+
+    None: it is no stock account.
+    """
     if account.product_code in ("03", "08"):
-        return ok(what, "not asked for: it is no stock account")
-    reply = await client.call(
+        return None
+    return await client.call(
         "domestic_stock/inquire_balance",
         {
             "CANO": account.cano.get_secret_value(),
@@ -152,6 +163,12 @@ async def _account(client: RestClient, account: AccountConfig) -> Finding:
         },
         deadline=time.monotonic() + LIMIT_S,
     )
+
+
+async def _account(client: RestClient, account: AccountConfig) -> Finding:
+    what, reply = f"account {account.alias}", await balance(client, account)
+    if reply is None:
+        return ok(what, "not asked for: it is no stock account")
     if reply.ok:
         return ok(what, "KIS answers for it")
     return problem(

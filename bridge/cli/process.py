@@ -15,7 +15,7 @@ import typer
 
 from bridge.runtime.process import new_event_loop
 
-__all__ = ["free_port", "print_ready", "run_until_stopped"]
+__all__ = ["free_port", "print_ready", "run_until_stopped", "unless_stopped"]
 
 
 def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
@@ -40,6 +40,20 @@ def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]
         runner.run(main())
     if interrupted:
         raise typer.Exit(130)
+
+
+async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do some work; False: it was given up, because the program is to stop."""
+    doing, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((doing, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            doing.result()
+        return not stop.is_set()
+    finally:
+        for task in (doing, stopped):
+            task.cancel()
+        await asyncio.gather(doing, stopped, return_exceptions=True)
 
 
 def free_port(wanted: int | None, default: int) -> int:

@@ -13,7 +13,8 @@ from bridge.app import Bridge
 from bridge.catalog.model import Catalog
 from bridge.cli.broker import endpoint_of
 from bridge.cli.configuration import ConfigFile, configured, forget_secrets
-from bridge.cli.process import free_port, print_ready, run_until_stopped
+from bridge.cli.process import free_port, print_ready, run_until_stopped, unless_stopped
+from bridge.cli.safeguards import safe_with_real_money, watch_for_strangers
 from bridge.cli.workbook import OwnSpec, catalog_of
 from bridge.config.models import Config
 from bridge.dashboard.listen import Listen
@@ -98,7 +99,12 @@ async def serve(
                 kis = {"rest": config.kis.rest_url, "ws": config.kis.ws_url}
                 print_ready(mqtt=where, dashboard=bridge.dashboard_url, kis=kis)
 
+        if config.real_money and not await unless_stopped(
+            stop, safe_with_real_money(config, catalog, endpoints)
+        ):
+            return
         bridge = Bridge(config, catalog, endpoints, listen=listen)
+        watch_for_strangers(config, bridge.control, bridge.events.tell)
         stack.callback(manager.stopping)  # at the latest
         with LoopWatch(config.process.exit_when_frozen_s, beat):
             await bridge.run(stop, ready)

@@ -66,8 +66,11 @@ class RequestsConfig(Rights):
     @property
     def decided(self) -> bool:
         """Whether anything is said about who may ask for what."""
-        said = (self.role, self.verbs, self.query, self.accounts)
-        return bool(self.clients) or any(each is not None for each in said)
+        return any(
+            one is not None
+            for rights in (self, *self.clients.values())
+            for one in (rights.role, rights.verbs, rights.query, rights.accounts)
+        )
 
     @property
     def limit(self) -> int:

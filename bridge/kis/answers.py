@@ -21,13 +21,27 @@ from bridge.kis.replies import (
 )
 from bridge.runtime.bounded_json import JsonError, decode_lenient
 
-__all__ = ["LONGEST", "TokenOverError", "json_object", "read", "refusals", "said_rate"]
+__all__ = [
+    "LONGEST",
+    "OTHER_SERVER",
+    "TokenOverError",
+    "json_object",
+    "read",
+    "refusals",
+    "said_rate",
+]
 
 log = structlog.get_logger()
 
 LONGEST = 4 << 20
 """Bytes of an answer; a page of a hundred rows has about a hundred thousand."""
 
+OTHER_SERVER = frozenset({"EGW02004", "EGW02006"})
+"""Codes by which KIS says that a key, or a call, is not for this server."""
+_OWN_KEYS = (
+    "paper and real trading have app keys, accounts and servers of their own; check that this key "
+    "was issued for kis.environment"
+)
 _TOKEN_OVER = frozenset({"EGW00121", "EGW00122", "EGW00123"})
 _REFUSAL = re.compile(r"EGW(001\d\d|0020[5-9]|0021[0-3]|0030[34]|00310|0200[46])")
 """Refusals by the gateway that KIS describes. Any other refusal of a call that changes something
@@ -100,6 +114,8 @@ def read(
         described = _REFUSAL.fullmatch(msg_cd) is not None
         kind = KisRefusedError if described or not api.changes else KisUnknownError
     detail = f"{msg_cd} {msg1}".strip() or f"HTTP {response.status_code}"
+    if msg_cd in OTHER_SERVER:
+        detail += f": {_OWN_KEYS}"
     raise kind(f"{api.name}: {detail}", msg_cd=msg_cd, msg1=msg1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import os
 import shutil
@@ -382,12 +383,25 @@ BALANCE = "/uapi/domestic-stock/v1/trading/inquire-balance"
 async def test_check_all_is_well(tmp_path: Path) -> None:
     answers = TOKEN | {BALANCE: {"rt_cd": "0", "msg_cd": "x", "msg1": "ok"}}
     trade = {"market": "domestic_stock", "venue": "krx", "kinds": ["trade"], "symbols": ["005930"]}
-    with mosquitto(tmp_path, "set_tcp_nodelay true") as broker:
+    rules = tmp_path / "acl"
+    rules.touch(mode=0o600)
+    rules.write_text("topic read #\ntopic write kis/bridge/check/#\n")
+    lines = ("set_tcp_nodelay true", f"acl_file {rules}", f"user {getpass.getuser()}")
+    with mosquitto(tmp_path, *lines) as broker:
         async with fake_kis(answers) as rest:
             rows = await findings(config(tmp_path, rest, broker, subscriptions=[trade]))
     assert {row.what: row for row in rows if row.status != "ok"} == {}
     assert [row.what for row in rows] == [
-        *("secrets", "state directory", "access", "workbook", "broker", "bridge", "clock"),
+        *(
+            "secrets",
+            "state directory",
+            "access",
+            "workbook",
+            "broker",
+            "strangers",
+            "bridge",
+            "clock",
+        ),
         "credentials app1",
         "account main",
     ]
