@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from bridge.embedded.broker import EmbeddedBroker
+from bridge.runtime.redaction import known
 from tests.brokers import Mosquitto, embedded
 
 # A run in the background inherits SIGINT ignored, and so would every program that a test starts.
@@ -19,6 +20,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # The unit tests are to be run all the time; a busy machine is no failure.
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.load_profile("quick")
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests() -> None:
+    """What one test configures as a secret is a word like any other in the next one."""
+    known().begin(())
 
 
 @pytest.fixture

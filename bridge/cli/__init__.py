@@ -18,6 +18,8 @@ from typer.main import get_command, get_group
 
 from bridge import __version__
 from bridge.errors import BridgeError, ConfigError, WorkbookError
+from bridge.runtime.crashes import hide_secrets_in_tracebacks, write_traceback
+from bridge.runtime.redaction import known
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -115,6 +117,7 @@ for _name, (_, _text) in COMMANDS.items():
 
 def main() -> None:
     """Run the command line and end the process with the contract's exit code."""
+    hide_secrets_in_tracebacks()
     codecs.register_error("json-escape", _escaped)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -128,14 +131,15 @@ def _run() -> int:
         result = app(standalone_mode=False, prog_name="kis-bridge")
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - every one becomes a line
         leaves = _leaves(error)
         culprit = next((leaf for leaf in leaves if not isinstance(leaf, BridgeError)), leaves[0])
         if isinstance(culprit, BrokenPipeError):
             return 1  # the reader has left, as `| head` does
         expected = isinstance(culprit, BridgeError | typer.TyperException)
         if not expected and os.environ.get("KIS_BRIDGE_DEBUG"):
-            raise
+            write_traceback(error)
+            return 1
         return _report(culprit)
     return result if isinstance(result, int) else 0
 
@@ -198,4 +202,4 @@ def _report(error: BaseException) -> int:
 def _tell(text: str) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{known().text(text)}\n")

@@ -15,6 +15,7 @@ from bridge.config.explained_errors import at
 from bridge.config.values import (
     Alias,
     Count,
+    HeaderSecret,
     Location,
     RestUrl,
     Secret,
@@ -63,9 +64,9 @@ class AppConfig(Section):
 
     alias: Alias
     """Name in topics, logs and accounts."""
-    app_key: Secret
+    app_key: HeaderSecret
     """The app key that KIS issued."""
-    app_secret: Secret
+    app_secret: HeaderSecret
     """The app secret that KIS issued."""
     hts_id: Secret | None = None
     """Login of the HTS. Without it no execution notices arrive."""

@@ -5,7 +5,6 @@ The attribute docstrings are the reference: ``python -m bridge.config > docs/con
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
 
@@ -19,6 +18,7 @@ from pydantic import (
 
 from bridge.config.dashboard import DashboardConfig
 from bridge.config.explained_errors import at
+from bridge.config.journal import JournalConfig, passwords
 from bridge.config.kis import (
     SIMULATOR_REST_PORT,
     SIMULATOR_WS_PORT,
@@ -197,28 +197,6 @@ class MarketConfig(Section):
         return self.kinds.get(name) or KindConfig(conflate=name in _CONFLATED)
 
 
-class JournalConfig(Section):
-    """The order journal."""
-
-    url: Secret = SecretStr("sqlite:///orders.db")
-    """SQLAlchemy URL. SQLite files are relative to `state_dir`. With a password it is a secret."""
-
-    @field_validator("url", mode="before")
-    @classmethod
-    def _harmless(cls, value: object) -> object:
-        """Let a URL without a password stand in a file that others can read."""
-        if isinstance(value, str) and not re.search(r"//[^/@]*:[^/]*@|password=", value):
-            return SecretStr(value)
-        return value
-
-    @field_validator("url")
-    @classmethod
-    def _is_url(cls, value: SecretStr) -> SecretStr:
-        if not re.match(r"(sqlite|postgresql|mysql|mariadb)(\+\w+)?://", value.get_secret_value()):
-            raise ValueError("must be sqlite:///FILE, postgresql+psycopg://…, mariadb+…://…")
-        return value
-
-
 class HomeAssistantConfig(Section):
     """Home Assistant."""
 
@@ -315,6 +293,7 @@ class Config(Section):
         for account in self.kis.accounts:
             joined = SecretStr(account.number.get_secret_value().replace("-", ""))
             found |= {account.number, account.cano, joined}
-        if password := re.search(r"//[^/@]*?:([^/]+)@", self.journal.url.get_secret_value()):
-            found |= {self.journal.url, SecretStr(password[1])}
+        url = self.journal.url.get_secret_value()
+        if inside := [SecretStr(password) for password in passwords(url)]:
+            found |= {self.journal.url, *inside}
         return frozenset(secret for secret in found if secret is not None)

@@ -30,9 +30,16 @@ also a variable: `mqtt.url` is `{prefix}MQTT__URL`. There, lists and tables are 
 (`{prefix}MQTT__URL='["mqtt://a:1883", "mqtt://b:1883"]'`) with names in lower case. An unknown key
 or variable is refused.
 
-A *secret* is `{{ env = "NAME" }}`, or `{{ file = "PATH" }}` with a file that only its owner can
-read. A plain text is accepted from a variable, and from a configuration file that only its owner
-can read. Relative paths start at the folder of the configuration file.
+A *secret* is one of
+- `{{ env = "NAME" }}`: a variable; what the bridge starts does not inherit it;
+- `{{ file = "PATH" }}`: a file that only its owner can read;
+- `{{ credential = "NAME" }}`: a credential of systemd's, `$CREDENTIALS_DIRECTORY/NAME`;
+- `{{ keyring = "SERVICE/USER" }}`: in the system's keyring
+  (`pip install 'kis-mqtt-bridge[keyring]'`).
+
+A plain text is accepted from a variable, and from a configuration file that only its owner can
+read. Relative paths start at the folder of the configuration file. More in
+[secrets.md](secrets.md).
 """
 _NAMES = {
     bool: "`true` or `false`",

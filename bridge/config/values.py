@@ -25,9 +25,15 @@ from pydantic import (
     ValidationInfo,
 )
 
+from bridge.config.secret_sources import (
+    FORMS,
+    fit_for_a_header,
+    is_source,
+    look_up,
+    without_controls,
+)
 from bridge.mqtt.topics import Topics
 from bridge.runtime.bounded_json import DIGITS, within_bounds
-from bridge.runtime.regular_file import read_regular
 
 __all__ = [
     "Alias",
@@ -38,6 +44,7 @@ __all__ = [
     "ExistingFile",
     "Flag",
     "FromEnvironment",
+    "HeaderSecret",
     "Key",
     "Level",
     "Location",
@@ -70,12 +77,11 @@ class Reading:
     """Nobody but the owner can read the file, so it may hold secrets."""
     path: Path | None = None
     secrets: bool = True
-    """Whether ``{ env = … }`` and ``{ file = … }`` are looked up."""
+    """Whether they are looked up where they are kept."""
 
 
 _NOT_READ: Final = "00000000-00"
 """Stands for every secret that is not looked up; an account number, because one may stand there."""
-_LARGEST_SECRET: Final = 64 * 1024
 
 
 class FromEnvironment(str):
@@ -90,7 +96,7 @@ def open_to_others(path: Path) -> bool:
 
 
 def _secret(value: object, info: ValidationInfo) -> object:
-    """Resolve ``{ env = … }`` and ``{ file = … }``; take a plain text from private places only."""
+    """Look a secret up where it is kept; take a plain text from private places only."""
     reading: Reading | None = info.context
     if isinstance(value, str) and reading is not None and not isinstance(value, FromEnvironment):
         if not reading.private:
@@ -99,35 +105,25 @@ def _secret(value: object, info: ValidationInfo) -> object:
                 f'(chmod 600 {reading.path}, or {{ env = "NAME" }})'
             )
     elif isinstance(value, Mapping) and reading is not None:
-        match dict(value):
-            # A journal's URL is a secret only where it has a password; it says where something is.
-            case {"env": str(), **rest} | {"file": str(), **rest} if not (
-                rest or reading.secrets or info.field_name == "url"
-            ):
-                value = _NOT_READ
-            case {"env": str(name), **rest} if not rest:
-                if not (value := reading.environ.get(name, "").strip()):
-                    raise ValueError(f"environment variable {name} is not set")
-            case {"file": str(name), **rest} if not rest:
-                value = _secret_file(reading.folder / _at_home(Path(name)))
-            case _:
-                raise ValueError('must be { env = "NAME" } or { file = "PATH" }')
+        # A journal's URL is a secret only where it has a password; it says where something is.
+        if is_source(value) and not reading.secrets and info.field_name != "url":
+            value = _NOT_READ
+        else:
+            value = look_up(
+                value, reading.environ, lambda name: reading.folder / _at_home(Path(name))
+            )
     elif not isinstance(value, str | SecretStr):
-        raise ValueError('must be { env = "NAME" }, { file = "PATH" } or a text')
-    if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
+        raise ValueError(f"{FORMS}, or a text")
+    found = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    if not found:
         raise ValueError("must not be empty")
+    without_controls(found)
     return str(value) if isinstance(value, str) else value
 
 
-def _secret_file(path: Path) -> str:
-    try:
-        if open_to_others(path):
-            raise ValueError(f"{path} can be read by others: chmod 600 {path}")
-        return read_regular(path, _LARGEST_SECRET).decode().strip()
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not UTF-8 text") from None
+def _header(value: SecretStr) -> SecretStr:
+    fit_for_a_header(value.get_secret_value())
+    return value
 
 
 def _number(value: object, info: ValidationInfo) -> object:
@@ -205,6 +201,7 @@ Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(gt=0)]
 Amount = Annotated[Decimal, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+HeaderSecret = Annotated[Secret, AfterValidator(_header)]
 Location = Annotated[Path, AfterValidator(_path)]
 ExistingFile = Annotated[Path, AfterValidator(_path), AfterValidator(_existing)]
 Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bridge.runtime.folders import make_private
 from bridge.runtime.private_files import open_private, replace_private
+from bridge.runtime.redaction import known
 from bridge.runtime.regular_file import read_regular
 
 __all__ = ["CredentialFile", "CredentialRecord"]
@@ -60,8 +61,12 @@ class CredentialFile:
 
     def load(self) -> CredentialRecord:
         """Return the newest record, another process's or ours."""
-        self.record = self._read()
+        self._take(self._read())
         return self.record
+
+    def _take(self, record: CredentialRecord) -> None:
+        self.record = record
+        known().learn(record.secret)
 
     def _read(self) -> CredentialRecord:
         try:
@@ -75,12 +80,12 @@ class CredentialFile:
             self.warn(error)
             return self.record
         # A file that could not be replaced holds an older record than the memory does.
-        known = self.record
-        return known if self._unsaved and known.attempted_at >= found.attempted_at else found
+        held = self.record
+        return held if self._unsaved and held.attempted_at >= found.attempted_at else found
 
     def save(self, record: CredentialRecord) -> None:
         """Replace the file in one step."""
-        self.record = record
+        self._take(record)
         try:
             make_private(self._path.parent)
             replace_private(self._path, record.model_dump_json().encode())

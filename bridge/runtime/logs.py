@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bridge.runtime.clock import now_us, seoul_moment, seoul_text
+from bridge.runtime.redaction import Redactor, known
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -36,6 +36,8 @@ def configure(
     ``style`` is ``console``, ``json``, or ``auto``: console on a terminal, JSON lines otherwise.
     """
     stream = stream or sys.stderr
+    redactor = known()
+    redactor.begin(secret.get_secret_value() for secret in secrets)
     console = style == "console" or (style == "auto" and stream.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -45,7 +47,7 @@ def configure(
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
-        _redactor(secret.get_secret_value() for secret in secrets),
+        _redacting(redactor),
     ]
     renderer: Processor
     if console:
@@ -94,16 +96,13 @@ def _stamp(for_people: bool) -> Processor:
     return stamp
 
 
-def _redactor(secrets: Iterable[str]) -> Processor:
+def _redacting(redactor: Redactor) -> Processor:
     """Return a processor that replaces secrets in texts, bytes, keys, and what holds them."""
-    # The longest first: an account number before its first eight digits.
-    words = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, words))) if words else None
+    hide = _hider(redactor)
 
     def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        if pattern is None:
+        if not redactor:
             return event
-        hide = _hider(pattern)
         # Entries with a leading underscore are structlog's own: the formatter still needs them.
         own = {name: value for name, value in event.items() if name.startswith("_")}
         rest = {name: value for name, value in event.items() if name not in own}
@@ -112,13 +111,13 @@ def _redactor(secrets: Iterable[str]) -> Processor:
     return redact
 
 
-def _hider(pattern: re.Pattern[str]) -> Callable[[object], object]:
+def _hider(redactor: Redactor) -> Callable[[object], object]:
     def hide(value: object) -> object:
         match value:
             case None | bool():
                 return value
             case str():
-                return pattern.sub("***", value)
+                return redactor.text(value)
             case Mapping():
                 return {hide(str(name)): hide(item) for name, item in value.items()}
             case list() | tuple() | set() | frozenset():
@@ -127,7 +126,7 @@ def _hider(pattern: re.Pattern[str]) -> Callable[[object], object]:
                 # Numbers, exceptions, paths, bytes: whatever a renderer would make a text of.
                 text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
                 shown = repr(value)
-                clean = pattern.sub("***", shown)
-                return value if clean == shown and not pattern.search(text) else clean
+                found = redactor.finds(shown) or redactor.finds(text)
+                return redactor.text(shown) if found else value
 
     return hide

@@ -154,6 +154,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], i
         )
         monkeypatch.setitem(cli.COMMANDS, "check", ("probe:command", ""))
         monkeypatch.setattr(sys, "argv", ["kis-bridge", "check"])
+        monkeypatch.setattr(cli, "hide_secrets_in_tracebacks", lambda: None)  # pytest has its own
         with pytest.raises(SystemExit) as caught:
             cli.main()
         assert isinstance(caught.value.code, int)
@@ -225,11 +226,15 @@ def test_quiet_ends(
 
 
 def test_a_bug_shows_its_traceback_when_asked(
-    command: Callable[[Callable[[], None]], int], monkeypatch: pytest.MonkeyPatch
+    command: Callable[[Callable[[], None]], int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("KIS_BRIDGE_DEBUG", "1")
-    with pytest.raises(ValueError, match="bug"):
-        command(raiser(ValueError("bug")))
+    assert command(raiser(ValueError("bug"))) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("Traceback (most recent call last):\n")
+    assert shown.endswith("\nValueError: bug\n")
 
 
 def process(body: str) -> subprocess.Popen[str]:

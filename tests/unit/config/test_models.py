@@ -21,6 +21,7 @@ from bridge.config.load import load
 from bridge.config.models import Config, MqttConfig, SubscriptionConfig
 from bridge.config.orders import LimitsConfig, OrdersConfig
 from bridge.config.reference import reference
+from bridge.config.secret_sources import FORMS
 from bridge.config.values import open_to_others
 from bridge.errors import ConfigError
 
@@ -275,9 +276,9 @@ def test_every_problem_is_kept() -> None:
         ("{ file = 'binary' }", "binary is not UTF-8 text"),
         ("{ file = 'blank' }", "must not be empty"),
         ("{ file = 'long' }", "cannot read long: more than 65536 bytes"),
-        ("{ fil = 'x' }", 'must be { env = "NAME" } or { file = "PATH" }'),
-        ("{ env = 'A', file = 'x' }", 'must be { env = "NAME" } or { file = "PATH" }'),
-        ("3", 'must be { env = "NAME" }, { file = "PATH" } or a text'),
+        ("{ fil = 'x' }", FORMS),
+        ("{ env = 'A', file = 'x' }", FORMS),
+        ("3", f"{FORMS}, or a text"),
         (
             "'plain'",
             (

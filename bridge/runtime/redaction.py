@@ -1,0 +1,91 @@
+"""Secrets taken out of texts, in every form in which a library may write them.
+
+What is known is the process's own: the log, a traceback and the last line of a command share it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+__all__ = ["Redactor", "known"]
+
+_HIDDEN: Final = "***"
+_SHORT: Final = 6
+"""Characters of a secret that is looked for in other forms than its own; shorter ones would hide
+too much."""
+
+
+class Redactor:
+    """Knows secrets, and hides them."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: set[str] = set()
+        self._words: tuple[str, ...] = ()
+        self._pattern: re.Pattern[str] | None = None
+        self.begin(secrets)
+
+    def begin(self, secrets: Iterable[str]) -> None:
+        """Hide these, and what was known before no more."""
+        self._secrets, self._words, self._pattern = set(), (), None
+        self.learn(*secrets)
+
+    def learn(self, *secrets: str) -> None:
+        """Hide these, too."""
+        if new := {secret for secret in secrets if secret} - self._secrets:
+            self._secrets |= new
+            words = {word for secret in self._secrets for word in _forms(secret)}
+            # The longest first: an account number before its first eight digits.
+            ordered = sorted(words, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, ordered)), re.IGNORECASE)
+            self._words = tuple({word.lower() for word in words})
+
+    def __bool__(self) -> bool:
+        return self._pattern is not None
+
+    def finds(self, text: str) -> bool:
+        """Tell whether a secret is in a text."""
+        low = text.lower()
+        return any(word in low for word in self._words)
+
+    def text(self, text: str) -> str:
+        """Return a text with each secret as ``***``."""
+        # To look for words is many times faster than the pattern, and nearly no text has one.
+        if self._pattern is None or not self.finds(text):
+            return text
+        return self._pattern.sub(_HIDDEN, text)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield secret
+    if len(secret) < _SHORT:
+        return
+    yield quote(secret, safe="")
+    yield quote(secret)
+    yield quote_plus(secret)
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield repr(secret)[1:-1]
+    yield repr(secret.encode())[2:-1]
+    yield secret.encode().hex()
+    # In base64 a text looks different by where it begins; the ends depend on its neighbours.
+    data = secret.encode()
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + data)
+        after = (before + len(data)) % 3
+        inner = encoded[(before * 8 + 5) // 6 : len(encoded) - (4 if after else 0)].decode()
+        if len(inner) >= _SHORT:
+            yield inner
+            yield inner.replace("+", "-").replace("/", "_")
+
+
+_PROCESS: Final = Redactor()
+
+
+def known() -> Redactor:
+    """Return what knows the secrets of this process."""
+    return _PROCESS
