@@ -22,6 +22,7 @@ from bridge.embedded.broker import EmbeddedBroker
 from bridge.errors import ConfigError
 from bridge.mqtt.endpoint import Endpoint
 from bridge.runtime import logs
+from bridge.runtime.descriptors import Descriptors
 from bridge.runtime.folders import make_private
 from bridge.runtime.loop_watch import LoopWatch
 from bridge.runtime.own_process import close_to_others
@@ -83,9 +84,11 @@ async def serve(
                 if port != default:  # clients that expect it there would talk to another broker
                     log.warning("port of the embedded broker is busy", wanted=default, taken=port)
 
-        manager = ServiceManager()
+        manager, descriptors = ServiceManager(), Descriptors()
+        descriptors.raise_limit()
 
         def beat() -> None:
+            descriptors.look()
             manager.alive(bridge.status)
             if stop.is_set():
                 manager.stopping()

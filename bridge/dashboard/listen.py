@@ -37,6 +37,6 @@ def open_socket(listen: Listen) -> socket.socket:
             log.warning("port busy, taking another", what="dashboard", port=port)
             return open_socket(Listen(host, 0))
         raise ConfigError(f"dashboard.listen {host}:{port}: {error}; take another port") from None
-    listener.listen(64)
+    listener.listen()
     listener.setblocking(False)
     return listener

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from starlette.routing import Route as Path
 
 from bridge.config.dashboard import DashboardConfig
 from bridge.dashboard.access import Access
+from bridge.dashboard.connections import Connections, listening
 from bridge.dashboard.gatekeeper import Gatekeeper
 from bridge.dashboard.listen import Listen, open_socket
 from bridge.dashboard.metrics import CONTENT_TYPE, Metrics
@@ -80,7 +82,8 @@ class Dashboard:
             ]
         )
         gatekeeper = Gatekeeper(app, host, access)
-        self._metrics = Metrics(sources.numbers, lambda: gatekeeper.refused)
+        connections = Connections()
+        self._metrics = Metrics(sources.numbers, lambda: gatekeeper.refused | connections.refused)
         settings = uvicorn.Config(
             gatekeeper,
             http="h11",
@@ -93,7 +96,7 @@ class Dashboard:
         )
         settings.load()
         settings.ssl = tls
-        self._server = _Server(settings)
+        self._server = _Server(settings, connections)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -162,7 +165,16 @@ class Dashboard:
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn that leaves the signals alone."""
+    """A uvicorn that leaves the signals alone and takes no more than some connections."""
+
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+        super().__init__(config)
+        self._connections = connections
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.lifespan.startup()
+        self.servers = [await listening(one, self, self._connections) for one in sockets or ()]
+        self.started = True
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ def test_systemd_hears_when_it_is_ready_alive_and_stopping(
         World.running(tmp_path) as world,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd,
     ):
-        world.bridge.stop()
+        world.bridge.__exit__()
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(DEADLINE_S)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
