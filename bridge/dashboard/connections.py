@@ -32,7 +32,7 @@ READ_S = 30.0
 HANDSHAKE_S = 10.0
 _SAY_S = 60.0
 _BACKLOG = 256
-"""Those that come at once, such as after a network was away; more would be let wait for a second."""
+"""Those that come at once; the system lets more of them wait for a second."""
 
 
 class Connections:

@@ -73,4 +73,8 @@ def test_nothing_else_needs_a_module_that_some_systems_lack() -> None:
         for path in ROOT.rglob("*.py")
         if NOT_EVERYWHERE.intersection(imported(path))
     }
-    assert users == {"runtime/filelock.py", "runtime/own_process.py"}
+    assert users == {
+        "runtime/descriptors.py",
+        "runtime/filelock.py",
+        "runtime/own_process.py",
+    }
