@@ -65,6 +65,12 @@ system-packages:
 			--no-install-recommends postgresql mariadb-server >/dev/null || \
 			echo "they could not be installed: the journal is tried on SQLite only"; \
 	fi
+	@if [ "$$CI" = true ] && ! command -v systemd-analyze >/dev/null && \
+		command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		echo "installing systemd from the system's packages, for systemd-analyze"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+			--no-install-recommends systemd >/dev/null; \
+	fi
 
 # The official AsyncAPI parser, which checks spec/asyncapi.yaml.
 tests/asyncapi/node_modules: tests/asyncapi/package.json

@@ -1,14 +1,12 @@
-"""The files that a developer starts from: Mosquitto's configuration, the containers."""
+"""The files that a developer starts from: Mosquitto's configuration."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bridge.config.load import load
 from tests.brokers import free_port, listening, mosquitto_program, wait_for_port
 
 ROOT = Path(__file__).parents[2]
@@ -72,33 +70,3 @@ def test_both_configurations_differ_in_the_addresses_only() -> None:
         for name in CONFIGS
     )
     assert plain == compose
-
-
-@pytest.fixture
-def compose() -> dict[str, Any]:
-    yaml = pytest.importorskip("yaml", reason="needs PyYAML: pip install pyyaml")
-    content = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    assert isinstance(content, dict)
-    return content
-
-
-def test_containers_are_reached_from_this_machine_only(compose: dict[str, Any]) -> None:
-    ports = [port for service in compose["services"].values() for port in service.get("ports", ())]
-    assert len(ports) == 4
-    assert all(port.startswith("127.0.0.1:") for port in ports)
-
-
-def test_the_bridge_in_a_container_has_a_usable_configuration(
-    compose: dict[str, Any], tmp_path: Path
-) -> None:
-    config = tmp_path / "bridge.toml"
-    config.write_text(compose["configs"]["bridge"]["content"].replace("/var/lib", str(tmp_path)))
-    environment = compose["services"]["bridge"]["environment"]
-    settings = load(config, {key: str(value) for key, value in environment.items()})
-    assert settings.kis.environment == "simulator"
-    assert settings.mqtt.url == ("mqtt://mosquitto:1883",)
-    assert len(environment["KIS_APP_KEY"]) == 36
-    assert len(environment["KIS_APP_SECRET"]) == 180
-    started = compose["services"]["simulator"]["command"]
-    assert settings.kis.rest_url.endswith(":" + started[started.index("--rest-port") + 1])
-    assert settings.kis.ws_url.endswith(":" + started[started.index("--ws-port") + 1])
