@@ -54,9 +54,9 @@ def environ() -> dict[str, str]:
 class Program:
     """A process whose lines are read as they come; waits are for lines, with a deadline."""
 
-    def __init__(self, *args: str) -> None:
+    def __init__(self, *args: str, cwd: Path | None = None) -> None:
         self.process = subprocess.Popen(
-            args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ()
+            args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ(), cwd=cwd
         )
         self.out: list[str] = []
         self.err: list[str] = []
@@ -142,9 +142,11 @@ class Ear(Program):
         topic_filter: str = "kis/#",
         version: str = "5",
         login: tuple[str, str] | None = None,
+        options: tuple[str, ...] = (),
     ) -> None:
         self.heard: list[Heard] = []
-        options = ("-u", login[0], "-P", login[1]) if login else ()
+        if login:
+            options += ("-u", login[0], "-P", login[1])
         super().__init__(
             *(client("mosquitto_sub"), "-V", version, "-p", str(port), "-q", "1"),
             *("-t", topic_filter, "-F", "%j", *options),
