@@ -29,13 +29,9 @@ from bridge.kis.rest import RestClient, open_http
 from bridge.kis.session import Notice, Session, SessionEvent
 from bridge.kis.stream import Stream
 from bridge.kis.throttle import Throttle
-from bridge.mqtt import payloads
-from bridge.mqtt.client import ControlClient
-from bridge.mqtt.client_ids import ClientIds
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.events import Events
 from bridge.mqtt.lane import LaneWriter
-from bridge.mqtt.message import Will
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, TradingAccount
 from bridge.orders.journal.journal import Journal
@@ -43,12 +39,14 @@ from bridge.orders.ownership.presence import Presence
 from bridge.orders.publishing.journal_marks import JournalMarks
 from bridge.orders.publishing.journal_watch import JournalWatch
 from bridge.orders.risk.configured import configured
+from bridge.requests.inlets import Inlets
 from bridge.requests.local_halts import LocalHalts
 from bridge.requests.permissions import Permissions
 from bridge.requests.server import RequestServer
 from bridge.requests.symbols import SymbolRequests
 from bridge.requests.verbs import Verbs
 from bridge.runtime.clock import now_us
+from bridge.status.arrivals import ArrivalReports
 from bridge.status.clocks import Clocks
 from bridge.status.health import SessionHealth, snapshot, summary
 from bridge.status.payloads import HealthReport
@@ -101,18 +99,11 @@ class Bridge:
         self._endpoints = endpoints
         self._paper = config.kis.environment != "real"
         self.topics = Topics(config.mqtt.base_topic)
-        ids = ClientIds.of(self.topics.base, config.kis.apps[0].app_secret)
-        will = Will(self.topics.state(), payloads.OFFLINE, birth=payloads.ONLINE)
         self.clocks = Clocks()
-        clock, pulse = self.clocks.kis.now, self.clocks.pulse
-        self.control = ControlClient(
-            endpoints, client_id=ids.name(), will=will, clock=clock, pulse=pulse
-        )
-        # Halts come here past whatever the broker holds back on the other one.
-        self.urgent = ControlClient(
-            endpoints, client_id=ids.name("halt"), clean=True, clock=clock, pulse=pulse
-        )
+        inlets = Inlets.of(config, endpoints, self.topics, self.clocks.kis.now, self.clocks.pulse)
+        self.control, self.urgent = inlets.control, inlets.urgent
         self.events = Events(self.control, self.topics)
+        self._arrivals = ArrivalReports(inlets.arrivals, self.events.tell, now_us)
         self._reports = Reports(catalog, self.events)
         self._calendar = Calendar(catalog.hours)
         self.lane = Lane(_policies(config, catalog))
@@ -372,6 +363,7 @@ class Bridge:
         while True:
             self.upkeep.tick()
             self.events.settle()
+            self._arrivals.tick()
             await asyncio.sleep(_TURN_S)
 
     def status(self) -> str:
@@ -386,6 +378,7 @@ class Bridge:
             lane=self.lane,
             gateway=self.gateway,
             pool=self.pool,
+            arrivals=self._arrivals.numbers(),
             frames_dropped=self._reports.dropped,
             control_backlog=self.control.backlog,
             events_dropped=self.events.dropped,

@@ -52,6 +52,10 @@ class ClientConfig(Section):
     """Aliases of the accounts that the client may trade."""
     limits: LimitsConfig = LimitsConfig()
     """Narrower limits for this client."""
+    commands_per_second: Count | None = None
+    """Instead of that of `[orders]`."""
+    commands_at_once: Count | None = None
+    """Instead of that of `[orders]`."""
 
 
 class OrdersConfig(Section):
@@ -70,6 +74,12 @@ class OrdersConfig(Section):
     proof_s: Annotated[int, Strict(), Field(ge=5, le=3600)] = 30
     """Seconds after a lost answer in which the order may still reach the exchange. A second bridge
     takes over when the first one was silent for 25 s more than that."""
+    commands_per_second: Count = 100
+    """Most commands a second of each client, for long. Cancellations are counted apart from what
+    they cancel."""
+    commands_at_once: Count = 500
+    """Most commands of each client at once. What is more is refused as `rate_limited`, or not even
+    read and told of in an event."""
     limits: LimitsConfig = LimitsConfig()
     """For each account."""
     clients: dict[ClientName, ClientConfig] = Field(default_factory=dict)

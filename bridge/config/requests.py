@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, Strict
 
-from bridge.config.values import Alias, ClientName, Section
+from bridge.config.values import Alias, ClientName, Count, Section
 from bridge.mqtt.topics import REQUEST_VERBS
 from bridge.runtime.suggestions import nearest
 
@@ -47,9 +47,18 @@ class Rights(Section):
     accounts: tuple[Alias, ...] | None = None
     """Aliases of the accounts that a `query` may name. By default those of `[orders.clients.NAME]`
     if it is there, otherwise those of the role."""
+    per_second: Count | None = None
+    """Most requests a second, for long. By default 50. All requests without a client's name are one
+    client."""
+    at_once: Count | None = None
+    """Most requests at once. By default 200. What is more is refused as `rate_limited`."""
     subscriptions: Annotated[int, Strict(), Field(ge=0, le=MOST_SUBSCRIPTIONS)] | None = None
     """Most subscriptions that a client may hold, with or without a slot. By default 1000. All
     requests without a client's name are one client."""
+
+    def rate(self, usual: tuple[int, int] = (50, 200)) -> tuple[int, int]:
+        """Return how many requests a second are served, and how many at once."""
+        return self.per_second or usual[0], self.at_once or usual[1]
 
 
 class RequestsConfig(Rights):

@@ -94,6 +94,13 @@ class Metrics(Collector):
         yield _single("frames_dropped_total", text, numbers["frames_dropped"])
         text = "Requests to the web page that were refused"
         yield _labelled("web_refused_total", text, "reason", self._refused())
+        arrivals = numbers["arrivals"]
+        text = "Messages refused because their client sent too much"
+        yield _labelled("rate_limited_total", text, "client", arrivals["by_client"])
+        text = "Those among them without an answer"
+        yield _single("rate_limited_unanswered_total", text, arrivals["unanswered"])
+        text = "Messages that were not decoded"
+        yield _labelled("messages_dropped_total", text, "reason", arrivals["dropped"])
         text = "Subscriptions by state"
         yield _labelled("subscriptions", text, "state", numbers["subscriptions"])
         yield _labelled("orders", "Today's orders by state", "state", numbers["orders"])

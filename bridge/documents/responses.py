@@ -15,6 +15,7 @@ __all__ = ["ERRORS", "REFUSED", "response"]
 ERRORS: Mapping[str, str] = {
     "ambiguous_channel": "several channels carry this topic; name one",
     "busy": "too many requests of this verb wait already",
+    "rate_limited": "too many requests of this client; most of what is more has no answer",
     "failed": "something else went wrong; the message says what",
     "internal": "a bug of the bridge; its log has more",
     "invalid_request": "a member is missing, unknown or wrong; the message names it",

@@ -23,6 +23,7 @@ from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Handler, Message, Publication, Will
 from bridge.mqtt.options import Options
 from bridge.mqtt.outgoing import LEFT, Outgoing, QueuedPublish
+from bridge.mqtt.packets import PacketFilter
 from bridge.mqtt.topics import is_topic
 from bridge.mqtt.waiters import Waiters
 from bridge.runtime.backoff import Backoff
@@ -63,6 +64,7 @@ class ControlClient:
         leave_s: float = 3.0,
         clock: Callable[[], int] = now_us,
         pulse: Pulse | None = None,
+        packets: PacketFilter | None = None,
     ) -> None:
         """Prepare; nothing is connected before `run`.
 
@@ -73,13 +75,14 @@ class ControlClient:
         :param leave_s: the longest that the last publishes may take when `run` ends.
         :param clock: µs since the epoch, for when messages came.
         :param pulse: tells whether this process stood still; without one it never did.
+        :param packets: what is let in; without it whatever can be decoded.
         :raises ConfigError: a certificate or key cannot be read.
         """
         if not endpoints:
             raise ValueError("at least one endpoint")
         self._dialer = Dialer(endpoints, self._made, self._filters)
         self._options = Options(
-            client_id, will, clean, session_expiry_s, receive_maximum, keep_alive_s
+            client_id, will, clean, session_expiry_s, receive_maximum, keep_alive_s, packets
         )
         self._own_options = self._options
         self._backoff = backoff

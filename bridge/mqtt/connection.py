@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,7 +10,6 @@ from typing import Any
 
 import structlog
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -19,12 +17,13 @@ from paho.mqtt.reasoncodes import ReasonCode
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.mqtt.options import Options, RefusedError
+from bridge.mqtt.packets import Bounds, PacketReader, Skipped
 from bridge.mqtt.paho_client import (
     CONNECT_S,
     PahoClient,
-    TidySocket,
     as_published,
-    no_delay,
+    connect,
+    prepared,
     why,
     words,
 )
@@ -39,6 +38,10 @@ log = structlog.get_logger()
 _UNSUPPORTED_VERSION = 132
 _SESSION_TAKEN_OVER = 142
 _TICK_S = 1.0
+_PACKETS = 8
+"""Packets that are handled before others have their turn in the event loop."""
+_SHOWN = 200
+"""Bytes of a topic in the log."""
 
 
 class Connection:
@@ -84,32 +87,14 @@ class Connection:
         self._pong_wanted = 0
         """What comes before this answer to a ping may have lain anywhere for any time."""
         self._pubacks = PubAcks(self._send_puback)
+        self._turn: list[int] | None = None
+        """PUBACKs of this turn, for one write; None: no turn, each is written by itself."""
+        self._reading_on = False
         self._paho = self._client(context)
 
     def _client(self, context: ssl.SSLContext | None) -> PahoClient:
         options = self._options
-        client = PahoClient(
-            CallbackAPIVersion.VERSION2,
-            client_id=options.client_id,
-            clean_session=None if self.v5 else options.clean,
-            protocol=paho.MQTTv5 if self.v5 else paho.MQTTv311,
-            transport="websockets" if self.endpoint.transport == "ws" else "tcp",
-            reconnect_on_failure=False,  # a reconnect makes a new connection, see ControlClient
-            manual_ack=True,  # a command is acknowledged when the journal has it, not when it comes
-        )
-        client.connect_timeout = CONNECT_S
-        client.max_inflight_messages_set(0xFFFF)  # the window is kept by the owner
-        if self.endpoint.transport == "ws":
-            client.ws_set_options(path=self.endpoint.path)
-        if context is not None:
-            context.sslsocket_class = TidySocket
-            client.tls_set_context(context)
-        if self.endpoint.username:
-            client.username_pw_set(self.endpoint.username, self.endpoint.secret() or None)
-        if options.will is not None:
-            will = options.will
-            client.will_set(will.topic, will.payload, will.qos, will.retain)
-        client.on_socket_open = no_delay
+        client = prepared(self.endpoint, options, context, v5=self.v5)
         client.on_socket_close = self._socket_closed
         client.on_socket_register_write = self._want_write
         client.on_socket_unregister_write = self._no_write
@@ -118,7 +103,10 @@ class Connection:
         client.on_subscribe = self._suback
         client.on_publish = self._puback
         client.on_message = self._publish
-        client.on_unreadable = self._unreadable
+        client.on_unreadable = self._skipped
+        packets = options.packets
+        bounds, judge = (Bounds(), None) if packets is None else (packets.bounds, packets.judge)
+        client.reader = PacketReader(bounds, judge, self._skipped, v5=self.v5)
         return client
 
     async def open(self) -> None:
@@ -149,16 +137,7 @@ class Connection:
 
     def _connect(self) -> None:
         """Run in a thread: name look-up, TCP, TLS and the WebSocket handshake block."""
-        keep_alive, options = self._options.keep_alive_s, self._options
-        host, port = self.endpoint.host, self.endpoint.port
-        if not self.v5:
-            self._paho.connect(host, port, keep_alive)
-            return
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.ReceiveMaximum = options.receive_maximum
-        if not options.clean:
-            properties.SessionExpiryInterval = options.session_expiry_s
-        self._paho.connect(host, port, keep_alive, clean_start=options.clean, properties=properties)
+        connect(self._paho, self.endpoint, self._options, v5=self.v5)
 
     def _abandon(self, connecting: asyncio.Future[None]) -> None:
         if not connecting.cancelled() and connecting.exception() is None:
@@ -228,17 +207,7 @@ class Connection:
     def abort(self) -> None:
         """Drop the connection without a good-bye: the broker publishes the will."""
         self._connected.cancel()  # nobody waits for it any more
-        sock = self._paho.socket()
-        if sock is not None:
-            # The plain socket below TLS and WebSocket, so that one way fits all three. ``detach``
-            # leaves the descriptor to its owner.
-            plain = socket.socket(fileno=sock.fileno())
-            try:
-                plain.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it is gone already
-            finally:
-                plain.detach()
+        if self._paho.hang_up():
             self._guarded(self._paho.loop_read)
         if not self.lost.done():
             self.lost.set_result("closed")
@@ -256,10 +225,30 @@ class Connection:
 
     def _readable(self) -> None:
         self._guarded(self._doubt_after_stop)
-        self._guarded(self._paho.loop_read)
-        # What TLS has decrypted already makes no socket readable.
-        while self.endpoint.tls and (sock := self._paho.socket()) and sock.pending():  # type: ignore[attr-defined]
+        self._turn = []
+        for _ in range(_PACKETS):
             self._guarded(self._paho.loop_read)
+            if not self._more():
+                break
+        else:
+            # What has been read already makes no socket readable, and others get their turn first.
+            if not self._reading_on:
+                self._reading_on = True
+                self._loop.call_soon(self._read_on)
+        mids, self._turn = self._turn, None
+        if mids and not self.lost.done():
+            self._paho.acknowledge(mids)
+
+    def _read_on(self) -> None:
+        self._reading_on = False
+        if not self.lost.done():
+            self._readable()
+
+    def _more(self) -> bool:
+        sock = self._paho.socket()
+        if sock is None or self.lost.done():
+            return False
+        return self._paho.reader.waiting or (self.endpoint.tls and sock.pending() > 0)  # type: ignore[attr-defined]
 
     def _doubt_after_stop(self) -> None:
         """After a stop of the process, take nothing for fresh that was sent before it.
@@ -374,18 +363,26 @@ class Connection:
                 received_at=received_at,
                 fresh=self._paho.pongs >= self._pong_wanted,
                 again=bool(arrived.dup),
+                surplus=self._paho.reader.surplus,
                 ack=ack,
                 passed=passed,
             )
         )
 
-    def _unreadable(self, mid: int) -> None:
-        log.warning("message dropped", reason="MQTT properties that cannot be read")
-        if mid:
-            self._pubacks.acknowledge(self._pubacks.hold(mid))
+    def _skipped(self, what: Skipped) -> None:
+        """Have the broker forget what is not decoded: it would come again after each reconnect."""
+        if what.mid:
+            self._pubacks.acknowledge(self._pubacks.hold(what.mid))
+        if what.reason:
+            topic = what.topic[:_SHOWN].decode(errors="replace")
+            log.warning("message dropped", reason=what.reason, topic=topic, bytes=what.size)
+            if self._options.packets is not None:
+                self._options.packets.skipped(what)
 
     def _send_puback(self, mid: int) -> None:
-        if not self.lost.done():
+        if self._turn is not None:
+            self._turn.append(mid)
+        elif not self.lost.done():
             self._paho.ack(mid, 1)
 
 

@@ -10,6 +10,11 @@ from typing import Annotated, Literal, NotRequired, TypeAlias
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from bridge.mqtt.broker_events import (
+    MessageDroppedEvent,
+    RateLimitedEvent,
+    SessionTakenOverEvent,
+)
 from bridge.mqtt.shapes import Count, Microseconds, Number
 
 __all__ = [
@@ -42,7 +47,6 @@ __all__ = [
     "ServiceGapRow",
     "SessionLostEvent",
     "SessionRestoredEvent",
-    "SessionTakenOverEvent",
     "SlotRefusedEvent",
     "SlotsWaitingEvent",
 ]
@@ -346,14 +350,6 @@ class OwnerConflictEvent(TypedDict):
     message: str
 
 
-class SessionTakenOverEvent(_Flood):
-    """Another client took the bridge's session at the broker, or the broker has it no longer."""
-
-    kind: Literal["session_taken_over"]
-    client_id: Annotated[str, Field(description="Without its secret part")]
-    message: str
-
-
 BridgeEvent: TypeAlias = (
     ServiceGapEvent
     | LossEvent
@@ -379,4 +375,6 @@ BridgeEvent: TypeAlias = (
     | JournalUnavailableEvent
     | OwnerConflictEvent
     | SessionTakenOverEvent
+    | RateLimitedEvent
+    | MessageDroppedEvent
 )

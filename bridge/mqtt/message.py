@@ -33,6 +33,8 @@ class Message:
     not say what is left of it now."""
     again: bool = False
     """The broker has delivered it before, to this client or to another one of the same session."""
+    surplus: bool = False
+    """It is one too many of its client's, and only here so that its sender is told."""
     passed: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
     """Called by the client when the handler has returned: if it did not acknowledge, PUBACKs of
     later messages no longer wait for this one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.mqtt.message import Will
+from bridge.mqtt.packets import PacketFilter
 
 __all__ = ["Options", "RefusedError"]
 
@@ -19,6 +20,8 @@ class Options:
     session_expiry_s: int
     receive_maximum: int
     keep_alive_s: int
+    packets: PacketFilter | None = None
+    """What is let in; None: whatever can be decoded."""
 
 
 class RefusedError(Exception):

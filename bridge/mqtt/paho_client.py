@@ -5,27 +5,43 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from paho.mqtt import MQTTException
 from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.options import Options
+from bridge.mqtt.packets import PacketReader, Skipped
 
 __all__ = [
     "CONNECT_S",
     "PahoClient",
     "TidySocket",
     "as_published",
+    "connect",
     "matches",
-    "no_delay",
+    "prepared",
     "why",
     "words",
 ]
 
 CONNECT_S = 5.0
 """For each of: TCP and TLS, CONNACK, SUBACK."""
+
+
+_PUBACK = b"\x40\x02"
+_READ = 64 * 1024
+"""Bytes that are read at once."""
+_SKIPPED_AT_ONCE = 16
+"""Packets that are skipped before others have their turn in the event loop."""
 
 
 class TidySocket(ssl.SSLSocket):
@@ -49,7 +65,13 @@ class PahoClient(paho.Client):
     It counts pings, too: a broker answers them in the order of everything else that it sends.
     """
 
-    on_unreadable: Callable[[int], None]
+    on_unreadable: Callable[[Skipped], None]
+    reader: PacketReader
+    """Stands between the socket and paho."""
+    _packet: bytes = b""
+    _at = 0
+    _decoded = False
+    _payload: bytes | None = None
     pings = 0
     """Sent on this connection."""
     pongs = 0
@@ -68,15 +90,115 @@ class PahoClient(paho.Client):
         self.pongs += 1
         return super()._handle_pingresp()
 
+    def acknowledge(self, mids: Sequence[int]) -> None:
+        """Send a PUBACK for each, in one write."""
+        packets = b"".join(_PUBACK + mid.to_bytes(2, "big") for mid in mids)
+        self._packet_queue(paho.PUBACK, packets, 0, 0)
+
+    def hang_up(self) -> bool:
+        """Cut the connection, so that the next read finds it closed; False: there is none."""
+        self.reader.clear()  # nothing of it is to be handled any more
+        self._packet = b""
+        sock = self.socket()
+        if sock is None:
+            return False
+        # The plain socket below TLS and WebSocket, so that one way fits all three. ``detach``
+        # leaves the descriptor to its owner.
+        plain = socket.socket(fileno=sock.fileno())
+        try:
+            plain.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it is gone already
+        finally:
+            plain.detach()
+        return True
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        packet = self._packet
+        if self._at >= len(packet):
+            found = self.reader.next(_SKIPPED_AT_ONCE)
+            if found is None and not self.reader.waiting:
+                data = super()._sock_recv(_READ)
+                if not data:
+                    return data
+                self.reader.feed(data)
+                found = self.reader.next(_SKIPPED_AT_ONCE)
+            if found is None:
+                raise BlockingIOError
+            packet, self._packet, self._at = found, found, 0
+        data = packet[self._at : self._at + bufsize]
+        self._at += len(data)
+        return data
+
     def _handle_publish(self) -> Any:
+        self._decoded = False
+        head, body = self.reader.head, self._in_packet["packet"]
+        self._payload = None
+        if head:  # paho copies what follows each property
+            self._payload = bytes(body[head:])
+            self._in_packet["packet"] = body[:head]
         try:
             return super()._handle_publish()
-        except MQTTException:
-            packet = self._in_packet["packet"]
+        except (MQTTException, ValueError, LookupError, struct.error):
+            if self._decoded:
+                raise  # it is not about the packet
+            packet = body
             start = 2 + int.from_bytes(packet[:2], "big")
             qos = self._in_packet["command"] >> 1 & 3
-            self.on_unreadable(int.from_bytes(packet[start : start + 2], "big") if qos else 0)
+            mid = int.from_bytes(packet[start : start + 2], "big") if qos else 0
+            reason = "MQTT properties that cannot be read"
+            self.on_unreadable(Skipped(bytes(packet[2:start]), mid, len(packet), reason))
             return paho.MQTT_ERR_SUCCESS
+
+    def _handle_on_message(self, message: paho.MQTTMessage) -> None:
+        self._decoded = True
+        if self._payload is not None:
+            message.payload = self._payload
+        super()._handle_on_message(message)
+
+
+def prepared(
+    endpoint: Endpoint, options: Options, context: ssl.SSLContext | None, *, v5: bool
+) -> PahoClient:
+    """Return a client for one connection, without its callbacks."""
+    client = PahoClient(
+        CallbackAPIVersion.VERSION2,
+        client_id=options.client_id,
+        clean_session=None if v5 else options.clean,
+        protocol=paho.MQTTv5 if v5 else paho.MQTTv311,
+        transport="websockets" if endpoint.transport == "ws" else "tcp",
+        reconnect_on_failure=False,  # a reconnect makes a new connection, see ControlClient
+        manual_ack=True,  # a command is acknowledged when the journal has it, not when it comes
+    )
+    client.connect_timeout = CONNECT_S
+    client.max_inflight_messages_set(0xFFFF)  # the window is kept by the owner
+    if endpoint.transport == "ws":
+        client.ws_set_options(path=endpoint.path)
+    if context is not None:
+        context.sslsocket_class = TidySocket
+        client.tls_set_context(context)
+    if endpoint.username:
+        client.username_pw_set(endpoint.username, endpoint.secret() or None)
+    if options.will is not None:
+        will = options.will
+        client.will_set(will.topic, will.payload, will.qos, will.retain)
+    client.on_socket_open = _no_delay
+    return client
+
+
+def connect(client: PahoClient, endpoint: Endpoint, options: Options, *, v5: bool) -> None:
+    """Connect and send CONNECT; this blocks, and raises OSError or ValueError."""
+    where = endpoint.host, endpoint.port, options.keep_alive_s
+    if not v5:
+        client.connect(*where)
+        return
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.ReceiveMaximum = options.receive_maximum
+    if options.packets is not None and options.packets.bounds.packet:
+        properties.MaximumPacketSize = options.packets.bounds.packet
+    if not options.clean:
+        properties.SessionExpiryInterval = options.session_expiry_s
+    client.connect(*where, clean_start=options.clean, properties=properties)
 
 
 def matches(topic_filter: str, topic: str) -> bool:
@@ -101,7 +223,7 @@ def _retained(topic_filter: str) -> int:
     return 1 if "+" in topic_filter or "#" in topic_filter else 0
 
 
-def no_delay(_client: paho.Client, _data: Any, sock: Any) -> None:
+def _no_delay(_client: paho.Client, _data: Any, sock: Any) -> None:
     """Send small packets at once: Nagle's algorithm would hold them for milliseconds."""
     plain = socket.socket(fileno=sock.fileno())
     try:

@@ -59,6 +59,8 @@ EventKind = Literal[
     "journal_unavailable",
     "owner_conflict",
     "session_taken_over",
+    "rate_limited",
+    "message_dropped",
 ]
 
 MAX_REQUEST = 64 * 1024

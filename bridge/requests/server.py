@@ -175,6 +175,8 @@ class RequestServer:
                         f"{topic}/… is, others need mqtt.response_prefixes",
                     )
                 topic = message.response_topic
+            if message.surplus:
+                raise RequestError("rate_limited", "too many requests of this client: slow down")
             if message.retain:
                 raise RequestError("retained_request", "a request must not be retained")
             handler = self._handler(verb)

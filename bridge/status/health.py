@@ -13,7 +13,7 @@ from bridge.kis.stream import Stream
 from bridge.mqtt.payloads import HaltRow, JournalReport, OwnerReport
 from bridge.runtime.clock import now_us
 from bridge.status.clocks import Clocks
-from bridge.status.payloads import HealthReport, LagNumbers, SessionNumbers
+from bridge.status.payloads import ArrivalNumbers, HealthReport, LagNumbers, SessionNumbers
 from bridge.subscriptions.pool import Pool
 
 __all__ = ["Gate", "SessionHealth", "percentile", "snapshot", "summary"]
@@ -62,6 +62,7 @@ def snapshot(
     lane: Lane,
     gateway: Gate,
     pool: Pool,
+    arrivals: ArrivalNumbers,
     frames_dropped: int,
     control_backlog: int,
     events_dropped: int,
@@ -78,6 +79,7 @@ def snapshot(
         "sessions": {app: session.numbers(now) for app, session in sessions.items()},
         "subscriptions": pool.numbers(),
         "clients": pool.clients(),
+        "arrivals": arrivals,
         "frames_dropped": frames_dropped,
         "decode_errors": pump.counters.quarantined.total(),
         "schema_drift": pump.counters.drifted.total(),

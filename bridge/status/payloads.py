@@ -12,10 +12,12 @@ from bridge.mqtt.shapes import Count, Microseconds
 from bridge.subscriptions.rows import ClientRow, SubscriptionCounts, SubscriptionRow
 
 __all__ = [
+    "ArrivalNumbers",
     "ChannelProblems",
     "HealthReport",
     "LagNumbers",
     "PublishNumbers",
+    "RateLimitedNumbers",
     "RestNumbers",
     "SessionNumbers",
     "SessionReport",
@@ -85,6 +87,22 @@ class RestNumbers(TypedDict):
     errors: Count
 
 
+class RateLimitedNumbers(TypedDict):
+    """What was refused because its client sent too much."""
+
+    requests: Count
+    commands: Count
+
+
+class ArrivalNumbers(TypedDict):
+    """What came from the broker and was not taken, since the start."""
+
+    rate_limited: RateLimitedNumbers
+    unanswered: Annotated[Count, Field(description="Those among them that have no answer")]
+    by_client: Annotated[dict[str, Count], Field(description="Those of whom most were refused")]
+    dropped: Annotated[dict[str, Count], Field(description="What was not decoded, by reason")]
+
+
 class HealthReport(TypedDict):
     """Counters, lags and states of everything that runs."""
 
@@ -94,6 +112,7 @@ class HealthReport(TypedDict):
     clients: Annotated[
         list[ClientRow], Field(description="Who wants how much market data; twenty at most")
     ]
+    arrivals: ArrivalNumbers
     frames_dropped: Annotated[Count, Field(description="What sessions threw away as garbage")]
     decode_errors: Count
     schema_drift: Count

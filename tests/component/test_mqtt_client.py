@@ -18,6 +18,7 @@ from bridge.errors import BrokerError, RequestError
 from bridge.mqtt.client import ControlClient, Message, Will
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Publication
+from bridge.mqtt.rate_limiter import Arrivals, RateLimiter
 from bridge.mqtt.topics import Topics
 from bridge.requests.server import RequestServer, request
 from bridge.runtime.backoff import Backoff
@@ -786,3 +787,65 @@ async def test_a_new_connection_begins_fresh(endpoint: Endpoint, topics: Topics)
         await until(lambda: client.connects == 2)
         await writer.publish(Publication(topic, b"x"))
         assert (await inbox.get()).fresh
+
+
+async def test_giants_are_read_past_and_acknowledged_without_the_brokers_help(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """MQTT 3.1.1 knows no maximum packet size."""
+    resource = pytest.importorskip("resource")
+    giant = tmp_path / "giant"
+    with giant.open("wb") as file:
+        file.truncate(100_000_000)
+    arrivals = Arrivals()
+    limiter = RateLimiter(Topics(), arrivals)
+    inbox = Inbox()
+    endpoint = Endpoint.parse(mosquitto.url, version=4)
+    client = client_of(endpoint, "bounded", packets=limiter)
+    client.subscribe("giants", 1, inbox)
+    async with running(client), lag() as lags:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for _ in range(2):
+            publisher = await asyncio.create_subprocess_exec(
+                *(
+                    shutil.which("mosquitto_pub") or "mosquitto_pub",
+                    "-p",
+                    str(mosquitto.port),
+                    "-q",
+                    "1",
+                ),
+                *("-t", "giants", "-f", str(giant)),
+            )
+            assert await publisher.wait() == 0
+        await client.publish(Publication("giants", b"small"))
+        assert (await inbox.get()).payload == b"small"
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert arrivals.dropped == {"too large": 2}
+    assert grown < 20_000, "kilobytes"
+    assert max(lags) < 1, "the loop goes on meanwhile"
+    again = client_of(endpoint, "bounded", packets=limiter)
+    again.subscribe("giants", 1, inbox)
+    async with running(again):
+        await again.publish(Publication("giants", b"last"))
+        assert (await inbox.get()).payload == b"last"
+    assert arrivals.dropped == {"too large": 2}, "they do not come again"
+
+
+@asynccontextmanager
+async def lag() -> AsyncIterator[list[float]]:
+    """Measure how late the event loop is, every few milliseconds."""
+    lags = [0.0]
+    loop = asyncio.get_running_loop()
+
+    async def measure() -> None:
+        while True:
+            due = loop.time() + 0.005
+            await asyncio.sleep(0.005)
+            lags.append(loop.time() - due)
+
+    async with asyncio.TaskGroup() as group:
+        measuring = group.create_task(measure())
+        try:
+            yield lags
+        finally:
+            measuring.cancel()

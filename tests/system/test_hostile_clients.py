@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.system.flood import Attacker, publish_packet
 from tests.system.programs import DEADLINE_S, Ear, World
 
 TRADE = "kis/market/domestic_stock/krx/trade/005930"
@@ -56,3 +59,32 @@ def test_a_session_that_the_broker_has_lost_is_told_of(tmp_path: Path) -> None:
             told = ear.until("kis/bridge/event/session_taken_over").payload
         assert told["client_id"] == "kis-bridge-kis"
         assert "were not taken" in told["message"]
+
+
+def test_bombs_and_giants_in_the_session_are_passed_over_and_told_of(tmp_path: Path) -> None:
+    """Undelivered they wait in the session, and would come again after every start."""
+    with World.running(tmp_path) as world:
+        order = world.resting()
+        world.bridge.__exit__()
+        command = "kis/orders/main/bob/command/place"
+        with contextlib.closing(Attacker(world.broker.port)) as bob:
+            for mid, size in enumerate((20_000, 50_000, 200_000), 1):
+                bob.send(publish_packet(command, b"{}", mid, b"\x26\0\0\0\0" * size))
+            bob.send(publish_packet(command, b" " * 5_000_000, 9))
+            bob.finish(4)
+        before = len(world.ear.heard)
+        world.command("place", order | {"client_order_id": "a-1"})
+        began = time.monotonic()
+        world.start_bridge()
+        assert world.ack("a-1")["status"] == "accepted"
+        took = time.monotonic() - began
+        told = world.ear.until("kis/bridge/event/message_dropped", after=before).payload
+        # What is larger than 256 KiB the broker does not even send.
+        assert told["reasons"] == {"too many MQTT properties": 2}
+        assert took < 15, "each of them cost seconds, and one of a megabyte more than a minute"
+        world.bridge.__exit__()
+        before = len(world.ear.heard)
+        world.start_bridge()
+        world.command("place", order | {"client_order_id": "a-2"})
+        world.ack("a-2")
+        assert not [line for line in world.bridge.err if "message dropped" in line]

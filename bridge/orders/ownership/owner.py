@@ -21,6 +21,7 @@ from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.event_payloads import BridgeEvent
 from bridge.mqtt.message import Message, Publication
+from bridge.mqtt.rate_limiter import Arrivals, RateLimiter
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.journal import Journal
 from bridge.orders.ownership import wording
@@ -94,6 +95,7 @@ class Owner:
             clean=True,
             backoff=_RETRY,
             leave_s=1.0,
+            packets=RateLimiter(topics, Arrivals()),  # bounds alone: claims are told at any rate
         )
         for scope in scopes:
             self._client.subscribe(topics.owner(scope), 1, self._heard)

@@ -14,9 +14,10 @@ from typing import Self
 import structlog
 
 from bridge.config.models import Config
+from bridge.mqtt.broker_events import SessionTakenOverEvent
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.client_ids import ClientIds
-from bridge.mqtt.event_payloads import BridgeEvent, SessionTakenOverEvent
+from bridge.mqtt.event_payloads import BridgeEvent
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.journal import Journal
 from bridge.orders.ownership.claim import Lives

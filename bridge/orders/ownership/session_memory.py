@@ -17,7 +17,8 @@ from pathlib import Path
 
 import structlog
 
-from bridge.mqtt.event_payloads import BridgeEvent, SessionTakenOverEvent
+from bridge.mqtt.broker_events import SessionTakenOverEvent
+from bridge.mqtt.event_payloads import BridgeEvent
 from bridge.mqtt.strict_json import JsonError, decode_object, encode
 from bridge.runtime.clock import seoul_moment
 

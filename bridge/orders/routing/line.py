@@ -39,6 +39,7 @@ _UNKNOWN_AGE = Refusal(
     "of unknown age: the bridge stood still while it was on its way, and the message expiry alone "
     "does not say how long; set expires_at",
 )
+_TOO_MANY = Refusal("rate_limited", "too many commands of this client: slow down")
 _DOUBT_US = 60_000_000
 """What the journal gets to write down a command that another bridge may have sent."""
 _SENT_ELSEWHERE = "the bridge that sent for this account before may have sent it, and fell silent"
@@ -96,7 +97,7 @@ class Line:
         full = self._under_way[client] >= most
         self._under_way[client] += 1
         try:
-            refusal = self._overloaded() if full else _of_unknown_age(managed, source)
+            refusal = self._overloaded() if full else _unseen(managed, source)
             decision = refusal or self._at_once(managed, turns)
             admitted = await self.admission.admit(managed, *self._first_step(managed, decision))
             # The journal had that name already, or could not take it in time. What was reserved
@@ -243,11 +244,13 @@ class Line:
             over.set()
 
 
-def _of_unknown_age(managed: ManagedOrder, source: CommandSource) -> Refusal | None:
-    """Refuse a command of which nobody can say whether it is still meant.
+def _unseen(managed: ManagedOrder, source: CommandSource) -> Refusal | None:
+    """Refuse what is one too many, or of which nobody can say whether it is still meant.
 
     The refusal goes into the journal, so that it holds: a broker may deliver the message again,
-    with an expiry that is right.
+    when there is room or with an expiry that is right.
     """
+    if source.message.surplus:
+        return _TOO_MANY
     known = source.message.fresh or managed.command.expires_at is not None
     return None if known else _UNKNOWN_AGE

@@ -28,6 +28,12 @@ NUMBERS: dict[str, Any] = {
         },
     },
     "subscriptions": {"wanted": 3, "live": 2},
+    "arrivals": {
+        "rate_limited": {"requests": 5, "commands": 6},
+        "unanswered": 9,
+        "by_client": {"bob": 11},
+        "dropped": {"too large": 2},
+    },
     "frames_dropped": 4,
     "by_channel": {"decode_errors": {"H0STCNT0": 6}, "schema_drift": {}},
     "publish": {
@@ -60,6 +66,9 @@ def test_every_number_is_there() -> None:
         'subscriptions{state="live"}': 2,
         "frames_dropped_total": 4,
         'quarantined_records_total{channel="H0STCNT0"}': 6,
+        'rate_limited_total{client="bob"}': 11,
+        "rate_limited_unanswered_total": 9,
+        'messages_dropped_total{reason="too large"}': 2,
         "published_total": 1e7,
         "possibly_lost_total": 5,
         "events_dropped_total": 7,

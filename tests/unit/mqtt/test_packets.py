@@ -1,93 +1,183 @@
-"""What the market line relies on of the package ``mqtt5``, which may change before its 1.0."""
+"""Packets of a broker before anything decodes them."""
 
 from __future__ import annotations
 
-import mqtt5
+import time
+import tracemalloc
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-CONNACK = b"\x20\x06\x00\x00\x03\x21\x00\x14"
+from bridge.mqtt.packets import Bounds, PacketReader, Ruling, Skipped
 
-
-def test_a_record_is_these_bytes() -> None:
-    packet = mqtt5.PublishPacket("a/b", b"x", retain=True, message_expiry_interval=60)
-    assert packet.write() == b"\x31\x0c\x00\x03a/b\x05\x02\x00\x00\x00\x3cx"
-    assert mqtt5.PublishPacket("a/b", b"x").write() == b"\x30\x07\x00\x03a/b\x00x"
-
-
-def test_a_record_of_qos_1_carries_its_number() -> None:
-    packet = mqtt5.PublishPacket("a/b", b"x", qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=7)
-    assert packet.write() == b"\x32\x09\x00\x03a/b\x00\x07\x00x"
+BOUNDS = Bounds(packet=1000, properties=200)
+USER_PROPERTY = b"\x26\x00\x00\x00\x00"
+AT_ONCE = 1000
 
 
-def test_the_other_packets_that_are_written_are_these_bytes() -> None:
-    hello = mqtt5.ConnectPacket(
-        "me", username="u", password=b"p", clean_start=True, keep_alive=30
-    ).write()
-    assert hello == b"\x10\x15\x00\x04MQTT\x05\xc2\x00\x1e\x00\x00\x02me\x00\x01u\x00\x01p"
-    assert mqtt5.PingReqPacket().write() == b"\xc0\x00"
-    assert mqtt5.DisconnectPacket().write() == b"\xe0\x00"
+def number(value: int) -> bytes:
+    """Return a variable byte integer."""
+    found = b""
+    while value > 127:
+        found, value = found + bytes([value & 127 | 128]), value >> 7
+    return found + bytes([value])
 
 
-def test_a_packet_is_read_with_its_length_and_what_follows_stays() -> None:
-    packet, size = mqtt5.read(memoryview(CONNACK + b"\xd0\x00"))
-    assert isinstance(packet, mqtt5.ConnAckPacket)
-    assert packet.reason_code is mqtt5.ConnAckReasonCode.SUCCESS
-    assert packet.receive_max == 20
-    assert size == len(CONNACK)
-    assert mqtt5.read(memoryview(b"\xd0\x00")) == (mqtt5.PingRespPacket(), 2)
+def publish(
+    topic: bytes = b"t", payload: bytes = b"{}", mid: int = 1, properties: bytes | None = b""
+) -> bytes:
+    """Return a PUBLISH; ``mid`` 0: QoS 0; ``properties`` None: MQTT 3.1.1."""
+    rest = len(topic).to_bytes(2, "big") + topic + (mid.to_bytes(2, "big") if mid else b"")
+    if properties is not None:
+        rest += number(len(properties)) + properties
+    rest += payload
+    return bytes([0x32 if mid else 0x30]) + number(len(rest)) + rest
 
 
-def test_a_buffer_that_was_read_can_be_cut() -> None:
-    buffer = bytearray(CONNACK)
-    with memoryview(buffer) as view:
-        _, size = mqtt5.read(view)
-    del buffer[:size]
-    assert not buffer
+class Reader:
+    """What a packet reader makes of some bytes, fed in pieces."""
+
+    def __init__(
+        self,
+        judge: Callable[[bytes], Ruling] | None = None,
+        bounds: Bounds = BOUNDS,
+        *,
+        v5: bool = True,
+    ) -> None:
+        self.passed: list[bytes] = []
+        self.skipped: list[Skipped] = []
+        self.surplus: list[bool] = []
+        self.reader = PacketReader(bounds, judge, self.skipped.append, v5=v5)
+
+    def feed(self, data: bytes, piece: int = 1 << 30) -> None:
+        for at in range(0, len(data), piece):
+            self.reader.feed(data[at : at + piece])
+            while self.reader.waiting:
+                found = self.reader.next(AT_ONCE)
+                if found:
+                    self.passed.append(found)
+                    self.surplus.append(self.reader.surplus)
 
 
-@pytest.mark.parametrize("length", range(len(CONNACK)))
-def test_half_a_packet_is_an_index_error(length: int) -> None:
-    with pytest.raises(IndexError):
-        mqtt5.read(memoryview(CONNACK[:length]))
+@pytest.mark.parametrize("piece", [1, 2, 7, 100_000])
+@pytest.mark.parametrize("v5", [True, False])
+def test_what_is_within_the_bounds_is_passed_on_as_it_is(piece: int, v5: bool) -> None:
+    properties = USER_PROPERTY * 30 if v5 else None
+    packets = [
+        b"\x20\x03\x00\x00\x00",
+        publish(properties=properties),
+        b"\xd0\x00",
+        publish(b"kis/x", b"x" * 700, 0, properties),
+        publish(b"", b"", 7, properties),
+        b"\x40\x02\x00\x01",
+    ]
+    reader = Reader(v5=v5)
+    reader.feed(b"".join(packets), piece)
+    assert reader.passed == packets
+    assert not reader.skipped
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"\x00\x00",
-        b"\x40\xff\xff\xff\xff\xff",
-        b"\x20\x02\xff\xff",
-    ],
+@pytest.mark.parametrize("piece", [1, 999, 100_000])
+def test_a_packet_that_is_too_large_is_read_past_and_reported_with_its_id(piece: int) -> None:
+    after = publish(b"after")
+    large = publish(b"large", b"x" * 5000, 513)
+    reader = Reader()
+    reader.feed(large + after + publish(b"l", b"x" * 5000, 0) + after, piece)
+    assert reader.passed == [after, after]
+    assert reader.skipped == [
+        Skipped(b"large", 513, len(large), "too large"),
+        Skipped(b"l", 0, len(publish(b"l", b"x" * 5000, 0)), "too large"),
+    ]
+
+
+def test_a_hundred_megabytes_are_never_in_memory() -> None:
+    reader = Reader(v5=False)
+    head = publish(b"large", b"", 5, None)[2:]
+    piece = bytes(65_536)
+    tracemalloc.start()
+    reader.feed(b"\x32" + number(len(head) + 1600 * len(piece)) + head)
+    for _ in range(1600):
+        reader.feed(piece)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    reader.feed(publish())
+    assert peak < 1_000_000
+    assert (reader.skipped[0].mid, reader.passed) == (5, [publish()])
+
+
+def test_a_bomb_of_properties_is_skipped_undecoded() -> None:
+    bomb = publish(b"bomb", properties=USER_PROPERTY * 41, mid=9)
+    reader = Reader()
+    reader.feed(bomb + publish())
+    assert reader.skipped == [Skipped(b"bomb", 9, len(bomb), "too many MQTT properties")]
+    assert reader.passed == [publish()]
+
+
+def test_the_payload_behind_long_properties_is_found() -> None:
+    packet = publish(b"topic", b"payload", 3, USER_PROPERTY * 30)
+    reader = Reader()
+    reader.feed(packet)
+    assert packet[3:][reader.reader.head :] == b"payload"
+    reader.feed(publish())
+    assert not reader.reader.head
+
+
+def test_what_is_one_too_many_is_skipped_or_marked_by_its_topic() -> None:
+    verdicts = {b"a": Ruling.TAKE, b"b": Ruling.ANSWER, b"c": Ruling.SKIP}
+    reader = Reader(verdicts.__getitem__)
+    a, b, c = publish(b"a"), publish(b"b"), publish(b"c", mid=77)
+    reader.feed(b + a + c + b)
+    assert reader.passed == [b, a, b]
+    assert reader.surplus == [True, False, True]
+    assert reader.skipped == [Skipped(b"c", 77, len(c), "")]
+
+
+def test_it_gives_others_a_turn_when_it_has_skipped_many() -> None:
+    skipped: list[Skipped] = []
+    reader = PacketReader(BOUNDS, lambda _: Ruling.SKIP, skipped.append, v5=True)
+    reader.feed(publish() * 100)
+    assert reader.next(10) is None
+    assert (len(skipped), reader.waiting) == (10, True)
+
+
+def test_what_was_not_looked_at_can_be_forgotten() -> None:
+    reader = Reader()
+    reader.reader.feed(publish() + publish(b"x", b"x" * 5000)[:1500])
+    reader.reader.clear()
+    assert not reader.reader.waiting
+    reader.feed(publish(b"new"))
+    assert reader.passed == [publish(b"new")]
+
+
+@given(data=st.binary(max_size=3000), piece=st.integers(1, 500), v5=st.booleans())
+def test_any_bytes_are_passed_on_or_skipped_and_never_fail(
+    data: bytes, piece: int, v5: bool
+) -> None:
+    reader = Reader(lambda topic: Ruling.SKIP if b"\x01" in topic else Ruling.TAKE, v5=v5)
+    reader.feed(data, piece)
+    assert sum(map(len, reader.passed)) <= len(data)
+
+
+@given(
+    data=st.lists(st.tuples(st.binary(max_size=40), st.binary(max_size=1500)), max_size=20),
+    piece=st.integers(1, 4000),
 )
-def test_what_is_no_mqtt_is_a_value_error(data: bytes) -> None:
-    with pytest.raises(ValueError, match="Invalid"):
-        mqtt5.read(memoryview(data))
+def test_however_it_is_cut_each_packet_is_found(
+    data: list[tuple[bytes, bytes]], piece: int
+) -> None:
+    packets = [publish(topic, payload) for topic, payload in data]
+    reader = Reader()
+    reader.feed(b"".join(packets), piece)
+    assert reader.passed == [packet for packet in packets if len(packet) <= 1000]
+    assert [one.topic for one in reader.skipped] == [
+        topic for (topic, _), packet in zip(data, packets, strict=True) if len(packet) > 1000
+    ]
 
 
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        (b"\x40\x02\x00\x07", mqtt5.PubAckReasonCode.SUCCESS),
-        (b"\x40\x03\x00\x07\x10", mqtt5.PubAckReasonCode.NO_MATCHING_SUBSCRIBERS),
-        (b"\x40\x03\x00\x07\x87", mqtt5.PubAckReasonCode.NOT_AUTHORIZED),
-    ],
-)
-def test_an_acknowledgement_says_which_and_why(data: bytes, reason: mqtt5.PubAckReasonCode) -> None:
-    packet, _ = mqtt5.read(memoryview(data))
-    assert isinstance(packet, mqtt5.PubAckPacket)
-    assert (packet.packet_id, packet.reason_code) == (7, reason)
-
-
-def test_a_refusal_and_a_farewell_say_why() -> None:
-    refused, _ = mqtt5.read(memoryview(b"\x20\x03\x00\x87\x00"))
-    assert isinstance(refused, mqtt5.ConnAckPacket)
-    assert refused.reason_code.name == "NOT_AUTHORIZED"
-    ended, _ = mqtt5.read(memoryview(b"\xe0\x01\x8e"))
-    assert isinstance(ended, mqtt5.DisconnectPacket)
-    assert ended.reason_code.name == "SESSION_TAKEN_OVER"
-
-
-@pytest.mark.parametrize("topic", ["a" * 65_536, "a/#"])
-def test_a_topic_that_mqtt_does_not_have_is_not_written(topic: str) -> None:
-    with pytest.raises(ValueError, match=r"Invalid topic|String must be"):
-        mqtt5.PublishPacket(topic, b"").write()
+def test_a_packet_costs_microseconds() -> None:
+    reader = Reader(lambda _: Ruling.TAKE)
+    began = time.perf_counter()
+    reader.feed(publish(b"kis/orders/main/alice/command/place") * 10_000)
+    assert (time.perf_counter() - began) / 10_000 < 100e-6, "about 5 on an idle machine"

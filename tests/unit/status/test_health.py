@@ -25,6 +25,7 @@ from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 from bridge.status.clocks import Clocks
 from bridge.status.health import SessionHealth, percentile, snapshot
+from bridge.status.payloads import ArrivalNumbers
 from bridge.subscriptions.interest import NAMELESS
 from bridge.subscriptions.pool import Pool
 from bridge.subscriptions.request import Wanted
@@ -54,6 +55,14 @@ class Gate:
         return {"mine": False, "reason": "another bridge sends for this account"}
 
 
+NOTHING_REFUSED: ArrivalNumbers = {
+    "rate_limited": {"requests": 0, "commands": 0},
+    "unanswered": 0,
+    "by_client": {},
+    "dropped": {},
+}
+
+
 def session(calls: CallCounts, stream: FakeStream | None = None) -> SessionHealth:
     return SessionHealth(cast("Stream", stream or FakeStream()), calls, records=7)
 
@@ -81,6 +90,7 @@ def test_everything_is_in_it() -> None:
         lane=lane,
         gateway=Gate(halted=True),
         pool=pool,
+        arrivals=NOTHING_REFUSED,
         frames_dropped=8,
         control_backlog=4,
         events_dropped=6,
@@ -108,6 +118,7 @@ def test_everything_is_in_it() -> None:
             {"client": "alice", "subscriptions": 2, "slots": 0, "refused": 0},
             {"client": None, "subscriptions": 1, "slots": 0, "refused": 0},
         ],
+        "arrivals": NOTHING_REFUSED,
         "frames_dropped": 8,
         "decode_errors": 3,
         "schema_drift": 1,
@@ -145,6 +156,7 @@ def test_a_bridge_that_has_done_nothing_yet() -> None:
         lane=lane,
         gateway=Gate(),
         pool=Pool({}),
+        arrivals=NOTHING_REFUSED,
         frames_dropped=0,
         control_backlog=0,
         events_dropped=0,
