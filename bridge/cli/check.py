@@ -20,6 +20,7 @@ from bridge.catalog.model import Catalog
 from bridge.cli.access import access
 from bridge.cli.certificates import certificate, certificate_files
 from bridge.cli.configuration import ConfigFile, chosen, configured
+from bridge.cli.feed import feed
 from bridge.cli.findings import Finding, bounded, ok, problem
 from bridge.cli.probes import app, broker, clock
 from bridge.cli.running_bridge import running
@@ -87,6 +88,7 @@ async def findings(config: Config, spec: Path | None = None) -> list[Finding]:
         intruders.result(),
         *bridge.result(),
         time_there.result(),
+        *feed(config.kis),
         *(row for task in apps for row in task.result()),
     ]
 

@@ -107,11 +107,14 @@ class KisConfig(Section):
     """How to reach KIS, and as whom."""
 
     environment: Environment
-    """Sets the URLs and the TR ids."""
+    """Sets the URLs and the TR ids. KIS's real-time feed is `ws://`, plain text, for `paper` and
+    `real`: see `ws_url`."""
     rest_url: RestUrl = Field(default_factory=lambda data: _SERVERS[data["environment"]].rest_url)
     """REST server. By default that of the environment; only for a simulator or proxy elsewhere."""
     ws_url: WsUrl = Field(default_factory=lambda data: _SERVERS[data["environment"]].ws_url)
-    """WebSocket server, without a path. By default that of the environment; see `rest_url`."""
+    """WebSocket server, without a path. By default that of the environment; see `rest_url`. KIS's
+    own is `ws://`, and it has no other: on the way there the approval key and the HTS id can be
+    read, and market data can be forged. Only execution notices are encrypted."""
     rest_per_second: Count = Field(
         default_factory=lambda data: _SERVERS[data["environment"]].rest_per_second
     )

@@ -25,7 +25,9 @@ import typer
 from bridge import cli
 from bridge.cli.access import access
 from bridge.cli.check import findings
+from bridge.cli.feed import feed
 from bridge.cli.findings import Finding
+from bridge.config.kis import KisConfig
 from bridge.config.models import Config
 from bridge.errors import BridgeError, ConfigError, WorkbookError
 
@@ -406,12 +408,32 @@ async def test_check_all_is_well(tmp_path: Path) -> None:
             "strangers",
             "bridge",
             "clock",
+            "real-time feed",
         ),
         "credentials app1",
         "account main",
     ]
     assert row_of(rows, "access").detail == "alice may trade; nobody may halt"
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("environment", "url", "said"),
+    [
+        ("paper", None, "ws://ops.koreainvestment.com:31000 is plain text, and KIS has no other"),
+        ("real", None, "ws://ops.koreainvestment.com:21000 is plain text, and KIS has no other"),
+        ("simulator", None, ""),
+        ("paper", "wss://proxy.example.com", ""),
+        ("paper", "ws://localhost:9000", ""),
+    ],
+)
+def test_check_says_that_the_feed_can_be_read_on_its_way(
+    environment: Any, url: str | None, said: str
+) -> None:
+    app = {"alias": "app1", "app_key": "the-key", "app_secret": "the-sec"}
+    there = {"ws_url": url} if url else {}
+    kis = KisConfig.model_validate({"environment": environment, "apps": [app]} | there)
+    assert [row.detail[: len(said)] for row in feed(kis)] == ([said] if said else [])
 
 
 @pytest.mark.parametrize(
