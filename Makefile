@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 DEMO   ?=
 TOOLS  := .tools
 
-.PHONY: demo test lint types unit soak cover bench spec constraints requirements image-check audit sbom clean \
+.PHONY: demo test lint types unit soak fuzz cover bench spec constraints requirements image-check audit sbom clean \
 	system-packages
 
 demo: $(VENV)/.installed
@@ -28,6 +28,10 @@ unit: $(VENV)/.dev
 soak: $(VENV)/.dev system-packages
 	SOAK=1 $(BIN)/python -m pytest -q tests/component/test_order_model.py \
 		tests/unit/orders/ownership tests/system/test_crash.py
+
+# Whatever comes from outside, a million times, and other inputs every time (docs/security.md).
+fuzz: $(VENV)/.dev
+	FUZZ=10 $(BIN)/python -m pytest -q tests/unit/fuzz
 
 cover: $(VENV)/.dev
 	$(BIN)/python -m pytest -q --cov --cov-report=term-missing tests

@@ -52,6 +52,10 @@ _SLOWEST = 0.1
 """Calls a second at least, whatever a server says of itself."""
 
 
+_LONGEST_TEXT = 500
+"""Letters of KIS's text that are shown and kept; its longest have about a hundred."""
+
+
 class TokenOverError(KisRefusedError):
     """KIS did not process the call, because the token has expired or is no longer known."""
 
@@ -92,6 +96,7 @@ def read(
     msg1 = _text(body, "msg1") or _text(body, "error_description")
     for secret in hidden:
         msg1 = msg1.replace(secret, "***") if secret else msg1
+    msg1 = msg1[:_LONGEST_TEXT]
     answered = response.status_code == httpx.codes.OK and rt_cd and not _fault(rt_cd, msg_cd)
     # A code that nobody has described may stand for a fault after the order was passed on.
     if answered and (rt_cd == "0" or not api.changes or refused(msg_cd)):

@@ -35,7 +35,9 @@ __all__ = [
 
 MOST = Decimal(10) ** 18
 """No quantity, price or amount of KIS's reaches it; beyond it decimals would lose digits."""
-_DIGITS = re.compile(r"\d+(\.\d+)?", re.ASCII)
+_DIGITS = re.compile(r"\d{1,32}(\.\d{1,32})?", re.ASCII)
+_LONGEST_NUMBER = 32
+"""Letters of an order's number; KIS's have ten."""
 _CONDITION = re.compile(r"(?P<kind>\w+?)_(?P<condition>ioc|fok)")
 _SYMBOL_CLASS = {"1": "future", "A": "future", "2": "call", "B": "call", "3": "put", "C": "put"}
 _OVERSEAS_DECIMALS = {
@@ -234,7 +236,8 @@ def outcome(catalog: Catalog, call: OrderCall, reply: Reply) -> Outcome:
                     values[known.path] = value.strip()
     # Without a number nobody can cancel or recognise it, so it counts as lost and not as accepted.
     order_no = values.get("order_no", "")
-    if not (order_no.isascii() and order_no.isalnum() and order_no.strip("0")):
+    short = len(order_no) <= _LONGEST_NUMBER
+    if not (short and order_no.isascii() and order_no.isalnum() and order_no.strip("0")):
         return Unreadable(kis)
     return Accepted(order_no, values.get("org_no", ""), kis)
 

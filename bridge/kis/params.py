@@ -22,9 +22,9 @@ _ACCOUNT = ("CANO", "ACNT_PRDT_CD")
 """Parameters that the bridge fills in: no payload ever holds an account number."""
 _PAGING = "CTX_AREA_"
 _FITS = {
-    "int": (r"-?\d+", "a whole number"),
-    "decimal": (r"-?\d+(?:\.\d+)?", "a number"),
-    "date": (r"\d{8}", "a day: YYYYMMDD or YYYY-MM-DD"),
+    "int": (r"-?[0-9]{1,32}", "a whole number"),
+    "decimal": (r"-?[0-9]{1,32}(?:\.[0-9]{1,32})?", "a number"),
+    "date": (r"[0-9]{8}", "a day: YYYYMMDD or YYYY-MM-DD"),
     "time": (r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d", "a time: HHMMSS or HH:MM:SS"),
     "sign": (r"[1-5]", "a sign code, 1 to 5"),
 }

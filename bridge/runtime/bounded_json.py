@@ -23,11 +23,10 @@ _DEPTH = 16
 """Lists and objects inside each other; neither KIS nor the bridge writes more than six."""
 DIGITS = 64
 """Of a number; Python takes the square of them to read one."""
-_EXPONENT = 999
 NAMES = 256
 """Of one object; what has more, such as the answer with all topics, has a bound of its own."""
 _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_LONG = re.compile(rb"[0-9]{%d}|[0-9.]{%d}|[eE][+-]?+0*+[0-9]{4}" % (DIGITS + 1, 2 * DIGITS))
+_LONG = re.compile(rb"[0-9]{%d}|[0-9.]{%d}|[eE][+-]?+0*+[0-9]{4}" % (DIGITS + 1, 2 * DIGITS + 2))
 _BRACKET = re.compile(rb"[][{}]")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -57,7 +56,7 @@ def decode(
     try:
         value = json.loads(
             content.decode(),
-            parse_float=str if numbers_as_text else Decimal,
+            parse_float=str if numbers_as_text else _decimal,
             parse_int=str if numbers_as_text else int,
             parse_constant=_constant,
             object_pairs_hook=pairs,
@@ -95,7 +94,7 @@ def decode_lenient(payload: bytes | str, limit: int) -> Any:
     try:
         value = json.loads(
             content.decode("utf-8-sig", errors="replace"),
-            parse_float=Decimal,
+            parse_float=_decimal_or_nothing,
             parse_constant=_nothing,
             strict=False,
         )
@@ -120,13 +119,25 @@ def _bounded(payload: bytes | str, limit: int) -> bytes:
     content = payload.encode(errors="replace") if isinstance(payload, str) else payload
     bare = _TEXT.sub(b"", content)
     if _LONG.search(bare):
-        raise JsonError(f"a number has more than {DIGITS} digits or an exponent above {_EXPONENT}")
+        raise JsonError(f"a number has more than {DIGITS} digits or an exponent above 999")
     depth = 0
     for bracket in _BRACKET.findall(bare):
         depth += 1 if bracket in b"[{" else -1
         if depth > _DEPTH:
             raise JsonError(f"the payload is nested too deeply: more than {_DEPTH} levels")
     return content
+
+
+def _decimal(text: str) -> Decimal:
+    number = Decimal(text)
+    if not within_bounds(number):
+        raise ValueError(f"the number {text} would have more than {DIGITS} digits")
+    return number
+
+
+def _decimal_or_nothing(text: str) -> Decimal | None:
+    number = Decimal(text)
+    return number if within_bounds(number) else None
 
 
 def _constant(name: str) -> NoReturn:

@@ -329,3 +329,17 @@ def test_the_tests_that_the_page_of_orders_names_are_there() -> None:
         text = (ROOT.parent / path).read_text()
         for part in name.split("."):
             assert re.search(rf"\b(?:def|class) {part}\b", text), f"{path} has no {name}"
+
+
+def test_the_page_about_security_tells_the_bounds_that_hold() -> None:
+    page = (ROOT.parent / "docs/security.md").read_text()
+    units = {None: 1, "KiB": 1 << 10, "MiB": 1 << 20}
+    row = r"^\| .+ \| ([0-9,]+)(?: (KiB|MiB))? \| `(bridge/[a-z_/]+\.py)` `(\w+)` \|$"
+    rows = re.findall(row, page, re.MULTILINE)
+    assert len(rows) == sum(line.startswith("| ") for line in page.splitlines()) - 1
+    for number, unit, file, name in rows:
+        text = (ROOT.parent / file).read_text()
+        found = re.search(rf"^{name}(?:: \w+)? = ([0-9_<* ]+)$", text, re.MULTILINE)
+        assert found, f"{file} has no {name}"
+        told = int(number.replace(",", "")) * units[unit or None]
+        assert told == eval(found[1]), f"{file}: {name}"  # noqa: S307 - digits and operators

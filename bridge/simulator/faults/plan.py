@@ -97,8 +97,8 @@ def read(path: Path) -> FaultPlan:
 
 
 def _fault(where: str, row: Any) -> Fault:
-    kind = row.get("kind")
-    if kind not in KINDS:
+    kind = row.get("kind") if isinstance(row, dict) else None
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ConfigError(f"{where}: kind {kind!r} is none of {', '.join(KINDS)}")
     types = {one.name: one.type for one in fields(Fault)}
     for name, value in row.items():
