@@ -15,6 +15,7 @@ __all__ = [
     "SnapshotRequest",
     "SubscribeRequest",
     "SubscriptionItem",
+    "SubscriptionsRequest",
     "SymbolsRequest",
     "UnsubscribeRequest",
 ]
@@ -88,6 +89,12 @@ class UnsubscribeRequest(_Request):
 
     subscriptions: tuple[SubscriptionItem, ...] = Field(min_length=1, max_length=_MOST)
     client: str = Field(default="requests", min_length=1, max_length=64)
+
+
+class SubscriptionsRequest(_Request):
+    """Which of the subscriptions are wanted: the first thousand, unless something else is said."""
+
+    skip: int = Field(default=0, ge=0, le=10**6, description="How many to leave out before")
 
 
 class SnapshotRequest(_Request):

@@ -49,9 +49,9 @@ REQUESTS: Final = (
     ),
     RequestKind(
         "subscriptions",
-        models.EmptyRequest,
+        models.SubscriptionsRequest,
         answers.SubscriptionsAnswer,
-        "List what is subscribed, where, and for whom",
+        "List what is subscribed, where, and for whom: a thousand, in the order of service",
     ),
     RequestKind(
         "channels",

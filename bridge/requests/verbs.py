@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, cast
 
@@ -35,6 +35,7 @@ from bridge.requests.models import (
     SnapshotRequest,
     SubscribeRequest,
     SubscriptionItem,
+    SubscriptionsRequest,
     UnsubscribeRequest,
 )
 from bridge.requests.permissions import Permissions
@@ -44,7 +45,13 @@ from bridge.requests.table import REQUESTS
 from bridge.runtime.suggestions import nearest
 from bridge.subscriptions.interest import BRIDGE
 from bridge.subscriptions.pool import Pool
-from bridge.subscriptions.request import ByChannel, ByTopic, SubscriptionRequest, Wanted, resolve
+from bridge.subscriptions.request import (
+    ByChannel,
+    ByTopic,
+    SubscriptionRequest,
+    Wanted,
+    resolve_all,
+)
 
 __all__ = ["Verbs"]
 
@@ -91,7 +98,7 @@ class Verbs:
     async def subscribe(self, payload: dict[str, Any], message: Message) -> answers.SubscribeAnswer:
         """Want subscriptions until the lease ends or ``client`` unsubscribes them."""
         asked = SubscribeRequest.model_validate(self._named(payload, message))
-        wanted = [self._wanted(item) for item in asked.subscriptions]  # all of them or none
+        wanted = self._wanted(asked.subscriptions)  # all of them or none
         client = self._topics.parse_request(message.topic)[1]
         self._pool.hold(wanted, asked.client, asked.priority, asked.lease_s, client)
         # Compiled now, so that the first record need not wait for it.
@@ -105,7 +112,7 @@ class Verbs:
     ) -> answers.UnsubscribeAnswer:
         """Drop the subscriptions of ``client``; others' and the configuration's stay."""
         asked = UnsubscribeRequest.model_validate(self._named(payload, message))
-        wanted = [self._wanted(item) for item in asked.subscriptions]
+        wanted = self._wanted(asked.subscriptions)
         client = self._topics.parse_request(message.topic)[1]
         return {"ended": self._pool.release(wanted, asked.client, client)}
 
@@ -113,8 +120,7 @@ class Verbs:
         self, payload: dict[str, Any], _: Message
     ) -> answers.SubscriptionsAnswer:
         """List what is subscribed where."""
-        EmptyRequest.model_validate(payload)
-        return self._pool.subscriptions()
+        return self._pool.subscriptions(SubscriptionsRequest.model_validate(payload).skip)
 
     async def channels(self, payload: dict[str, Any], _: Message) -> answers.ChannelsAnswer:
         """List the channels that can be subscribed in this environment."""
@@ -260,8 +266,11 @@ class Verbs:
                 raise RequestError("invalid_request", f"client {asked!r} is the bridge's own")
         return payload | ({"client": asked} if client else {})
 
-    def _wanted(self, item: SubscriptionItem) -> Wanted:
-        interest: SubscriptionRequest = ByTopic(item.market, item.venue, item.kind, item.symbol)
-        if item.channel:
-            interest = ByChannel(item.channel, item.key)
-        return resolve(self._catalog, interest, paper=self._paper)
+    def _wanted(self, items: Iterable[SubscriptionItem]) -> list[Wanted]:
+        interests: list[SubscriptionRequest] = [
+            ByChannel(item.channel, item.key)
+            if item.channel
+            else ByTopic(item.market, item.venue, item.kind, item.symbol)
+            for item in items
+        ]
+        return resolve_all(self._catalog, interests, paper=self._paper)

@@ -51,21 +51,21 @@ class Lines:
         # What the bridge wants anyway takes nothing of a client's share.
         own = [priority for client, priority in claims.items() if client in self._first]
         wishes: dict[str | None, int] = {_BRIDGE: min(own)} if own else dict(claims.items())
-        if wishes != self._claims.get(wanted):
-            self._leave(wanted)
-            self._enter(wanted, wishes)
+        before = self._claims.get(wanted, {})
+        self._leave(wanted, {c: p for c, p in before.items() if wishes.get(c) != p})
+        self._enter(wanted, {c: p for c, p in wishes.items() if before.get(c) != p})
+        self._claims[wanted] = wishes
 
     def drop(self, wanted: Wanted) -> None:
         """Forget a wish; should it come again, it is the last of its priority."""
-        self._leave(wanted)
-        self._claims.pop(wanted, None)
+        self._leave(wanted, self._claims.pop(wanted, {}))
         self._numbers.pop(wanted, None)
 
     def requeue(self, lost: Iterable[Wanted]) -> None:
         """Put those last whose session is gone, so that nobody else has to move for them."""
         known = [wanted for wanted in lost if wanted in self._claims]
         for wanted in sorted(known, key=self._numbers.__getitem__):
-            self._leave(wanted)
+            self._leave(wanted, self._claims[wanted])
             del self._numbers[wanted]
             self._enter(wanted, self._claims[wanted])
 
@@ -86,16 +86,15 @@ class Lines:
 
     # inside
 
-    def _enter(self, wanted: Wanted, wishes: dict[str | None, int]) -> None:
+    def _enter(self, wanted: Wanted, wishes: Mapping[str | None, int]) -> None:
         if wanted not in self._numbers:
             self._count += 1
             self._numbers[wanted] = self._count
-        self._claims[wanted] = wishes
         for client, priority in wishes.items():
             insort(self._lines.setdefault(client, []), (priority, self._numbers[wanted], wanted))
 
-    def _leave(self, wanted: Wanted) -> None:
-        for client, priority in self._claims.get(wanted, {}).items():
+    def _leave(self, wanted: Wanted, wishes: Mapping[str | None, int]) -> None:
+        for client, priority in wishes.items():
             line = self._lines[client]
             del line[bisect_left(line, (priority, self._numbers[wanted]))]
             if not line:

@@ -80,6 +80,7 @@ class Interests:
 
     def __init__(self) -> None:
         self._interests: dict[Wanted, dict[str, Interest]] = {}
+        self._claims: dict[Wanted, dict[str, int]] = {}
         self._of_holder: dict[str, dict[Wanted, None]] = {}
         self._counts: Counter[str] = Counter()
         self._leases: list[_Lease] = []
@@ -108,6 +109,7 @@ class Interests:
         self._drop(wanted, holder)
         interest = Interest(wanted, holder, holder if client is None else client, priority, until)
         self._interests.setdefault(wanted, {})[holder] = interest
+        self._claim(wanted, interest.client)
         self._of_holder.setdefault(holder, {})[wanted] = None
         self._counts[interest.client] += 1
         self.total += 1
@@ -176,15 +178,11 @@ class Interests:
 
     def priority(self, wanted: Wanted) -> int:
         """Return the priority of a subscription that is wanted."""
-        return min(interest.priority for interest in self._interests[wanted].values())
+        return min(self._claims[wanted].values())
 
-    def claims(self, wanted: Wanted) -> dict[str, int]:
-        """Return its priority for each client; blank: nobody wants it."""
-        claims: dict[str, int] = {}
-        for interest in self._interests.get(wanted, {}).values():
-            known = claims.get(interest.client, interest.priority)
-            claims[interest.client] = min(known, interest.priority)
-        return claims
+    def claims(self, wanted: Wanted) -> Mapping[str, int]:
+        """Return its priority for each client; empty: nobody wants it."""
+        return self._claims.get(wanted, {})
 
     def until(self, wanted: Wanted) -> float | None:
         """Return when the last lease ends; None when one has no end."""
@@ -240,8 +238,9 @@ class Interests:
         interest = holders.pop(holder, None)
         if interest is None:
             return False
+        self._claim(wanted, interest.client)
         if not holders:
-            del self._interests[wanted]
+            del self._interests[wanted], self._claims[wanted]
         del self._of_holder[holder][wanted]
         if not self._of_holder[holder]:
             del self._of_holder[holder]
@@ -251,6 +250,18 @@ class Interests:
             del self._counts[interest.client]
         self._leased -= interest.until is not None
         return True
+
+    def _claim(self, wanted: Wanted, client: str) -> None:
+        """Count again what a client's holders want of it."""
+        holders = self._interests[wanted]
+        # A client holds under its name; only those who give none may do so under several.
+        own = holders.values() if client == NAMELESS else filter(None, [holders.get(client)])
+        priorities = [one.priority for one in own if one.client == client]
+        claims = self._claims.setdefault(wanted, {})
+        if priorities:
+            claims[client] = min(priorities)
+        else:
+            claims.pop(client, None)
 
     def _is_current(self, lease: _Lease) -> bool:
         interest = self.find(lease.wanted, lease.holder)

@@ -29,21 +29,20 @@ from bridge.subscriptions.quotas import Quotas
 from bridge.subscriptions.refusals import Refusals
 from bridge.subscriptions.request import Wanted
 from bridge.subscriptions.rows import (
+    MOST_ROWS,
     ClientRow,
     SubscriptionCounts,
     SubscriptionRow,
     client_rows,
     subscription_row,
 )
+from bridge.subscriptions.slot_limits import SlotLimits
 
 __all__ = ["Pool"]
 
 AWAY_S = 15.0
 """A session that is away for longer gives its subscriptions to others. Most reconnections take
 less, and moving a subscription costs a gap and two requests."""
-PROBE_S = 3600.0
-"""How often one slot more than the learned limit is tried. Some accounts are refused long
-before KIS's 41 (docs/kis.md), and whether that passes only a try can tell."""
 
 
 class Pool:
@@ -65,14 +64,12 @@ class Pool:
         quotas: Quotas | None = None,
     ) -> None:
         self._feeds = dict(feeds)
-        self._ceilings = {app: feed.session.limit for app, feed in feeds.items()}
         self._clock, self._monotonic = clock, monotonic
         self._patience = patience
         """Factor of all pauses, for tests."""
         self.interests = Interests()
         self.quotas = quotas or Quotas()
         self.gaps = Gaps()
-        self.learned = {app: n for app, n in (learned or {}).items() if app in feeds}
         self.changed = False
         """An interest that survives a restart has changed. Whoever writes it down resets this."""
         self.crowded_out: set[Wanted] = set()
@@ -84,13 +81,16 @@ class Pool:
         self._refusals = Refusals(patience)
         self._away: dict[str, float] = dict.fromkeys(feeds, float("inf"))
         """App → when its subscriptions go elsewhere; at start everybody is waited for."""
-        self._probes = {app: self._monotonic() + PROBE_S for app in self.learned}
+        self._limits = SlotLimits(self._feeds, learned or {}, monotonic, patience)
         self._fresh: set[Wanted] = set()
         """Who has asked for a slot since it was last decided who gets one."""
         self._seen_rooms: dict[str, int] = {}
         self._arranging = self._again = False
-        for app, limit in self.learned.items():
-            feeds[app].session.limit = min(limit, self._ceilings[app])
+
+    @property
+    def learned(self) -> Mapping[str, int]:
+        """The slots that KIS was found to grant, where those are fewer than configured."""
+        return self._limits.learned
 
     # interests
 
@@ -123,12 +123,12 @@ class Pool:
             self.quotas.check(self.interests, client, more)
         until = None if lease_s is None else self._clock() + lease_s
         for one in wanted:
-            before = self.interests.claims(one)
+            before = self.interests.priority(one) if one in self.interests else None
             self.interests.hold(one, holder, priority, until, client)
             self._refusals.hurry((one.tr_id, one.key), self._monotonic())
             self._queue(one)
             best = self.interests.priority(one)
-            if one in self._places and best != min(before.values(), default=best):
+            if one in self._places and best != before:
                 self._feeds[self._places[one]].subscribe(one.tr_id, one.key, best)
         self.changed = True
         self.arrange()
@@ -178,7 +178,7 @@ class Pool:
         # Leases outlive the process and are kept in wall time. Pauses are not, and a clock that is
         # set must neither end nor stretch them.
         now = self._monotonic()
-        due = bool(over) or any(at <= now for at in self._probes.values())
+        due = bool(over) or self._limits.due
         for app, feed in self._feeds.items():
             if feed.state == "connected":
                 self._away.pop(app, None)
@@ -212,11 +212,16 @@ class Pool:
 
     # what people want to know
 
-    def subscriptions(self) -> list[SubscriptionRow]:
-        """Return every subscription with its session, state and holders, for people."""
-        waiting = (one for one in self._lines.order() if one not in self._places)
+    def subscriptions(self, skip: int = 0) -> list[SubscriptionRow]:
+        """Return the subscriptions with session, state and holders, for people.
+
+        They are in the order of service, those that KIS refuses are the last; a thousand at most.
+        """
+        ordered = list(self._lines.order())
+        waiting = (one for one in ordered if one not in self._places)
         numbers = {wanted: number for number, wanted in enumerate(waiting, 1)}
-        return self._rows(self.interests.all(), numbers)
+        ordered += (one for one in self.interests.all() if one not in self._lines)
+        return self._rows(ordered[skip : skip + MOST_ROWS], numbers)
 
     def served_by(self, app: str) -> list[SubscriptionRow]:
         """Return those that have a slot of one session."""
@@ -282,7 +287,8 @@ class Pool:
         }
 
     def _arrange(self) -> None:
-        self._probe()
+        if self.waiting() > 0:
+            self._limits.probe()
         rooms = self._seen_rooms = self._rooms()
         self._lines.requeue(one for one, app in self._places.items() if app not in rooms)
         seats = allocate(self._lines.order(), rooms, self._places)
@@ -302,15 +308,6 @@ class Pool:
         self.crowded_out.update(one for one in (*before, *fresh) if self.is_waiting(one))
         self.crowded_out.difference_update(seats)
 
-    def _probe(self) -> None:
-        """Try one slot more where KIS granted fewer than it should, while somebody waits."""
-        now = self._monotonic()
-        for app, at in list(self._probes.items()):
-            feed = self._feeds[app]
-            if now >= at and feed.state == "connected" and self.waiting() > 0:
-                self._probes[app] = now + PROBE_S * self._patience
-                feed.allow(min(self._ceilings[app], feed.session.limit + 1))
-
     def _subscribed(self, app: str, event: Subscribed) -> None:
         self._away.pop(app, None)
         self._refusals.forget((event.tr_id, event.key))
@@ -319,19 +316,11 @@ class Pool:
                 self._live[wanted] = app
                 self.gaps.close(wanted, self._now_us())
                 break
-        live = self._feeds[app].session.live
-        # KIS grants more than it did, so what was learned was no lasting limit.
-        if live > self.learned.get(app, live):
-            self._learn(app, live)
-            self._probes[app] = self._monotonic()  # where one more fits there may be others
+        self.changed = self._limits.granted(app) or self.changed
 
     def _refused(self, app: str, event: SlotRefused) -> None:
         if action(event.code) is Action.LIMIT:
-            limit = self._feeds[app].session.limit
-            if limit < self.learned.get(app, self._ceilings[app]):
-                self._learn(app, limit)
-            if app in self.learned:
-                self._probes[app] = self._monotonic() + PROBE_S * self._patience
+            self.changed = self._limits.refused(app) or self.changed
         else:
             name = (event.tr_id, event.key)
             wanted = next((one for one in self._places if (one.tr_id, one.key) == name), None)
@@ -355,15 +344,6 @@ class Pool:
             at += AWAY_S * self._patience
         self._away[app] = min(at, self._away.get(app, float("inf")))
         self.arrange()
-
-    def _learn(self, app: str, limit: int) -> None:
-        """Remember a limit; forget it when it is as high as it can be."""
-        if limit >= self._ceilings[app]:
-            self.learned.pop(app, None)
-            self._probes.pop(app, None)
-        else:
-            self.learned[app] = limit
-        self.changed = True
 
     def _ended(self, wanted: Wanted) -> None:
         """Nobody wants it any more."""

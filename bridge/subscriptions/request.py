@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
 from bridge.catalog.model import Catalog, Channel
 from bridge.errors import RequestError
 from bridge.runtime.suggestions import nearest
 
-__all__ = ["ByChannel", "ByTopic", "SubscriptionRequest", "Wanted", "resolve", "split_key"]
+__all__ = [
+    "ByChannel",
+    "ByTopic",
+    "SubscriptionRequest",
+    "Wanted",
+    "resolve",
+    "resolve_all",
+    "split_key",
+]
 
 _KEY = re.compile(r"(?:(?![\^|])[ -~]){1,32}")
 """Printable ASCII; ``^`` and ``|`` part the values of a frame."""
@@ -45,16 +53,31 @@ class ByTopic(NamedTuple):
 SubscriptionRequest: TypeAlias = ByChannel | ByTopic
 
 
+def resolve_all(
+    catalog: Catalog, interests: Iterable[SubscriptionRequest], *, paper: bool
+) -> list[Wanted]:
+    """Return the registrations of many; raises :class:`RequestError` for the first wrong one."""
+    known: dict[tuple[str, str, str], Channel] = {}
+    found = []
+    for interest in interests:
+        match interest:
+            case ByChannel():
+                found.append(_by_channel(catalog, interest, paper))
+            case ByTopic(market, venue, kind, _):
+                # Most are of the same few channels, which takes longest to find.
+                if (market, venue, kind) not in known:
+                    known[market, venue, kind] = _channel(catalog, interest)
+                found.append(_of_channel(known[market, venue, kind], interest, paper))
+    return found
+
+
 def resolve(catalog: Catalog, interest: SubscriptionRequest, *, paper: bool) -> Wanted:
     """Return the registration that KIS must be asked for.
 
     Raises :class:`RequestError` naming what is wrong and what it may be.
     """
-    match interest:
-        case ByChannel():
-            return _by_channel(catalog, interest, paper)
-        case ByTopic():
-            return _by_topic(catalog, interest, paper)
+    [wanted] = resolve_all(catalog, [interest], paper=paper)
+    return wanted
 
 
 def split_key(channel: Channel, key: str) -> tuple[str, str]:
@@ -88,14 +111,11 @@ def _by_channel(catalog: Catalog, interest: ByChannel, paper: bool) -> Wanted:
     return Wanted(_wire(found, paper), interest.key, found.tr_id)
 
 
-def _by_topic(catalog: Catalog, interest: ByTopic, paper: bool) -> Wanted:
+def _channel(catalog: Catalog, interest: ByTopic) -> Channel:
     channels = [channel for channel in catalog.channels.values() if not channel.encrypted]
     channels = _narrow(channels, "market", interest.market, lambda channel: [channel.market])
     channels = _narrow(channels, "venue", interest.venue, _venues)
     channels = _narrow(channels, "kind", interest.kind, lambda channel: [channel.kind])
-    if not interest.symbol.strip():
-        raise RequestError("invalid_request", "a subscription needs a symbol")
-    _check_key(interest.symbol)
     if len(channels) > 1:
         names = ", ".join(sorted(channel.tr_id for channel in channels))
         levels = f"{interest.market}/{interest.venue}/{interest.kind}"
@@ -103,6 +123,13 @@ def _by_topic(catalog: Catalog, interest: ByTopic, paper: bool) -> Wanted:
             "ambiguous_channel", f"{levels} is carried by {names}; name one as channel and key"
         )
     [channel] = channels
+    return channel
+
+
+def _of_channel(channel: Channel, interest: ByTopic, paper: bool) -> Wanted:
+    if not interest.symbol.strip():
+        raise RequestError("invalid_request", "a subscription needs a symbol")
+    _check_key(interest.symbol)
     prefix = next((v.prefix for v in channel.venues if v.venue == interest.venue), "")
     return Wanted(_wire(channel, paper), f"{prefix}{interest.symbol}", channel.tr_id)
 

@@ -16,6 +16,7 @@ from bridge.subscriptions.refusals import SlotRefusal
 from bridge.subscriptions.request import Wanted
 
 __all__ = [
+    "MOST_ROWS",
     "ClientRow",
     "SubscriptionCounts",
     "SubscriptionRow",
@@ -24,8 +25,11 @@ __all__ = [
     "subscription_row",
 ]
 
+MOST_ROWS = 1000
+"""Subscriptions in one answer, which a broker is to take and which is not to hold up the feed."""
 _MOST_CLIENTS = 20
-"""Rows about clients; whoever invents names must not make health long."""
+_MOST_HOLDERS = 20
+"""Whoever invents names must not make health or a session's map long."""
 
 SubscriptionWord: TypeAlias = Literal[
     "wanted", "requested", "live", "leaving", "refused", "waiting"
@@ -41,7 +45,8 @@ class SubscriptionRow(TypedDict):
     session: Annotated[str | None, Field(description="Alias of the app; null: it has no slot")]
     state: SubscriptionWord
     priority: Annotated[int, Field(description="The smaller is served first")]
-    holders: Annotated[list[str], Field(description="Who wants it")]
+    holders: Annotated[list[str], Field(description="Who wants it; twenty at most")]
+    holders_more: NotRequired[Annotated[Count, Field(description="How many more there are")]]
     code: NotRequired[Annotated[str, Field(description="Why KIS refused it")]]
     reason: NotRequired[Annotated[str | None, Field(description="The code in words")]]
     waits_as: NotRequired[Annotated[Count, Field(description="Place in the queue for a slot")]]
@@ -82,14 +87,17 @@ def subscription_row(
         word = SubscriptionState.REFUSED.value
     elif session is not None:
         word = (state or SubscriptionState.WANTED).value
+    holders = interests.holders(wanted)
     row: SubscriptionRow = {
         "channel": wanted.channel,
         "key": wanted.key,
         "session": session,
         "state": word,
         "priority": interests.priority(wanted),
-        "holders": interests.holders(wanted),
+        "holders": holders[:_MOST_HOLDERS],
     }
+    if len(holders) > _MOST_HOLDERS:
+        row["holders_more"] = len(holders) - _MOST_HOLDERS
     if refusal is not None:
         row["code"] = refusal.code
         row["reason"] = meaning(refusal.code) or None

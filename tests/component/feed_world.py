@@ -26,7 +26,7 @@ from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.runtime.backoff import Backoff
 from bridge.simulator.server import Simulator
-from bridge.subscriptions import pool, refusals, watchdog
+from bridge.subscriptions import pool, refusals, slot_limits, watchdog
 
 __all__ = ["Books", "configuration", "hurry", "running", "until"]
 
@@ -42,7 +42,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "LONGEST_QUIET_S", 0.8)
     monkeypatch.setattr(stream, "REFUSED_AGAIN_S", 0.4)
     monkeypatch.setattr(pool, "AWAY_S", 1.0)
-    monkeypatch.setattr(pool, "PROBE_S", 3.0)
+    monkeypatch.setattr(slot_limits, "PROBE_S", 3.0)
     for name in ("RETRY", "MEND"):
         monkeypatch.setattr(refusals, name, Backoff(0.5, 2.0))
     monkeypatch.setattr(watchdog, "QUIET_SILENCE_S", 2.0)

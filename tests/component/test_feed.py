@@ -131,7 +131,7 @@ async def test_a_learned_limit_and_a_wish_survive_a_restart(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurry(monkeypatch)
-    monkeypatch.setattr("bridge.subscriptions.pool.PROBE_S", 600.0)
+    monkeypatch.setattr("bridge.subscriptions.slot_limits.PROBE_S", 600.0)
     monkeypatch.setattr("bridge.calendar.hours.Calendar.phase", lambda *_: "closed")
     plan = FaultPlan((Fault("slots", count=4),))
     settings = SimulatorSettings(rest_per_second=0, faults=plan, manual=True)

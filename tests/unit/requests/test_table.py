@@ -61,7 +61,7 @@ def test_every_verb_is_registered_with_its_keys() -> None:
     requests: Any = Requests()
     Verbs.register(Verbs.__new__(Verbs), requests)
     assert list(registered) == VERBS
-    assert registered["subscriptions"] == ("transaction",)
+    assert registered["subscriptions"] == ("skip", "transaction")
     assert registered["unsubscribe"] == (
         "subscriptions",
         *(f"subscriptions.*.{name}" for name in NAMES),

@@ -12,8 +12,9 @@ from bridge.kis.events import Lost, SessionEvent
 from bridge.kis.session import Session
 from bridge.kis.stream import StreamCounts
 from bridge.subscriptions.interest import dumps
-from bridge.subscriptions.pool import PROBE_S, Pool
+from bridge.subscriptions.pool import Pool
 from bridge.subscriptions.request import Wanted
+from bridge.subscriptions.slot_limits import PROBE_S
 
 
 def wanted(key: str) -> Wanted:
@@ -413,3 +414,29 @@ def test_what_is_too_much_changes_nothing() -> None:
     assert play.pool.numbers()["wanted"] == 600
     play.pool.hold([wanted(f"M{n}") for n in range(600)], "mallory", lease_s=60)
     assert play.pool.clients()[0]["refused"] == 1
+
+
+def test_a_long_list_comes_in_parts_in_the_order_of_service() -> None:
+    play = Play(Feed(slots=3))
+    play.feeds["app1"].codes["M0"] = "OPSP0009"
+    play.connect()
+    for client in ("alice", "bob"):
+        play.pool.hold([wanted(f"{client}{n}") for n in range(700)], client)
+    play.hold("M0", "C")
+    rows = play.pool.subscriptions()
+    assert len(rows) == 1000
+    assert [row["key"] for row in rows[:4]] == ["C", "alice0", "bob0", "alice1"]
+    assert [row.get("waits_as") for row in rows[2:5]] == [None, 1, 2]
+    rest = play.pool.subscriptions(1000)
+    assert len(rest) == 402
+    assert (rest[-1]["key"], rest[-1]["state"]) == ("M0", "refused")
+    assert play.pool.subscriptions(5000) == []
+
+
+def test_a_crowd_that_wants_the_same_does_not_make_its_row_long() -> None:
+    play = Play(Feed())
+    for number in range(300):
+        play.pool.hold([wanted("A")], f"client{number:03d}")
+    [row] = play.pool.subscriptions()
+    assert len(row["holders"]) == 20
+    assert row["holders_more"] == 280
