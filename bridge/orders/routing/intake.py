@@ -30,6 +30,7 @@ log = structlog.get_logger()
 _LONGEST_CLIENT = 128
 _UNANSWERED = 1_000
 """Characters of a name from which on the topic of an answer may be none."""
+_BUG = "a bug of the bridge, written to its log"
 _NO_DEADLINE = Refusal(
     "invalid_payload",
     "missing key 'expires_at': a time with offset, or set the MQTT message expiry",
@@ -73,6 +74,10 @@ class Intake:
         except CommandError as error:
             reason = "retained_command" if message.retain else error.code
             self.turn_away(source, (error.client_order_id, ""), Refusal(reason, str(error)))
+            return None
+        except Exception:  # of reading it alone: nothing that the order line relies on has begun
+            log.exception("bug in reading a command", account=account, client=client, verb=verb)
+            self.turn_away(source, ("", ""), Refusal("invalid_payload", _BUG))
             return None
         name = (command.client_order_id, command.name())
         expires_at = command.deadline(message.received_at, message.expiry_s)
