@@ -98,6 +98,8 @@ Publish: TypeAlias = Callable[[Route, bytes], None]
 _NONE: tuple[Problem, ...] = ()
 _MAX_EXTRA = 64
 """More unknown values than this in a record are not appended fields but garbage."""
+_MOST_PROBLEMS = 64
+"""Of a frame, each told by itself; a faulty line can have half a million of them in one."""
 _MOST_WIDTHS = 128
 """Widths that a decoder remembers, those of the workbook among them."""
 _MOST_KEYS = 4_096
@@ -141,6 +143,7 @@ class ChannelDecoder:
             reason = f"{len(values)} values do not divide into {count} records"
             return (Quarantined(self.channel.tr_id, reason, body, count),)
         problems: list[Problem] = []
+        untold = 0
         try:
             layout = self._widths[width]
         except KeyError:
@@ -181,12 +184,17 @@ class ChannelDecoder:
                 route = route or self._meet_symbol(raw[key], raw[layout.symbol])
                 text = layout.explain(raw, route.seq + 1, received_at, route.zone)
             except DecodeError as error:
-                problems.append(Quarantined(self.channel.tr_id, str(error), "^".join(raw)))
+                if len(problems) < _MOST_PROBLEMS:
+                    problems.append(Quarantined(self.channel.tr_id, str(error), "^".join(raw)))
+                else:
+                    untold += 1
                 continue
             route.seq += 1
             if trades:
                 route.traded = layout, raw, received_at
             publish(route, (text[:-1] + route.tail if route.tail else text).encode())
+        if untold:
+            problems.append(Quarantined(self.channel.tr_id, "like those before", "", untold))
         return problems or _NONE
 
     def forget(self) -> None:

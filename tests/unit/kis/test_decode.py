@@ -420,3 +420,11 @@ def test_a_faulty_line_cannot_fill_the_memory_with_widths() -> None:
         assert len(decoded._decoder._widths) <= 128
     [record] = decoded.body("005930^131509^371.5^1.0^2^0.3^1")
     assert record["symbol"] == "005930"
+
+
+def test_a_frame_of_nothing_but_garbage_is_told_of_in_few_words_and_counted_in_full() -> None:
+    decoded = Decoded("H0ZFANC0")
+    good, bad = "005930^131509^371.5^1.0^2^0.3^1", "005930^131509^x^1.0^2^0.3^1"
+    assert len(decoded.body("^".join([bad] * 999 + [good]), 1_000)) == 1
+    assert len(decoded.problems) == 65
+    assert sum(each.records for each in decoded.problems if isinstance(each, Quarantined)) == 999
