@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -58,7 +59,9 @@ def open_sheets(path: Path) -> Sheets:
     """
     try:
         files = unpack(read_regular(path, _LARGEST), members=_MEMBERS, unpacked=_UNPACKED)
-        return _sheets(files)
+        with warnings.catch_warnings():  # openpyxl's own, of what it leaves out
+            warnings.simplefilter("ignore")
+            return _sheets(files)
     except FileNotFoundError as error:
         raise WorkbookError(f"{path}: no such file") from error
     except OSError as error:

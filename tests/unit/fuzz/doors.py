@@ -26,15 +26,19 @@ from bridge.catalog.compile import load as load_catalog
 from bridge.catalog.excel import open_sheets
 from bridge.catalog.model import Api, Channel, Column, Field, Master
 from bridge.catalog.workbook import examine_sheets
+from bridge.cli.decode import FrameReader
 from bridge.config.environment import override
 from bridge.config.load import load
 from bridge.config.orders import OrdersConfig
 from bridge.config.requests import RequestsConfig
+from bridge.dashboard.access import Access
+from bridge.dashboard.gatekeeper import Gatekeeper
 from bridge.documents.responses import ERRORS
 from bridge.errors import BridgeError, ConfigError, DecodeError, FrameError, WorkbookError
 from bridge.kis import listing, query
-from bridge.kis.answers import json_object, read
+from bridge.kis.answers import json_object, read, said_rate
 from bridge.kis.auth import ApprovalKeys, Tokens
+from bridge.kis.clock import read_date
 from bridge.kis.crypto import decrypt, encrypt
 from bridge.kis.decode import ChannelDecoder, Route, notice_values
 from bridge.kis.frames import DataFrame, parse
@@ -555,6 +559,57 @@ def kept(data: bytes) -> None:
         Interests().loads(text_of(data), 0.0, lambda channel, key: Wanted(channel, key, channel))
 
 
+def capture_parents() -> Sequence[bytes]:
+    raws = [text_of(raw) for raw in captured()[:12]]
+    return [*captured(), *(json.dumps({"raw": raw}, ensure_ascii=False).encode() for raw in raws)]
+
+
+@cache
+def frame_reader() -> FrameReader:
+    return FrameReader(catalog(), Topics(), plain_notices=True)
+
+
+def capture(data: bytes) -> None:
+    """Each line of a capture becomes lines of JSON, or an error."""
+    for said in frame_reader().read(data, NOW):
+        if not said.error:
+            decode_object(said.text, 1 << 20)
+
+
+# --- headers
+
+
+def header_parents() -> Sequence[bytes]:
+    return [
+        b"Mon, 23 Nov 2026 00:00:05 GMT\n10.5\n",
+        b"127.0.0.1:8780\nBasic OnB3\nhttp://127.0.0.1:8780",
+        b"[::1]:8780\nBearer x\nnull",
+        b"localhost\n\nhttp://localhost",
+    ]
+
+
+def _ignored(*_: Any) -> Any:
+    raise AssertionError("nothing is served here")
+
+
+def headers(data: bytes) -> None:
+    """Headers of KIS's answers and of the page's visitors."""
+    first, second, third, *_ = [*data.replace(b"\r", b"").split(b"\n"), b"", b"", b""]
+    told = httpx.Headers([(b"date", first), (b"x-rate-limit-per-second", second)])
+    date_told = read_date(told)
+    assert date_told is None or 0 < date_told < 2**62
+    rate = said_rate(httpx.Response(200, headers=told))
+    assert rate is None or 0 < rate < 10**7
+    keeper = Gatekeeper(_ignored, "127.0.0.1", Access(password=SecretStr("pw")))
+    scope = {
+        "type": "http",
+        "client": ("127.0.0.1", 1),
+        "headers": [(b"host", first), (b"authorization", second), (b"origin", third)],
+    }
+    _, refusal = keeper._judge(scope)
+    assert refusal is None or refusal.status_code in (401, 403, 421, 429)
+
+
 # --- configuration
 
 
@@ -716,19 +771,21 @@ _ODD_NOTICE = ("the execution notice has no",)
 """Of channels that tell of other things than executions."""
 
 DOORS = (
-    Door("json", 22_000, json_parents, json_reader, (JsonError,), batch=1_000),
-    Door("command", 22_000, command_parents, command, (CommandError,), batch=1_000),
-    Door("request", 12_000, request_parents, request, ()),
-    Door("frame", 10_000, captured, frame, (FrameError,)),
+    Door("json", 26_000, json_parents, json_reader, (JsonError,), batch=1_000),
+    Door("command", 24_000, command_parents, command, (CommandError,), batch=1_000),
+    Door("request", 8_000, request_parents, request, ()),
+    Door("frame", 4_000, captured, frame, (FrameError,)),
     Door("control", 12_000, control_parents, control, ()),
-    Door("notice", 10_000, notice_parents, execution_notice, (DecodeError,), refused=_ODD_NOTICE),
-    Door("answer", 8_000, answer_parents, answer, (KisError,), refused=("EGW00201",)),
+    Door("notice", 14_000, notice_parents, execution_notice, (DecodeError,), refused=_ODD_NOTICE),
+    Door("answer", 4_000, answer_parents, answer, (KisError,), refused=("EGW00201",)),
     Door("credential", 4_000, credential_parents, credential, ()),
     Door("master", 6_000, master_parents, master, (MastersError,)),
+    Door("capture", 2_000, capture_parents, capture, ()),
+    Door("headers", 4_000, header_parents, headers, ()),
     Door("kept", 6_000, kept_parents, kept, ()),
-    Door("configuration", 4_000, configuration_parents, configuration, (ConfigError,), batch=50),
-    Door("variable", 1_000, variable_parents, variable, (ConfigError,), batch=50),
+    Door("configuration", 2_000, configuration_parents, configuration, (ConfigError,), batch=50),
+    Door("variable", 400, variable_parents, variable, (ConfigError,), batch=50),
     Door("faults", 2_000, fault_parents, fault_plan, (ConfigError,), batch=50),
-    Door("workbook", 240, archive_parents, archive, (WorkbookError,), batch=20),
-    Door("cells", 500, cell_parents, cells, (WorkbookError,), batch=20),
+    Door("workbook", 120, archive_parents, archive, (WorkbookError,), batch=20),
+    Door("cells", 300, cell_parents, cells, (WorkbookError,), batch=20),
 )
