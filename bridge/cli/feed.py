@@ -14,7 +14,7 @@ __all__ = ["feed"]
 def feed(kis: KisConfig) -> list[Finding]:
     """Return a row where the feed is plain text on a network: nobody can mend it, but know it."""
     url = urlsplit(kis.ws_url)
-    if url.scheme != "ws" or is_loopback(url.hostname or ""):
+    if kis.environment == "simulator" or url.scheme != "ws" or is_loopback(url.hostname or ""):
         return []
     return [
         Finding(

@@ -422,7 +422,7 @@ async def test_check_all_is_well(tmp_path: Path) -> None:
     [
         ("paper", None, "ws://ops.koreainvestment.com:31000 is plain text, and KIS has no other"),
         ("real", None, "ws://ops.koreainvestment.com:21000 is plain text, and KIS has no other"),
-        ("simulator", None, ""),
+        ("simulator", "ws://simulator.example.com", ""),
         ("paper", "wss://proxy.example.com", ""),
         ("paper", "ws://localhost:9000", ""),
     ],
