@@ -9,10 +9,10 @@ import sys
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from bridge.config.explained_errors import at
-from bridge.config.values import ExistingFile, Secret, Section
+from bridge.config.values import ExistingFile, Reading, Secret, Section
 
 __all__ = ["DashboardConfig"]
 
@@ -61,6 +61,15 @@ class DashboardConfig(Section):
                 raise ValueError("must be names without a port: kis.example.com")
         return tuple(name.lower() for name in value)
 
+    @field_validator("password")
+    @classmethod
+    def _long(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        reading: Reading | None = info.context
+        looked_up = reading is None or reading.secrets
+        if looked_up and value is not None and len(value.get_secret_value()) < _SHORTEST:
+            raise ValueError(f"must have at least {_SHORTEST} characters")
+        return value
+
     @model_validator(mode="after")
     def _closed(self) -> Self:
         for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
@@ -69,8 +78,6 @@ class DashboardConfig(Section):
         readable = stat.S_IROTH if sys.platform != "win32" else 0
         if self.key_file is not None and self.key_file.stat().st_mode & readable:
             raise at(f"others can read it: chmod 600 {self.key_file}", "key_file")
-        if self.password is not None and len(self.password.get_secret_value()) < _SHORTEST:
-            raise at(f"must have at least {_SHORTEST} characters", "password")
         if not self.loopback and (self.cert_file is None or self.password is None):
             raise at(_OPEN.format(host=self.listen), "listen")
         return self

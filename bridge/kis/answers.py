@@ -20,6 +20,7 @@ from bridge.kis.replies import (
     Reply,
 )
 from bridge.runtime.bounded_json import JsonError, decode_lenient
+from bridge.runtime.redaction import known
 
 __all__ = [
     "LONGEST",
@@ -96,7 +97,8 @@ def read(
     msg1 = _text(body, "msg1") or _text(body, "error_description")
     for secret in hidden:
         msg1 = msg1.replace(secret, "***") if secret else msg1
-    msg1 = msg1[:_LONGEST_TEXT]
+    # In other forms, and other secrets. Cut off afterwards, so that no half of one stays.
+    msg_cd, msg1 = known().text(msg_cd), known().text(msg1[: 8 * _LONGEST_TEXT])[:_LONGEST_TEXT]
     answered = response.status_code == httpx.codes.OK and rt_cd and not _fault(rt_cd, msg_cd)
     # A code that nobody has described may stand for a fault after the order was passed on.
     if answered and (rt_cd == "0" or not api.changes or refused(msg_cd)):

@@ -33,6 +33,7 @@ from bridge.kis.replies import (
 )
 from bridge.runtime.clock import SEOUL
 from bridge.runtime.filelock import try_lock
+from bridge.runtime.redaction import known
 
 __all__ = ["ApprovalKeys", "Tokens"]
 
@@ -201,6 +202,7 @@ class _Credential:
         message = _text(body, "error_description") or _text(body, "msg1")
         for secret in (self._app_key, self._app_secret):
             message = message.replace(secret.get_secret_value(), "***")
+        code, message = known().text(code), known().text(message)
         if code in _WRONG:
             raise KisRefusedError(
                 f"KIS refuses the {_WRONG[code]} ({code}): check it, and that it was issued for "

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from bridge.catalog.model import Api, Field
 from bridge.errors import DecodeError
 from bridge.kis.values import down, number, scaled
+from bridge.runtime.redaction import known
 
 __all__ = ["join", "shape"]
 
@@ -84,7 +85,12 @@ def _put(target: dict[str, Any], path: str, value: object) -> None:
 
 
 def _hidden(value: object, secret: str) -> object:
-    return value.replace(secret, "***") if secret and isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if secret:
+        value = value.replace(secret, "***")
+    # Nearly every value is shorter than any key, and then one look tells.
+    return known().value(value)
 
 
 def _value(field: Field, value: object, falls: bool) -> object:

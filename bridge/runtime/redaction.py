@@ -15,6 +15,10 @@ from urllib.parse import quote, quote_plus
 __all__ = ["Redactor", "known"]
 
 _HIDDEN: Final = "***"
+_KEY: Final = 30
+"""Characters of the shortest key that KIS issues."""
+_WHOLE: Final = 4
+"""Characters of a secret that is hidden where it is the whole value of a field."""
 _SHORT: Final = 6
 """Characters of a secret that is looked for in other forms than its own; shorter ones would hide
 too much."""
@@ -26,12 +30,13 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets: set[str] = set()
         self._words: tuple[str, ...] = ()
+        self._whole: frozenset[str] = frozenset()
         self._pattern: re.Pattern[str] | None = None
         self.begin(secrets)
 
     def begin(self, secrets: Iterable[str]) -> None:
         """Hide these, and what was known before no more."""
-        self._secrets, self._words, self._pattern = set(), (), None
+        self._secrets, self._words, self._whole, self._pattern = set(), (), frozenset(), None
         self.learn(*secrets)
 
     def learn(self, *secrets: str) -> None:
@@ -43,6 +48,7 @@ class Redactor:
             ordered = sorted(words, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, ordered)), re.IGNORECASE)
             self._words = tuple({word.lower() for word in words})
+            self._whole = frozenset(one.lower() for one in self._secrets if len(one) >= _WHOLE)
 
     def __bool__(self) -> bool:
         return self._pattern is not None
@@ -51,6 +57,15 @@ class Redactor:
         """Tell whether a secret is in a text."""
         low = text.lower()
         return any(word in low for word in self._words)
+
+    def value(self, value: str) -> str:
+        """Return a value of a table with each key in it as ``***``, and ``***`` for a secret.
+
+        A short secret may be a part of any word. It is hidden where it is the whole value.
+        """
+        if value.strip().lower() in self._whole:
+            return _HIDDEN
+        return self.text(value) if len(value) >= _KEY else value
 
     def text(self, text: str) -> str:
         """Return a text with each secret as ``***``."""

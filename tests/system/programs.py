@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ import pytest
 
 from bridge.simulator.server import Simulator
 from tests.brokers import Mosquitto, mosquitto_program
+from tests.system.leaks import overheard
 
 __all__ = [
     "DEADLINE_S",
@@ -55,6 +56,11 @@ class Program:
     """A process whose lines are read as they come; waits are for lines, with a deadline."""
 
     def __init__(self, *args: str, cwd: Path | None = None) -> None:
+        self.name = " ".join(args)[-200:]
+        # The simulator and the demo say how to reach them; a client of Mosquitto logs in as told.
+        self.exempt = bool({"simulate", "demo"}.intersection(args))
+        self._looked_at = [0, 0]
+        self._args = args
         self.process = subprocess.Popen(
             args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ(), cwd=cwd
         )
@@ -67,6 +73,28 @@ class Program:
         ]
         for reader in self._readers:
             reader.start()
+        overheard.hear(self)
+
+    def news(self) -> str:
+        """Return what it has written since this was called last."""
+        told = []
+        for number, lines in enumerate((self.out, self.err)):
+            first, self._looked_at[number] = self._looked_at[number], len(lines)
+            told += lines[first : self._looked_at[number]]
+        return "\n".join(told)
+
+    def over(self) -> bool:
+        """Whether everything that it will ever write has been read."""
+        return not any(reader.is_alive() for reader in self._readers)
+
+    def arguments(self) -> str:
+        """Return what the process list shows of it."""
+        if list(self._args[:3]) != KIS_BRIDGE or self.process.returncode is not None:
+            return ""
+        with suppress(OSError):
+            shown = Path(f"/proc/{self.process.pid}/cmdline").read_bytes()
+            return shown.replace(b"\0", b" ").decode(errors="replace")
+        return ""
 
     def _read(self, pipe: Any, lines: list[str]) -> None:
         for line in pipe:
@@ -214,10 +242,12 @@ def answer(world: World, verb: str, content: object, client: str = "") -> Any:
 
 def ask(*args: str) -> subprocess.CompletedProcess[str]:
     """Run a command of kis-bridge to its end."""
-    return subprocess.run(
+    done = subprocess.run(
         [*KIS_BRIDGE, *args],
         capture_output=True, text=True, timeout=30, check=False, env=environ(),
     )  # fmt: skip
+    overheard.take(done.stdout + done.stderr, " ".join(args))
+    return done
 
 
 @contextmanager
@@ -227,7 +257,9 @@ def simulator(*options: str) -> Iterator[tuple[Program, dict[str, str]]]:
     if "--rest-port" in options:
         ports = ()
     with Program(*KIS_BRIDGE, "simulate", "--json", "--rest-rate", "0", *ports, *options) as run:
-        yield run, json.loads(run.line())["kis"]
+        kis = json.loads(run.line())["kis"]
+        overheard.know_kis(kis)
+        yield run, kis
 
 
 def where(simulator: Simulator) -> dict[str, str]:
@@ -244,6 +276,8 @@ def where(simulator: Simulator) -> dict[str, str]:
 
 def bridge_toml(folder: Path, kis: dict[str, str], mqtt_url: str, more: str = "") -> Path:
     """Write a configuration for this simulator and broker; others cannot read it."""
+    overheard.know_kis(kis)
+    overheard.know_state(folder / "state")
     path = folder / "bridge.toml"
     path.touch(mode=0o600)
     path.write_text(f"""

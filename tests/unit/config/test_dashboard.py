@@ -87,6 +87,11 @@ def test_the_password_is_one_of_the_secrets(config: Path) -> None:
     assert SecretStr(KEYS["PAGE"]) in load(config, KEYS).secrets()
 
 
+def test_a_command_that_needs_no_secret_does_not_miss_it(config: Path) -> None:
+    config.write_text(KIS + 'password = { file = "not-there" }\n')
+    assert load(config, {}, secrets=False).dashboard.password is not None
+
+
 def test_the_default_is_for_this_machine() -> None:
     default: Any = DashboardConfig()
     assert (default.listen, default.loopback, default.hosts) == ("127.0.0.1:8780", True, ())

@@ -30,6 +30,7 @@ from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.requests.permissions import Permissions
 from bridge.requests.verbs import Verbs
+from bridge.runtime.redaction import known
 
 CATALOG = load()
 ACCOUNT = SecretStr("87654321-01")
@@ -126,6 +127,23 @@ def test_no_account_number_gets_out(catalog: Catalog) -> None:
     assert shaped["output1"] == [{"symbol": "005930", "name": "fund of ***"}]
     assert "87654321" not in str(shaped)
     assert "continuation_condition" not in shaped
+
+
+def test_no_key_and_no_login_gets_out(catalog: Catalog) -> None:
+    key = "PSVYwsaPsw78b67yOGvdIWP3RFtkS2xZT8rt"
+    known().learn(key, "my-hts-id")
+    rows = [{"pdno": "My-HTS-Id", "prdt_name": f"fund of {key}"}]
+    shaped = query.shape(api(catalog, "inquire_balance"), {"output1": rows}, ACCOUNT)
+    assert shaped["output1"] == [{"symbol": "***", "name": "fund of ***"}]
+
+
+def test_what_kis_says_of_a_call_has_no_secret_in_any_form(catalog: Catalog) -> None:
+    known().learn("my-hts-id", "an/app=key")
+    said = {"rt_cd": "1", "msg_cd": "APBK0919", "msg1": "no my-hts-id, an%2Fapp%3Dkey, MY-HTS-ID"}
+    reply = read(
+        api(catalog, "inquire_balance"), httpx.Response(200, json=said), (), lambda code: True
+    )
+    assert (reply.msg_cd, reply.msg1) == ("APBK0919", "no ***, ***, ***")
 
 
 @pytest.mark.parametrize("body", [{}, {"output1": None}, {"output1": "x"}, {"output1": [1, "x"]}])

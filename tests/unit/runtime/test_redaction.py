@@ -79,3 +79,13 @@ def test_a_short_secret_is_looked_for_as_it_is_only() -> None:
         redactor.text("pw, and cHc= in base64, 7077 in hex")
         == "***, and cHc= in base64, 7077 in hex"
     )
+
+
+def test_a_value_of_a_table_is_hidden_when_it_is_a_secret_or_has_a_key_in_it() -> None:
+    key = "PSVYwsaPsw78b67yOGvdIWP3RFtkS2xZT8rt"
+    redactor = Redactor([key, "samsung", "1"])
+    assert redactor.value(f"fund [{key}]") == "fund [***]"
+    assert redactor.value(" SAMSUNG ") == "***"
+    # A login may be a part of any word, and one letter is no secret.
+    assert redactor.value("samsung electronics") == "samsung electronics"
+    assert redactor.value("1") == "1"
