@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from collections.abc import Iterable, MutableMapping
@@ -26,7 +25,9 @@ def close_to_others() -> None:
     if sys.platform == "linux":
         # A pipe in core_pattern is not bound by the limit. This also closes /proc/PID/environ,
         # where variables stay that were taken away, to other processes of the same user.
-        with suppress(OSError, AttributeError):
+        with suppress(ImportError, OSError, AttributeError, MemoryError):
+            import ctypes  # which some hardened systems do not let run
+
             ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
