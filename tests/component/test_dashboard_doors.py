@@ -190,7 +190,11 @@ async def test_what_is_no_login_does_not_come_in(header: str) -> None:
         assert answer.status_code != 200
 
 
-async def test_failed_logins_are_slowed_down_counted_and_said_once() -> None:
+async def test_failed_logins_are_slowed_down_counted_and_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Longer than this test takes on a busy machine.
+    monkeypatch.setattr("bridge.dashboard.failed_logins._AGAIN_S", 600.0)
     with structlog.testing.capture_logs() as logs:
         async with served(locked()) as dashboard:
             url = f"{dashboard.url}/metrics"
@@ -198,7 +202,7 @@ async def test_failed_logins_are_slowed_down_counted_and_said_once() -> None:
             assert [answer.status_code for answer in wrong] == [401] * 10 + [429] * 2
             # Also the right one, since otherwise the answer would tell it.
             late = await get(url, auth=LOGIN)
-            assert (late.status_code, late.headers["retry-after"]) == (429, "6")
+            assert (late.status_code, int(late.headers["retry-after"]) > 500) == (429, True)
             # Who sits behind another address is not locked out by this one.
             elsewhere = await get(url, auth=LOGIN, headers={"x-forwarded-for": "192.0.2.7"})
             assert elsewhere.status_code == 200
