@@ -107,6 +107,7 @@ class RequestServer:
         self._keys: dict[str, Collection[str]] = {}
         self._waiting: Counter[str] = Counter()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._one_at_a_time = asyncio.Lock()
         self._urgent = urgent
         self._twins = Twins()
         # A group for each message, so that none waits for another here; the turns are by verb.
@@ -165,6 +166,8 @@ class RequestServer:
         topic = self._topics.response("unknown")
         try:
             verb, client, topic = self._parse(message.topic)
+            if verb not in _URGENT:
+                await self._pause()
             content = _object(message.payload)
             transaction = _transaction(content.pop("transaction", None))
             if message.response_topic:
@@ -194,6 +197,11 @@ class RequestServer:
             log.exception("bug in a request", topic=message.topic)
         log.info("request refused", topic=message.topic, code=code, reason=text)
         return topic, payloads.error(code, text, transaction)
+
+    async def _pause(self) -> None:
+        """Let market data and orders pass: what many requests cost together is paid bit by bit."""
+        async with self._one_at_a_time:
+            await asyncio.sleep(0)
 
     @asynccontextmanager
     async def _turn(self, verb: str) -> AsyncIterator[None]:

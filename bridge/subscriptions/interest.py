@@ -33,6 +33,8 @@ CONFIGURATION, ORDERS = BRIDGE = ("configuration", "orders")
 NAMELESS = ""
 """The client of all requests without a client's name in their topic: together they are one."""
 LONGEST_LEASE_S = 7 * 86_400
+_CLIENTS = 10
+"""After whatever the bridge itself wants."""
 _STALE = 256
 """Leases that were renewed or released may be kept so long as they are few."""
 
@@ -179,6 +181,15 @@ class Interests:
     def priority(self, wanted: Wanted) -> int:
         """Return the priority of a subscription that is wanted."""
         return min(self._claims[wanted].values())
+
+    def urgency(self, wanted: Wanted) -> int:
+        """Return when KIS is asked for it, once it has a slot; the smaller is the earlier.
+
+        Among clients it is the order in which they got their slots. By their priorities, one of
+        them would have KIS asked for all that it wants before anything of the others.
+        """
+        claims = self._claims.get(wanted, {})
+        return min((claims[holder] for holder in BRIDGE if holder in claims), default=_CLIENTS)
 
     def claims(self, wanted: Wanted) -> Mapping[str, int]:
         """Return its priority for each client; empty: nobody wants it."""

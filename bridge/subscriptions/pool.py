@@ -123,13 +123,13 @@ class Pool:
             self.quotas.check(self.interests, client, more)
         until = None if lease_s is None else self._clock() + lease_s
         for one in wanted:
-            before = self.interests.priority(one) if one in self.interests else None
+            before = self.interests.urgency(one)
             self.interests.hold(one, holder, priority, until, client)
             self._refusals.hurry((one.tr_id, one.key), self._monotonic())
             self._queue(one)
-            best = self.interests.priority(one)
-            if one in self._places and best != before:
-                self._feeds[self._places[one]].subscribe(one.tr_id, one.key, best)
+            urgency = self.interests.urgency(one)
+            if one in self._places and urgency != before:
+                self._feeds[self._places[one]].subscribe(one.tr_id, one.key, urgency)
         self.changed = True
         self.arrange()
 
@@ -302,8 +302,8 @@ class Pool:
                 self._feeds[app].unsubscribe(wanted.tr_id, wanted.key)
         for wanted, app in seats.items():
             if before.get(wanted) != app:
-                priority = self.interests.priority(wanted)
-                self._feeds[app].subscribe(wanted.tr_id, wanted.key, priority)
+                urgency = self.interests.urgency(wanted)
+                self._feeds[app].subscribe(wanted.tr_id, wanted.key, urgency)
         fresh, self._fresh = self._fresh, set()
         self.crowded_out.update(one for one in (*before, *fresh) if self.is_waiting(one))
         self.crowded_out.difference_update(seats)

@@ -312,3 +312,34 @@ async def test_what_would_cost_more_than_its_length_is_refused(
     _, answer = await client.ask("channels", payload)
     assert answer["code"] == "invalid_request"
     assert time.process_time() - began < 0.5
+
+
+async def test_many_requests_at_once_are_paid_bit_by_bit_and_a_halt_waits_for_none(
+    client: FakeClient,
+) -> None:
+    """What else runs in the event loop gets its turn after each of them."""
+    assert client.handler is not None
+    passed = 0
+    served: list[tuple[str, int]] = []
+
+    async def market_data() -> None:
+        nonlocal passed
+        while len(served) < 100:
+            passed += 1
+            await asyncio.sleep(0)
+
+    async def send(verb: str) -> None:
+        message = Message(
+            f"kis/bridge/request/{verb}", b'{"reason":"x"}', 1, False, "", b"", None, 0, client._ack
+        )
+        assert client.handler is not None
+        await client.handler(message)
+        served.append((verb, passed))
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(market_data())
+        for _ in range(99):
+            tasks.create_task(send("channels"))
+        tasks.create_task(send("halt"))
+    assert served[0][0] == "halt"
+    assert passed >= 99

@@ -145,7 +145,7 @@ def test_a_subscription_stays_where_it_is() -> None:
     pool = Pool({"one": one, "two": two})
     for holder in ("a", "b", "a"):
         pool.hold([wanted("A")], holder, priority=2)
-    assert one.asked == [("+2", "A")]
+    assert one.asked == [("+10", "A")]
     assert two.asked == []
     [row] = pool.subscriptions()
     assert row == row | {
@@ -440,3 +440,16 @@ def test_a_crowd_that_wants_the_same_does_not_make_its_row_long() -> None:
     [row] = play.pool.subscriptions()
     assert len(row["holders"]) == 20
     assert row["holders_more"] == 280
+
+
+def test_who_wants_what_kis_refuses_lets_it_be_asked_for_others_in_between() -> None:
+    play = Play(Feed(slots=3))
+    feed = play.feeds["app1"]
+    feed.codes |= {f"M{n}": "OPSP8992" for n in range(500)}
+    feed.connect()
+    play.pool.hold([wanted(f"M{n}") for n in range(500)], "mallory", priority=0)
+    play.pool.hold([wanted("A")], "alice", priority=9)
+    play.serve()
+    asked = [key for what, key in feed.asked if what == "+10"]
+    assert "A" in asked[:4]
+    assert play.live == {"A"}
