@@ -122,9 +122,11 @@ requirements: $(TOOLS)/.installed
 	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | \
 		$(LOCK) - -c constraints.txt -o requirements.build.txt
 
-# The image: its steps in a clean environment, and itself where podman or docker can build it
+# The containers' file against its schema, and the image: its steps in a clean environment, and itself
+# where podman or docker can build it
 # (IMAGE_BUILD_ARGS='--build-arg PYTHON_IMAGE=…' takes another base).
-image-check: $(VENV)/.dev
+image-check: $(VENV)/.dev $(TOOLS)/.installed
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	IMAGE=1 PYTHON=$$(command -v $(PYTHON)) $(BIN)/python -m pytest -q -rs tests/system/test_image.py
 
 # Known vulnerabilities of what the image is built of. Asks PyPI about each version; one that it
@@ -151,7 +153,8 @@ sbom: $(TOOLS)/.installed
 $(TOOLS)/.installed:
 	$(PYTHON) -m venv $(TOOLS)
 	$(TOOLS)/bin/python -m pip install -q --disable-pip-version-check \
-		'uv>=0.9,<1' 'cyclonedx-bom>=7,<8' 'pip-audit>=2.10,<3' 'pip-licenses>=5,<6'
+		'uv>=0.9,<1' 'cyclonedx-bom>=7,<8' 'pip-audit>=2.10,<3' 'pip-licenses>=5,<6' \
+		'check-jsonschema>=0.37,<1'
 	touch $@
 
 clean:

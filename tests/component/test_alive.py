@@ -6,12 +6,13 @@ import asyncio
 import os
 import socket
 import ssl
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from bridge.broker.certificates import Authority
+from bridge.broker.folder import BrokerFolder
 from bridge.dashboard.alive import ask
 from tests.component.test_dashboard import World
 
@@ -55,15 +56,11 @@ def test_a_frozen_bridge_is_not_healthy() -> None:
 
 @pytest.fixture
 def context(tmp_path: Path) -> ssl.SSLContext:
-    """A certificate that nobody trusts, made by OpenSSL."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-subj", "/CN=bridge.example", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True, timeout=20,
-    )  # fmt: skip
+    """A certificate that nobody trusts."""
+    folder = BrokerFolder(tmp_path / "broker")
+    Authority(folder).server(["bridge.example"])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(folder.tls / "server.crt", folder.tls / "server.key")
     return context
 
 
