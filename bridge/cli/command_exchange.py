@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from pydantic import SecretStr
 
 from bridge.errors import BrokerError, ConfigError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Publication
+from bridge.mqtt.signatures import seal
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 from bridge.runtime.bounded_json import JsonError, decode_object
 
 __all__ = ["exchange"]
 
+_SIGNED_S = 300.0
+"""No signature may be good for longer."""
 _LONGEST_ACK = 64 * 1024
 
 
@@ -28,10 +34,12 @@ async def exchange(
     command: Mapping[str, Any],
     *,
     wait_s: float,
+    key: SecretStr | None = None,
 ) -> dict[str, Any]:
     """Send a command and return its ack.
 
-    ``sender`` is the account and the client in whose name it goes. Raises :class:`BrokerError`:
+    ``sender`` is the account and the client in whose name it goes, ``key`` what it is signed with.
+    Raises :class:`BrokerError`:
     no broker, or no ack in time; :class:`ConfigError`: a name that fits into no topic.
     """
     account, name = sender
@@ -45,7 +53,9 @@ async def exchange(
         except JsonError:
             return  # no ack of a bridge
         mine = ack.get("verb", "place") == verb
-        if (named := command.get("command_id")) is not None:  # else the id is new
+        if message.topic == unnamed:  # whoever signs wrongly is answered under no name
+            mine = mine and ack.get("reason") == "bad_signature"
+        elif (named := command.get("command_id")) is not None:  # else the id is new
             # What the bridge cannot read has no name either.
             unread = ack.get("reason") == "invalid_payload" and not ack.get("command_id")
             mine = ack.get("command_id") == named or (mine and unread)
@@ -55,15 +65,23 @@ async def exchange(
     client = ControlClient(endpoints, client_id=f"kis-order-{secrets.token_hex(4)}", clean=True)
     try:
         topic = topics.command(account, name, verb)
-        client.subscribe(topics.order_ack(account, name, client_order_id), 1, arrived)
+        unnamed = topics.order_ack(account, name, "invalid")
+        for level in (client_order_id, "invalid"):
+            client.subscribe(topics.order_ack(account, name, level), 1, arrived)
     except ValueError as error:
         raise ConfigError(f"--account, --client or the id: {error}") from None
+    payload = encode(command)
+    if key is not None:
+        good_until = datetime.now(UTC) + timedelta(seconds=min(wait_s, _SIGNED_S))
+        payload = seal(
+            key, topic, payload, nonce=secrets.token_hex(16), expires_at=good_until.isoformat()
+        )
     failure: BrokerError | None = None
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(client.run())
         try:
             await client.wait_connected(fail_fast=True)
-            await client.publish(Publication(topic, encode(command)), wait=True)
+            await client.publish(Publication(topic, payload), wait=True)
             async with asyncio.timeout(wait_s + 2):
                 await answered
         except TimeoutError:

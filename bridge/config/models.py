@@ -288,6 +288,7 @@ class Config(Section):
     def secrets(self) -> frozenset[SecretStr]:
         """Every value that must not appear in a log, in each form in which it is used."""
         found: set[SecretStr | None] = {self.mqtt.password, self.dashboard.password}
+        found |= {client.signing_key for client in self.orders.clients.values()}
         for app in self.kis.apps:
             found |= {app.app_key, app.app_secret, app.hts_id}
         for account in self.kis.accounts:

@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Strict
 
-from bridge.config.values import Alias, Amount, ClientName, Count, Flag, Section, Symbol
+from bridge.config.values import (
+    Alias,
+    Amount,
+    ClientName,
+    Count,
+    Flag,
+    Section,
+    SigningKey,
+    Symbol,
+)
 
 __all__ = ["ClientConfig", "LimitsConfig", "OrdersConfig"]
 
@@ -56,6 +65,9 @@ class ClientConfig(Section):
     """Instead of that of `[orders]`."""
     commands_at_once: Count | None = None
     """Instead of that of `[orders]`."""
+    signing_key: SigningKey | None = None
+    """The key that signs its commands: at least 32 characters, `openssl rand -hex 32`. Then nothing
+    is taken from it unsigned, so that whoever has its password, or the broker, cannot trade."""
 
 
 class OrdersConfig(Section):

@@ -53,6 +53,7 @@ __all__ = [
     "Secret",
     "Section",
     "Several",
+    "SigningKey",
     "Topic",
     "TrId",
     "WsUrl",
@@ -82,6 +83,11 @@ class Reading:
 
 _NOT_READ: Final = "00000000-00"
 """Stands for every secret that is not looked up; an account number, because one may stand there."""
+
+
+_SHORTEST_KEY: Final = 32
+"""Characters of a signing key: 128 bits in hexadecimal."""
+_LONGEST_KEY: Final = 1024
 
 
 class FromEnvironment(str):
@@ -124,6 +130,15 @@ def _secret(value: object, info: ValidationInfo) -> object:
 def _header(value: SecretStr) -> SecretStr:
     fit_for_a_header(value.get_secret_value())
     return value
+
+
+def _long_enough(key: SecretStr) -> SecretStr:
+    length = len(key.get_secret_value())
+    if not _SHORTEST_KEY <= length <= _LONGEST_KEY and key.get_secret_value() != _NOT_READ:
+        raise ValueError(
+            f"must have {_SHORTEST_KEY} to {_LONGEST_KEY} characters: openssl rand -hex 32"
+        )
+    return key
 
 
 def _number(value: object, info: ValidationInfo) -> object:
@@ -202,6 +217,7 @@ Count = Annotated[int, Strict(), Field(gt=0)]
 Amount = Annotated[Decimal, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 HeaderSecret = Annotated[Secret, AfterValidator(_header)]
+SigningKey = Annotated[SecretStr, BeforeValidator(_secret), AfterValidator(_long_enough)]
 Location = Annotated[Path, AfterValidator(_path)]
 ExistingFile = Annotated[Path, AfterValidator(_path), AfterValidator(_existing)]
 Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]

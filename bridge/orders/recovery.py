@@ -27,6 +27,8 @@ async def recover(parts: Parts) -> None:
     controls = await parts.journal.controls()
     for control in controls:
         parts.halts.take(control)
+    if parts.seals.wanted:  # what was signed before the restart is not to be taken for new
+        parts.seals.resume(await parts.journal.nonces(now))
     # From the last day on which something happened: its states are still to be cleared.
     since = min(seoul_day_start(now), seoul_day_start(latest))
     for record in await parts.journal.replay(since):

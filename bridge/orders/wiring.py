@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from bridge.kis.listing import ListedOrder
+from bridge.mqtt.seals import Seals
 from bridge.mqtt.topics import Topics
 from bridge.orders.journal.journal import Journal
 from bridge.orders.model.blotter import Blotter
@@ -62,6 +63,7 @@ class Parts:
     reconciler: Reconciler
     notices: Notices
     sightings: Sightings
+    seals: Seals
     admission: Admission
     submitter: Submitter
     halt_control: HaltControl
@@ -123,7 +125,8 @@ def wire(
     )
     notices = Notices(terms.accounts, blotter, held, outbox, publisher, reconciler, sightings)
     admission = Admission(journal, blotter, outbox.keep, clock=clock, pause_s=pause_s)
-    intake = Intake(terms, topics, publisher, admission.arrival)
+    seals = Seals(terms.rules.signing_keys, clock)
+    intake = Intake(terms, topics, publisher, seals, admission.arrival)
     reference_data = ReferenceData(
         terms.catalog, paper=terms.rules.paper, last_price=reference_price, clock=clock
     )
@@ -185,6 +188,7 @@ def wire(
         reconciler=reconciler,
         notices=notices,
         sightings=sightings,
+        seals=seals,
         admission=admission,
         submitter=submitter,
         halt_control=halt_control,

@@ -118,7 +118,7 @@ def mariadb(folder: Path) -> Iterator[str]:
 _SERVERS = {"postgresql": postgresql, "mariadb": mariadb}
 
 
-_SINCE_SCHEMA_2 = ("journal", "journal_accounts", "claims", "goals")
+_SINCE_SCHEMA_2 = ("journal", "journal_accounts", "claims", "goals", "nonces")
 
 
 @pytest.fixture(scope="module", params=_SERVERS)

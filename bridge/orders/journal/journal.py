@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from bridge.config.models import Config
 from bridge.errors import JournalError, NotOwnerError, NotWrittenError
-from bridge.orders.journal import claims, controls, queries
+from bridge.mqtt.signatures import Seal
+from bridge.orders.journal import claims, controls, nonces, queries
 from bridge.orders.journal.claims import JournalClaim
 from bridge.orders.journal.database import lock_name, parse
 from bridge.orders.journal.identity import Binding, Mark
@@ -57,8 +58,7 @@ class Journal:
         self._opened = False
         self._writer = writer or WriterThread(url, binding, self.standing)
         self._url = url
-        self._owner: str = ""
-        """Who has claimed accounts here; blank: nobody asks, and nothing is checked."""
+        self._owner = ""  # who has claimed accounts here; blank: nobody asks, nothing is checked
         self._scopes: Sequence[str] = ()
         self.taken_over = asyncio.Event()
         """Set when another bridge has taken over a claim that was held here."""
@@ -260,9 +260,7 @@ class Journal:
     async def inherit(self, since: int) -> None:
         """Write down since when a silent bridge may have sent what is not in here; 0: none has."""
         owner = self._owner
-        await self._writer.run(
-            lambda connection, _: claims.inherit(connection, owner, since), writes=True
-        )
+        await self._writer.run(lambda one, _: claims.inherit(one, owner, since), writes=True)
 
     async def release(self) -> None:
         """Give the claims up."""
@@ -275,9 +273,11 @@ class Journal:
 
     async def fulfil(self, control: Control) -> None:
         """Write down that a halt has nothing to cancel any more."""
-        await self._writer.run(
-            lambda connection, _: controls.fulfil(connection, control), writes=True
-        )
+        await self._writer.run(lambda one, _: controls.fulfil(one, control), writes=True)
+
+    async def nonces(self, since: int) -> list[tuple[str, Seal]]:
+        """Return what was signed and is good since then, by client; forget the rest."""
+        return await self._writer.run(lambda one, _: nonces.read(one, since), writes=True)
 
     async def controls(self) -> list[Control]:
         """Return every halt and resumption, oldest first."""

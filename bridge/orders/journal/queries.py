@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, bindparam, func, insert, or_, select
 
-from bridge.orders.journal import controls, tables
+from bridge.orders.journal import controls, nonces, tables
 from bridge.orders.journal.statement import Statement
 from bridge.orders.model.lifecycle import CLOSED, State, Step
 from bridge.orders.model.records import Control, Identity, JournalStep, NewRecord, Origin, Record
@@ -50,6 +50,8 @@ def admit(
     careful: bool,
 ) -> tuple[Record, bool]:
     """Write a command down unless its identity is there; return what is there, and if it is new."""
+    if new.seal is not None:
+        nonces.use(connection, new.identity.client, new.seal)
     its = {f"its_{name}": value for name, value in new.identity._asdict().items()}
     # Asked even when nothing has failed: a client may repeat a name of days ago, of which the
     # blotter knows nothing any more.

@@ -32,13 +32,14 @@ __all__ = [
     "goals",
     "journal",
     "metadata",
+    "nonces",
     "schema_version",
     "steps",
 ]
 
-SCHEMA = 6
+SCHEMA = 7
 """2 added ``controls``, 3 ``commands.origin``, 4 ``journal`` and its accounts, 5 ``claims``, 6
-``goals``."""
+``goals``, 7 ``nonces``."""
 
 metadata = MetaData()
 BINARY_NAMES = {"mysql_collate": "utf8mb4_bin", "mariadb_collate": "utf8mb4_bin"}
@@ -108,6 +109,15 @@ accounts = Table(
     Column("digest", String(64), nullable=False),
 )
 """Which account each alias means, as a salted hash of its number."""
+nonces = Table(
+    "nonces",
+    metadata,
+    Column("client", String(128), primary_key=True),
+    Column("nonce", String(64), primary_key=True),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("content", String(64), nullable=False),
+)
+"""Signed commands that came; a row is forgotten when its signature is good no longer."""
 claims = Table(
     "claims",
     metadata,

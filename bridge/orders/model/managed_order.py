@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bridge.kis.listing import plain
+from bridge.mqtt.signatures import Seal
 from bridge.orders.model.command import Cancel, CancelAll, Command, CommandVerb, Place
 from bridge.orders.model.command_parser import parse
 from bridge.orders.model.progress import Progress
@@ -38,6 +39,8 @@ class ManagedOrder:
 
     overtaken: bool = False
     """A ``cancel_all`` came after it and before it was sent."""
+    seal: Seal | None = None
+    """Of one that was signed, until the journal has it."""
 
     @property
     def numbers(self) -> Collection[str]:
@@ -95,6 +98,7 @@ class ManagedOrder:
             self.received_at,
             self.expires_at,
             self.origin,
+            self.seal,
         )
 
     def admitted(self, record: Record) -> ManagedOrder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from bridge.mqtt.signatures import Seal
 from bridge.orders.model.command import CommandVerb
 from bridge.orders.model.lifecycle import State, Step
 
@@ -55,6 +56,8 @@ class NewRecord:
     received_at: int
     expires_at: int
     origin: Origin = CLIENT
+    seal: Seal | None = None
+    """Of a client that signs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,11 @@ def configured(config: Config) -> Rules:
         limits=_limits(orders.limits),
         client_limits={name: _limits(client.limits) for name, client in orders.clients.items()},
         permits=config.may_trade,
+        signing_keys={
+            name: client.signing_key
+            for name, client in orders.clients.items()
+            if client.signing_key is not None
+        },
         markets=orders.markets,
         market_hours=config.market_hours,
         rates={str(currency): rate for currency, rate in orders.rates.items()},

@@ -83,6 +83,8 @@ class Rules:
     """For a client on each account."""
     permits: Callable[[str, str], bool] = lambda client, account: True
     """``(client, account)``: may this client trade that account?"""
+    signing_keys: Mapping[str, SecretStr] = field(default_factory=dict)
+    """Of the clients that have to sign their commands."""
     markets: Sequence[str] = ("domestic_stock",)
     """Where stock accounts trade."""
     market_hours: bool = False

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.mqtt.message import Message
+from bridge.mqtt.seals import Seals
+from bridge.mqtt.signatures import SignatureError
 from bridge.mqtt.topics import Topics
 from bridge.orders.model.command import CommandError
-from bridge.orders.model.command_parser import parse
+from bridge.orders.model.command_parser import MAX_PAYLOAD, parse
 from bridge.orders.model.lifecycle import Event, Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import Identity
@@ -54,6 +56,7 @@ class Intake:
     terms: Terms
     topics: Topics
     publisher: Publisher
+    seals: Seals
     arrival: Callable[[Identity, int], int]
 
     def read(self, message: Message) -> tuple[ManagedOrder, CommandSource] | None:
@@ -70,7 +73,13 @@ class Intake:
             return None
         source = CommandSource(account, client, verb, message)
         try:
-            command = parse(verb, message.payload, self.terms.order_types.get(account))
+            payload, seal = self.seals.open(client, message.topic, message.payload, MAX_PAYLOAD)
+            command = parse(verb, payload, self.terms.order_types.get(account))
+        except SignatureError as error:
+            # Under no name: whoever has no key is not to say what became of an order of that name.
+            log.warning("signature refused", client=client, account=account, reason=str(error))
+            self.turn_away(source, ("", ""), Refusal("bad_signature", str(error)))
+            return None
         except CommandError as error:
             reason = "retained_command" if message.retain else error.code
             self.turn_away(source, (error.client_order_id, ""), Refusal(reason, str(error)))
@@ -81,13 +90,17 @@ class Intake:
             return None
         name = (command.client_order_id, command.name())
         expires_at = command.deadline(message.received_at, message.expiry_s)
+        if seal is not None:
+            expires_at = min(expires_at or seal.expires_at, seal.expires_at)
         problem = self._problem(source)
         if problem is not None or expires_at is None:
             self.turn_away(source, name, problem or _NO_DEADLINE)
             return None
         identity = Identity(account, client, *name)
         arrived = self.arrival(identity, message.received_at)
-        return ManagedOrder.received(identity, command.verb, command, arrived, expires_at), source
+        made = ManagedOrder.received(identity, command.verb, command, arrived, expires_at)
+        made.seal = seal
+        return made, source
 
     def turn_away(self, source: CommandSource, name: Sequence[str], refusal: Refusal) -> None:
         """Refuse what is not to be in the journal, and have the broker forget it."""

@@ -252,5 +252,5 @@ def _unseen(managed: ManagedOrder, source: CommandSource) -> Refusal | None:
     """
     if source.message.surplus:
         return _TOO_MANY
-    known = source.message.fresh or managed.command.expires_at is not None
+    known = source.message.fresh or managed.command.expires_at is not None or managed.seal
     return None if known else _UNKNOWN_AGE

@@ -482,6 +482,16 @@ def test_nobody_named_means_everybody_with_the_simulator_alone(
     assert not read(text + "[requests]\nverbs = ['query']").requests_are_open
 
 
+def test_a_signing_key_is_long_and_is_a_secret() -> None:
+    named = ALICE + "signing_key = { env = 'ALICE_KEY' }"
+    config = read(KIS + ACCOUNT + named, ALICE_KEY="k" * 32)
+    key = config.orders.clients["alice"].signing_key
+    assert key in config.secrets()
+    assert "kkkk" not in repr(config)
+    with pytest.raises(ConfigError, match="signing_key: must have 32 to 1024 characters: openssl"):
+        read(KIS + ACCOUNT + named, ALICE_KEY="k" * 31)
+
+
 def test_who_may_ask_for_what() -> None:
     text = (
         KIS

@@ -64,7 +64,7 @@ class PlayedJournal:
             raise JournalError("connection lost")
         before = self.records.get(new.identity)
         if before is None:
-            fields = {name: getattr(new, name) for name in new.__slots__}
+            fields = {name: getattr(new, name) for name in new.__slots__ if name != "seal"}
             steps = tuple(step for step, _ in lines)
             self.records[new.identity] = Record(len(self.records) + 1, **fields, steps=steps)
             self.led_to += [state for _, state in lines]
@@ -91,7 +91,7 @@ class Desk:
     def keep(self, new: NewRecord, *lines: tuple[Step, State]) -> Record:
         """Keep a command in memory, under a number that the journal cannot have."""
         self.kept.append(new.identity)
-        fields = {name: getattr(new, name) for name in new.__slots__}
+        fields = {name: getattr(new, name) for name in new.__slots__ if name != "seal"}
         return Record(-len(self.kept), **fields, steps=tuple(step for step, _ in lines))
 
     def start(self, command: ManagedOrder, *steps: Step) -> asyncio.Task[Admitted | Refusal]:

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.mqtt.message import Message
+from bridge.mqtt.seals import Seals
 from bridge.mqtt.topics import Topics
 from bridge.orders.model.lifecycle import Step
 from bridge.orders.routing import intake as module
@@ -49,7 +50,7 @@ def test_a_bug_in_reading_one_command_refuses_it_and_ends_nothing(
     terms: Any = Terms()
     publisher: Any = Publisher()
     acknowledged: list[bool] = []
-    intake = Intake(terms, Topics(), publisher, lambda identity, at: at)
+    intake = Intake(terms, Topics(), publisher, Seals({}, lambda: 0), lambda identity, at: at)
     topic = "kis/orders/main/alice/command/place"
     message = Message(topic, b"{}", 1, False, "", b"", None, 0, lambda: acknowledged.append(True))
     with capture_logs() as logs:
