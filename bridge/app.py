@@ -100,7 +100,9 @@ class Bridge:
         self._paper = config.kis.environment != "real"
         self.topics = Topics(config.mqtt.base_topic)
         self.clocks = Clocks()
-        inlets = Inlets.of(config, endpoints, self.topics, self.clocks.kis.now, self.clocks.pulse)
+        self._inlets = inlets = Inlets.of(
+            config, endpoints, self.topics, self.clocks.kis.now, self.clocks.pulse
+        )
         self.control, self.urgent = inlets.control, inlets.urgent
         self.events = Events(self.control, self.topics)
         self._arrivals = ArrivalReports(inlets.arrivals, self.events.tell, now_us)
@@ -156,7 +158,9 @@ class Bridge:
             stack.push_async_callback(journal.close)
             await self.clocks.ask(http, self._config.kis.rest_url)
             self._rests = {app.alias: self._app(app, http) for app in self._config.kis.apps}
-            self.presence = Presence.of(self._config, self.control, journal, self.events.tell)
+            self.presence = Presence.of(
+                self._config, self.control, self._inlets.kept, journal, self.events.tell
+            )
             self.gateway = self._gateway(journal)
             self.upkeep = Upkeep(
                 self._catalog,
@@ -218,7 +222,7 @@ class Bridge:
                             task.cancel()
                         await asyncio.wait(others)
                         self.upkeep.save()
-                        await self.control.close()  # last: all the others publish on it
+                        await self.presence.close()  # last: all the others publish on it
                 except TimeoutError:
                     log.warning("left before everything was finished", waited_s=_LEAVE_S)
                     for task in (present, orders, *others):
@@ -271,7 +275,7 @@ class Bridge:
             clock_problem=self.clocks.kis.problem,
             title=self.presence.owner.title,
         )
-        self.control.subscribe(self.topics.command_filter(), 1, gateway.command)
+        self._inlets.take_commands(self.topics, gateway.command)
         return gateway
 
     def _serve_requests(self) -> None:
@@ -293,7 +297,9 @@ class Bridge:
             symbols=self._symbols,
         )
         prefixes = self._config.mqtt.response_prefixes
-        requests = RequestServer(self.control, self.topics, prefixes, permissions.verb, self.urgent)
+        requests = RequestServer(
+            self._inlets.requests, self.topics, prefixes, permissions.verb, self.urgent
+        )
         verbs.register(requests)
 
     async def _dashboard(self) -> list[Coroutine[None, None, None]]:
@@ -380,7 +386,7 @@ class Bridge:
             pool=self.pool,
             arrivals=self._arrivals.numbers(),
             frames_dropped=self._reports.dropped,
-            control_backlog=self.control.backlog,
+            control_backlog=self.control.backlog + self._inlets.requests.backlog,
             events_dropped=self.events.dropped,
             clocks=self.clocks,
         )

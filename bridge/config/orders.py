@@ -89,7 +89,7 @@ class OrdersConfig(Section):
     commands_per_second: Count = 100
     """Most commands a second of each client, for long. Cancellations are counted apart from what
     they cancel."""
-    commands_at_once: Count = 500
+    commands_at_once: Count = 300
     """Most commands of each client at once. What is more is refused as `rate_limited`, or not even
     read and told of in an event."""
     limits: LimitsConfig = LimitsConfig()

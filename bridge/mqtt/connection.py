@@ -40,6 +40,9 @@ _SESSION_TAKEN_OVER = 142
 _TICK_S = 1.0
 _PACKETS = 8
 """Packets that are handled before others have their turn in the event loop."""
+_FLOOD, _FLOOD_S = 64, 0.02
+"""After so many skipped messages in one turn, how long nothing more is read: a flood takes no more
+than a twentieth of the processor, and waits at the broker."""
 _SHOWN = 200
 """Bytes of a topic in the log."""
 
@@ -86,10 +89,10 @@ class Connection:
         self._stops = 0 if pulse is None else pulse.feel()
         self._pong_wanted = 0
         """What comes before this answer to a ping may have lain anywhere for any time."""
-        self._pubacks = PubAcks(self._send_puback)
-        self._turn: list[int] | None = None
-        """PUBACKs of this turn, for one write; None: no turn, each is written by itself."""
-        self._reading_on = False
+        self._pubacks = PubAcks(self._send_pubacks)
+        self._skips = 0
+        """Messages that were skipped in this turn."""
+        self._reading_on: asyncio.Handle | None = None
         self._paho = self._client(context)
 
     def _client(self, context: ssl.SSLContext | None) -> PahoClient:
@@ -224,24 +227,30 @@ class Connection:
             self._loop.add_writer(sock.fileno(), self._guarded, self._paho.loop_write)
 
     def _readable(self) -> None:
+        if self._reading_on is not None:
+            return  # in a moment
         self._guarded(self._doubt_after_stop)
-        self._turn = []
-        for _ in range(_PACKETS):
-            self._guarded(self._paho.loop_read)
-            if not self._more():
+        self._skips = 0
+        with self._pubacks.together():
+            for _ in range(_PACKETS):
+                self._guarded(self._paho.loop_read)
+                if more := self._more():
+                    continue
                 break
-        else:
+        if self._skips >= _FLOOD and self._attached and (sock := self._paho.socket()):
+            # Whoever floods this connection waits, and with him who shares it with him: all other
+            # work of the bridge goes on meanwhile.
+            self._loop.remove_reader(sock.fileno())
+            self._reading_on = self._loop.call_later(_FLOOD_S, self._read_on)
+        elif more:
             # What has been read already makes no socket readable, and others get their turn first.
-            if not self._reading_on:
-                self._reading_on = True
-                self._loop.call_soon(self._read_on)
-        mids, self._turn = self._turn, None
-        if mids and not self.lost.done():
-            self._paho.acknowledge(mids)
+            self._reading_on = self._loop.call_soon(self._read_on)
 
     def _read_on(self) -> None:
-        self._reading_on = False
-        if not self.lost.done():
+        self._reading_on = None
+        sock = self._paho.socket()
+        if self._attached and sock is not None and not self.lost.done():
+            self._loop.add_reader(sock.fileno(), self._readable)
             self._readable()
 
     def _more(self) -> bool:
@@ -371,6 +380,7 @@ class Connection:
 
     def _skipped(self, what: Skipped) -> None:
         """Have the broker forget what is not decoded: it would come again after each reconnect."""
+        self._skips += 1
         if what.mid:
             self._pubacks.acknowledge(self._pubacks.hold(what.mid))
         if what.reason:
@@ -379,11 +389,9 @@ class Connection:
             if self._options.packets is not None:
                 self._options.packets.skipped(what)
 
-    def _send_puback(self, mid: int) -> None:
-        if self._turn is not None:
-            self._turn.append(mid)
-        elif not self.lost.done():
-            self._paho.ack(mid, 1)
+    def _send_pubacks(self, mids: Sequence[int]) -> None:
+        if not self.lost.done():
+            self._paho.acknowledge(mids)
 
 
 def _nothing() -> None:

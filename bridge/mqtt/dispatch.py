@@ -102,6 +102,8 @@ class Dispatcher:
             # PUBACKs leave in the order of arrival. One that is kept back when the handler returns,
             # until the journal has the command, must not hold up those of all later messages.
             message.passed()
+            if lane:  # a handler that waits for nothing would keep everybody else waiting
+                await asyncio.sleep(0)
         del subscription.lanes[key]
 
     def start(self, work: Awaitable[None]) -> None:

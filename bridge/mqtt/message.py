@@ -52,6 +52,8 @@ class Publication:
     """After which the broker forgets it, and nobody sends it any more."""
     correlation: bytes = b""
     response_topic: str = ""
+    later: bool = False
+    """Whatever is not ``later`` overtakes it; in order with others of its topic that are."""
 
 
 class Sink(Protocol):

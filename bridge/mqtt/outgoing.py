@@ -1,6 +1,7 @@
 """Publishes on their way to the broker: kept until acknowledged, whatever the connection does.
 
-Order: publishes of one topic reach the broker in the order in which they came.
+Order: publishes of one topic reach the broker in the order in which they came, those that are to
+go later behind all others.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Outgoing:
     def __init__(self, window: int, limit: int) -> None:
         self._window = window
         self._waiting: deque[QueuedPublish] = deque()
+        self._later: deque[QueuedPublish] = deque()
         self._inflight: dict[int, QueuedPublish] = {}
         self._room = asyncio.Semaphore(limit)
         self._connection: Connection | None = None
@@ -56,7 +58,7 @@ class Outgoing:
     @property
     def backlog(self) -> int:
         """Publishes of QoS 1 that the broker has not acknowledged yet."""
-        return len(self._waiting) + len(self._inflight)
+        return len(self._waiting) + len(self._later) + len(self._inflight)
 
     async def put(self, item: QueuedPublish) -> None:
         """Send it in its turn; waits while the queue is full."""
@@ -66,7 +68,7 @@ class Outgoing:
         if self._over:
             self.finish(item, LEFT)
         else:
-            self._waiting.append(item)
+            (self._later if item.publication.later else self._waiting).append(item)
             self.pump()
 
     def attach(self, connection: Connection, *first: QueuedPublish) -> None:
@@ -85,6 +87,8 @@ class Outgoing:
 
     async def drain(self, last: QueuedPublish | None, wait_s: float) -> None:
         """Send ``last`` behind everything else; return when all is acknowledged, lost or late."""
+        self._waiting.extend(self._later)
+        self._later.clear()
         if last is not None:
             self._waiting.append(last)
         if self.backlog and self._connection is not None:
@@ -99,19 +103,21 @@ class Outgoing:
         """Send nothing any more, and say so to whoever waits."""
         self._over = True
         self._connection = None
-        for item in (*self._inflight.values(), *self._waiting):
+        for item in (*self._inflight.values(), *self._waiting, *self._later):
             self.finish(item, LEFT)
-        self._inflight.clear()
-        self._waiting.clear()
+        for those in (self._inflight, self._waiting, self._later):
+            those.clear()
 
     def pump(self) -> None:
         """Send what waits, as far as the window of unacknowledged publishes allows."""
-        while (
-            self._waiting
-            and (connection := self._connection) is not None
-            and len(self._inflight) < min(self._window, connection.receive_maximum)
-        ):
-            item = self._waiting.popleft()
+        while (connection := self._connection) is not None:
+            most, under_way = min(self._window, connection.receive_maximum), len(self._inflight)
+            if self._waiting and under_way < most:
+                item = self._waiting.popleft()
+            elif self._later and under_way <= (most - 1) // 2:  # the rest is for what must not wait
+                item = self._later.popleft()
+            else:
+                break
             sent = self.send(item)
             if isinstance(sent, int):
                 self._inflight[sent] = item

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 __all__ = ["PubAcks", "Unacknowledged"]
@@ -23,9 +24,10 @@ class Unacknowledged:
 class PubAcks:
     """Sends each when it is ready and everything before it is, or when nothing waits for it."""
 
-    def __init__(self, send: Callable[[int], None]) -> None:
+    def __init__(self, send: Callable[[Sequence[int]], None]) -> None:
         self._send = send
         self._waiting: deque[Unacknowledged] = deque()
+        self._together: list[int] | None = None
 
     def hold(self, mid: int) -> Unacknowledged:
         """Keep the place of a message."""
@@ -39,7 +41,7 @@ class PubAcks:
             return
         entry.ready = True
         if entry.passed:
-            self._send(entry.mid)  # late, and no longer in its place
+            self._out(entry.mid)  # late, and no longer in its place
         else:
             self._flush()
 
@@ -48,8 +50,28 @@ class PubAcks:
         entry.passed = True
         self._flush()
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Send at once, at the end, what becomes ready meanwhile: a flood has one write for many.
+
+        Nothing may be awaited meanwhile.
+        """
+        self._together = []
+        try:
+            yield
+        finally:
+            mids, self._together = self._together, None
+            if mids:
+                self._send(mids)
+
     def _flush(self) -> None:
         while self._waiting and (self._waiting[0].ready or self._waiting[0].passed):
             entry = self._waiting.popleft()
             if entry.ready:
-                self._send(entry.mid)
+                self._out(entry.mid)
+
+    def _out(self, mid: int) -> None:
+        if self._together is None:
+            self._send((mid,))
+        else:
+            self._together.append(mid)

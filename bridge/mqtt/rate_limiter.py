@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -84,10 +84,16 @@ class RateLimiter:
         *,
         requests: Rates | None = None,
         commands: Rates | None = None,
+        elsewhere: Iterable[str] = (),
         bounds: Bounds = BOUNDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare; without rates nothing is too many."""
+        """Prepare; without rates nothing is too many.
+
+        :param elsewhere: clients whose commands come over connections of their own, so that they
+            are skipped here.
+        """
+        self._elsewhere = frozenset(encode_level(name).encode() for name in elsewhere)
         self.bounds = bounds
         self._arrivals = arrivals
         self._clock = clock
@@ -110,6 +116,8 @@ class RateLimiter:
         if topic.startswith(self._orders):
             levels = topic[len(self._orders) :].split(b"/", 4)
             what, client = "commands", levels[1] if len(levels) == 4 else b""
+            if client in self._elsewhere:
+                return Ruling.SKIP
             apart = levels[-1] in _WAYS_OUT
         elif topic.startswith(self._requests):
             verb, _, client = topic[len(self._requests) :].partition(b"/")

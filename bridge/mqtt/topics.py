@@ -182,9 +182,9 @@ class Topics:
         """Return where ``client`` commands orders of ``account``."""
         return _join(self._orders, account, client, "command", verb)
 
-    def command_filter(self) -> str:
-        """Return the filter of all commands."""
-        return f"{self._orders}/+/+/command/+"
+    def command_filter(self, client: str = "") -> str:
+        """Return the filter of all commands, or of those of one client."""
+        return f"{self._orders}/+/{encode_level(client) if client else '+'}/command/+"
 
     def parse_command(self, topic: str) -> tuple[str, str, str]:
         """Return account, client and verb of a command's topic; `ValueError` if it is none."""

@@ -1,9 +1,15 @@
-"""The bridge's connections for requests and commands: who it is there, and what it lets in."""
+"""Where what clients send comes in: the connections to the broker, and what each lets in.
+
+A broker keeps one queue for each session. So requests have one of their own, and each client that
+may trade has one for its commands: who floods the bridge fills his queue, and others' commands
+never stand behind it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Self
 
 from bridge.config.models import Config
@@ -11,7 +17,7 @@ from bridge.mqtt import payloads
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.client_ids import ClientIds
 from bridge.mqtt.endpoint import Endpoint
-from bridge.mqtt.message import Will
+from bridge.mqtt.message import Handler, Will
 from bridge.mqtt.rate_limiter import Arrivals, RateLimiter, Rates
 from bridge.mqtt.token_buckets import Rate
 from bridge.mqtt.topics import Topics
@@ -22,12 +28,15 @@ __all__ = ["Inlets"]
 
 @dataclass(frozen=True, slots=True)
 class Inlets:
-    """What of the broker comes to the bridge comes over these two."""
+    """The connections; the owner of the orders alone has those that are ``kept``."""
 
     control: ControlClient
-    """Has a session, with everything that clients send."""
+    """Publishes everything but answers to requests."""
     urgent: ControlClient
-    """Halts come here past whatever the broker holds back on the other one."""
+    """Halts come here past everything else."""
+    requests: ControlClient
+    traders: dict[str, ControlClient]
+    """For the commands of each client that the configuration names."""
     arrivals: Arrivals
 
     @classmethod
@@ -42,8 +51,11 @@ class Inlets:
         """Make them as the configuration says; ``clock`` is µs since the epoch."""
         ids = ClientIds.of(topics.base, config.kis.apps[0].app_secret)
         arrivals = Arrivals()
+        named = sorted(config.orders.clients)
 
-        def client(what: str, will: Will | None, *, clean: bool) -> ControlClient:
+        def client(
+            what: str, will: Will | None = None, *, clean: bool = False, own: bool = False
+        ) -> ControlClient:
             return ControlClient(
                 endpoints,
                 client_id=ids.name(what),
@@ -51,14 +63,40 @@ class Inlets:
                 clean=clean,
                 clock=clock,
                 pulse=pulse,
-                # Each with buckets of its own: a halt comes over both.
+                # Each with buckets of its own: a halt comes over two of them.
                 packets=RateLimiter(
-                    topics, arrivals, requests=_requests(config), commands=_commands(config)
+                    topics,
+                    arrivals,
+                    requests=_requests(config),
+                    commands=_commands(config),
+                    elsewhere=() if own else named,
                 ),
             )
 
-        will = Will(topics.state(), payloads.OFFLINE, birth=payloads.ONLINE)
-        return cls(client("", will, clean=False), client("halt", None, clean=True), arrivals)
+        return cls(
+            client("", Will(topics.state(), payloads.OFFLINE, birth=payloads.ONLINE), clean=True),
+            client("halt", clean=True),
+            client("requests"),
+            # By name: a place in a list would be another client's when the list changes.
+            {
+                name: client(f"orders-{sha256(name.encode()).hexdigest()[:12]}", own=True)
+                for name in named
+            },
+            arrivals,
+        )
+
+    @property
+    def kept(self) -> list[ControlClient]:
+        """Those whose sessions keep what clients send."""
+        return [self.requests, *self.traders.values()]
+
+    def take_commands(self, topics: Topics, handler: Handler) -> None:
+        """Have commands handled."""
+        for name, client in self.traders.items():
+            client.subscribe(topics.command_filter(name), 1, handler)
+        # Of whom nobody has named: with QoS 0, for the answer that he may not, as long as there are
+        # others. Nothing of the kind is ever executed, so nobody has to keep it.
+        self.requests.subscribe(topics.command_filter(), 0 if self.traders else 1, handler)
 
 
 def _requests(config: Config) -> Rates:

@@ -162,7 +162,7 @@ class RequestServer:
     async def _answer(self, message: Message) -> tuple[str, bytes]:
         """Return where the answer goes and what it says."""
         transaction: str | int | None = None
-        verb = ""
+        verb = client = ""
         topic = self._topics.response("unknown")
         try:
             verb, client, topic = self._parse(message.topic)
@@ -195,7 +195,7 @@ class RequestServer:
         except Exception:  # what is wrong with one request must not end the others, or orders
             code, text = "internal", "a bug of the bridge, written to its log"
             log.exception("bug in a request", topic=message.topic)
-        log.info("request refused", topic=message.topic, code=code, reason=text)
+        log.info("request refused", client=client, verb=verb[:64], code=code, reason=text)
         return topic, payloads.error(code, text, transaction)
 
     async def _pause(self) -> None:

@@ -12,6 +12,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bridge.runtime.clock import now_us, seoul_moment, seoul_text
 from bridge.runtime.redaction import Redactor, known
+from bridge.runtime.repeats import Repeats
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -76,6 +77,7 @@ def configure(
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            Repeats(),
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],

@@ -364,6 +364,18 @@ async def test_too_many_at_once_are_refused(tmp_path: Path) -> None:
         assert len(b.acked) == 5
 
 
+async def test_what_is_one_too_many_of_a_client_is_refused_and_that_holds(tmp_path: Path) -> None:
+    """A broker that delivers it again, when there is room, must not make an order of it."""
+    async with bench(tmp_path) as b:
+        await b.send("place", PLACE, surplus=True)
+        ack = (await b.broker.wait(ack_topic("a-1")))[0]
+        assert (ack["status"], ack["reason"]) == ("refused", "rate_limited")
+        again = await b.place("a-1")
+        assert (again["reason"], again["duplicate"]) == ("rate_limited", True)
+        assert (await b.place("a-2"))["status"] == "accepted"
+        assert len(b.kis.calls) == 1
+
+
 async def test_the_response_topic_is_honoured_where_it_is_allowed(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await b.send("place", PLACE, response_topic="alice/answers", correlation=b"7")

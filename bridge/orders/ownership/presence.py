@@ -1,14 +1,14 @@
 """Who this bridge is on the broker: the owner of the orders, or a guest that only publishes.
 
-The session with its commands belongs to a client id, and two bridges with one configuration have
-the same. Whoever finds another owner leaves that id alone, so that each command reaches the owner
-and has one answer.
+The sessions with what clients send belong to client ids, and two bridges with one configuration
+have the same. Whoever finds another owner leaves those ids alone, so that each command reaches the
+owner and has one answer.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Self
 
 import structlog
@@ -36,11 +36,16 @@ _TAKEN_OVER = (
 
 
 class Presence:
-    """Runs the control connection and the claims; ``tell`` takes events."""
+    """Runs the control connection, the claims, and what only the owner has; ``tell`` takes events.
+
+    ``kept`` are the connections whose sessions keep what clients send. The owner has them before
+    anybody is told that the bridge is there, and lets go of them when another one takes over.
+    """
 
     def __init__(
         self,
         control: ControlClient,
+        kept: Sequence[ControlClient],
         owner: Owner,
         memory: SessionMemory,
         tell: Callable[[BridgeEvent, str], None],
@@ -49,18 +54,21 @@ class Presence:
         """Prepare; ``shown`` is what others may read of the client id."""
         self.owner = owner
         self._control = control
+        self._kept = kept
         self._client_id, self._shown = control.client_id, shown
         self._memory = memory
         self._tell = tell
         self._decided, self._forward = asyncio.Event(), asyncio.Event()
-        control.on_taken_over(self._taken_over)
-        control.on_connected(self._connected)
+        for each in (control, *kept):
+            each.on_taken_over(self._taken_over)
+        kept[0].on_connected(self._remember)  # the broker has all sessions, or none
 
     @classmethod
     def of(
         cls,
         config: Config,
         control: ControlClient,
+        kept: Sequence[ControlClient],
         journal: Journal,
         tell: Callable[[BridgeEvent, str], None],
     ) -> Self:
@@ -77,13 +85,13 @@ class Presence:
         )
         memory = SessionMemory(
             config.kis.state_dir,
-            control.client_id,
+            kept[0].client_id,
             shown,
             tell,
             # A broker of our own begins with us, and has had no time to lose anything.
             expected=not config.mqtt.embedded,
         )
-        return cls(control, owner, memory, tell, shown)
+        return cls(control, kept, owner, memory, tell, shown)
 
     @property
     def guest(self) -> bool:
@@ -103,17 +111,42 @@ class Presence:
         """
         await self._memory.load()
         async with asyncio.TaskGroup() as tasks:
-            owning = tasks.create_task(self.owner.run())
-            if not await self.owner.decided(deadline_s):
+            works = [tasks.create_task(self.owner.run())]
+            if await self.owner.decided(deadline_s):
+                works.append(tasks.create_task(self._listen()))
+                await self._listening(deadline_s)
+            else:
                 await self._stand_by()
-            self._control.wait_for(self.owner.title.settled)
+            for each in (self._control, *self._kept):
+                each.wait_for(self.owner.title.settled)
             self._decided.set()
-            forward = tasks.create_task(self._come_forward())
-            aside = tasks.create_task(self._step_aside())
-            remembering = tasks.create_task(self._memory.run(self._has_session))
+            works += [
+                tasks.create_task(self._come_forward(deadline_s)),
+                tasks.create_task(self._step_aside()),
+                tasks.create_task(self._memory.run(lambda: self._kept[0].connected)),
+            ]
             await self._control.run()
-            for task in (owning, forward, aside, remembering):
+            for task in works:
                 task.cancel()
+
+    async def close(self) -> None:
+        """Leave in good order; what clients send stays with the broker from now on."""
+        async with asyncio.TaskGroup() as tasks:
+            for each in self._kept:
+                tasks.create_task(each.close())
+        await self._control.close()
+
+    async def _listen(self) -> None:
+        """Take what clients send, until another bridge does."""
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(each.run()) for each in self._kept]
+            await self.owner.deposed.wait()
+            for task in running:
+                task.cancel()
+
+    async def _listening(self, deadline_s: float) -> None:
+        for each in self._kept:
+            await each.wait_connected(deadline_s=deadline_s)
 
     async def connected(self, deadline_s: float) -> None:
         """Return when the control connection is there; raises :class:`BrokerError`."""
@@ -125,12 +158,15 @@ class Presence:
         await self._forward.wait()
         await work()
 
-    async def _come_forward(self) -> None:
-        if self.guest:
-            await self.owner.title.gained()
-            log.info("the other bridge has ended or is silent, this one sends the orders now")
-            await self._control.come_forward()
-        self._forward.set()
+    async def _come_forward(self, deadline_s: float) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            if self.guest:
+                await self.owner.title.gained()
+                log.info("the other bridge has ended or is silent, this one sends the orders now")
+                tasks.create_task(self._listen())
+                await self._listening(deadline_s)
+                await self._control.come_forward()
+            self._forward.set()
 
     async def _step_aside(self) -> None:
         """Leave the session to the bridge that has taken over, and say what is left to say."""
@@ -140,12 +176,8 @@ class Presence:
     async def _stand_by(self) -> None:
         await self._control.stand_by(f"{self._client_id}-{self.owner.name[:12]}")
 
-    def _has_session(self) -> bool:
-        return self._control.connected and not self.guest
-
-    async def _connected(self) -> None:
-        if self._has_session():
-            await self._memory.connected(self._control.session_present)
+    async def _remember(self) -> None:
+        await self._memory.connected(self._kept[0].session_present)
 
     def _taken_over(self) -> None:
         event: SessionTakenOverEvent = {

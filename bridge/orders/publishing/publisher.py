@@ -96,7 +96,9 @@ class Publisher:
     ) -> None:
         """Publish the ack of a command that is not in the journal, by its two ids."""
         payload = payloads.refusal(name[0], verb, name[1], answer, message.received_at)
-        await self._ack(account, client, name[0] or _INVALID, payload, message)
+        # What names no order is no word on any, so that it may come behind those that are.
+        level, later = name[0] or _INVALID, not name[0]
+        await self._ack(account, client, level, payload, message, later=later)
 
     async def event(self, order: ManagedOrder, payload: bytes) -> None:
         """Publish a later step of an order, as :func:`payloads.event` wrote it."""
@@ -201,7 +203,14 @@ class Publisher:
         await self._publish(self._topics.event(event["kind"]), payload)
 
     async def _ack(
-        self, account: str, client: str, level: str, payload: bytes, message: Message | None
+        self,
+        account: str,
+        client: str,
+        level: str,
+        payload: bytes,
+        message: Message | None,
+        *,
+        later: bool = False,
     ) -> None:
         wanted = message.response_topic if message is not None else ""
         allowed = not wanted or self._topics.allows_response(wanted, self._prefixes, client)
@@ -213,9 +222,10 @@ class Publisher:
                 "mqtt.response_prefixes"
             )
             payload = payloads.add_message(payload, text)
-        await self._publish(self._topics.order_ack(account, client, level), payload)
+        topic = self._topics.order_ack(account, client, level)
+        await self._publish(topic, payload, later=later)
         if allowed and wanted and message is not None:
-            await self._publish(wanted, payload, correlation=message.correlation)
+            await self._publish(wanted, payload, correlation=message.correlation, later=later)
 
     async def _publish(
         self,
@@ -225,12 +235,12 @@ class Publisher:
         retain: bool = False,
         expiry_s: int | None = None,
         correlation: bytes = b"",
+        later: bool = False,
     ) -> None:
+        said = Publication(
+            *(topic, payload, 1, retain, expiry_s), correlation=correlation, later=later
+        )
         try:
-            await self._sink.publish(
-                Publication(
-                    topic, payload, qos=1, retain=retain, expiry_s=expiry_s, correlation=correlation
-                )
-            )
+            await self._sink.publish(said)
         except BrokerError as error:
             log.warning("not published", topic=topic, cause=str(error))

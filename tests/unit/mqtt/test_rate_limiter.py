@@ -122,6 +122,15 @@ def test_any_topic_has_a_verdict(topic: bytes) -> None:
     assert World(TEN, TEN).limiter.judge(topic) is Ruling.TAKE
 
 
+def test_commands_that_come_over_another_connection_are_skipped_and_not_counted() -> None:
+    arrivals = Arrivals()
+    limiter = RateLimiter(TOPICS, arrivals, commands=TEN, elsewhere=["alice", "a b"])
+    for name in ("alice", "a b"):
+        assert limiter.judge(TOPICS.command("main", name, "place").encode()) is Ruling.SKIP
+    assert limiter.judge(TOPICS.command("main", "bob", "place").encode()) is Ruling.TAKE
+    assert not arrivals.refused
+
+
 def test_what_could_not_be_decoded_is_counted_by_reason() -> None:
     world = World()
     world.limiter.skipped(Skipped(b"t", 1, 10, "too large"))

@@ -53,6 +53,7 @@ class FakeClient:
         retain: bool = False,
         response_topic: str = "",
         correlation: bytes = b"",
+        surplus: bool = False,
     ) -> tuple[str, dict[str, Any]]:
         assert self.handler is not None
         message = Message(
@@ -65,6 +66,7 @@ class FakeClient:
             None,
             0,
             self._ack,
+            surplus=surplus,
         )
         await self.handler(message)
         assert self.acknowledged == 1
@@ -343,3 +345,9 @@ async def test_many_requests_at_once_are_paid_bit_by_bit_and_a_halt_waits_for_no
         tasks.create_task(send("halt"))
     assert served[0][0] == "halt"
     assert passed >= 99
+
+
+async def test_what_is_one_too_many_of_a_client_is_not_served(client: FakeClient) -> None:
+    topic, answer = await client.ask("channels/alice", b'{"transaction":7}', surplus=True)
+    assert topic == "kis/bridge/response/channels/alice"
+    assert (answer["code"], answer["transaction"]) == ("rate_limited", 7)
