@@ -17,8 +17,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from bridge.broker.folder import BrokerFolder
 from bridge.errors import ConfigError
+from bridge.runtime.regular_file import read_regular
 
 __all__ = ["Authority", "CertificateFacts", "default_hosts", "facts", "read_certificates"]
+
+_LONGEST = 4 << 20
+"""Bytes of a PEM file; all authorities that systems know take a few hundred thousand."""
 
 AUTHORITY_DAYS: Final = 3650
 SERVER_DAYS: Final = 397
@@ -74,7 +78,7 @@ class Authority:
                 if self.key.exists():
                     raise ConfigError(f"{self.key} has no {self.crt.name} beside it: move it away")
                 self._make()
-            self._certificate = x509.load_pem_x509_certificate(self.crt.read_bytes())
+            self._certificate = x509.load_pem_x509_certificate(read_regular(self.crt, _LONGEST))
             self._key = _private_key(self.key)
         except OSError as error:
             hint = ""
@@ -166,7 +170,7 @@ class Authority:
 def read_certificates(path: Path) -> list[CertificateFacts]:
     """Return what is in a PEM file, the first one first; raises :class:`ConfigError`."""
     try:
-        data = path.read_bytes()
+        data = read_regular(path, _LONGEST)
         return [facts(found) for found in x509.load_pem_x509_certificates(data)]
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
@@ -230,7 +234,7 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 def _private_key(path: Path) -> Key:
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        key = serialization.load_pem_private_key(read_regular(path, _LONGEST), password=None)
     except (ValueError, TypeError):
         raise ConfigError(f"{path} holds no key without a pass phrase") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):

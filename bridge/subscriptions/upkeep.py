@@ -41,6 +41,8 @@ _SAVE_S = 5.0
 """Between two times that subscriptions are written down, however many have changed meanwhile."""
 
 _CALENDAR_S = 6 * 3600.0
+_MOST_DAYS = 1_000
+"""Of an answer; KIS tells of about a month."""
 
 _Call: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Reply]]
 Symbol = tuple[str, str, str]
@@ -150,7 +152,7 @@ class Upkeep:
             return
         rows = reply.body.get("output")
         days: dict[date, bool] = {}
-        for row in rows if isinstance(rows, list) else ():
+        for row in rows[:_MOST_DAYS] if isinstance(rows, list) else ():
             try:
                 day = datetime.strptime(row["bass_dt"], "%Y%m%d").replace(tzinfo=SEOUL).date()
                 days[day] = row["opnd_yn"] == "Y"

@@ -21,6 +21,7 @@ from bridge.mqtt.broker_events import SessionTakenOverEvent
 from bridge.mqtt.event_payloads import BridgeEvent
 from bridge.mqtt.strict_json import JsonError, decode_object, encode
 from bridge.runtime.clock import seoul_moment
+from bridge.runtime.regular_file import open_regular
 
 __all__ = ["FILE", "SessionMemory"]
 
@@ -91,7 +92,7 @@ class SessionMemory:
 
     def _read(self) -> int:
         try:
-            with self._file.open("rb") as file:
+            with open_regular(self._file) as file:
                 told = decode_object(file.read(_LONGEST + 1), _LONGEST)
         except FileNotFoundError:
             return 0
