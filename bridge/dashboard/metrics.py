@@ -44,6 +44,11 @@ _CHANNEL = {
     "decode_errors": ("quarantined_records_total", "Records that did not decode"),
     "schema_drift": ("schema_drift_total", "Widths that the workbook does not know"),
 }
+_CLIENT = (
+    ("subscriptions", "client_subscriptions", "Subscriptions that a client wants"),
+    ("slots", "client_slots", "Those among them that have a slot"),
+    ("refused", "client_over_quota_total", "Requests of a client that were more than its quota"),
+)
 _PREFIX = "kis_bridge_"
 
 Numbers = Mapping[str, Any]
@@ -103,6 +108,9 @@ class Metrics(Collector):
         yield _labelled("messages_dropped_total", text, "reason", arrivals["dropped"])
         text = "Subscriptions by state"
         yield _labelled("subscriptions", text, "state", numbers["subscriptions"])
+        for name, metric, text in _CLIENT:
+            values = {row["client"] or "": row[name] for row in numbers["clients"]}
+            yield _labelled(metric, text, "client", values)
         yield _labelled("orders", "Today's orders by state", "state", numbers["orders"])
         yield _single("halted", "Whether new orders are refused", float(numbers["halted"]))
         lag = {name: us / 1e6 for name, us in numbers["lag_us"].items() if us is not None}

@@ -118,7 +118,7 @@ def test_whatever_is_wanted(
     places: dict[Wanted, str],
 ) -> None:
     lines = Lines(FIRST)
-    claims: dict[Wanted, dict[str, int]] = {}
+    claims: dict[Wanted, dict[str, int]] = {}  # those who came first are the first
     for number, step in steps:
         one = wanted(number)
         if isinstance(step, dict):
@@ -129,9 +129,15 @@ def test_whatever_is_wanted(
             lines.drop(one)
         else:
             lines.requeue([one])
+            if one in claims:
+                claims[one] = claims.pop(one)
     order = list(lines.order())
     assert sorted(one.key for one in order) == sorted(one.key for one in claims)
     assert len(order) == len(lines)
+    anew = Lines(FIRST)
+    for one, each in claims.items():
+        anew.put(one, each)
+    assert list(anew.order()) == order, "it does not matter how it came to be so"
 
     seats = allocate(order, rooms, places)
     assert len(seats) == min(len(claims), sum(rooms.values()))

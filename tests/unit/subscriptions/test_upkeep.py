@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -150,6 +151,32 @@ def test_what_clients_wished_survives_a_restart(world: World) -> None:
     late = World(world.folder)
     late.now += 61
     assert late.upkeep().restore() == 1
+
+
+def test_much_is_written_down_by_a_thread_and_not_for_each_change(world: World) -> None:
+    upkeep = world.upkeep()
+    wrote: list[str] = []
+    inside, go_on = threading.Event(), threading.Event()
+
+    def write(name: str, text: str) -> None:
+        if name == "subscriptions.json":
+            wrote.append(text)
+            inside.set()
+            assert go_on.wait(20)
+
+    upkeep._store.write = write  # type: ignore[method-assign]
+    upkeep.pool.hold([TRADE], "alice")
+    upkeep.tick()
+    assert inside.wait(20), "at once, and the tick has not waited for it"
+    for _ in range(100):
+        upkeep.pool.hold([OVERSEAS], "bob")
+        upkeep.tick()
+    assert len(wrote) == 1
+    go_on.set()
+    upkeep.save()
+    assert len(wrote) == 2
+    assert "bob" not in wrote[0]
+    assert "bob" in wrote[1]
 
 
 def test_a_damaged_file_costs_nothing_but_its_content(world: World) -> None:
