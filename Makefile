@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?=
+JOBS   ?= 2
 TOOLS  := .tools
 
 .PHONY: demo test lint types unit soak fuzz cover bench spec constraints requirements image-check audit sbom clean \
@@ -11,8 +12,10 @@ TOOLS  := .tools
 demo: $(VENV)/.installed
 	$(BIN)/kis-bridge demo $(DEMO)
 
+# What runs whole programs and measures their times has the machine to itself.
 test: $(VENV)/.dev system-packages tests/asyncapi/node_modules lint types
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore tests/system
+	$(BIN)/python -m pytest -q tests/system
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -22,7 +25,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -q tests/unit
+	$(BIN)/python -m pytest -q -n $(JOBS) tests/unit --ignore tests/unit/fuzz
 
 # Hours of it: any interleaving of commands and faults, and a thousand daemons that are killed.
 soak: $(VENV)/.dev system-packages

@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -47,9 +48,6 @@ def unprivileged(folder: Path) -> dict[str, Any]:
     """Return who runs a server that refuses to be root; the folder becomes theirs."""
     if os.getuid():
         return {}
-    for path in (folder, *folder.parents):
-        if str(path).startswith("/tmp/"):  # noqa: S108 - pytest's own folders keep others out
-            path.chmod(path.stat().st_mode | 0o011)
     shutil.chown(folder, "nobody")
     return {"user": "nobody", "group": "nogroup"}
 
@@ -122,11 +120,12 @@ _SINCE_SCHEMA_2 = ("journal", "journal_accounts", "claims", "goals", "nonces")
 
 
 @pytest.fixture(scope="module", params=_SERVERS)
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp(request.param)
-    with _SERVERS[request.param](folder) as url:
+def server(request: pytest.FixtureRequest) -> Iterator[str]:
+    # Not in pytest's own folder: that keeps others out, and each run that starts sees to it anew.
+    with (
+        tempfile.TemporaryDirectory(prefix=request.param, ignore_cleanup_errors=True) as folder,
+        _SERVERS[request.param](Path(folder)) as url,
+    ):
         yield url
 
 

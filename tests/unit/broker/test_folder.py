@@ -121,7 +121,9 @@ def test_two_commands_do_not_overwrite_each_others_change(users: FileUsers, tmp_
         users.grant("alice", Grant("admin"))
 
 
-@pytest.mark.parametrize("content", ["", "x", "1", str(os.getpid())])
+@pytest.mark.parametrize(
+    "content", ["", "x", "1", str(os.getpid())], ids=["blank", "letters", "init", "this process"]
+)
 def test_only_a_mosquitto_of_this_folder_is_signalled(tmp_path: Path, content: str) -> None:
     folder = BrokerFolder(tmp_path)
     folder.data.mkdir()
