@@ -43,6 +43,7 @@ from bridge.requests.inlets import Inlets
 from bridge.requests.local_halts import LocalHalts
 from bridge.requests.permissions import Permissions
 from bridge.requests.server import RequestServer
+from bridge.requests.signed import SignedRequests
 from bridge.requests.symbols import SymbolRequests
 from bridge.requests.verbs import Verbs
 from bridge.runtime.clock import now_us
@@ -175,7 +176,7 @@ class Bridge:
                 requests=self._config.requests,
             )
             self.pool = self.upkeep.pool
-            self._serve_requests()
+            self._serve_requests(journal)
             async with asyncio.TaskGroup() as tasks:
                 beating = tasks.create_task(self.clocks.run(self.events.tell))
                 present = tasks.create_task(self.presence.run(_BROKER_S))
@@ -278,7 +279,7 @@ class Bridge:
         self._inlets.take_commands(self.topics, gateway.command)
         return gateway
 
-    def _serve_requests(self) -> None:
+    def _serve_requests(self, journal: Journal) -> None:
         accounts = self._config.kis.accounts
         permissions = Permissions.of(self._config)
         for place, wrong in permissions.problems(self._catalog):
@@ -291,14 +292,16 @@ class Bridge:
             events=self.events,
             rests=self._rests,
             accounts={account.alias: (account.number, account.app) for account in accounts},
-            paper=self._paper,
+            environment=self._config.kis.environment,
             topics=self.topics,
             permissions=permissions,
             symbols=self._symbols,
         )
         prefixes = self._config.mqtt.response_prefixes
+        signed = SignedRequests.of(self._config, journal, self.clocks.kis.now)
         requests = RequestServer(
-            self._inlets.requests, self.topics, prefixes, permissions.verb, self.urgent
+            *(self._inlets.requests, self.topics, prefixes),
+            *(permissions.verb, self.urgent, signed.open),
         )
         verbs.register(requests)
 
@@ -379,6 +382,7 @@ class Bridge:
     def numbers(self) -> HealthReport:
         """Return the payload of ``bridge/health``, as of now."""
         return snapshot(
+            environment=self._config.kis.environment,
             sessions=self.sessions,
             pump=self.pump,
             lane=self.lane,

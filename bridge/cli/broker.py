@@ -133,6 +133,27 @@ class BridgeOptions(BrokerOptions):
         typer.Option("--wait", min=0.1, help="Seconds to wait for the answer."),
     ] = 10.0
     as_json: AsJson = False
+    signing_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--signing-key-file",
+            envvar="KIS_SIGNING_KEY_FILE",
+            dir_okay=False,
+            help="File with the key that signs it, readable for its owner alone.",
+            show_default="unsigned",
+        ),
+    ] = None
+
+    def signing_key(self) -> SecretStr | None:
+        """Return the key to sign with, if there is to be one; raises :class:`ConfigError`."""
+        if self.signing_key_file is None:
+            return None
+        from bridge.config.secret_sources import look_up
+
+        try:
+            return SecretStr(look_up({"file": str(self.signing_key_file)}, {}, Path))
+        except ValueError as error:
+            raise ConfigError(f"--signing-key-file: {error}") from None
 
     def topics(self) -> Topics:
         """Return the bridge's topics; raises :class:`ConfigError`."""

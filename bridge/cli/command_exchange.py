@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
@@ -14,15 +13,13 @@ from bridge.errors import BrokerError, ConfigError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Publication
-from bridge.mqtt.signatures import seal
+from bridge.mqtt.signatures import seal_now
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 from bridge.runtime.bounded_json import JsonError, decode_object
 
 __all__ = ["exchange"]
 
-_SIGNED_S = 300.0
-"""No signature may be good for longer."""
 _LONGEST_ACK = 64 * 1024
 
 
@@ -72,10 +69,7 @@ async def exchange(
         raise ConfigError(f"--account, --client or the id: {error}") from None
     payload = encode(command)
     if key is not None:
-        good_until = datetime.now(UTC) + timedelta(seconds=min(wait_s, _SIGNED_S))
-        payload = seal(
-            key, topic, payload, nonce=secrets.token_hex(16), expires_at=good_until.isoformat()
-        )
+        payload = seal_now(key, topic, payload, good_for_s=wait_s)
     failure: BrokerError | None = None
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(client.run())

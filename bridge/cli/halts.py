@@ -27,13 +27,13 @@ def after_halt(data: Mapping[str, Any], account: str, client: str, *, reduce_onl
         said.append("it is NOT on disk yet: a restart before that would forget it")
     if cancelling := data.get("cancelling"):
         said.append(f"{cancelling} open orders are being cancelled")
-    return "; ".join(said)
+    return f"{_where(data)}{'; '.join(said)}"
 
 
 def after_resume(data: Mapping[str, Any], account: str, client: str) -> str:
     """Return what holds after a resumption was asked for."""
     circle, mode, halts = _circle(account, client), data.get("mode"), data.get("halts") or ()
-    first = (
+    first = _where(data) + (
         f"{circle} was not halted"
         if data.get("resumed") is False
         else f"the halt of {circle} is taken back"
@@ -60,6 +60,12 @@ def way_back(halts: Iterable[Mapping[str, Any]]) -> str:
         + "".join(f" --{name} {one[name]}" for name in ("account", "client") if one.get(name))
         for one in halts
     )
+
+
+def _where(data: Mapping[str, Any]) -> str:
+    """Return for whose money it holds; blank from a bridge that does not say."""
+    environment = data.get("environment")
+    return f"[{environment}] " if environment else ""
 
 
 def _circle(account: str | None, client: str | None) -> str:

@@ -9,11 +9,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
 
 from bridge.cli.broker import AsJson, BridgeOptions
 from bridge.cli.command_exchange import exchange
@@ -54,16 +52,6 @@ class SenderOptions(BridgeOptions):
             help="Seconds for which the command is good; its answer is waited for as long.",
         ),
     ] = 10.0
-    signing_key_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--signing-key-file",
-            envvar="KIS_SIGNING_KEY_FILE",
-            dir_okay=False,
-            help="File with the key that signs the command, readable for its owner alone.",
-            show_default="unsigned",
-        ),
-    ] = None
 
     def send(self, verb: str, command: Mapping[str, Any]) -> None:
         """Send a command, show its ack, and leave with 1 unless it was accepted."""
@@ -77,22 +65,14 @@ class SenderOptions(BridgeOptions):
             if not error.client_order_id:  # there is no topic for such an ack
                 raise ConfigError(str(error)) from None
         sender = self.account, self.client or endpoints[0].username or "cli"
-        work = exchange(endpoints, topics, sender, verb, content, wait_s=self.wait, key=self._key())
+        work = exchange(
+            endpoints, topics, sender, verb, content, wait_s=self.wait, key=self.signing_key()
+        )
         ack = asyncio.run(work)
         line = json.dumps(ack, ensure_ascii=False) if self.as_json else _line(ack)
         sys.stdout.write(f"{line}\n")
         if ack.get("status") != "accepted":
             raise typer.Exit(1)
-
-    def _key(self) -> SecretStr | None:
-        if self.signing_key_file is None:
-            return None
-        from bridge.config.secret_sources import look_up
-
-        try:
-            return SecretStr(look_up({"file": str(self.signing_key_file)}, {}, Path))
-        except ValueError as error:
-            raise ConfigError(f"--signing-key-file: {error}") from None
 
 
 @app.command()
@@ -237,6 +217,7 @@ def show(
 def _line(ack: Mapping[str, Any]) -> str:
     kis = ack.get("kis") or {}
     parts = (
+        ack.get("environment") and f"[{ack['environment']}]",
         ack.get("client_order_id"),
         ack.get("status"),
         ack.get("reason"),

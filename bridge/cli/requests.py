@@ -200,7 +200,13 @@ def _ask(
 ) -> Any:
     endpoints, topics = bridge.endpoints(), bridge.topics()
     return asyncio.run(
-        request(endpoints, verb, content, topics=topics, client=client, deadline_s=bridge.wait)
+        request(
+            *(endpoints, verb, content),
+            topics=topics,
+            client=client,
+            deadline_s=bridge.wait,
+            key=bridge.signing_key(),
+        )
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import secrets
@@ -11,20 +12,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.broker import BrokerOptions
 from bridge.cli.options import grouped
+from bridge.config.kis import Environment
 from bridge.errors import BrokerError, ConfigError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
-from bridge.runtime.bounded_json import JsonError, decode
+from bridge.runtime.bounded_json import JsonError, decode, decode_object
 from bridge.runtime.clock import seoul_moment
 
 __all__ = ["WatchTable", "json_line", "summary", "watch"]
@@ -65,7 +68,8 @@ def watch(
         return
     board = WatchTable()
     with Live(get_renderable=board.table, refresh_per_second=1 / _REFRESH_S, console=Console()):
-        asyncio.run(_watch(endpoints, topic_filter, board.arrived, seconds, count))
+        about = f"{topic_filter.partition('/')[0]}/bridge/info", board.environment
+        asyncio.run(_watch(endpoints, topic_filter, board.arrived, seconds, count, about))
 
 
 async def _watch(
@@ -74,6 +78,7 @@ async def _watch(
     show: Callable[[Message], None],
     seconds: float | None,
     count: int | None,
+    about: tuple[str, Callable[[Message], None]] | None = None,
 ) -> None:
     enough = asyncio.Event()
     left = count
@@ -95,6 +100,13 @@ async def _watch(
 
     client = ControlClient(endpoints, client_id=f"kis-watch-{secrets.token_hex(4)}", clean=True)
     client.subscribe(topic_filter, 0, arrived)
+    if about is not None and _is_filter(about[0]) and "#" not in about[0]:
+        topic, tell = about
+
+        async def told(message: Message) -> None:
+            tell(message)
+
+        client.subscribe(topic, 0, told)  # what the filter has, too, goes to the first one
     async with asyncio.TaskGroup() as group:
         running = group.create_task(client.run())
         try:
@@ -186,9 +198,18 @@ class WatchTable:
         self._clock = clock
         self._height = height
         self._rows: dict[str, _Row] = {}
+        self._environment = ""
+
+    def environment(self, message: Message) -> None:
+        """Take what a bridge says of itself: whose money its orders are about."""
+        with contextlib.suppress(JsonError):
+            said = decode_object(message.payload, len(message.payload)).get("environment")
+            self._environment = str(said) if said in get_args(Environment) else ""
 
     def arrived(self, message: Message) -> None:
         """Take a message."""
+        if message.topic.endswith("/bridge/info"):
+            self.environment(message)
         row = self._rows.get(message.topic)
         if row is None:
             row = self._rows[message.topic] = _Row(0, self._clock(), 0, b"")
@@ -198,7 +219,9 @@ class WatchTable:
 
     def table(self) -> Table:
         """Return the table as it stands."""
-        table = Table(expand=True, title=f"{len(self._rows)} topics" if self._rows else "waiting …")
+        where = f"[{self._environment}] " if self._environment else ""
+        title = where + (f"{len(self._rows)} topics" if self._rows else "waiting …")
+        table = Table(expand=True, title=escape(title))
         table.add_column("topic", no_wrap=True)
         table.add_column("time (Seoul)", no_wrap=True)
         table.add_column("values", no_wrap=True, ratio=1, overflow="ellipsis")

@@ -289,6 +289,7 @@ class Config(Section):
         """Every value that must not appear in a log, in each form in which it is used."""
         found: set[SecretStr | None] = {self.mqtt.password, self.dashboard.password}
         found |= {client.signing_key for client in self.orders.clients.values()}
+        found |= {client.signing_key for client in self.requests.clients.values()}
         for app in self.kis.apps:
             found |= {app.app_key, app.app_secret, app.hts_id}
         for account in self.kis.accounts:

@@ -7,11 +7,11 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, Strict
 
-from bridge.config.values import Alias, ClientName, Count, Section
+from bridge.config.values import Alias, ClientName, Count, Section, SigningKey
 from bridge.mqtt.topics import REQUEST_VERBS
 from bridge.runtime.suggestions import nearest
 
-__all__ = ["MOST_SUBSCRIPTIONS", "RequestsConfig", "Rights", "Role"]
+__all__ = ["MOST_SUBSCRIPTIONS", "ClientRights", "RequestsConfig", "Rights", "Role"]
 
 MOST_SUBSCRIPTIONS: Final = 100_000
 
@@ -61,13 +61,20 @@ class Rights(Section):
         return self.per_second or usual[0], self.at_once or usual[1]
 
 
+class ClientRights(Rights):
+    """Rights of one client, and how it proves who it is."""
+
+    signing_key: SigningKey | None = None
+    """The key that signs its requests, as that of `[orders.clients.NAME]` signs commands."""
+
+
 class RequestsConfig(Rights):
     """What a request may do that comes without a client's name, or with a name that is not below.
 
     The name is the last level of `bridge/request/{verb}/{client}`. The broker's ACL vouches for it.
     """
 
-    clients: dict[ClientName, Rights] = Field(default_factory=dict)
+    clients: dict[ClientName, ClientRights] = Field(default_factory=dict)
     """By MQTT user name."""
     subscriptions_in_all: Annotated[int, Strict(), Field(ge=0, le=MOST_SUBSCRIPTIONS)] = 5000
     """Most subscriptions of all clients together that have no section below."""

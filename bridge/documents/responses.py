@@ -14,6 +14,7 @@ __all__ = ["ERRORS", "REFUSED", "response"]
 
 ERRORS: Mapping[str, str] = {
     "ambiguous_channel": "several channels carry this topic; name one",
+    "bad_signature": "the client has a signing key, and did not sign it or not like this",
     "busy": "too many requests of this verb wait already",
     "rate_limited": "too many requests of this client; most of what is more has no answer",
     "failed": "something else went wrong; the message says what",

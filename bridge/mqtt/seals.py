@@ -40,11 +40,13 @@ class Seals:
         for client, seal in used:
             self._used[client][seal.nonce] = seal
 
-    def open(self, client: str, topic: str, payload: bytes, most: int) -> tuple[bytes, Seal | None]:
+    def open(
+        self, client: str, topic: str, payload: bytes, most: int, *, once: bool = False
+    ) -> tuple[bytes, Seal | None]:
         """Return the payload that a client signed, and its seal; without a key as it came.
 
-        The same payload may come again, whoever sends it: it has the same name, and so the same
-        answer. Under its nonce nothing else may come.
+        The same payload may come again, whoever sends it, unless it may come but ``once``. Under
+        its nonce nothing else may come.
 
         :raises SignatureError: nobody can be proved to have sent it, or it is good for too long.
         """
@@ -58,14 +60,16 @@ class Seals:
             raise SignatureError(
                 f"expires_at: at most {AHEAD_US // 1_000_000} s ahead of KIS's clock"
             )
-        self._use(client, seal, now)
+        self._use(client, seal, now, once=once)
         return envelope.payload, seal
 
-    def _use(self, client: str, seal: Seal, now: int) -> None:
+    def _use(self, client: str, seal: Seal, now: int, *, once: bool) -> None:
         used = self._used[client]
         before = used.get(seal.nonce)
         if before is not None and before.content != seal.content:
             raise SignatureError("nonce: it was used for something else; take a new one each time")
+        if once and before is not None:
+            raise SignatureError("it came already")
         if len(used) >= _MOST and before is None:
             used = {n: one for n, one in used.items() if one.expires_at + _KEPT_US > now}
             self._used[client] = used

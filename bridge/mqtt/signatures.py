@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hmac
 import re
+import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -18,13 +19,14 @@ from pydantic import SecretStr
 from bridge.errors import BridgeError
 from bridge.mqtt.strict_json import JsonError, decode_object, encode
 
-__all__ = ["Seal", "SealedPayload", "SignatureError", "seal"]
+__all__ = ["Seal", "SealedPayload", "SignatureError", "seal", "seal_now"]
 
 _FORM: Final = "kis-bridge-signature-1"
 _MEMBERS: Final = frozenset({"payload", "nonce", "expires_at", "signature"})
 _NONCE: Final = re.compile(r"[A-Za-z0-9._-]{16,64}")
 _SIGNATURE: Final = re.compile(r"[0-9a-f]{64}")
 _TIME: Final = re.compile(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_LONGEST_S: Final = 300.0
 _ESCAPED: Final = 6
 """Bytes that JSON takes at most to write one, as ``\\u0022``."""
 _REST: Final = 512
@@ -112,6 +114,13 @@ def seal(key: SecretStr, topic: str, payload: bytes, *, nonce: str, expires_at: 
             }
         }
     )
+
+
+def seal_now(key: SecretStr, topic: str, payload: bytes, *, good_for_s: float) -> bytes:
+    """Return the envelope of a payload that is sent now; ``good_for_s``: five minutes at most."""
+    until = datetime.now(UTC) + timedelta(seconds=min(good_for_s, _LONGEST_S))
+    nonce = secrets.token_hex(16)
+    return seal(key, topic, payload, nonce=nonce, expires_at=until.isoformat())
 
 
 def _signature(key: SecretStr, topic: str, payload: bytes, nonce: str, expires_at: str) -> str:

@@ -101,7 +101,7 @@ def wire(
         holdings.listed(alias, rows)
 
     blotter, ledger, halts, news = Blotter(terms.calendar), LimitLedger(), Halts(), News()
-    publisher = Publisher(sink, topics, terms.rules.response_prefixes)
+    publisher = Publisher(sink, topics, terms.rules.response_prefixes, terms.rules.environment)
     outbox = Outbox(
         blotter,
         journal,

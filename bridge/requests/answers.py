@@ -114,6 +114,7 @@ class SymbolsAnswer(TypedDict):
 
 
 class _Named(TypedDict):
+    environment: Literal["simulator", "paper", "real"]
     account: Annotated[str | None, Field(description="Which was asked for; null: every account")]
     client: Annotated[str | None, Field(description="Which was asked for; null: every client")]
     mode: Annotated[

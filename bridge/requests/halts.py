@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection
 from typing import Protocol
 
+from bridge.config.kis import Environment
 from bridge.errors import JournalError, RequestError
 from bridge.mqtt.payloads import HaltRow
 from bridge.orders.risk.halts import Mode
@@ -36,7 +37,14 @@ class HaltAnswers:
     ``accounts`` and ``clients`` are those of the configuration.
     """
 
-    def __init__(self, gate: _Gate, accounts: Collection[str], clients: Collection[str]) -> None:
+    def __init__(
+        self,
+        gate: _Gate,
+        accounts: Collection[str],
+        clients: Collection[str],
+        environment: Environment,
+    ) -> None:
+        self._environment = environment
         self._gate = gate
         self._accounts = accounts
         self._clients = clients
@@ -85,6 +93,7 @@ class HaltAnswers:
         """Return what holds now: for whom it was asked, and for everybody."""
         return {
             "halted": self._gate.halted,
+            "environment": self._environment,
             "account": account or None,
             "client": client or None,
             "mode": self._gate.mode(account, client) or None,

@@ -18,10 +18,10 @@ from bridge.kis.params import reads_only
 from bridge.mqtt.topics import REQUEST_VERBS, RequestVerb
 from bridge.runtime.suggestions import nearest
 
-__all__ = ["Permissions"]
+__all__ = ["READER", "Permissions"]
 
 
-_READER: Final[tuple[RequestVerb, ...]] = (
+READER: Final[tuple[RequestVerb, ...]] = (
     "subscribe",
     "unsubscribe",
     "subscriptions",
@@ -140,7 +140,7 @@ class Permissions:
 
 
 def _verbs_of(role: Role) -> Collection[str]:
-    return REQUEST_VERBS if role == "admin" else _READER
+    return REQUEST_VERBS if role == "admin" else READER
 
 
 def _refusal(client: str, what: str, permitted: Iterable[str], mend: str = "") -> RequestError:

@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol, TypeAlias
 
 import structlog
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from bridge.errors import BridgeError, BrokerError, RequestError
 from bridge.mqtt import payloads
@@ -27,6 +27,7 @@ from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.explained import explain
 from bridge.mqtt.message import Handler, Message, Publication
+from bridge.mqtt.signatures import seal_now
 from bridge.mqtt.strict_json import JsonError, decode_object, encode
 from bridge.mqtt.topics import RequestVerb, Topics
 from bridge.requests.twins import Twins
@@ -38,6 +39,8 @@ log = structlog.get_logger()
 
 RequestHandler: TypeAlias = Callable[[dict[str, Any], Message], Awaitable[Any]]
 """Gets the request without its ``transaction``; returns what goes into ``data``."""
+
+Unseal: TypeAlias = Callable[[str, str, Message], Awaitable[bytes]]
 
 _URGENT: Final[tuple[RequestVerb, ...]] = ("halt", "resume")
 _LONGEST_TRANSACTION = 256
@@ -90,6 +93,7 @@ class RequestServer:
         response_prefixes: Iterable[str] = (),
         permit: Callable[[str, str], None] = lambda client, verb: None,
         urgent: _Urgent | None = None,
+        unseal: Unseal | None = None,
     ) -> None:
         """Subscribe.
 
@@ -98,7 +102,10 @@ class RequestServer:
         :param permit: gets the client's name, blank if the topic has none, and the verb; raises
             `RequestError` to refuse.
         :param urgent: the connection of halts and of their ends.
+        :param unseal: returns the payload of a request, by client and verb; raises `RequestError`
+            for one that is not signed and has to be.
         """
+        self._unseal = unseal or _as_it_came
         self._client = client
         self._permit = permit
         self._topics = topics
@@ -168,7 +175,7 @@ class RequestServer:
             verb, client, topic = self._parse(message.topic)
             if verb not in _URGENT:
                 await self._pause()
-            content = _object(message.payload)
+            content = _object(await self._unseal(client, verb, message))
             transaction = _transaction(content.pop("transaction", None))
             if message.response_topic:
                 if not self._topics.allows_response(message.response_topic, self._prefixes, client):
@@ -235,6 +242,10 @@ class RequestServer:
         return handler
 
 
+async def _as_it_came(_client: str, _verb: str, message: Message) -> bytes:
+    return message.payload
+
+
 def _object(payload: bytes) -> dict[str, Any]:
     try:
         return decode_object(payload, payloads.MAX_REQUEST)
@@ -263,11 +274,13 @@ async def request(
     topics: Topics,
     client: str = "",
     deadline_s: float = 10.0,
+    key: SecretStr | None = None,
 ) -> Any:
     """Send one request to a bridge and return the ``data`` of its answer.
 
     It is sent under the name of ``client``, by default the MQTT user's, which the broker's ACL
-    vouches for; without either under no name. Numbers with a point come as `Decimal`.
+    vouches for; without either under no name. With ``key`` it is signed. Numbers with a point come
+    as `Decimal`.
 
     :raises RequestError: the bridge refused it.
     :raises BrokerError: no broker, or no answer in time.
@@ -298,10 +311,14 @@ async def request(
         try:
             async with asyncio.timeout(deadline_s):
                 await connection.wait_connected(fail_fast=True)
+                topic = topics.request(verb, name)
+                payload = encode({**content, "transaction": token})
+                if key is not None:
+                    payload = seal_now(key, topic, payload, good_for_s=deadline_s)
                 await connection.publish(
                     Publication(
-                        topics.request(verb, name),
-                        encode({**content, "transaction": token}),
+                        topic,
+                        payload,
                         expiry_s=deadline_s,
                         correlation=token.encode(),
                         response_topic=own,

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from pydantic import SecretStr
 
 from bridge.catalog.model import Catalog
+from bridge.config.kis import Environment
 from bridge.errors import JournalError, RequestError
 from bridge.feed.pump import Pump
 from bridge.kis import query
@@ -72,7 +73,7 @@ class Verbs:
         events: Events,
         rests: Mapping[str, RestClient],
         accounts: Mapping[str, tuple[SecretStr, str]],
-        paper: bool,
+        environment: Environment,
         topics: Topics,
         permissions: Permissions,
         symbols: SymbolRequests,
@@ -84,11 +85,11 @@ class Verbs:
         self._events = events
         self._rests = rests
         self._accounts = accounts
-        self._paper = paper
+        self._paper = environment != "real"
         self._topics = topics
         self._permissions = permissions
         self._symbols = symbols
-        self._answers = HaltAnswers(gateway, accounts, permissions.clients())
+        self._answers = HaltAnswers(gateway, accounts, permissions.clients(), environment)
 
     def register(self, requests: RequestServer) -> None:
         """Offer every verb."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from bridge.config.kis import Environment
 from bridge.feed.lane import Lane
 from bridge.feed.pump import Pump
 from bridge.kis.rest import CallCounts
@@ -57,6 +58,7 @@ class Gate(Protocol):
 
 def snapshot(
     *,
+    environment: Environment,
     sessions: Mapping[str, SessionHealth],
     pump: Pump,
     lane: Lane,
@@ -76,6 +78,7 @@ def snapshot(
     calls = [session.calls for session in sessions.values()]
     return {
         "at": now,
+        "environment": environment,
         "sessions": {app: session.numbers(now) for app, session in sessions.items()},
         "subscriptions": pool.numbers(),
         "clients": pool.clients(),
@@ -118,6 +121,7 @@ def summary(numbers: HealthReport, *, connected: bool) -> str:
     sessions, wanted = numbers["sessions"], numbers["subscriptions"]
     up = sum(session["state"] == "connected" for session in sessions.values())
     parts = [
+        numbers["environment"],
         f"{up} of {len(sessions)} sessions connected",
         f"{wanted['live']} of {wanted['wanted']} subscriptions live",
     ]

@@ -107,6 +107,7 @@ class HealthReport(TypedDict):
     """Counters, lags and states of everything that runs."""
 
     at: Microseconds
+    environment: Literal["simulator", "paper", "real"]
     sessions: Annotated[dict[str, SessionNumbers], Field(description="By alias of the app")]
     subscriptions: SubscriptionCounts
     clients: Annotated[

@@ -52,6 +52,7 @@ def test_who_is_not_named_does_not_trade_on_paper(paper: World) -> None:
     after = paper.command("place", order, client="stranger")
     ack = paper.ack("g-1", after, client="stranger")
     assert (ack["status"], ack["reason"]) == ("refused", "not_permitted")
+    assert ack["environment"] == "paper"
     assert "[orders.clients.NAME] accounts" in ack["message"]
 
 

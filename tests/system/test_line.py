@@ -284,11 +284,13 @@ def test_halt_and_resume(world: World) -> None:
     url = ("--url", world.broker.url)
     before = len(world.ear.heard)
     done = ask("halt", "--reason", "test", *url)
-    assert (done.returncode, done.stdout) == (0, "all trading is halted\n")
+    assert (done.returncode, done.stdout) == (0, "[simulator] all trading is halted\n")
     halted = world.ear.until("kis/bridge/event/halted", after=before).payload
     assert halted["reason"] == "test"
     done = ask("halt", "--reduce-only", *url)
-    assert done.stdout == "all trading is halted; a full halt held already and still holds\n"
+    assert done.stdout == (
+        "[simulator] all trading is halted; a full halt held already and still holds\n"
+    )
     before = world.command("place", order("h-1"), *SOON)
     assert world.ack("h-1", before)["reason"] == "halted"
     world.ear.until("kis/bridge/health", lambda health: health["halted"])
@@ -311,7 +313,9 @@ def test_a_halt_of_nobody_is_refused_or_said_to_be_in_advance(world: World) -> N
     assert (done.returncode, done.stdout) == (1, "")
     assert "no account 'nosuch' (one of main)" in done.stderr
     done = ask("halt", "--client", "nosuch", "--force", *url)
-    assert done.stdout == ("client nosuch is halted; nosuch is not known yet: halted in advance\n")
+    assert done.stdout == (
+        "[simulator] client nosuch is halted; nosuch is not known yet: halted in advance\n"
+    )
     done = ask("resume", "--client", "nosuch", *url)
     assert "the halt of client nosuch is taken back; everybody may trade" in done.stdout
     done = ask("resume", "--client", "nosuch", *url)

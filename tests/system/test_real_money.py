@@ -90,7 +90,12 @@ def test_with_a_broker_that_knows_its_users_real_orders_go_out(
             world = World(broker, kis, config, ear, bridge)
             order = world.resting() | {"client_order_id": "real-1"}
             publish(broker.port, "kis/orders/main/alice/command/place", order, *ALICE)
-            assert world.ack("real-1")["status"] == "accepted"
+            ack = world.ack("real-1")
+            assert (ack["status"], ack["environment"]) == ("accepted", "real")
+            assert ear.until("kis/bridge/health").payload["environment"] == "real"
+            password = ("--user", "alice", "--password", "alice-secret", "--url", broker.url)
+            cancelled = ask("order", "cancel", "real-1", *password)
+            assert cancelled.stdout.startswith("[real]  real-1  accepted"), cancelled
 
 
 def test_a_clock_that_is_off_is_refused(tmp_path: Path) -> None:

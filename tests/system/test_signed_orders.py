@@ -23,6 +23,10 @@ CONFIG = f"""
 [orders.clients.signer]
 accounts = ["main"]
 signing_key = "{KEY}"
+[requests]
+role = "admin"
+[requests.clients.ops]
+signing_key = "{KEY}"
 """
 PLACE = "kis/orders/main/signer/command/place"
 
@@ -126,3 +130,24 @@ def test_whoever_has_the_password_and_a_record_of_the_wire_trades_nothing(
             world.bridge.__exit__()
             world.start_bridge()
     assert len(world.placed()) == orders
+
+
+def test_whoever_has_the_password_of_the_operator_resumes_nothing(world: World, key: str) -> None:
+    where = ("--url", world.broker.url, "--user", "ops", "--client", "nobody")
+    topic, answers = "kis/bridge/request/resume/ops", "kis/bridge/response/resume/ops"
+    signed = ("--signing-key-file", key)
+    assert ask("halt", *where, "--force", *signed).returncode == 0
+    before = len(world.ear.heard)
+    assert ask("resume", *where, *signed).returncode == 0
+    recorded = world.ear.until(topic, after=before).text
+    assert ask("halt", *where, "--force", *signed).returncode == 0
+    unsigned = ask("resume", *where)
+    assert (unsigned.returncode, "it is not signed" in unsigned.stderr) == (1, True)
+    for _ in range(2):  # before a restart, and after it
+        start = len(world.ear.heard)
+        publish(world.broker.port, topic, recorded)
+        said = world.ear.until(answers, after=start).payload
+        assert (said["code"], said["message"]) == ("bad_signature", "it came already")
+        world.bridge.__exit__()
+        world.start_bridge()
+    assert "client nobody is halted" in str(ask("check", "--config", str(world.config)).stdout)

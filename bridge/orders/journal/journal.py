@@ -275,9 +275,9 @@ class Journal:
         """Write down that a halt has nothing to cancel any more."""
         await self._writer.run(lambda one, _: controls.fulfil(one, control), writes=True)
 
-    async def nonces(self, since: int) -> list[tuple[str, Seal]]:
-        """Return what was signed and is good since then, by client; forget the rest."""
-        return await self._writer.run(lambda one, _: nonces.read(one, since), writes=True)
+    async def nonces(self, since: int, *new: tuple[str, Seal]) -> list[tuple[str, Seal]]:
+        """Write down what was signed; return what is good since then, and forget the rest."""
+        return await self._writer.run(lambda one, _: nonces.read(one, since, new), writes=True)
 
     async def controls(self) -> list[Control]:
         """Return every halt and resumption, oldest first."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from bridge.mqtt.signatures import Seal
@@ -26,8 +28,12 @@ def use(connection: Connection, client: str, seal: Seal) -> None:
         _NEW.execute(connection, {"client": client, **seal._asdict()})
 
 
-def read(connection: Connection, since: int) -> list[tuple[str, Seal]]:
-    """Return what is good since then, by client; forget the rest."""
+def read(
+    connection: Connection, since: int, new: Iterable[tuple[str, Seal]] = ()
+) -> list[tuple[str, Seal]]:
+    """Write down what is new; return what is good since then, by client, and forget the rest."""
+    for client, seal in new:
+        use(connection, client, seal)
     connection.execute(delete(tables.nonces).where(_columns.expires_at < since))
     return [
         (row.client, Seal(row.nonce, row.expires_at, row.content))

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from bridge.mqtt.signatures import Seal
 from bridge.orders.model.command import CommandVerb
 from bridge.orders.model.lifecycle import State, Step
 
-__all__ = ["CLIENT", "Control", "Identity", "JournalStep", "NewRecord", "Origin", "Record"]
+__all__ = [
+    "CLIENT",
+    "Control",
+    "Identity",
+    "JournalStep",
+    "NewRecord",
+    "Origin",
+    "Record",
+    "TradingEnvironment",
+]
+
+
+TradingEnvironment: TypeAlias = Literal["", "simulator", "paper", "real"]
+"""Whose money orders are about; blank: nobody has said."""
 
 
 class Identity(NamedTuple):

@@ -13,6 +13,7 @@ from bridge.mqtt.strict_json import encode
 from bridge.orders.model.command import Place
 from bridge.orders.model.lifecycle import ANSWERS, AckStatus, State, Step
 from bridge.orders.model.managed_order import ManagedOrder
+from bridge.orders.model.records import TradingEnvironment
 from bridge.orders.publishing.reports import (
     ChangeVerb,
     ExternalNotice,
@@ -40,7 +41,9 @@ __all__ = [
 _PRICE = Decimal("0.0001")
 
 
-def ack(managed: ManagedOrder, *, duplicate: bool = False) -> bytes:
+def ack(
+    managed: ManagedOrder, *, duplicate: bool = False, environment: TradingEnvironment = ""
+) -> bytes:
     """Return the first answer of a command; also for each duplicate, however late."""
     progress, answer = managed.progress, managed.progress.answer
     if answer is None:
@@ -54,11 +57,18 @@ def ack(managed: ManagedOrder, *, duplicate: bool = False) -> bytes:
         verb=managed.verb,
         command_id=managed.identity.command_id,
         duplicate=duplicate,
+        environment=environment,
     )
 
 
 def refusal(
-    client_order_id: str, verb: str, command_id: str, answer: Step, received_at: int
+    client_order_id: str,
+    verb: str,
+    command_id: str,
+    answer: Step,
+    received_at: int,
+    *,
+    environment: TradingEnvironment = "",
 ) -> bytes:
     """Return the ack of a command that is not in the journal."""
     return _ack(
@@ -70,6 +80,7 @@ def refusal(
         verb=verb,
         command_id=command_id,
         duplicate=False,
+        environment=environment,
     )
 
 
@@ -210,6 +221,7 @@ def _ack(
     verb: str,
     command_id: str,
     duplicate: bool,
+    environment: TradingEnvironment,
 ) -> bytes:
     fields: OrderAck = {
         "client_order_id": client_order_id or None,
@@ -228,6 +240,8 @@ def _ack(
         fields["message"] = answer.message
     if duplicate:
         fields["duplicate"] = True
+    if environment:
+        fields["environment"] = environment
     return encode(fields)
 
 

@@ -27,6 +27,7 @@ from bridge.mqtt.message import Message, Publication, Sink
 from bridge.mqtt.topics import Topics
 from bridge.orders.model.lifecycle import Step
 from bridge.orders.model.managed_order import ManagedOrder
+from bridge.orders.model.records import TradingEnvironment
 from bridge.orders.publishing import payloads
 from bridge.runtime.clock import seoul_day_end, seoul_time
 
@@ -53,7 +54,14 @@ class Publisher:
     again.
     """
 
-    def __init__(self, sink: Sink, topics: Topics, response_prefixes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        topics: Topics,
+        response_prefixes: Sequence[str] = (),
+        environment: TradingEnvironment = "",
+    ) -> None:
+        self._environment = environment
         self._sink = sink
         self._prefixes = response_prefixes
         self._topics = topics
@@ -82,7 +90,7 @@ class Publisher:
     ) -> None:
         """Publish the first answer of a command."""
         account, client, client_order_id, _ = managed.identity
-        payload = payloads.ack(managed, duplicate=duplicate)
+        payload = payloads.ack(managed, duplicate=duplicate, environment=self._environment)
         await self._ack(account, client, client_order_id, payload, message)
 
     async def refuse(
@@ -95,7 +103,9 @@ class Publisher:
         message: Message,
     ) -> None:
         """Publish the ack of a command that is not in the journal, by its two ids."""
-        payload = payloads.refusal(name[0], verb, name[1], answer, message.received_at)
+        payload = payloads.refusal(
+            *(name[0], verb, name[1], answer, message.received_at), environment=self._environment
+        )
         # What names no order is no word on any, so that it may come behind those that are.
         level, later = name[0] or _INVALID, not name[0]
         await self._ack(account, client, level, payload, message, later=later)

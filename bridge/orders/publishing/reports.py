@@ -64,6 +64,12 @@ class OrderAck(TypedDict):
     command_id: NotRequired[str | None]
     message: NotRequired[str]
     duplicate: NotRequired[Literal[True]]
+    environment: NotRequired[
+        Annotated[
+            Literal["simulator", "paper", "real"],
+            Field(description="Whose money it is: nothing is to be mistaken for a real order"),
+        ]
+    ]
 
 
 class OrderEvent(OrderStanding):

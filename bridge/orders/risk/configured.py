@@ -15,6 +15,7 @@ def configured(config: Config) -> Rules:
     orders = config.orders
     return Rules(
         paper=config.kis.environment != "real",
+        environment=config.kis.environment,
         orders_allowed=config.orders_allowed,
         limits=_limits(orders.limits),
         client_limits={name: _limits(client.limits) for name, client in orders.clients.items()},

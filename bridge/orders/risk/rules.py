@@ -14,6 +14,7 @@ from bridge.catalog.model import Catalog
 from bridge.kis.markets import OrderTypes, order_types
 from bridge.kis.replies import Reply
 from bridge.kis.throttle import Priority
+from bridge.orders.model.records import TradingEnvironment
 from bridge.orders.risk.limits import Limits
 
 __all__ = ["RestApi", "Rules", "Terms", "TradingAccount"]
@@ -75,6 +76,8 @@ class Rules:
 
     paper: bool
     """The paper servers take orders for some markets only."""
+    environment: TradingEnvironment = ""
+    """Told in each ack; blank: it is not told."""
     orders_allowed: bool = True
     """False in the real environment without ``orders.allow_real``."""
     limits: Limits = field(default_factory=Limits)

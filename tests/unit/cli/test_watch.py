@@ -47,6 +47,9 @@ def test_the_table() -> None:
     now = 100.0
     board = WatchTable(clock=lambda: now)
     assert board.table().title == "waiting …"
+    info = Message("kis/bridge/info", b'{"environment":"real"}', 0, True, "", b"", None, 1, print)
+    board.environment(info)
+    assert board.table().title == r"\[real] waiting …"
     for _ in range(4):
         board.arrived(Message("kis/a", TRADE, 0, False, "", b"", None, 0, lambda: None))
     now = 102.0

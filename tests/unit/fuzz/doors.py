@@ -221,7 +221,7 @@ def server() -> tuple[_Broker, asyncio.AbstractEventLoop]:
         events=wide,
         rests={"app1": rest},
         accounts={"main": (ACCOUNT, "app1")},
-        paper=True,
+        environment="paper",
         topics=topics,
         permissions=permissions,
         symbols=wide,

@@ -36,7 +36,7 @@ class Gate:
 
 
 def answers(gate: Gate | None = None, clients: Collection[str] = ("alice",)) -> HaltAnswers:
-    return HaltAnswers(gate or Gate(), ["main", "isa"], clients)
+    return HaltAnswers(gate or Gate(), ["main", "isa"], clients, "paper")
 
 
 def test_an_account_that_is_not_configured_is_refused() -> None:
@@ -46,7 +46,7 @@ def test_an_account_that_is_not_configured_is_refused() -> None:
         answers().account("mian")
     assert caught.value.code == "unknown_account"
     with pytest.raises(RequestError, match="the configuration has no accounts"):
-        HaltAnswers(Gate(), [], []).account("main")
+        HaltAnswers(Gate(), [], [], "paper").account("main")
 
 
 @pytest.mark.parametrize("name", ["alice", "bob", ""])
@@ -62,7 +62,7 @@ async def test_a_client_that_nobody_knows_is_refused_unless_forced() -> None:
     with pytest.raises(RequestError, match="did you mean 'alice'"):
         await answers().client("alise", force=False)
     with pytest.raises(RequestError, match="known: nobody yet"):
-        await HaltAnswers(QuietGate(), [], []).client("x", force=False)
+        await HaltAnswers(QuietGate(), [], [], "paper").client("x", force=False)
     assert not await answers().client("nosuch", force=True)
 
 
@@ -86,6 +86,7 @@ def test_the_answer_says_what_holds_also_by_a_wider_halt() -> None:
     gate.said.say("", "alice", "reduce_only")
     assert answers(gate).standing("", "alice") == {
         "halted": True,
+        "environment": "paper",
         "account": None,
         "client": "alice",
         "mode": "reduce_only",

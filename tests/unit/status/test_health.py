@@ -82,6 +82,7 @@ def test_everything_is_in_it() -> None:
         pool.interests.hold(Wanted("T", key, "T"), holder)
     pool.restored()
     numbers = snapshot(
+        environment="paper",
         sessions={
             "a": session(first, stream),
             "b": session(CallCounts(calls=4, not_sent=1, unknown=1)),
@@ -113,6 +114,7 @@ def test_everything_is_in_it() -> None:
     }
     del said["sessions"]
     assert said == {
+        "environment": "paper",
         "subscriptions": {"wanted": 2, "live": 0, "waiting": 2, "refused": 0},
         "clients": [
             {"client": "alice", "subscriptions": 2, "slots": 0, "refused": 0},
@@ -151,6 +153,7 @@ def test_everything_is_in_it() -> None:
 def test_a_bridge_that_has_done_nothing_yet() -> None:
     lane = Lane({})
     numbers = snapshot(
+        environment="paper",
         sessions={},
         pump=Pump(load(), Topics(), lane, lambda _: None),
         lane=lane,
