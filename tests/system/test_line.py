@@ -85,7 +85,7 @@ def test_the_bridge_tells_about_itself(world: World) -> None:
         info = late.until("kis/bridge/info")
         assert info.retain
         assert set(info.payload) == {
-            *("version", "environment", "started_at", "workbook", "accounts", "limits"),
+            *("version", "environment", "started_at", "workbook", "accounts", "limits", "access"),
         }
         assert info.payload["environment"] == "simulator"
         assert info.payload["accounts"] == ["main"]
