@@ -298,11 +298,9 @@ class Bridge:
             symbols=self._symbols,
         )
         prefixes = self._config.mqtt.response_prefixes
-        signed = SignedRequests.of(self._config, journal, self.clocks.kis.now)
-        requests = RequestServer(
-            *(self._inlets.requests, self.topics, prefixes),
-            *(permissions.verb, self.urgent, signed.open),
-        )
+        unseal = SignedRequests.of(self._config, journal, self.clocks.kis.now).open
+        where = self._inlets.requests, self.topics, prefixes
+        requests = RequestServer(*where, permissions.verb, self.urgent, unseal)
         verbs.register(requests)
 
     async def _dashboard(self) -> list[Coroutine[None, None, None]]:
