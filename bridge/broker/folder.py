@@ -18,6 +18,7 @@ from bridge.errors import ConfigError
 from bridge.runtime.filelock import try_lock
 from bridge.runtime.folders import make_private
 from bridge.runtime.private_files import open_private, replace_private
+from bridge.runtime.regular_file import read_regular
 
 __all__ = ["BrokerFolder", "Contents", "reload"]
 
@@ -135,11 +136,7 @@ class BrokerFolder:
 
     def _text(self, path: Path) -> str:
         try:
-            with path.open("rb") as file:
-                data = file.read(_BIGGEST + 1)
-            if len(data) > _BIGGEST:
-                raise ConfigError(f"{path} is larger than {_BIGGEST // 1024 // 1024} MB")
-            return data.decode()
+            return read_regular(path, _BIGGEST).decode()
         except FileNotFoundError:
             return ""
         except OSError as error:
@@ -156,7 +153,8 @@ def reload(folder: BrokerFolder) -> str:
     """
     by_hand = "make the broker read it: kill -HUP $(pidof mosquitto), or start it"
     try:
-        pid = int((folder.data / "mosquitto.pid").read_text()[:20])
+        # The broker may write there, and so may whoever broke into it.
+        pid = int(read_regular(folder.data / "mosquitto.pid", 20))
         name = Path(f"/proc/{pid}/comm").read_text().strip()
         where = Path(f"/proc/{pid}/cwd").readlink()
     except (OSError, ValueError):

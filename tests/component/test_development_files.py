@@ -70,3 +70,16 @@ def test_both_configurations_differ_in_the_addresses_only() -> None:
         for name in CONFIGS
     )
     assert plain == compose
+
+
+def test_both_files_for_deployments_differ_in_where_the_users_are() -> None:
+    files, managed = (
+        {
+            line
+            for line in (ROOT / "mosquitto" / name).read_text().splitlines()
+            if line and not line.startswith("#")
+        }
+        for name in ("mosquitto.conf", "dynamic-security.conf")
+    )
+    assert files - managed == {"password_file users", "acl_file acl"}
+    assert {line.split()[0] for line in managed - files} == {"plugin", "plugin_opt_config_file"}

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from bridge.broker.password_file import matches
-from bridge.cli import main
+from tests.in_process import run
 
 PASSWORD = "correct horse battery"
-
-
-def run(folder: Path, *args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, in this process: many of them are run here."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(sys, "argv", ["kis-bridge", *args])
-        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        patch.setattr(sys, "stdout", out)
-        patch.setattr(sys, "stderr", err)
-        with pytest.raises(SystemExit) as end:
-            main()
-    return subprocess.CompletedProcess(
-        args, int(end.value.code or 0), out.getvalue(), err.getvalue()
-    )
 
 
 def done(folder: Path, *args: str, stdin: str = "") -> str:

@@ -55,15 +55,18 @@ def environ() -> dict[str, str]:
 class Program:
     """A process whose lines are read as they come; waits are for lines, with a deadline."""
 
-    def __init__(self, *args: str, cwd: Path | None = None) -> None:
+    def __init__(
+        self, *args: str, cwd: Path | None = None, env: dict[str, str] | None = None
+    ) -> None:
         self.name = " ".join(args)[-200:]
         # The simulator and the demo say how to reach them; a client of Mosquitto logs in as told.
         self.exempt = bool({"simulate", "demo"}.intersection(args))
         self._looked_at = [0, 0]
         self._args = args
         self.process = subprocess.Popen(
-            args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ(), cwd=cwd
-        )
+            args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+            env=environ() if env is None else env,
+        )  # fmt: skip
         self.out: list[str] = []
         self.err: list[str] = []
         self._changed = threading.Condition()
