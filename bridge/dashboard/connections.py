@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 import time
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -42,6 +44,7 @@ class Connections:
         self.refused = Counter(connections=0, slow=0)
         self._open: Counter[str] = Counter()
         self._said_at = float("-inf")
+        self._handshakes: set[asyncio.Task[None]] = set()
 
     def enter(self, address: str) -> bool:
         """Take up a connection; False: there are too many."""
@@ -56,6 +59,19 @@ class Connections:
         self._open[address] -= 1
         if not self._open[address]:
             del self._open[address]
+
+    def shake_hands(
+        self, transport: asyncio.Transport, served: _Connection, tls: ssl.SSLContext
+    ) -> None:
+        """Begin TLS on a connection that was taken up."""
+        task = asyncio.get_running_loop().create_task(_shake_hands(transport, served, tls))
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
+
+    def close(self) -> None:
+        """End what has not come as far as a request."""
+        for task in self._handshakes:
+            task.cancel()
 
     def gave_up(self, reason: str, address: str) -> None:
         """Count a connection that is closed, and say so once in a while."""
@@ -72,61 +88,113 @@ class Connections:
             )
 
 
+async def _shake_hands(
+    transport: asyncio.Transport, served: _Connection, tls: ssl.SSLContext
+) -> None:
+    try:
+        secured = await asyncio.get_running_loop().start_tls(
+            transport, served, tls, server_side=True, ssl_handshake_timeout=HANDSHAKE_S
+        )
+    except BaseException as error:
+        transport.abort()
+        served.connection_lost(None)
+        if not isinstance(error, OSError):  # else it is the other side's affair
+            raise
+        return
+    if secured is not None:
+        served.connection_made(secured)
+
+
 async def listening(
     listener: socket.socket, server: uvicorn.Server, connections: Connections
 ) -> asyncio.Server:
     """Return what accepts the connections of a web server."""
-    tls = server.config.ssl
+    serve = partial(
+        _Connection,
+        config=server.config,
+        server_state=server.server_state,
+        app_state=server.lifespan.state,
+    )
     return await asyncio.get_running_loop().create_server(
-        partial(
-            _Connection,
-            connections,
-            config=server.config,
-            server_state=server.server_state,
-            app_state=server.lifespan.state,
-        ),
-        sock=listener,
-        ssl=tls,
-        ssl_handshake_timeout=HANDSHAKE_S if tls else None,
-        backlog=_BACKLOG,
+        partial(_Door, connections, serve, server.config.ssl), sock=listener, backlog=_BACKLOG
     )
 
 
-class _Connection(H11Protocol):
-    """A connection whose requests have to arrive, and whose answers have to be read, in time."""
+class _Door(asyncio.Protocol):
+    """Lets a connection in, or not, before it costs anything: TLS takes 300 kB for each."""
 
-    def __init__(self, connections: Connections, **settings: Any) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        serve: Callable[..., _Connection],
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._connections, self._serve, self._tls = connections, serve, tls
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        peer = transport.get_extra_info("peername")
+        address = str(peer[0]) if peer else ""
+        if not self._connections.enter(address):
+            transport.abort()
+            return
+        served = self._serve(
+            late=lambda: self._connections.gave_up("slow", address),
+            left=lambda: self._connections.leave(address),
+        )
+        if self._tls is None:
+            transport.set_protocol(served)
+            served.connection_made(transport)
+        else:
+            transport.pause_reading()
+            self._connections.shake_hands(transport, served, self._tls)
+
+
+class _Connection(H11Protocol):
+    """A connection whose requests have to arrive, and whose answers have to be read, in time.
+
+    ``late`` is called when they do not, ``left`` when the connection has ended.
+    """
+
+    def __init__(
+        self, *, late: Callable[[], None], left: Callable[[], None], **settings: Any
+    ) -> None:
         super().__init__(**settings)
         # Whoever sends what is no HTTP would write a line into the log each time.
         self.logger = logging.getLogger("bridge.dashboard.http")
         self.logger.setLevel(logging.ERROR)
-        self._connections = connections
-        self._address = ""
-        self._entered = False
+        self._say_late, self._left = late, left
         self._late: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
+        self._is_lost = False
+        self._early = bytearray()
+        """What came in the same breath as the end of the handshake."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if self._is_lost:  # as soon as the handshake was over
+            return
         super().connection_made(transport)
-        self._address = self.client[0] if self.client else ""
-        self._entered = self._connections.enter(self._address)
-        if self._entered:
-            self._await_request()
-        else:
-            transport.abort()
+        self._await_request()
+        if self._early:
+            self.data_received(bytes(self._early))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._is_lost:
+            return
+        self._is_lost = True
+        self._left()
+        if self.transport is None:  # no handshake
+            return
         super().connection_lost(exc)
         for timer in (self._late, self._unread):
             if timer is not None:
                 timer.cancel()
-        if self._entered:
-            self._connections.leave(self._address)
 
     def data_received(self, data: bytes) -> None:
-        if self._entered:
-            super().data_received(data)
-            self._await_request()
+        if self.transport is None:
+            self._early += data
+            return
+        super().data_received(data)
+        self._await_request()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -151,5 +219,5 @@ class _Connection(H11Protocol):
             self._late = self.loop.call_later(REQUEST_S, self._give_up)
 
     def _give_up(self) -> None:
-        self._connections.gave_up("slow", self._address)
+        self._say_late()
         self.transport.abort()

@@ -176,6 +176,10 @@ class _Server(uvicorn.Server):
         self.servers = [await listening(one, self, self._connections) for one in sockets or ()]
         self.started = True
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._connections.close()
+        await super().shutdown(sockets)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield

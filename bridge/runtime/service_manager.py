@@ -68,7 +68,7 @@ class ServiceManager:
         # A name that begins with @ is no file.
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
                 out.setblocking(False)
                 out.sendto("\n".join(lines).encode(), address)
         except OSError as error:

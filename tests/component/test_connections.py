@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from functools import wraps
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,9 +19,28 @@ from structlog.testing import capture_logs
 from bridge.dashboard import connections
 from bridge.dashboard.server import Dashboard
 from bridge.runtime.descriptors import Descriptors
+from bridge.runtime.process import new_event_loop
+from tests.component import test_dashboard_doors as doors
 from tests.component.test_dashboard import World, get
 
 DEADLINE_S = 20
+certificate = doors.certificate
+
+
+def on_each_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test on asyncio's event loop and on the bridge's own: connections are the loop's."""
+
+    @wraps(test)
+    def run(loop: Callable[[], asyncio.AbstractEventLoop], **fixtures: Any) -> None:
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(test(**fixtures))
+
+    own = signature(test)
+    loop = Parameter("loop", Parameter.KEYWORD_ONLY)
+    run.__signature__ = own.replace(parameters=[*own.parameters.values(), loop])  # type: ignore[attr-defined]
+    on: Callable[..., None]
+    on = pytest.mark.parametrize("loop", [asyncio.new_event_loop, new_event_loop])(run)
+    return on
 
 
 @asynccontextmanager
@@ -39,6 +63,7 @@ async def ended(reader: asyncio.StreamReader) -> bytes:
             return b""
 
 
+@on_each_loop
 async def test_a_connection_too_many_is_closed_and_said_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -81,6 +106,7 @@ async def test_a_request_that_does_not_arrive_is_not_waited_for(
         writer.transport.abort()
 
 
+@on_each_loop
 async def test_a_second_request_has_to_arrive_in_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "REQUEST_S", 0.3)
     async with World().served() as dashboard:
@@ -90,6 +116,7 @@ async def test_a_second_request_has_to_arrive_in_time_too(monkeypatch: pytest.Mo
         writer.transport.abort()
 
 
+@on_each_loop
 async def test_who_does_not_read_loses_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "READ_S", 0.2)
     given_up = asyncio.Event()
@@ -114,6 +141,29 @@ async def test_a_page_that_is_read_stays_open(monkeypatch: pytest.MonkeyPatch) -
             for _ in range(2):  # health comes once a second
                 await reader.readuntil(b"event: health")
         writer.transport.abort()
+
+
+@on_each_loop
+async def test_a_handshake_that_does_not_come_holds_no_more_than_its_place(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cert, key = certificate
+    trusting = ssl.create_default_context(cafile=cert)
+    monkeypatch.setattr(connections, "MOST_OF_ADDRESS", 3)
+    monkeypatch.setattr(connections, "HANDSHAKE_S", 0.5)
+    async with doors.served(doors.locked(cert_file=cert, key_file=key)) as dashboard:
+        pairs = [await asyncio.open_connection("127.0.0.1", dashboard.port) for _ in range(10)]
+        pairs[0][1].write(b"GET / HTTP/1.1\r\n\r\n")
+        for reader, writer in pairs:  # seven at once, one that speaks no TLS, two that say nothing
+            with suppress(ConnectionResetError):
+                await reader.read()
+            writer.transport.abort()
+        answer = await doors.get(f"{dashboard.url}/health", auth=doors.LOGIN, verify=trusting)
+        assert answer.status_code == 200
+        stream = await doors.get(f"{dashboard.url}/stream", auth=doors.LOGIN, verify=trusting)
+        assert stream.status_code == 200
+        _, silent = await asyncio.open_connection("127.0.0.1", dashboard.port)
+    silent.transport.abort()  # its handshake was still due when the page ended
 
 
 def test_descriptors_are_as_many_as_can_be_and_their_end_is_foretold() -> None:
