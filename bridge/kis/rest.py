@@ -157,6 +157,7 @@ class RestClient:
         deadline: float | None = None,
         still: Callable[[], bool] = lambda: True,
         wanted: Callable[[], bool] = lambda: True,
+        client: str = "",
     ) -> Reply:
         """Make one call and return KIS's answer, success or business refusal.
 
@@ -166,11 +167,12 @@ class RestClient:
         Nothing is sent once ``deadline`` has passed; the answer to a call that changes something is
         waited for beyond it. Nor is anything sent once ``still`` says no: it is asked right before
         the first byte leaves; what is not ``wanted`` any more does not wait for its turn either.
+        Where several wait, each ``client`` has its turn.
         Cancelled while waiting for the answer, the outcome is unknown.
         """
         try:
             request = _Request.build(self._catalog, api, variant, params, self._paper)
-            until = _Until(deadline, still, wanted)
+            until = _Until(deadline, still, wanted, client)
             # Reading again does no harm; whether an order is sent again is its sender's to decide.
             for _ in range(0 if request.api.changes else _READ_AGAIN):
                 try:
@@ -254,7 +256,7 @@ class RestClient:
         until: _Until,
         token: SecretStr,
     ) -> Reply:
-        await self._throttle.acquire(priority, until.deadline, until.wanted)
+        await self._throttle.acquire(priority, until.deadline, until.wanted, until.client)
         self.counts.calls += 1
         response = await self._send(request, tr_cont, until, token)
         if (said := said_rate(response)) is not None:
@@ -332,6 +334,7 @@ class _Until:
     deadline: float | None
     still: Callable[[], bool]
     wanted: Callable[[], bool]
+    client: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 A call takes one of N tokens, which comes back a second later: bursts start at once, and no second
 ever sees more than N. KIS's refusal (``EGW00201``) halves N for a while. A reconciliation that has
-waited for long goes with the orders, oldest first.
+waited for long goes with the orders. Those of one priority go client by client in turn, and of
+each client the oldest first, so that nobody waits behind all that somebody else has sent.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class CallAt(Protocol):
 @dataclass(slots=True, eq=False)
 class _Waiter:
     priority: Priority
+    turn: int
     serial: int
     since: float
     deadline: float
@@ -58,10 +60,10 @@ class _Waiter:
     granted: asyncio.Future[float]
     """When the token was taken."""
 
-    def rank(self, now: float) -> tuple[Priority, int]:
+    def rank(self, now: float) -> tuple[Priority, int, int]:
         """Return the smaller the earlier it goes."""
         waited = self.priority is Priority.RECONCILE and now - self.since >= _PATIENCE_S
-        return Priority.ORDER if waited else self.priority, self.serial
+        return Priority.ORDER if waited else self.priority, self.turn, self.serial
 
 
 class Throttle:
@@ -89,6 +91,10 @@ class Throttle:
         self._taken: deque[float] = deque()
         self._waiting: list[_Waiter] = []
         self._serial = 0
+        self._turn = 0
+        """That of the last one that was served."""
+        self._turns: dict[str, int] = {}
+        """The last one that each client has taken."""
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -107,15 +113,21 @@ class Throttle:
         priority: Priority = Priority.QUERY,
         deadline: float | None = None,
         wanted: Callable[[], bool] = lambda: True,
+        client: str = "",
     ) -> None:
-        """Wait for a token: by priority, then first come first served.
+        """Wait for a token: by priority, then each ``client`` in turn, then as they came.
 
         Raises :class:`KisNotSentError` when ``deadline`` passes first, or when it is found not to
         be ``wanted`` any more; that is asked whenever a token is given.
         """
         self._serial += 1
+        if not self._waiting:
+            self._turn = 0
+            self._turns.clear()
+        turn = self._turns[client] = max(self._turn, self._turns.get(client, 0)) + 1
         waiter = _Waiter(
             priority,
+            turn,
             self._serial,
             self._clock(),
             math.inf if deadline is None else deadline,
@@ -167,6 +179,7 @@ class Throttle:
             first = min(self._waiting, key=lambda waiter: waiter.rank(now))
             self._waiting.remove(first)
             self._taken.append(now)
+            self._turn = max(self._turn, first.turn - 1)
             first.granted.set_result(now)
         if self._timer is not None:
             self._timer.cancel()

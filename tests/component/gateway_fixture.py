@@ -88,6 +88,7 @@ class Kis:
         deadline: float | None = None,
         still: Callable[[], bool] = lambda: True,
         wanted: Callable[[], bool] = lambda: True,
+        client: str = "",
     ) -> Reply:
         self.calls.append((api, variant, dict(params), priority))
         self.called.set()

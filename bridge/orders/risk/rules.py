@@ -34,6 +34,7 @@ class RestApi(Protocol):
         deadline: float | None = None,
         still: Callable[[], bool] = ...,
         wanted: Callable[[], bool] = ...,
+        client: str = "",
     ) -> Reply: ...
 
     def pages(

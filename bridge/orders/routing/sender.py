@@ -86,6 +86,7 @@ class Sender:
                     deadline=asyncio.get_running_loop().time() + left,
                     still=still,
                     wanted=wanted,
+                    client=managed.identity.client,
                 )
             except (KisNotSentError, KisNotProcessedError) as error:
                 # KIS certainly did nothing, so that a second attempt cannot become a second order.

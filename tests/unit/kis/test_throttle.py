@@ -116,6 +116,27 @@ async def test_the_more_urgent_goes_first_then_the_first_come() -> None:
     assert calls.names == "0cCorqQ"
 
 
+async def test_nobody_waits_behind_all_that_somebody_else_has_sent() -> None:
+    gate, time = throttle(1)
+    served: list[str] = []
+
+    async def call(client: str, number: int) -> None:
+        await gate.acquire(Priority.ORDER, client=client)
+        served.append(f"{client}{number}")
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(50):
+            group.create_task(call("bob", number))
+        await time.pass_by(10.5)
+        for number in range(3):
+            group.create_task(call("alice", number))
+        group.create_task(call("carol", 0))
+        await time.pass_by(60)
+    seen = " ".join(served)
+    assert "bob10 alice0 carol0 bob11 alice1 bob12 alice2 bob13 bob14" in seen
+    assert [name for name in served if "bob" in name] == [f"bob{number}" for number in range(50)]
+
+
 async def test_steady_orders_do_not_keep_a_reconciliation_waiting() -> None:
     gate, time = throttle(1)
     async with asyncio.TaskGroup() as group:
