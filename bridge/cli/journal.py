@@ -11,6 +11,7 @@ import typer
 from bridge.cli import running_demo
 from bridge.cli.configuration import ConfigFile, configured, is_configured
 from bridge.errors import ConfigError
+from bridge.runtime.redaction import known
 
 __all__ = ["JournalOptions"]
 
@@ -31,10 +32,19 @@ class JournalOptions:
 
     def url(self) -> str:
         """Return the journal's URL; raises :class:`ConfigError` when there is none to be found."""
+        from bridge.config.journal import passwords  # slow to import
+
         if self.journal:
+            if any(passwords(self.journal)):
+                raise ConfigError(
+                    "--journal: others on this machine can read a password on the command line; "
+                    "name a configuration that has journal.url with -c FILE"
+                )
             return self.journal
         if is_configured(self.config):
-            return configured(self.config, secrets=False).journal_url.get_secret_value()
+            url = configured(self.config, secrets=False).journal_url.get_secret_value()
+            known().learn(*passwords(url))
+            return url
         match running_demo.find():
             case []:
                 raise ConfigError(
@@ -46,5 +56,5 @@ class JournalOptions:
                 print("The journal of the running demo:", file=sys.stderr)
                 return demo.journal
             case demos:
-                known = " or ".join(f"--journal {demo.journal}" for demo in demos)
-                raise ConfigError(f"{len(demos)} demos are running: choose one with {known}")
+                choices = " or ".join(f"--journal {demo.journal}" for demo in demos)
+                raise ConfigError(f"{len(demos)} demos are running: choose one with {choices}")

@@ -99,3 +99,11 @@ async def test_files_other_days_and_mistakes(tmp_path: Path) -> None:
         assert says in said[2]
     nowhere = await orders(f"sqlite:///{tmp_path}/none.db")
     assert nowhere == (1, "", f"kis-bridge: there is no journal at {tmp_path}/none.db\n")
+
+
+async def test_a_password_on_the_command_line_is_refused_without_being_repeated() -> None:
+    for journal in ("postgresql://kis:t0p-secret@h/d", "postgresql://h/d?password=t0p-secret"):
+        code, out, err = await orders(journal)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "name a configuration that has journal.url with -c FILE" in err
+        assert "t0p-secret" not in err

@@ -42,6 +42,7 @@ class Leaks:
         self._exact: dict[str, tuple[str, str]] = {}
         self._numbers: dict[re.Pattern[str], tuple[str, str]] = {}
         self._folders: set[Path] = set()
+        self._seen: set[str] = set()
         self._heard: list[Spoken] = []
         self._taken: list[tuple[str, str]] = []
 
@@ -105,7 +106,10 @@ class Leaks:
         """Return every leak in what was written since the last time."""
         leaks: list[str] = []
         for folder in self._folders:
-            leaks += self._state(folder)
+            # Once: what lies there is there after each test.
+            new = [leak for leak in self._state(folder) if leak not in self._seen]
+            self._seen |= set(new)
+            leaks += new
         taken, self._taken = self._taken, []
         for text, where in taken:
             leaks += self.found(text, where)

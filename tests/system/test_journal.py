@@ -76,6 +76,7 @@ def copied(file: Path, target: Path) -> None:
     """Copy the journal as a backup does."""
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
+    target.chmod(0o600)  # others read a backup no more than the journal
 
 
 def deleted(file: Path, _: Path) -> None:

@@ -7,11 +7,8 @@ commands: they were never taken, and nobody but their senders knows of them.
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from bridge.mqtt.broker_events import SessionTakenOverEvent
 from bridge.mqtt.event_payloads import BridgeEvent
 from bridge.mqtt.strict_json import JsonError, decode_object, encode
 from bridge.runtime.clock import seoul_moment
+from bridge.runtime.private_files import replace_private
 from bridge.runtime.regular_file import open_regular
 
 __all__ = ["FILE", "SessionMemory"]
@@ -105,14 +103,6 @@ class SessionMemory:
 
     def _write(self, seen: int) -> None:
         try:
-            handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=f"{FILE}.")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(encode({"session": self._session, "seen": seen}))
-                Path(name).replace(self._file)
-            except BaseException:
-                with suppress(OSError):
-                    Path(name).unlink()
-                raise
+            replace_private(self._file, encode({"session": self._session, "seen": seen}))
         except OSError as error:
             log.warning("not written", file=str(self._file), cause=error.strerror or str(error))
