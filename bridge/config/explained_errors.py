@@ -77,9 +77,13 @@ def at(message: str, *loc: int | str) -> PydanticCustomError:
     return PydanticCustomError("at", "{message}", {"message": message, "at": loc})
 
 
+_MOST = 1_000
+"""Problems that are looked at; each unknown key is compared with those that there are."""
+
+
 def explain(error: ValidationError, model: type[BaseModel], origins: Origins) -> list[str]:
     """Return one line a problem, unknown keys first: they are often why others are missing."""
-    found = error.errors()
+    found = error.errors()[:_MOST]
     wrong = {detail["loc"] for detail in found}
     details = [
         detail
