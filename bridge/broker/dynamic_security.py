@@ -12,6 +12,8 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from pydantic import BaseModel, Field, ValidationError
+
 from bridge.broker.password_file import hashed
 from bridge.broker.roles import Grant, checked_name, rules
 from bridge.broker.users import BrokerUser, absent, not_held
@@ -23,11 +25,27 @@ from bridge.runtime.bounded_json import JsonError, decode_object
 
 __all__ = ["DynamicUsers"]
 
-_LONGEST = 16 << 20
-"""Bytes of an answer; the list of all users is one."""
-
 _TOPIC: Final = "$CONTROL/dynamic-security/v1"
 _WAIT_S: Final = 10.0
+_PAGE: Final = 100
+"""Users that are asked for at once."""
+_LONGEST: Final = 1024 * 1024
+"""Bytes of an answer that is read."""
+
+
+class _ListedRole(BaseModel):
+    name: str = Field(alias="rolename")
+
+
+class _ListedClient(BaseModel):
+    username: str
+    roles: tuple[_ListedRole, ...] = ()
+    disabled: bool = False
+
+
+class _ListedClients(BaseModel):
+    total: int = Field(alias="totalCount")
+    clients: tuple[_ListedClient, ...]
 
 
 class DynamicUsers:
@@ -39,19 +57,26 @@ class DynamicUsers:
         self.base = base
 
     def all(self) -> dict[str, BrokerUser]:
-        (answer,) = self._ask([{"command": "listClients", "verbose": True, "count": -1}])
-        users = {}
-        for client in answer["data"]["clients"]:
-            name = str(client["username"])
-            roles = [str(role["rolename"]) for role in client.get("roles", ())]
-            ours = {role: grant for role in roles if (grant := self._grant_of(role, name))}
-            users[name] = BrokerUser(
-                name,
-                frozenset(ours.values()),
-                tuple(role for role in roles if role not in ours),
-                can_log_in=not client.get("disabled", False),
-            )
-        return dict(sorted(users.items()))
+        users: dict[str, BrokerUser] = {}
+        while True:
+            # An answer has to fit into one packet.
+            page = {"verbose": True, "count": _PAGE, "offset": len(users)}
+            (answer,) = self._ask([{"command": "listClients", **page}])
+            try:
+                found = _ListedClients.model_validate(answer.get("data"))
+            except ValidationError:
+                raise BrokerError(
+                    "dynamic security, listClients: an answer that is not understood"
+                ) from None
+            users |= {client.username: self._user_of(client) for client in found.clients}
+            if len(users) >= found.total or not found.clients:
+                return dict(sorted(users.items()))
+
+    def _user_of(self, client: _ListedClient) -> BrokerUser:
+        name, roles = client.username, [role.name for role in client.roles]
+        ours = {role: grant for role in roles if (grant := self._grant_of(role, name))}
+        foreign = tuple(role for role in roles if role not in ours)
+        return BrokerUser(name, frozenset(ours.values()), foreign, can_log_in=not client.disabled)
 
     def add(self, name: str, password: str, grants: frozenset[Grant]) -> None:
         hashed(password)  # the same demands on a password, wherever it is kept

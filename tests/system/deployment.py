@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import paho.mqtt.client as paho
 import pytest
@@ -113,6 +113,7 @@ class Intruder:
         will: str = "",
         port: int = 0,
         tls: bool = True,
+        transport: Literal["tcp", "websockets"] = "tcp",
         version: int = paho.MQTTv5,
     ) -> None:
         self._changed = threading.Condition()
@@ -123,6 +124,7 @@ class Intruder:
         self.heard: list[paho.MQTTMessage] = []
         self.client = paho.Client(
             paho.CallbackAPIVersion.VERSION2,  # type: ignore[attr-defined]
+            transport=transport,
             protocol=version,  # type: ignore[arg-type]
             reconnect_on_failure=False,
         )

@@ -148,6 +148,19 @@ def test_nobody_comes_in_without_tls(siege: Siege) -> None:
                 assert not plain.recv(100).startswith(b"\x20")  # no CONNACK
 
 
+def test_the_door_for_browsers_has_the_same_locks(siege: Siege) -> None:
+    def browser(name: str, password: str | None = None) -> Intruder:
+        broker = siege.broker
+        return broker.intruder(name, password, port=broker.ws_port, transport="websockets")
+
+    with browser("alice", "wrong password") as intruder:
+        assert intruder.login == NOT_AUTHORISED
+    with browser("bob") as bob:
+        assert bob.login == 0
+        for _, topic in COMMANDS + SPOOFED:
+            assert bob.publish(topic, MARKED) == NOT_AUTHORISED, topic
+
+
 def test_old_versions_of_tls_are_refused(siege: Siege) -> None:
     old = ssl.create_default_context(cafile=siege.broker.ca)
     with warnings.catch_warnings(action="ignore"):  # Python says that they are old

@@ -171,6 +171,13 @@ def test_users_come_and_go(broker: Deployment) -> None:
     )
 
 
+def test_many_users_are_listed(broker: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    everybody = listed(broker)
+    monkeypatch.setattr("bridge.broker.dynamic_security._PAGE", 2)
+    assert listed(broker) == everybody
+    assert len(everybody) > 4
+
+
 def listed(broker: Deployment) -> dict[str, Any]:
     return {row["name"]: row for row in json.loads(users(broker, "list", "--json").stdout)}
 
