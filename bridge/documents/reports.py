@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from bridge.catalog.schemas import Schema
 from bridge.documents.generated import of_model, of_payload
 from bridge.mqtt.payloads import BridgeState, Info, JournalMark, OwnerClaim, SymbolListing
+from bridge.mqtt.signatures import Envelope
 from bridge.orders.publishing.reports import (
     AccountBalance,
     AccountOrders,
@@ -39,6 +40,7 @@ REPORTS: Mapping[str, Schema] = {
     "account/balance": of_payload(AccountBalance),
     "account/positions": of_payload(AccountPositions),
     "account/orders": of_payload(AccountOrders),
+    "signed": of_payload(Envelope),
     "symbols": of_payload(SymbolListing),
 }
 """What the bridge sends, by the name of its file."""

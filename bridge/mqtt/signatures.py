@@ -12,14 +12,15 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
+from typing_extensions import TypedDict
 
 from bridge.errors import BridgeError
 from bridge.mqtt.strict_json import JsonError, decode_object, encode
 
-__all__ = ["Seal", "SealedPayload", "SignatureError", "seal", "seal_now"]
+__all__ = ["Envelope", "Seal", "SealedPayload", "SignatureError", "seal", "seal_now"]
 
 _FORM: Final = "kis-bridge-signature-1"
 _MEMBERS: Final = frozenset({"payload", "nonce", "expires_at", "signature"})
@@ -45,6 +46,24 @@ class Seal(NamedTuple):
     """µs since the epoch."""
     content: str
     """SHA-256 of topic and payload, hexadecimal."""
+
+
+class SignedText(TypedDict):
+    """A payload and its signature."""
+
+    payload: Annotated[str, Field(description="The request or command, as the text that is signed")]
+    nonce: Annotated[str, Field(pattern=f"^{_NONCE.pattern}$", description="Another one each time")]
+    expires_at: Annotated[str, Field(description="ISO 8601 with offset, 5 minutes ahead at most")]
+    signature: Annotated[
+        str,
+        Field(pattern=f"^{_SIGNATURE.pattern}$", description="HMAC-SHA256: docs/signing.md"),
+    ]
+
+
+class Envelope(TypedDict):
+    """What a client with a signing key sends instead of the payload."""
+
+    signed: SignedText
 
 
 @dataclass(frozen=True, slots=True)

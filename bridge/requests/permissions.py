@@ -93,7 +93,7 @@ class Permissions:
         ``asked`` is the name that a request itself gives. A name with rights of its own cannot be
         given so: it has to stand in the topic, where the broker's ACL vouches for it.
         """
-        if asked != client if client else asked in self._requests.clients:
+        if asked != client if client else asked in self.clients():
             raise _refusal(client, f"may not ask as client {asked!r}", [client] if client else [])
 
     def problems(self, catalog: Catalog) -> Iterator[tuple[str, str]]:

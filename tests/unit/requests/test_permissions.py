@@ -160,6 +160,11 @@ def test_nobody_asks_in_the_name_of_another() -> None:
     allowed.holder("alice", "alice")
     allowed.holder("", "desk 3")  # a name that nobody vouches for, as before
     allowed.holder("", "")
+    trading = permissions(
+        OrdersConfig.model_validate({"clients": {"dora": {"accounts": ["main"]}}})
+    )
+    with pytest.raises(RequestError, match="may not ask as client 'dora'"):
+        trading.holder("", "dora")
     for client, asked in (("bob", "alice"), ("bob", "desk"), ("alice", ""), ("", "alice")):
         with pytest.raises(RequestError, match=f"may not ask as client {asked!r}"):
             allowed.holder(client, asked)
