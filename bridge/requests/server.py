@@ -17,6 +17,7 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol, TypeAlias
+from weakref import WeakValueDictionary
 
 import structlog
 from pydantic import SecretStr, ValidationError
@@ -115,6 +116,7 @@ class RequestServer:
         self._waiting: Counter[str] = Counter()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._one_at_a_time = asyncio.Lock()
+        self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._urgent = urgent
         self._twins = Twins()
         # A group for each message, so that none waits for another here; the turns are by verb.
@@ -174,7 +176,7 @@ class RequestServer:
         try:
             verb, client, topic = self._parse(message.topic)
             if verb not in _URGENT:
-                await self._pause()
+                await self._pause(client)
             content = _object(await self._unseal(client, verb, message))
             transaction = _transaction(content.pop("transaction", None))
             if message.response_topic:
@@ -205,9 +207,12 @@ class RequestServer:
         log.info("request refused", client=client, verb=verb[:64], code=code, reason=text)
         return topic, payloads.error(code, text, transaction)
 
-    async def _pause(self) -> None:
-        """Let market data and orders pass: what many requests cost together is paid bit by bit."""
-        async with self._one_at_a_time:
+    async def _pause(self, client: str) -> None:
+        """Let market data and orders pass: what many requests cost together is paid bit by bit.
+
+        The clients take turns, so that nobody's request waits for all those of another one.
+        """
+        async with self._queues.setdefault(client, asyncio.Lock()), self._one_at_a_time:
             await asyncio.sleep(0)
 
     @asynccontextmanager

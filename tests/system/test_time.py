@@ -50,7 +50,8 @@ def frozen(world: World, seconds: float = FREEZE_S) -> Iterator[None]:
 
 
 def test_what_came_while_the_process_stood_still_is_of_unknown_age(tmp_path: Path) -> None:
-    with World.running(tmp_path) as world:
+    # What was frozen is the process and not its event loop: it does not end itself for that.
+    with World.running(tmp_path, "[process]\nexit_when_frozen_s = 2\n") as world:
         world.command("place", order("before"), *SHORT)
         assert world.ack("before")["status"] == "accepted"
         names = [f"m-{number}" for number in range(10)]

@@ -340,10 +340,12 @@ async def test_many_requests_at_once_are_paid_bit_by_bit_and_a_halt_waits_for_no
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(market_data())
-        for _ in range(99):
-            tasks.create_task(send("channels"))
+        for _ in range(98):
+            tasks.create_task(send("channels/mallory"))
+        tasks.create_task(send("channels/alice"))
         tasks.create_task(send("halt"))
     assert served[0][0] == "halt"
+    assert "channels/alice" in [verb for verb, _ in served[:4]], "the clients take turns"
     assert passed >= 99
 
 
