@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import stat
-import sys
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from bridge.config.explained_errors import at
-from bridge.config.values import ExistingFile, Reading, Secret, Section
+from bridge.config.values import ExistingFile, KeyFile, Reading, Secret, Section
 
 __all__ = ["DashboardConfig"]
 
@@ -31,7 +29,7 @@ class DashboardConfig(Section):
     `cert_file`, `key_file` and `password`."""
     cert_file: ExistingFile | None = None
     """Certificate of the page, with those between it and the CA: then it is `https://`."""
-    key_file: ExistingFile | None = None
+    key_file: KeyFile | None = None
     """Key of the certificate."""
     username: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]{1,64}$")] = "kis-bridge"
     """Who logs in with `password`: a browser asks for both, Prometheus has them in `basic_auth`."""
@@ -75,9 +73,6 @@ class DashboardConfig(Section):
         for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
             if getattr(self, key) is not None and getattr(self, other) is None:
                 raise at(f"needs dashboard.{other}", key)
-        readable = stat.S_IROTH if sys.platform != "win32" else 0
-        if self.key_file is not None and self.key_file.stat().st_mode & readable:
-            raise at(f"others can read it: chmod 600 {self.key_file}", "key_file")
         if not self.loopback and (self.cert_file is None or self.password is None):
             raise at(_OPEN.format(host=self.listen), "listen")
         return self

@@ -36,6 +36,7 @@ from bridge.config.values import (
     ExistingFile,
     Flag,
     Key,
+    KeyFile,
     Level,
     Secret,
     Section,
@@ -86,7 +87,7 @@ class MqttConfig(Section):
     """Certificates to trust instead of the system's."""
     cert_file: ExistingFile | None = None
     """Client certificate."""
-    key_file: ExistingFile | None = None
+    key_file: KeyFile | None = None
     """Key of the client certificate."""
     response_prefixes: tuple[Topic, ...] = ()
     """Where the MQTT 5 response topics of clients may be, besides their own:

@@ -46,6 +46,7 @@ __all__ = [
     "FromEnvironment",
     "HeaderSecret",
     "Key",
+    "KeyFile",
     "Level",
     "Location",
     "Reading",
@@ -178,6 +179,13 @@ def _existing(path: Path) -> Path:
     return path
 
 
+def _closed(path: Path) -> Path:
+    """Refuse a key that everybody can read; a group may be there to read keys (``ssl-cert``)."""
+    if sys.platform != "win32" and path.stat().st_mode & stat.S_IRWXO:
+        raise ValueError(f"others can read it: chmod 600 {path}")
+    return path
+
+
 def _url(schemes: tuple[str, ...]) -> Callable[[str], str]:
     def check(value: str) -> str:
         try:
@@ -220,6 +228,7 @@ HeaderSecret = Annotated[Secret, AfterValidator(_header)]
 SigningKey = Annotated[SecretStr, BeforeValidator(_secret), AfterValidator(_long_enough)]
 Location = Annotated[Path, AfterValidator(_path)]
 ExistingFile = Annotated[Path, AfterValidator(_path), AfterValidator(_existing)]
+KeyFile = Annotated[ExistingFile, AfterValidator(_closed)]
 Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 ClientName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
 Level = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,32}$")]

@@ -426,7 +426,7 @@ def test_state_dir_and_journal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_client_certificates(tmp_path: Path) -> None:
     for name in ("c.pem", "k.pem"):
-        (tmp_path / name).touch()
+        (tmp_path / name).touch(0o600)
     pair = "cert_file = 'c.pem'\nkey_file = 'k.pem'\n"
     config = read(KIS + "[mqtt]\nurl = 'mqtts://b'\n" + pair)
     assert config.mqtt.authenticated
@@ -435,6 +435,12 @@ def test_client_certificates(tmp_path: Path) -> None:
     )
     assert refusal(KIS + "[mqtt]\nurl = 'mqtts://b'\ncert_file = 'c.pem'") == (
         "bridge.toml: mqtt.cert_file: needs mqtt.key_file"
+    )
+    (tmp_path / "k.pem").chmod(0o640)  # for a group that is there to read keys
+    assert read(KIS + "[mqtt]\nurl = 'mqtts://b'\n" + pair).mqtt.authenticated
+    (tmp_path / "k.pem").chmod(0o644)
+    assert refusal(KIS + "[mqtt]\nurl = 'mqtts://b'\n" + pair) == (
+        "bridge.toml: mqtt.key_file: others can read it: chmod 600 k.pem"
     )
 
 

@@ -144,6 +144,34 @@ def test_a_secret_in_the_keyring(tmp_path: Path, keyring: dict[tuple[str, str], 
     )
 
 
+def test_the_real_keyring_is_asked_and_may_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring = pytest.importorskip("keyring")
+    from keyring.backend import KeyringBackend
+    from keyring.backends.fail import Keyring as NoKeyring
+
+    class Kept(KeyringBackend):
+        priority = 1.0
+
+        def get_password(self, service: str, username: str) -> str | None:
+            return "the-key" if (service, username) == ("kis", "app_key") else None
+
+        def set_password(self, service: str, username: str, password: str) -> None:
+            raise NotImplementedError
+
+    before = keyring.get_keyring()
+    try:
+        keyring.set_keyring(Kept())  # type: ignore[no-untyped-call]
+        assert key(tmp_path, '{ keyring = "kis/app_key" }') == "the-key"
+        assert refusal(tmp_path, '{ keyring = "kis/x" }').startswith("not in the keyring: ")
+        keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call]
+        line = refusal(tmp_path, '{ keyring = "kis/app_key" }')
+        assert line == "the keyring does not answer (NoKeyringError)"
+    finally:
+        keyring.set_keyring(before)
+
+
 def test_without_the_extra_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
     assert refusal(tmp_path, '{ keyring = "kis/app_key" }') == (
