@@ -32,6 +32,10 @@ _SHEETS = 64
 _ROWS = 20_000
 """Of a sheet."""
 _COLUMNS = 64
+_LAST_ROW = 1 << 20
+"""Of Excel."""
+_VISITED = 4_000_000
+"""Rows and cells of a sheet, also those that are only there to be filled up."""
 _LONGEST_CELL = 32_767
 """Letters; Excel takes no more either."""
 
@@ -118,15 +122,26 @@ def _cells(sheet: Any) -> Cells:
     # What the file says of its size may be a lie: each missing row and cell would be filled up.
     sheet.reset_dimensions()
     rows: list[tuple[Any, ...]] = []
-    for row in sheet.iter_rows(values_only=True):
-        if len(rows) >= _ROWS:
-            raise WorkbookError(f"{sheet.title}: more than {_ROWS} rows (delete the empty ones)")
-        place = f"{sheet.title}!{len(rows) + 1}"
-        if len(row) > _COLUMNS:
-            raise WorkbookError(f"{place}: more than {_COLUMNS} columns (delete the empty ones)")
+    visited = 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
+        visited += 1 + len(row)
+        if visited > _VISITED or number > _LAST_ROW:
+            raise WorkbookError(f"{sheet.title}: far more cells than any such workbook has")
+        if not row:
+            if number <= _ROWS:
+                rows.append(row)
+            continue
+        # Programs leave formats behind, in the last row of all for instance; those are no matter.
+        if number > _ROWS and any(value is not None for value in row):
+            raise WorkbookError(f"{sheet.title}!{number}: more than {_ROWS} rows")
+        if any(value is not None for value in row[_COLUMNS:]):
+            raise WorkbookError(f"{sheet.title}!{number}: more than {_COLUMNS} columns")
         if any(isinstance(value, str) and len(value) > _LONGEST_CELL for value in row):
-            raise WorkbookError(f"{place}: a cell has more than {_LONGEST_CELL} letters")
-        rows.append(row)
+            raise WorkbookError(
+                f"{sheet.title}!{number}: a cell has more than {_LONGEST_CELL} letters"
+            )
+        if number <= _ROWS:
+            rows.append(row[:_COLUMNS])
     return rows
 
 

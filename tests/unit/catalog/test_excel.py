@@ -6,7 +6,6 @@ import io
 import os
 import sys
 import time
-import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from openpyxl import Workbook
 
 from bridge.catalog.excel import open_sheets
 from bridge.errors import WorkbookError
+from tests.unit.fuzz import memory
 
 _MEMORY = 256 << 20
 _SECONDS = 20.0
@@ -75,14 +75,10 @@ DOCTYPE = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    tracemalloc.start()
-    began = time.process_time()
-    try:
-        yield
-        assert time.process_time() - began < _SECONDS
-        assert tracemalloc.get_traced_memory()[1] < _MEMORY
-    finally:
-        tracemalloc.stop()
+    before, began = memory.begin(), time.process_time()
+    yield
+    assert time.process_time() - began < _SECONDS
+    assert memory.most() - before < _MEMORY
 
 
 @pytest.mark.parametrize(
@@ -92,7 +88,9 @@ def bounded() -> Iterator[None]:
         (lying(), "no Excel workbook"),
         (many_entries(), "more than 256 files in the archive"),
         (packed(sheet=sheet(b'<row r="1">' + b"<c/>" * 1_600_000 + b"</row>")), "1500000 XML"),
-        (packed(sheet=sheet(b'<row r="99999999"><c r="A1"><v>1</v></c></row>')), "20000 rows"),
+        (packed(sheet=sheet(b'<row r="20001"><c r="A1"><v>1</v></c></row>')), "20000 rows"),
+        (packed(sheet=sheet(b'<row r="99999999"><c r="A1"><v>1</v></c></row>')), "far more cells"),
+        (packed(sheet=sheet(b'<row><c r="XFD1"/></row>' * 300_000)), "far more cells"),
         (packed(sheet=sheet(b'<row r="1"><c r="XFD1"><v>1</v></c></row>')), "64 columns"),
         (packed(sheet=sheet(b"", DOCTYPE)), "XML document type"),
         (packed(sheet=sheet(b"", DOCTYPE).decode().encode("utf-16")), "XML document type"),
@@ -129,6 +127,14 @@ def test_a_size_that_the_sheet_only_claims_is_not_filled_up(tmp_path: Path) -> N
     path.write_bytes(packed(sheet=claimed))
     with bounded():
         assert list(open_sheets(path).values()) == [[(1,)]]
+
+
+def test_formats_that_a_program_has_left_behind_are_no_matter(tmp_path: Path) -> None:
+    path = tmp_path / "kis.xlsx"
+    first = b'<row r="1"><c r="A1"><v>1</v></c><c r="XFD1" s="0"/></row>'
+    path.write_bytes(packed(sheet=sheet(first + b'<row r="1048576" ht="12.8"/>')))
+    (rows,) = open_sheets(path).values()
+    assert [row for row in rows if any(row)] == [(1, *[None] * 63)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.unit.fuzz import doors
+from tests.unit.fuzz import doors, memory
 from tests.unit.fuzz.doors import DOORS
 
 _SECONDS = 6.0
@@ -120,25 +119,9 @@ def test_the_longest_input_costs_no_more_than_its_length(name: str, bomb: _Bomb)
     assert size - 100 <= len(data) <= size or bomb in (_names, _keys)
     with suppress(*door.errors):
         door.feed(door.parents()[0])  # what is made once is no part of it
-    before = _memory_now()
+    before = memory.begin()
     began = time.thread_time()
     with suppress(*door.errors):
         door.feed(data)
     assert time.thread_time() - began < _SECONDS
-    assert _memory_most() - before < _MEMORY
-
-
-def _memory_now() -> int:
-    """Begin to measure anew; return what the process has now."""
-    if sys.platform != "linux":
-        return 0
-    Path("/proc/self/clear_refs").write_text("5")
-    return _memory_most()
-
-
-def _memory_most() -> int:
-    """Return the most that it had since then; 0 where the system cannot tell."""
-    if sys.platform != "linux":
-        return 0
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) << 10
+    assert memory.most() - before < _MEMORY

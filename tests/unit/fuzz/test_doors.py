@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import structlog
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.fuzz import doors
+from tests.unit.fuzz import doors, memory
 from tests.unit.fuzz.counts import COUNTS, SCALE
 from tests.unit.fuzz.doors import DOORS, Door
 from tests.unit.fuzz.mutation import spoiled
@@ -43,7 +42,7 @@ def test_nothing_but_our_own_errors_comes_out_of(door: Door) -> None:
     parents = door.parents()
     for parent in parents:
         _fed(door, parent)
-    before = _memory()
+    before = memory.begin()
 
     # A seed and not the bytes themselves: Hypothesis takes a hundred times as long for each input
     # as most doors do. What it draws is what is told of a failure, and makes the same input again.
@@ -65,7 +64,7 @@ def test_nothing_but_our_own_errors_comes_out_of(door: Door) -> None:
 
     batch()
     assert COUNTS[door.name] >= door.inputs * SCALE
-    assert _memory() - before < _MEMORY
+    assert memory.most() - before < _MEMORY
 
 
 @pytest.mark.parametrize("door", DOORS, ids=[door.name for door in DOORS])
@@ -94,7 +93,3 @@ def _fed(door: Door, data: bytes) -> None:
         raise AssertionError(f"{door.name} let {error!r} out, for {data[:2_000]!r}") from error
     took = time.thread_time() - began
     assert took < _SECONDS, f"{door.name} took {took:.1f} s, for {data[:2_000]!r}"
-
-
-def _memory() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
