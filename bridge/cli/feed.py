@@ -21,7 +21,7 @@ def feed(kis: KisConfig) -> list[Finding]:
             "real-time feed",
             "ok",
             f"{kis.ws_url} is plain text, and KIS has no other: on the way there the approval key "
-            "and the HTS id can be read, and market data can be forged",
+            "and the HTS id can be read, and prices and fills can be forged",
             "run it where you trust the network",
         )
     ]

@@ -114,7 +114,8 @@ class KisConfig(Section):
     ws_url: WsUrl = Field(default_factory=lambda data: _SERVERS[data["environment"]].ws_url)
     """WebSocket server, without a path. By default that of the environment; see `rest_url`. KIS's
     own is `ws://`, and it has no other: on the way there the approval key and the HTS id can be
-    read, and market data can be forged. Only execution notices are encrypted."""
+    read, and market data can be forged. Execution notices are encrypted, with a key that comes the
+    same way."""
     rest_per_second: Count = Field(
         default_factory=lambda data: _SERVERS[data["environment"]].rest_per_second
     )
