@@ -160,7 +160,7 @@ class Bridge:
             await self.clocks.ask(http, self._config.kis.rest_url)
             self._rests = {app.alias: self._app(app, http) for app in self._config.kis.apps}
             self.presence = Presence.of(
-                self._config, self.control, self._inlets.kept, journal, self.events.tell
+                self._config, self.control, self._inlets.owned, journal, self.events.tell
             )
             self.gateway = self._gateway(journal)
             self.upkeep = Upkeep(

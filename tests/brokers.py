@@ -114,7 +114,8 @@ class Mosquitto:
         self._process = subprocess.Popen(
             [self._program, "-c", self._config], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        wait_for_port(self.port, self._process)
+        for port in (self.port, self.ws_port):
+            wait_for_port(port, self._process)
 
     def signal(self, number: int) -> None:
         """Send a signal, such as SIGSTOP to freeze it."""

@@ -28,13 +28,15 @@ __all__ = ["Inlets"]
 
 @dataclass(frozen=True, slots=True)
 class Inlets:
-    """The connections; the owner of the orders alone has those that are ``kept``."""
+    """The connections; the owner of the orders alone listens on those that are :attr:`owned`."""
 
     control: ControlClient
     """Publishes everything but answers to requests."""
     urgent: ControlClient
     """Halts come here past everything else."""
     requests: ControlClient
+    strangers: ControlClient
+    """For the commands of whom nobody has named."""
     traders: dict[str, ControlClient]
     """For the commands of each client that the configuration names."""
     arrivals: Arrivals
@@ -77,6 +79,7 @@ class Inlets:
             client("", Will(topics.state(), payloads.OFFLINE, birth=payloads.ONLINE), clean=True),
             client("halt", clean=True),
             client("requests"),
+            client("strangers", clean=bool(named)),
             # By name: a place in a list would be another client's when the list changes.
             {
                 name: client(f"orders-{sha256(name.encode()).hexdigest()[:12]}", own=True)
@@ -86,17 +89,17 @@ class Inlets:
         )
 
     @property
-    def kept(self) -> list[ControlClient]:
-        """Those whose sessions keep what clients send."""
-        return [self.requests, *self.traders.values()]
+    def owned(self) -> list[ControlClient]:
+        """Those that bring what clients send; the broker keeps the session of the first one."""
+        return [self.requests, self.strangers, *self.traders.values()]
 
     def take_commands(self, topics: Topics, handler: Handler) -> None:
         """Have commands handled."""
         for name, client in self.traders.items():
             client.subscribe(topics.command_filter(name), 1, handler)
-        # Of whom nobody has named: with QoS 0, for the answer that he may not, as long as there are
-        # others. Nothing of the kind is ever executed, so nobody has to keep it.
-        self.requests.subscribe(topics.command_filter(), 0 if self.traders else 1, handler)
+        # As long as others are named, strangers only get the answer that they may not: QoS 0 and no
+        # session do for that, since nothing of the kind is ever executed.
+        self.strangers.subscribe(topics.command_filter(), 0 if self.traders else 1, handler)
 
 
 def _requests(config: Config) -> Rates:

@@ -807,14 +807,8 @@ async def test_giants_are_read_past_and_acknowledged_without_the_brokers_help(
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for _ in range(2):
             publisher = await asyncio.create_subprocess_exec(
-                *(
-                    shutil.which("mosquitto_pub") or "mosquitto_pub",
-                    "-p",
-                    str(mosquitto.port),
-                    "-q",
-                    "1",
-                ),
-                *("-t", "giants", "-f", str(giant)),
+                *(shutil.which("mosquitto_pub") or "mosquitto_pub", "-p", str(mosquitto.port)),
+                *("-q", "1", "-t", "giants", "-f", str(giant)),
             )
             assert await publisher.wait() == 0
         await client.publish(Publication("giants", b"small"))

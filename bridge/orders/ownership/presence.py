@@ -38,14 +38,14 @@ _TAKEN_OVER = (
 class Presence:
     """Runs the control connection, the claims, and what only the owner has; ``tell`` takes events.
 
-    ``kept`` are the connections whose sessions keep what clients send. The owner has them before
-    anybody is told that the bridge is there, and lets go of them when another one takes over.
+    ``owned`` are the connections that bring what clients send. The owner has them before anybody is
+    told that the bridge is there, and lets go of them when another one takes over.
     """
 
     def __init__(
         self,
         control: ControlClient,
-        kept: Sequence[ControlClient],
+        owned: Sequence[ControlClient],
         owner: Owner,
         memory: SessionMemory,
         tell: Callable[[BridgeEvent, str], None],
@@ -54,21 +54,21 @@ class Presence:
         """Prepare; ``shown`` is what others may read of the client id."""
         self.owner = owner
         self._control = control
-        self._kept = kept
+        self._owned = owned
         self._client_id, self._shown = control.client_id, shown
         self._memory = memory
         self._tell = tell
         self._decided, self._forward = asyncio.Event(), asyncio.Event()
-        for each in (control, *kept):
+        for each in (control, *owned):
             each.on_taken_over(self._taken_over)
-        kept[0].on_connected(self._remember)  # the broker has all sessions, or none
+        owned[0].on_connected(self._remember)  # the broker has all sessions, or none
 
     @classmethod
     def of(
         cls,
         config: Config,
         control: ControlClient,
-        kept: Sequence[ControlClient],
+        owned: Sequence[ControlClient],
         journal: Journal,
         tell: Callable[[BridgeEvent, str], None],
     ) -> Self:
@@ -85,13 +85,13 @@ class Presence:
         )
         memory = SessionMemory(
             config.kis.state_dir,
-            kept[0].client_id,
+            owned[0].client_id,
             shown,
             tell,
             # A broker of our own begins with us, and has had no time to lose anything.
             expected=not config.mqtt.embedded,
         )
-        return cls(control, kept, owner, memory, tell, shown)
+        return cls(control, owned, owner, memory, tell, shown)
 
     @property
     def guest(self) -> bool:
@@ -117,13 +117,13 @@ class Presence:
                 await self._listening(deadline_s)
             else:
                 await self._stand_by()
-            for each in (self._control, *self._kept):
+            for each in (self._control, *self._owned):
                 each.wait_for(self.owner.title.settled)
             self._decided.set()
             works += [
                 tasks.create_task(self._come_forward(deadline_s)),
                 tasks.create_task(self._step_aside()),
-                tasks.create_task(self._memory.run(lambda: self._kept[0].connected)),
+                tasks.create_task(self._memory.run(lambda: self._owned[0].connected)),
             ]
             await self._control.run()
             for task in works:
@@ -132,20 +132,20 @@ class Presence:
     async def close(self) -> None:
         """Leave in good order; what clients send stays with the broker from now on."""
         async with asyncio.TaskGroup() as tasks:
-            for each in self._kept:
+            for each in self._owned:
                 tasks.create_task(each.close())
         await self._control.close()
 
     async def _listen(self) -> None:
         """Take what clients send, until another bridge does."""
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(each.run()) for each in self._kept]
+            running = [tasks.create_task(each.run()) for each in self._owned]
             await self.owner.deposed.wait()
             for task in running:
                 task.cancel()
 
     async def _listening(self, deadline_s: float) -> None:
-        for each in self._kept:
+        for each in self._owned:
             await each.wait_connected(deadline_s=deadline_s)
 
     async def connected(self, deadline_s: float) -> None:
@@ -177,7 +177,7 @@ class Presence:
         await self._control.stand_by(f"{self._client_id}-{self.owner.name[:12]}")
 
     async def _remember(self) -> None:
-        await self._memory.connected(self._kept[0].session_present)
+        await self._memory.connected(self._owned[0].session_present)
 
     def _taken_over(self) -> None:
         event: SessionTakenOverEvent = {
