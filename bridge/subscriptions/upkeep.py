@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from typing import TypeAlias
 
 import structlog
@@ -94,14 +94,21 @@ class Upkeep:
         text = self._store.read(_SUBSCRIPTIONS)
         if not text:
             return 0
+        left_out: Counter[str] = Counter()
+
+        def may(client: str) -> bool:
+            fits = self.pool.quotas.has_room(self.pool.interests, client)
+            left_out[client] += not fits
+            return fits
+
         try:
-            interests, quotas = self.pool.interests, self.pool.quotas
-            taken = interests.loads(
-                text, self._clock(), self._find, partial(quotas.has_room, interests)
-            )
+            taken = self.pool.interests.loads(text, self._clock(), self._find, may)
         except ValueError as error:
             log.warning("subscriptions ignored, the file is damaged", reason=str(error))
             return 0
+        if count := left_out.total():
+            [(client, _)] = left_out.most_common(1)
+            log.warning("subscriptions beyond a quota left out", count=count, most_of=client)
         self.pool.restored()
         return taken
 

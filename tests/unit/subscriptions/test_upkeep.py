@@ -179,6 +179,18 @@ def test_much_is_written_down_by_a_thread_and_not_for_each_change(world: World) 
     assert "bob" in wrote[1]
 
 
+def test_what_is_beyond_a_quota_does_not_come_back_and_that_is_said(world: World) -> None:
+    upkeep = world.upkeep()
+    for number in range(1010):
+        # As a bridge without quotas, or with a larger one, has written it down.
+        upkeep.pool.interests.hold(TRADE._replace(key=f"{number:06d}"), "bob")
+    upkeep.save()
+    with capture_logs() as logs:
+        assert World(world.folder).upkeep().restore() == 1000
+    [line] = [line for line in logs if line["event"].startswith("subscriptions beyond")]
+    assert (line["count"], line["most_of"]) == (10, "bob")
+
+
 def test_a_damaged_file_costs_nothing_but_its_content(world: World) -> None:
     (world.folder / "subscriptions.json").write_text("{")
     with capture_logs() as logs:
