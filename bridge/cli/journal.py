@@ -43,7 +43,7 @@ class JournalOptions:
             return self.journal
         if is_configured(self.config):
             url = configured(self.config, secrets=False).journal_url.get_secret_value()
-            known().learn(*passwords(url))
+            known().learn("journal.url", *passwords(url))
             return url
         match running_demo.find():
             case []:

@@ -66,7 +66,7 @@ class CredentialFile:
 
     def _take(self, record: CredentialRecord) -> None:
         self.record = record
-        known().learn(record.secret)
+        known().learn(self._path.name, record.secret)
 
     def _read(self) -> CredentialRecord:
         try:

@@ -28,7 +28,8 @@ class Redactor:
     """Knows secrets, and hides them."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets: set[str] = set()
+        self._configured: frozenset[str] = frozenset()
+        self._learned: dict[str, tuple[str, ...]] = {}
         self._words: tuple[str, ...] = ()
         self._whole: frozenset[str] = frozenset()
         self._pattern: re.Pattern[str] | None = None
@@ -36,19 +37,26 @@ class Redactor:
 
     def begin(self, secrets: Iterable[str]) -> None:
         """Hide these, and what was known before no more."""
-        self._secrets, self._words, self._whole, self._pattern = set(), (), frozenset(), None
-        self.learn(*secrets)
+        self._configured, self._learned = frozenset(secrets) - {""}, {}
+        self._prepare()
 
-    def learn(self, *secrets: str) -> None:
-        """Hide these, too."""
-        if new := {secret for secret in secrets if secret} - self._secrets:
-            self._secrets |= new
-            words = {word for secret in self._secrets for word in _forms(secret)}
-            # The longest first: an account number before its first eight digits.
-            ordered = sorted(words, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, ordered)), re.IGNORECASE)
-            self._words = tuple({word.lower() for word in words})
-            self._whole = frozenset(one.lower() for one in self._secrets if len(one) >= _WHOLE)
+    def learn(self, source: str, *secrets: str) -> None:
+        """Hide these, too, and the one that the same source had before: it may still be good."""
+        had = self._learned.get(source, ())
+        new = tuple(secret for secret in secrets if secret and secret not in had)
+        if new:
+            self._learned[source] = (*had[-1:], *new)
+            self._prepare()
+
+    def _prepare(self) -> None:
+        secrets = self._configured.union(*self._learned.values())
+        words = {word for secret in secrets for word in _forms(secret)}
+        # The longest first: an account number before its first eight digits.
+        ordered = sorted(words, key=len, reverse=True)
+        text = "|".join(map(re.escape, ordered))
+        self._pattern = re.compile(text, re.IGNORECASE) if ordered else None
+        self._words = tuple({word.lower() for word in words})
+        self._whole = frozenset(one.lower() for one in secrets if len(one) >= _WHOLE)
 
     def __bool__(self) -> bool:
         return self._pattern is not None

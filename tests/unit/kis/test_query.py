@@ -131,14 +131,14 @@ def test_no_account_number_gets_out(catalog: Catalog) -> None:
 
 def test_no_key_and_no_login_gets_out(catalog: Catalog) -> None:
     key = "PSVYwsaPsw78b67yOGvdIWP3RFtkS2xZT8rt"
-    known().learn(key, "my-hts-id")
+    known().begin((key, "my-hts-id"))
     rows = [{"pdno": "My-HTS-Id", "prdt_name": f"fund of {key}"}]
     shaped = query.shape(api(catalog, "inquire_balance"), {"output1": rows}, ACCOUNT)
     assert shaped["output1"] == [{"symbol": "***", "name": "fund of ***"}]
 
 
 def test_what_kis_says_of_a_call_has_no_secret_in_any_form(catalog: Catalog) -> None:
-    known().learn("my-hts-id", "an/app=key")
+    known().begin(("my-hts-id", "an/app=key"))
     said = {"rt_cd": "1", "msg_cd": "APBK0919", "msg1": "no my-hts-id, an%2Fapp%3Dkey, MY-HTS-ID"}
     reply = read(
         api(catalog, "inquire_balance"), httpx.Response(200, json=said), (), lambda code: True

@@ -67,10 +67,21 @@ def test_a_text_without_a_secret_stays_as_it_is() -> None:
 
 def test_what_is_learned_later_is_hidden_too() -> None:
     redactor = Redactor(["first-secret"])
-    redactor.learn("the-token", "")
+    redactor.learn("token", "the-token", "")
     assert redactor.text("first-secret the-token") == "*** ***"
     redactor.begin(["another"])
     assert redactor.text("first-secret the-token another") == "first-secret the-token ***"
+
+
+def test_a_bridge_that_runs_for_years_knows_the_two_newest_of_each_credential() -> None:
+    redactor = Redactor(["the-app-key"])
+    for day in range(1000):
+        for app in ("a", "b"):
+            redactor.learn(f"token {app}", f"token-{app}-of-day-{day:04}")
+            redactor.learn(f"token {app}", f"token-{app}-of-day-{day:04}")
+    hidden = redactor.text("the-app-key token-a-of-day-0999 token-b-of-day-0998")
+    assert hidden == "*** *** ***"
+    assert redactor.text("token-a-of-day-0001") == "token-a-of-day-0001"
 
 
 def test_a_short_secret_is_looked_for_as_it_is_only() -> None:
