@@ -371,7 +371,7 @@ def test_a_thousand_connections_do_not_shut_out_those_who_trade(siege: Siege) ->
         busy = siege.alice.orders(5)
         with siege.broker.intruder("alice", port=siege.broker.own_port) as again:
             assert again.login == 0
-    assert busy < max(2 * quiet, 0.5)
+    assert busy < max(2 * quiet, 1.0)
 
 
 def test_a_flood_of_what_is_refused_delays_nobody(siege: Siege) -> None:
@@ -381,7 +381,7 @@ def test_a_flood_of_what_is_refused_delays_nobody(siege: Siege) -> None:
         busy = siege.alice.orders(5)
         bob.flood("kis/market/domestic_stock/krx/trade/005930", MARKED.encode(), 20_000)
         busy = max(busy, siege.alice.orders(5))
-    assert busy < max(2 * quiet, 0.5)
+    assert busy < max(2 * quiet, 1.0)
 
 
 def test_the_door_of_the_bridge_is_open_to_this_machine_only(siege: Siege) -> None:
