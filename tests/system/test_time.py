@@ -88,6 +88,8 @@ def test_at_whatever_moment_the_process_is_stopped_nothing_old_is_executed(tmp_p
                 number = len(published)
                 world.command("place", order(f"m-{number}", quantity=number), *SHORT)
 
+        send(1)  # of the others it is the machine's speed that decides
+        assert world.ack("m-1")["status"] == "accepted"
         for seconds in (0.6, 3.0, 1.6, 7.0, 2.6):
             send(draw.randrange(4))
             with frozen(world, seconds):
