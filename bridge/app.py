@@ -300,8 +300,8 @@ class Bridge:
         prefixes = self._config.mqtt.response_prefixes
         unseal = SignedRequests.of(self._config, journal, self.clocks.kis.now).open
         where = self._inlets.requests, self.topics, prefixes
-        requests = RequestServer(*where, permissions.verb, self.urgent, unseal)
-        verbs.register(requests)
+        self._requests = RequestServer(*where, permissions.verb, self.urgent, unseal)
+        verbs.register(self._requests)
 
     async def _dashboard(self) -> list[Coroutine[None, None, None]]:
         """Return the work of the web server, if there is to be one; it listens already."""
@@ -387,6 +387,7 @@ class Bridge:
             gateway=self.gateway,
             pool=self.pool,
             arrivals=self._arrivals.numbers(),
+            requests_refused=self._requests.refused,
             frames_dropped=self._reports.dropped,
             control_backlog=self.control.backlog + self._inlets.requests.backlog,
             events_dropped=self.events.dropped,

@@ -104,6 +104,9 @@ class Metrics(Collector):
         yield _labelled("rate_limited_total", text, "client", arrivals["by_client"])
         text = "Those among them without an answer"
         yield _single("rate_limited_unanswered_total", text, arrivals["unanswered"])
+        for what, counts in numbers["refused"].items():
+            text = f"{what.capitalize()} that were refused"
+            yield _labelled(f"{what}_refused_total", text, "reason", counts)
         text = "Messages that were not decoded"
         yield _labelled("messages_dropped_total", text, "reason", arrivals["dropped"])
         text = "Subscriptions by state"

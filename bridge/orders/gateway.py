@@ -45,10 +45,6 @@ _DRAIN_S = 2.0
 answer are settled by the restart, and acks and states are published again."""
 
 
-def _no_price(market: str, venue: str, symbol: str) -> Decimal | None:
-    return None
-
-
 class _Runs(Protocol):
     async def run(self) -> None: ...
 
@@ -72,7 +68,7 @@ class Gateway:
         topics: Topics,
         accounts: Mapping[str, TradingAccount],
         rules: Rules,
-        reference_price: Callable[[str, str, str], Decimal | None] = _no_price,
+        reference_price: Callable[[str, str, str], Decimal | None] = lambda *_: None,
         calendar: Calendar | None = None,
         clock: Callable[[], int] = now_us,
         clock_problem: Callable[[], str] = lambda: "",
@@ -182,6 +178,10 @@ class Gateway:
     def states(self) -> Mapping[str, int]:
         """Count today's orders by state."""
         return self._parts.blotter.states()
+
+    def refused(self) -> Mapping[str, int]:
+        """Count the commands that were refused since the start, by reason."""
+        return self._parts.publisher.refused
 
     def open_symbols(self) -> set[tuple[str, str, str]]:
         """Return market, venue and symbol of every order that is or may be open."""

@@ -107,6 +107,8 @@ class RequestServer:
             for one that is not signed and has to be.
         """
         self._unseal = unseal or _as_it_came
+        self.refused: Counter[str] = Counter()
+        """Requests that were refused, by code."""
         self._client = client
         self._permit = permit
         self._topics = topics
@@ -205,6 +207,7 @@ class RequestServer:
             code, text = "internal", "a bug of the bridge, written to its log"
             log.exception("bug in a request", topic=message.topic)
         log.info("request refused", client=client, verb=verb[:64], code=code, reason=text)
+        self.refused[code] += 1
         return topic, payloads.error(code, text, transaction)
 
     async def _pause(self, client: str) -> None:

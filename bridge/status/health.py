@@ -54,6 +54,7 @@ class Gate(Protocol):
     def journal(self) -> JournalReport: ...
     def owner(self) -> OwnerReport: ...
     def states(self) -> Mapping[str, int]: ...
+    def refused(self) -> Mapping[str, int]: ...
 
 
 def snapshot(
@@ -65,6 +66,7 @@ def snapshot(
     gateway: Gate,
     pool: Pool,
     arrivals: ArrivalNumbers,
+    requests_refused: Mapping[str, int],
     frames_dropped: int,
     control_backlog: int,
     events_dropped: int,
@@ -83,6 +85,7 @@ def snapshot(
         "subscriptions": pool.numbers(),
         "clients": pool.clients(),
         "arrivals": arrivals,
+        "refused": {"commands": dict(gateway.refused()), "requests": dict(requests_refused)},
         "frames_dropped": frames_dropped,
         "decode_errors": pump.counters.quarantined.total(),
         "schema_drift": pump.counters.drifted.total(),

@@ -18,6 +18,7 @@ __all__ = [
     "LagNumbers",
     "PublishNumbers",
     "RateLimitedNumbers",
+    "RefusedNumbers",
     "RestNumbers",
     "SessionNumbers",
     "SessionReport",
@@ -103,6 +104,13 @@ class ArrivalNumbers(TypedDict):
     dropped: Annotated[dict[str, Count], Field(description="What was not decoded, by reason")]
 
 
+class RefusedNumbers(TypedDict):
+    """What was refused since the start, whoever asked."""
+
+    commands: Annotated[dict[str, Count], Field(description="By the reason of the ack")]
+    requests: Annotated[dict[str, Count], Field(description="By the code of the answer")]
+
+
 class HealthReport(TypedDict):
     """Counters, lags and states of everything that runs."""
 
@@ -114,6 +122,7 @@ class HealthReport(TypedDict):
         list[ClientRow], Field(description="Who wants how much market data; twenty at most")
     ]
     arrivals: ArrivalNumbers
+    refused: RefusedNumbers
     frames_dropped: Annotated[Count, Field(description="What sessions threw away as garbage")]
     decode_errors: Count
     schema_drift: Count

@@ -53,9 +53,12 @@ ORDER = {
 }
 
 
-ELSEWHERE = {"clock_skew", "frozen", "owner_conflict", "session_taken_over"}
-"""Told of clocks that are wrong and of a second bridge: see test_clocks, tests/system/test_time and
-tests/system/test_two_bridges."""
+ELSEWHERE = {
+    *("clock_skew", "frozen", "owner_conflict", "session_taken_over"),
+    *("rate_limited", "message_dropped"),
+}
+"""Told of clocks that are wrong, of a second bridge and of clients that do harm: see test_clocks,
+tests/system/test_time, test_two_bridges and test_hostile_clients."""
 
 
 class Ear:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -101,3 +102,15 @@ def test_a_request_is_not_answered_elsewhere_and_is_told_so(paper: World) -> Non
         assert said["code"] == "invalid_response_topic"
         assert "mqtt.response_prefixes" in said["message"]
         assert wanted not in {heard.topic for heard in paper.ear.heard[before:]}
+
+
+def test_whatever_is_refused_is_counted(paper: World) -> None:
+    after = paper.command("place", paper.resting() | {"client_order_id": "c-1"}, client="stranger")
+    assert paper.ack("c-1", after, client="stranger")["reason"] == "not_permitted"
+    assert answer(paper, "halt", {}, "stranger")["code"] == "not_permitted"
+
+    def counted(health: Any) -> bool:
+        refused = health["refused"]
+        return all("not_permitted" in refused[what] for what in ("commands", "requests"))
+
+    paper.ear.until("kis/bridge/health", counted)

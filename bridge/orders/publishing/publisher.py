@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
@@ -25,7 +26,7 @@ from bridge.mqtt.event_payloads import (
 )
 from bridge.mqtt.message import Message, Publication, Sink
 from bridge.mqtt.topics import Topics
-from bridge.orders.model.lifecycle import Step
+from bridge.orders.model.lifecycle import Event, Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import TradingEnvironment
 from bridge.orders.publishing import payloads
@@ -66,6 +67,8 @@ class Publisher:
         self._prefixes = response_prefixes
         self._topics = topics
         self._waiting: asyncio.Queue[Saying] = asyncio.Queue()
+        self.refused: Counter[str] = Counter()
+        """Commands that were refused, by reason."""
 
     def post(self, *sayings: Saying) -> None:
         """Have something said, after everything that was posted before."""
@@ -90,6 +93,9 @@ class Publisher:
     ) -> None:
         """Publish the first answer of a command."""
         account, client, client_order_id, _ = managed.identity
+        answer = managed.progress.answer
+        if answer is not None and answer.event is Event.REFUSE and not duplicate:
+            self.refused[answer.reason] += 1
         payload = payloads.ack(managed, duplicate=duplicate, environment=self._environment)
         await self._ack(account, client, client_order_id, payload, message)
 
@@ -103,6 +109,7 @@ class Publisher:
         message: Message,
     ) -> None:
         """Publish the ack of a command that is not in the journal, by its two ids."""
+        self.refused[answer.reason] += 1
         payload = payloads.refusal(
             *(name[0], verb, name[1], answer, message.received_at), environment=self._environment
         )

@@ -34,6 +34,7 @@ NUMBERS: dict[str, Any] = {
         "by_client": {"bob": 11},
         "dropped": {"too large": 2},
     },
+    "refused": {"commands": {"not_permitted": 12}, "requests": {"bad_signature": 13}},
     "frames_dropped": 4,
     "by_channel": {"decode_errors": {"H0STCNT0": 6}, "schema_drift": {}},
     "publish": {
@@ -73,6 +74,8 @@ def test_every_number_is_there() -> None:
         'rate_limited_total{client="bob"}': 11,
         "rate_limited_unanswered_total": 9,
         'messages_dropped_total{reason="too large"}': 2,
+        'commands_refused_total{reason="not_permitted"}': 12,
+        'requests_refused_total{reason="bad_signature"}': 13,
         "published_total": 1e7,
         "possibly_lost_total": 5,
         "events_dropped_total": 7,

@@ -45,6 +45,9 @@ class Gate:
     def states(self) -> dict[str, int]:
         return {"filled": 2}
 
+    def refused(self) -> dict[str, int]:
+        return {"not_permitted": 3} if self.halted else {}
+
     def halts(self) -> list[HaltRow]:
         return [{"account": None, "client": "bob", "mode": "halted"}] if self.halted else []
 
@@ -92,6 +95,7 @@ def test_everything_is_in_it() -> None:
         gateway=Gate(halted=True),
         pool=pool,
         arrivals=NOTHING_REFUSED,
+        requests_refused={"bad_signature": 1},
         frames_dropped=8,
         control_backlog=4,
         events_dropped=6,
@@ -121,6 +125,7 @@ def test_everything_is_in_it() -> None:
             {"client": None, "subscriptions": 1, "slots": 0, "refused": 0},
         ],
         "arrivals": NOTHING_REFUSED,
+        "refused": {"commands": {"not_permitted": 3}, "requests": {"bad_signature": 1}},
         "frames_dropped": 8,
         "decode_errors": 3,
         "schema_drift": 1,
@@ -160,6 +165,7 @@ def test_a_bridge_that_has_done_nothing_yet() -> None:
         gateway=Gate(),
         pool=Pool({}),
         arrivals=NOTHING_REFUSED,
+        requests_refused={},
         frames_dropped=0,
         control_backlog=0,
         events_dropped=0,
