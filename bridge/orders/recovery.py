@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from bridge.orders.model.command import CancelAll
-from bridge.orders.model.lifecycle import Event, Step
+from bridge.orders.model.lifecycle import Event, State, Step
 from bridge.orders.model.managed_order import ManagedOrder, restore
 from bridge.orders.wiring import Parts
 from bridge.runtime.clock import seoul_day_start
@@ -36,7 +38,7 @@ async def recover(parts: Parts) -> None:
     # Limits of the day hold for the day, not for the life of a process.
     parts.ledger.recount(parts.blotter, now)
     parts.admission.resume(max((one.received_at for one in parts.blotter), default=0))
-    _tell_again(parts)
+    _tell_again(parts, now)
     open_ends = [one for one in parts.blotter if one.progress.answer is None]
     _call_off(parts, open_ends)
     # A cancel_all comes last: what it is about has to stand in the line before it.
@@ -50,10 +52,12 @@ async def recover(parts: Parts) -> None:
     parts.halt_control.recover(controls)
 
 
-def _tell_again(parts: Parts) -> None:
-    """Publish states and acks again: they waited in memory, and nobody knows which of them left."""
+def _tell_again(parts: Parts, now: int) -> None:
+    """Say again how it stands: what was said waited in memory, and nobody knows what of it left."""
     for managed in parts.blotter:
         progress = managed.progress
+        if progress.state is State.UNKNOWN:
+            parts.publisher.post(partial(parts.publisher.unknown, managed, now))
         if managed.verb == "place" and progress.submitted_at is not None:
             parts.publisher.post(parts.outbox.state(managed))
         if progress.answer is not None:

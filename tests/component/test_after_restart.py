@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from bridge.kis.replies import KisUnknownError
 from bridge.orders.gateway import Rules
 from tests.component.gateway_fixture import (
     PLACE,
@@ -57,3 +58,16 @@ async def test_states_of_a_day_that_ended_without_the_bridge_are_cleared(tmp_pat
         states = await b.broker.wait(state_topic(), 2)
         assert states[-1] == {}
         assert not list(b.gateway._parts.blotter)
+
+
+async def test_that_nobody_knows_what_became_of_an_order_is_told_again(tmp_path: Path) -> None:
+    kis = Kis()
+    kis.script.append(KisUnknownError("timed out"))
+    async with bench(tmp_path, kis=kis, broker=Away(), rules=RULES) as b:
+        await b.send("place", PLACE)
+        while not b.gateway.states().get("unknown"):  # noqa: ASYNC110 - nothing is published
+            await asyncio.sleep(0)
+    async with bench(tmp_path, kis=kis, rules=RULES) as b:
+        told = (await b.broker.wait("kis/bridge/event/order_unknown"))[0]
+        assert told["client_order_id"] == PLACE["client_order_id"]
+        assert "message" not in told  # it is not for the list to say so first
