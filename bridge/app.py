@@ -21,14 +21,11 @@ from bridge.errors import DecodeError
 from bridge.feed.lane import KindPolicy, Lane
 from bridge.feed.lane_end import lane_writer
 from bridge.feed.pump import Pump
-from bridge.kis.auth import ApprovalKeys, Tokens
 from bridge.kis.decode import notice_values
 from bridge.kis.frames import DataFrame
 from bridge.kis.masters import SymbolStore
 from bridge.kis.rest import RestClient, open_http
-from bridge.kis.session import Notice, Session, SessionEvent
-from bridge.kis.stream import Stream
-from bridge.kis.throttle import Throttle
+from bridge.kis.session import Notice, SessionEvent
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.events import Events
 from bridge.mqtt.lane import LaneWriter
@@ -52,10 +49,11 @@ from bridge.status.clocks import Clocks
 from bridge.status.health import SessionHealth, snapshot, summary
 from bridge.status.payloads import HealthReport
 from bridge.status.reporter import Reporter
-from bridge.subscriptions.configured import market_data, notice_channels
+from bridge.subscriptions.app_keys import app_key
+from bridge.subscriptions.configured import NOTICES_FIRST, configured_feeds
 from bridge.subscriptions.interest import CONFIGURATION
 from bridge.subscriptions.listening import Listening
-from bridge.subscriptions.reports import Reports, notice_ids
+from bridge.subscriptions.reports import Reports
 from bridge.subscriptions.store import SubscriptionStore
 from bridge.subscriptions.upkeep import Upkeep
 
@@ -75,8 +73,6 @@ _HEAD_START_S = 0.04
 _LEAVE_S = 9.0  # who stops containers and services often kills them after ten
 _FRESH = 30_000_000
 """How old (µs) a trade may be that limits are held against."""
-_NOTICES_FIRST = -2
-"""Priority of the execution notices: before any market data."""
 
 
 class Bridge:
@@ -233,25 +229,17 @@ class Bridge:
 
     def _app(self, app: AppConfig, http: httpx.AsyncClient) -> RestClient:
         """Build what one app key needs: its REST client and its session."""
-        kis = self._config.kis
-        credentials = (http, kis.rest_url, app.app_key, app.app_secret)
-        rest = RestClient(
-            self._catalog,
-            *credentials,
-            Tokens(*credentials, kis.state_dir),
-            Throttle(kis.rest_per_second),
-            paper=self._paper,
-            clock=self.clocks.kis,
-        )
 
         def on_data(frame: DataFrame, received_at: int) -> None:
             health.records += frame.count
             self.pump.frame(frame, received_at)
 
-        stream = Stream(
-            f"{kis.ws_url.rstrip('/')}/tryitout",
-            Session(notices=notice_ids(self._catalog), slots=app.slots),
-            ApprovalKeys(*credentials, kis.state_dir).key,
+        rest, stream = app_key(
+            app,
+            self._config.kis,
+            self._catalog,
+            http,
+            self.clocks.kis,
             on_data=on_data,
             on_notice=self._notice,
             on_event=lambda event: self._happened(app.alias, event),
@@ -319,16 +307,9 @@ class Bridge:
 
     def _subscribe_configured(self) -> None:
         """Subscribe what the configuration wants; an event tells of what KIS does not have."""
-        traded = self._config.orders.markets
-        for app in self._config.kis.apps:
-            if app.hts_id is None:
-                continue
-            markets = [m for one in self._accounts(app.alias).values() for m in one.markets(traded)]
-            for tr_id in notice_channels(self._catalog, markets, paper=self._paper):
-                hts_id = app.hts_id.get_secret_value()
-                self.pool.pin(tr_id, hts_id, app.alias, _NOTICES_FIRST)
-        sections = self._config.market.subscriptions
-        found, problems = market_data(self._catalog, sections, paper=self._paper)
+        pins, found, problems = configured_feeds(self._config, self._catalog, self._markets)
+        for tr_id, login, app in pins:
+            self.pool.pin(tr_id, login, app, NOTICES_FIRST)
         for problem in problems:
             self.events.tell({"kind": "config_warning", "message": problem})
         self.pool.hold(found, CONFIGURATION)
@@ -343,6 +324,11 @@ class Bridge:
             for one in self._config.kis.accounts
             if app in ("", one.app)
         }
+
+    def _markets(self, app: str) -> list[str]:
+        """Return the markets in which the accounts of an app key trade."""
+        traded = self._config.orders.markets
+        return [m for one in self._accounts(app).values() for m in one.markets(traded)]
 
     # running
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from bridge.catalog.model import Catalog
-from bridge.config.models import SubscriptionConfig
+from bridge.config.models import Config, SubscriptionConfig
 from bridge.errors import RequestError
 from bridge.subscriptions.request import (
     ByChannel,
@@ -15,7 +15,10 @@ from bridge.subscriptions.request import (
     resolve,
 )
 
-__all__ = ["market_data", "notice_channels"]
+__all__ = ["NOTICES_FIRST", "configured_feeds", "market_data", "notice_channels"]
+
+NOTICES_FIRST = -2
+"""Priority of the execution notices: before any market data."""
 
 _NOTICES = {
     "domestic_stock": ("H0STCNI0",),
@@ -23,6 +26,25 @@ _NOTICES = {
     "domestic_derivative": ("H0IFCNI0", "H0MFCNI0", "H0EUCNI0"),
 }
 """Channels of execution notices, by the market in which an account trades."""
+
+
+def configured_feeds(
+    config: Config, catalog: Catalog, traded: Callable[[str], Iterable[str]]
+) -> tuple[list[tuple[str, str, str]], list[Wanted], list[str]]:
+    """Return the notices as (TR id, HTS login, app), the market data, and what KIS lacks.
+
+    ``traded(app)`` are the markets in which the accounts of an app key trade.
+    """
+    paper = config.kis.environment != "real"
+    pins: list[tuple[str, str, str]] = []
+    for app in config.kis.apps:
+        if app.hts_id is None:
+            continue
+        login = app.hts_id.get_secret_value()
+        channels = notice_channels(catalog, traded(app.alias), paper=paper)
+        pins += [(tr_id, login, app.alias) for tr_id in channels]
+    found, problems = market_data(catalog, config.market.subscriptions, paper=paper)
+    return pins, found, problems
 
 
 def market_data(
