@@ -247,7 +247,7 @@ class Play:
 
 
 @pytest.mark.timeout(900 if SOAK else 60)
-@settings(max_examples=10_000 if SOAK else 300, deadline=None)
+@settings(max_examples=10_000 if SOAK else 100, deadline=None)
 @given(
     st.lists(
         st.tuples(

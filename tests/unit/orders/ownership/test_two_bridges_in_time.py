@@ -163,7 +163,7 @@ WHAT = ["freeze", "thaw", "cut", "restart", "deafen", "heal", "run"]
 
 
 @pytest.mark.timeout(900 if SOAK else 60)
-@settings(max_examples=10_000 if SOAK else 300, deadline=None)
+@settings(max_examples=10_000 if SOAK else 100, deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(WHAT), st.integers(0, 1), st.sampled_from([1, 2, 5, 20, 60])),
