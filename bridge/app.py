@@ -18,8 +18,11 @@ from bridge.catalog.model import Catalog
 from bridge.config.kis import AppConfig
 from bridge.config.models import Config
 from bridge.errors import DecodeError
-from bridge.feed.lane import KindPolicy, Lane
+from bridge.extensions.context import ExtensionContext
+from bridge.extensions.hook import Extension, Extensions
+from bridge.feed.lane import Lane
 from bridge.feed.lane_end import lane_writer
+from bridge.feed.policies import policies
 from bridge.feed.pump import Pump
 from bridge.kis.decode import notice_values
 from bridge.kis.frames import DataFrame
@@ -73,6 +76,8 @@ _HEAD_START_S = 0.04
 _LEAVE_S = 9.0  # who stops containers and services often kills them after ten
 _FRESH = 30_000_000
 """How old (µs) a trade may be that limits are held against."""
+_EXTENSIONS: tuple[type[Extension], ...] = ()
+"""Each can be taken away: nothing but this line knows of it."""
 
 
 class Bridge:
@@ -105,7 +110,7 @@ class Bridge:
         self._arrivals = ArrivalReports(inlets.arrivals, self.events.tell, now_us)
         self._reports = Reports(catalog, self.events)
         self._calendar = Calendar(catalog.hours)
-        self.lane = Lane(_policies(config, catalog))
+        self.lane = Lane(policies(config, catalog))
         self._names: dict[tuple[str, str], str] = {}
         self.pump = Pump(
             catalog,
@@ -193,12 +198,14 @@ class Bridge:
                 if not self.presence.guest:
                     await self.gateway.ready()  # before KIS can send a notice of what was open
                 self._subscribe_configured()
+                extensions = self._extensions()
                 streams = [session.stream.run() for session in self.sessions.values()]
                 works = (
                     *(*streams, writer.run(), self.events.run(), self._tend()),
                     self._reporter.run(self.numbers, self.gateway.trading, self.pool),
                     JournalWatch(journal, self.events.tell).run(),
                     self.presence.as_owner(marks.run),
+                    extensions.run(),
                     *(self.upkeep.follow_days(rest.call) for rest in [*self._rests.values()][:1]),
                 )
                 others = [beating, urgent, halting, *map(tasks.create_task, works)]
@@ -213,6 +220,7 @@ class Bridge:
                     async with asyncio.timeout(_LEAVE_S):
                         if not self.presence.guest:
                             await self.gateway.stop()  # while answers and notices still come in
+                        await extensions.stop()
                         orders.cancel()
                         await self.presence.owner.release()  # behind the last order
                         for task in others:
@@ -290,6 +298,13 @@ class Bridge:
         where = self._inlets.requests, self.topics, prefixes
         self._requests = RequestServer(*where, permissions.verb, self.urgent, unseal)
         verbs.register(self._requests)
+
+    def _extensions(self) -> Extensions:
+        told = self._config, self._catalog, self._calendar, self.clocks.kis.now
+        context = ExtensionContext(
+            *told, self.pump, self.lane, self.events, self.pool.all_live, self._rests
+        )
+        return Extensions(_EXTENSIONS, context)
 
     async def _dashboard(self) -> list[Coroutine[None, None, None]]:
         """Return the work of the web server, if there is to be one; it listens already."""
@@ -379,8 +394,3 @@ class Bridge:
             events_dropped=self.events.dropped,
             clocks=self.clocks,
         )
-
-
-def _policies(config: Config, catalog: Catalog) -> dict[str, KindPolicy]:
-    kinds = {channel.kind for channel in catalog.channels.values()} | set(config.market.kinds)
-    return {kind: KindPolicy(**config.market.kind(kind).model_dump()) for kind in kinds}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -38,7 +39,12 @@ class Events:
         self._told: dict[tuple[EventKind, str], tuple[float, int]] = {}
         self._latest: dict[tuple[EventKind, str], BridgeEvent] = {}
         """The last event that was left out."""
+        self._listeners: list[Callable[[BridgeEvent], None]] = []
         self.dropped = 0
+
+    def listen(self, listener: Callable[[BridgeEvent], None]) -> None:
+        """Have every event told to ``listener`` as well, those of a flood included."""
+        self._listeners.append(listener)
 
     @property
     def remembered(self) -> int:
@@ -47,6 +53,8 @@ class Events:
 
     def tell(self, event: BridgeEvent, about: str = "") -> None:
         """Have an event published; ``about`` names what floods are counted by."""
+        for listener in self._listeners:
+            listener(event)
         now, kind = asyncio.get_running_loop().time(), event["kind"]
         last, suppressed = self._told.get((kind, about), (-_SAME_S, 0))
         if about and now - last < _SAME_S:

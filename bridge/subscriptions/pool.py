@@ -243,6 +243,10 @@ class Pool:
         """Return the market data that a session delivers."""
         return [wanted for wanted, place in self._live.items() if place == app]
 
+    def all_live(self) -> Collection[Wanted]:
+        """Return the market data that any session delivers."""
+        return self._live.keys()
+
     def numbers(self) -> SubscriptionCounts:
         """Return how many subscriptions are wanted, live, refused and waiting for a slot."""
         wanted = len(self.interests)

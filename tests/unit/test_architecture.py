@@ -29,6 +29,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "bridge.orders": _BELOW | _OUTSIDE,
     "bridge.dashboard": _BELOW | _OUTSIDE,
     "bridge.status": _BELOW | _OUTSIDE | {"bridge.feed", "bridge.subscriptions"},
+    "bridge.extensions": _BELOW | _OUTSIDE | {"bridge.feed", "bridge.subscriptions"},
     "bridge.requests": _BELOW
     | _OUTSIDE
     | {"bridge.feed", "bridge.subscriptions", "bridge.orders", "bridge.status"},
@@ -37,6 +38,7 @@ ALLOWED: Mapping[str, set[str]] = {
     | {
         "bridge.dashboard",
         "bridge.embedded",
+        "bridge.extensions",
         "bridge.feed",
         "bridge.orders",
         "bridge.requests",
@@ -186,6 +188,33 @@ def test_only_the_command_line_imports_the_application() -> None:
     for module, targets in IMPORTS.items():
         if any(within(target, "bridge.app") for target in targets):
             assert within(module, "bridge.cli") or within(module, "bridge.app"), module
+
+
+HOOK = ("bridge.extensions", "bridge.extensions.context", "bridge.extensions.hook")
+
+
+def test_no_extension_imports_another() -> None:
+    def feature(module: str) -> str:
+        return ".".join(module.split(".")[:3])
+
+    assert [
+        f"{module} may not import {target}"
+        for module, targets in IMPORTS.items()
+        for target in targets
+        if within(module, "bridge.extensions") and within(target, "bridge.extensions")
+        if feature(target) not in (feature(module), *HOOK)
+    ] == []
+
+
+def test_only_the_application_imports_extensions() -> None:
+    assert [
+        f"{module} may not import {target}"
+        for module, targets in IMPORTS.items()
+        for target in targets
+        if within(target, "bridge.extensions")
+        and not within(module, "bridge.extensions")
+        and not within(module, "bridge.app")
+    ] == []
 
 
 def test_paho_is_behind_the_connection() -> None:

@@ -108,3 +108,13 @@ async def test_the_end_of_a_flood_is_told_too(
     said = await drain(events, publisher, 2)
     assert [(event["reason"], event.get("suppressed", 0)) for event in said] == [("0", 0), ("4", 3)]
     assert sum(1 + event.get("suppressed", 0) for event in said) == 5
+
+
+async def test_a_listener_hears_also_what_a_flood_leaves_out(publisher: Publisher) -> None:
+    events = Events(publisher, Topics())
+    heard: list[Any] = []
+    events.listen(heard.append)
+    for number in range(3):
+        tell(events, "quarantined", str(number), about="H0STCNT0")
+    assert [one["reason"] for one in heard] == ["0", "1", "2"]
+    assert len(await drain(events, publisher, 1)) == 1
