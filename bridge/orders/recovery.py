@@ -36,7 +36,7 @@ async def recover(parts: Parts) -> None:
     for record in await parts.journal.replay(since):
         parts.blotter.add(restore(record))
     # Limits of the day hold for the day, not for the life of a process.
-    parts.ledger.recount(parts.blotter, now)
+    parts.ledger.recount(parts.blotter)
     parts.admission.resume(max((one.received_at for one in parts.blotter), default=0))
     _tell_again(parts, now)
     open_ends = [one for one in parts.blotter if one.progress.answer is None]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from bridge.kis.clock import KisClock
 from bridge.kis.replies import KisUnknownError, Reply
 from bridge.orders.gateway import Rules
+from bridge.orders.risk.limits import Limits
 from bridge.runtime.clock import now_us
 from tests.component.gateway_fixture import (
     PLACE,
@@ -213,6 +215,24 @@ async def test_with_a_slow_clock_at_the_start_an_expired_command_is_not_executed
         # Good for another 40 minutes by this machine's clock, over for ten by KIS's.
         assert (await b.place(expires_at=in_seconds(-600)))["reason"] == "expired"
         assert not kis.calls
+
+
+async def test_with_a_clock_of_tomorrow_at_the_start_the_limit_of_today_holds(
+    tmp_path: Path,
+) -> None:
+    machine = Machine()
+    limited = {"rules": replace(RULES, limits=Limits(daily_notional=Decimal(1_000_000)))}
+    async with bench(tmp_path, kis=Dated(machine=machine), **machine.terms | limited) as b:
+        assert (await b.place())["status"] == "accepted"
+    later = Machine(askew=DAY_S)
+    kis = Dated(machine=later)
+    kis.listed = LOST  # KIS tells no time at first
+    async with bench(tmp_path, kis=kis, **later.terms | limited) as b:
+        await b.send("place", PLACE | {"client_order_id": "a-2", "symbol": "000660"})
+        await rounds(b, 2)
+        later.askew = 0
+        kis.listed = [row("1")]
+        assert (await b.broker.wait(ack_topic("a-2")))[0]["reason"] == "risk_daily"
 
 
 async def test_a_few_seconds_apart_are_no_reason_to_stop(tmp_path: Path) -> None:

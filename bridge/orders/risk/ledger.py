@@ -92,17 +92,18 @@ class LimitLedger:
             if not sent:
                 ledger.forget(reservation.at)
 
-    def recount(self, commands: Iterable[ManagedOrder], now: int) -> None:
-        """Count what the journal says was sent today, after a restart."""
+    def recount(self, commands: Iterable[ManagedOrder]) -> None:
+        """Count what the journal says was sent, after a restart; each for its own day.
+
+        Which day it is now, KIS may not have told yet.
+        """
         sent: list[tuple[int, ManagedOrder, Decimal]] = []
         for managed in commands:
             progress = managed.progress
             at = progress.submitted_at
             if at is not None and progress.answer and progress.answer.event is not Event.REFUSE:
                 at = progress.answer.at  # it may have waited for long before it was sent
-            if at is None or seoul_day(at) != seoul_day(now):
-                continue
-            if managed.verb not in ("place", "modify"):
+            if at is None or managed.verb not in ("place", "modify"):
                 continue
             gone = progress.state in (State.REJECTED, State.REFUSED, State.NOT_PLACED)
             sent.append((at, managed, Decimal(0) if gone else progress.notional))

@@ -169,7 +169,7 @@ class TestWaiting:
 class TestAfterARestart:
     def recounted(self, *commands: ManagedOrder, now: int = MONDAY) -> list[tuple[int, int, int]]:
         ledger = LimitLedger()
-        ledger.recount(commands, now)
+        ledger.recount(commands)
         return used(ledger, now)
 
     def test_what_was_sent_today_counts(self) -> None:
@@ -204,13 +204,18 @@ class TestAfterARestart:
         # It waited in the throttle over midnight, and only then it was sent.
         over = managed(place(), submit(LAST, 500), accept(at=MIDNIGHT))
         assert self.recounted(over, now=MIDNIGHT) == [(500, 1, 0)] * 2
-        assert self.recounted(over, now=LAST) == [(0, 0, 0)] * 2
+
+    def test_orders_count_on_their_day_whatever_the_clock_says_at_the_start(self) -> None:
+        ledger = LimitLedger()
+        ledger.recount([managed(place(), submit(MONDAY, 500), accept(at=MONDAY))])
+        assert used(ledger, MONDAY + DAY) == [(0, 0, 0)] * 2
+        assert used(ledger, MONDAY) == [(500, 0, 0)] * 2
 
     def test_each_order_counts_for_its_own_minute_whatever_the_order_in_the_journal(self) -> None:
         ledger = LimitLedger()
         late = managed(place(), submit(MONDAY, 500), accept(at=MONDAY + 20 * SECOND))
         soon = managed(place("b"), submit(MONDAY, 30), accept("8", MONDAY + SECOND))
-        ledger.recount([late, soon], MONDAY + 30 * SECOND)
+        ledger.recount([late, soon])
         assert used(ledger, MONDAY + MINUTE) == [(530, 2, 0)] * 2
         assert used(ledger, MONDAY + MINUTE + SECOND) == [(530, 1, 0)] * 2
         assert used(ledger, MONDAY + MINUTE + 20 * SECOND) == [(530, 0, 0)] * 2
@@ -218,7 +223,7 @@ class TestAfterARestart:
     def test_it_can_be_given_back(self) -> None:
         ledger = LimitLedger()
         lost = managed(place(), submit(MONDAY, 500), Step(Event.LOSE, MONDAY))
-        ledger.recount([lost], MONDAY)
+        ledger.recount([lost])
         ledger.give_back(lost, sent=True)
         assert used(ledger) == [(0, 1, 0)] * 2
 
