@@ -13,19 +13,20 @@ from bridge.catalog.model import Api, Catalog
 from bridge.kis.replies import (
     NOT_PROCESSED,
     UNSURE,
+    Doubt,
     KisError,
     KisNotProcessedError,
     KisRefusedError,
     KisUnknownError,
     Reply,
 )
+from bridge.kis.wording import token_over
 from bridge.runtime.bounded_json import JsonError, decode_lenient
 from bridge.runtime.redaction import known
 
 __all__ = [
     "LONGEST",
     "OTHER_SERVER",
-    "TokenOverError",
     "json_object",
     "read",
     "refusals",
@@ -53,12 +54,12 @@ _SLOWEST = 0.1
 """Calls a second at least, whatever a server says of itself."""
 
 
+_NOT_LET_IN = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+_DENIED = frozenset({"EGW00003", "EGW00004"})
+"""Access denied, not authorised: KIS does not say of what."""
+
 _LONGEST_TEXT = 500
 """Letters of KIS's text that are shown and kept; its longest have about a hundred."""
-
-
-class TokenOverError(KisRefusedError):
-    """KIS did not process the call, because the token has expired or is no longer known."""
 
 
 def refusals(catalog: Catalog) -> Callable[[str], bool]:
@@ -90,7 +91,10 @@ def read(
     """
     body = json_object(response)
     if body is None:
-        raise KisUnknownError(f"{api.name}: HTTP {response.status_code} without a JSON object")
+        raise KisUnknownError(
+            f"{api.name}: HTTP {response.status_code} without a JSON object",
+            doubt=_doubt(response, "", response.content[:_LONGEST_TEXT].decode(errors="replace")),
+        )
     rt_cd = _text(body, "rt_cd")
     # The token endpoints have other names for code and text than all other calls (docs/kis.md).
     msg_cd = _text(body, "msg_cd") or _text(body, "error_code")
@@ -99,6 +103,12 @@ def read(
         msg1 = msg1.replace(secret, "***") if secret else msg1
     # In other forms, and other secrets. Cut off afterwards, so that no half of one stays.
     msg_cd, msg1 = known().text(msg_cd), known().text(msg1[: 8 * _LONGEST_TEXT])[:_LONGEST_TEXT]
+    described = msg_cd in NOT_PROCESSED or _REFUSAL.fullmatch(msg_cd) or refused(msg_cd)
+    doubt = Doubt.NONE
+    if rt_cd != "0" and msg_cd in _TOKEN_OVER:
+        doubt = Doubt.PROVEN
+    elif rt_cd != "0" and not described:
+        doubt = _doubt(response, msg_cd, f"{_text(body, 'error')} {msg1}")
     answered = response.status_code == httpx.codes.OK and rt_cd and not _fault(rt_cd, msg_cd)
     # A code that nobody has described may stand for a fault after the order was passed on.
     if answered and (rt_cd == "0" or not api.changes or refused(msg_cd)):
@@ -109,21 +119,29 @@ def read(
             body=body,
             tr_cont=response.headers.get("tr_cont", "").strip(),
             tr_id=response.headers.get("tr_id", "").strip(),
+            doubt=doubt,
         )
     # The code decides and not the HTTP status: KIS sends EGW00201 (not processed) and EGW00123
     # (the token is over) with status 500, like faults that may have been carried out.
     kind: type[KisError] = KisUnknownError
     if msg_cd in NOT_PROCESSED:
         kind = KisNotProcessedError
-    elif msg_cd in _TOKEN_OVER:
-        kind = TokenOverError
     elif msg_cd.startswith("EGW") and msg_cd not in UNSURE:
-        described = _REFUSAL.fullmatch(msg_cd) is not None
         kind = KisRefusedError if described or not api.changes else KisUnknownError
     detail = f"{msg_cd} {msg1}".strip() or f"HTTP {response.status_code}"
     if msg_cd in OTHER_SERVER:
         detail += f": {_OWN_KEYS}"
-    raise kind(f"{api.name}: {detail}", msg_cd=msg_cd, msg1=msg1)
+    raise kind(f"{api.name}: {detail}", msg_cd=msg_cd, msg1=msg1, doubt=doubt)
+
+
+def _doubt(response: httpx.Response, msg_cd: str, text: str) -> Doubt:
+    """Return what an answer that nobody has described tells against the token."""
+    challenge = response.headers.get("www-authenticate", "")
+    if response.status_code == httpx.codes.UNAUTHORIZED or token_over(f"{text} {challenge}"):
+        return Doubt.WORDED
+    if response.status_code in _NOT_LET_IN or msg_cd in _DENIED:
+        return Doubt.DENIED
+    return Doubt.NONE
 
 
 def said_rate(response: httpx.Response) -> float | None:

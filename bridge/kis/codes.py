@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from bridge.kis.wording import approval_over
+
 __all__ = ["UNKNOWN_KEY", "Action", "action", "meaning"]
 
 
@@ -71,9 +73,14 @@ UNKNOWN_KEY = frozenset({"OPSP8992", "OPSP8993"})
 """Of a key that no change of rights or time makes one."""
 
 
-def action(code: str) -> Action:
-    """Return what is done about a code; an unknown one may pass, so it is tried again."""
-    return _CODES[code][0] if code in _CODES else Action.AGAIN
+def action(code: str, text: str = "") -> Action:
+    """Return what is done about a code; an unknown one may pass, so it is tried again.
+
+    Of an unknown one the ``text`` tells whether the approval key is meant.
+    """
+    if code in _CODES:
+        return _CODES[code][0]
+    return Action.RENEW if approval_over(text) else Action.AGAIN
 
 
 def meaning(code: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from bridge.errors import BridgeError
@@ -11,6 +12,7 @@ from bridge.errors import BridgeError
 __all__ = [
     "NOT_PROCESSED",
     "UNSURE",
+    "Doubt",
     "KisError",
     "KisNotProcessedError",
     "KisNotSentError",
@@ -36,6 +38,18 @@ UNSURE = frozenset(
 """Codes of faults that pass, and leave open what was done."""
 
 
+class Doubt(Enum):
+    """What an answer tells against the token that the call was made with."""
+
+    NONE = "none"
+    DENIED = "denied"
+    """The call was not let in, and the answer does not say why."""
+    WORDED = "worded"
+    """It reads as if the token was over, which proves nothing about what became of the call."""
+    PROVEN = "proven"
+    """A code by which KIS says that the token is over and that it did nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer of KIS that can be read: a success (``rt_cd`` 0) or a business refusal."""
@@ -48,6 +62,7 @@ class Reply:
     tr_cont: str = ""
     """``F`` or ``M``: another page follows."""
     tr_id: str = ""
+    doubt: Doubt = Doubt.NONE
 
     @property
     def ok(self) -> bool:
@@ -65,10 +80,13 @@ class Reply:
 class KisError(BridgeError):
     """A REST call did not come to a readable answer; ``msg_cd`` is KIS's code or blank."""
 
-    def __init__(self, message: str, *, msg_cd: str = "", msg1: str = "") -> None:
+    def __init__(
+        self, message: str, *, msg_cd: str = "", msg1: str = "", doubt: Doubt = Doubt.NONE
+    ) -> None:
         super().__init__(message)
         self.msg_cd = msg_cd
         self.msg1 = msg1
+        self.doubt = doubt
 
 
 class KisNotSentError(KisError):

@@ -12,28 +12,30 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import structlog
 from pydantic import SecretStr
 
-from bridge.catalog.model import Api, Catalog, TrId
-from bridge.kis.answers import TokenOverError, read, refusals, said_rate
+from bridge.catalog.model import Catalog
+from bridge.kis.answers import read, refusals, said_rate
 from bridge.kis.clock import KisClock
+from bridge.kis.live_token import LiveToken, TokenSource
 from bridge.kis.pages import next_page
-from bridge.kis.params import is_page_key
 from bridge.kis.replies import (
+    KisError,
     KisNotProcessedError,
     KisNotSentError,
     KisRefusedError,
     KisUnknownError,
     Reply,
 )
+from bridge.kis.rest_request import RestRequest
 from bridge.kis.throttle import Priority, Throttle
 from bridge.kis.transport import BoundedTransport
 
-__all__ = ["CallCounts", "RestClient", "TokenSource", "ask_time", "open_http"]
+__all__ = ["CallCounts", "RestClient", "ask_time", "open_http"]
 
 log = structlog.get_logger()
 
@@ -57,14 +59,6 @@ _NEVER_LEFT = (
 
 _READ_AGAIN = 5
 """How often a reading call is made again that KIS had too many of at once (EGW00201)."""
-
-
-class TokenSource(Protocol):
-    """:class:`bridge.kis.auth.Tokens` as far as calls need it."""
-
-    async def token(
-        self, *, refresh_of: SecretStr | None = None, deadline: float | None = None
-    ) -> SecretStr: ...
 
 
 @dataclass(slots=True)
@@ -137,7 +131,7 @@ class RestClient:
         self._rest_url = rest_url.rstrip("/")
         self._app_key = app_key
         self._app_secret = app_secret
-        self._tokens = tokens
+        self._token = LiveToken(tokens, monotonic)
         self._throttle = throttle
         self._paper = paper
         self._connect_s = connect_s
@@ -171,7 +165,7 @@ class RestClient:
         Cancelled while waiting for the answer, the outcome is unknown.
         """
         try:
-            request = _Request.build(self._catalog, api, variant, params, self._paper)
+            request = RestRequest.build(self._catalog, api, variant, params, self._paper)
             until = _Until(deadline, still, wanted, client)
             # Reading again does no harm; whether an order is sent again is its sender's to decide.
             for _ in range(0 if request.api.changes else _READ_AGAIN):
@@ -237,20 +231,28 @@ class RestClient:
         log.warning("answer cut at the page limit", api=api, pages=limit)
 
     async def _carry(
-        self, request: _Request, tr_cont: str, priority: Priority, until: _Until
+        self, request: RestRequest, tr_cont: str, priority: Priority, until: _Until
     ) -> Reply:
-        token = await self._tokens.token(deadline=until.deadline)
+        api = request.api
+        token = await self._token.take(api, until.deadline)
+        said: Reply | KisError
         try:
-            return await self._attempt(request, tr_cont, priority, until, token)
-        except TokenOverError as over:
-            # KIS's maintenance can revoke a token that is still inside its day (docs/kis.md).
-            log.info("token over, taking a new one", code=over.msg_cd)
-        token = await self._tokens.token(refresh_of=token, deadline=until.deadline)
-        return await self._attempt(request, tr_cont, priority, until, token)
+            said = await self._attempt(request, tr_cont, priority, until, token)
+        except KisError as error:
+            said = error
+        # KIS's maintenance can revoke a token that is still inside its day (docs/kis.md).
+        another = await self._token.instead(token, api, said, until.deadline)
+        if another is not None:
+            token = another
+            said = await self._attempt(request, tr_cont, priority, until, token)
+        if isinstance(said, KisError):
+            raise said
+        self._token.answered(token, api, said)
+        return said
 
     async def _attempt(
         self,
-        request: _Request,
+        request: RestRequest,
         tr_cont: str,
         priority: Priority,
         until: _Until,
@@ -265,7 +267,7 @@ class RestClient:
         return read(request.api, response, [*secrets, request.account], self._refused)
 
     async def _send(
-        self, request: _Request, tr_cont: str, until: _Until, token: SecretStr
+        self, request: RestRequest, tr_cont: str, until: _Until, token: SecretStr
     ) -> httpx.Response:
         name, deadline = request.api.name, until.deadline
         if not until.still():
@@ -335,55 +337,3 @@ class _Until:
     still: Callable[[], bool]
     wanted: Callable[[], bool]
     client: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    api: Api
-    tr_id: str
-    query: dict[str, str] | None
-    body: dict[str, str] | None
-    account: str
-    """Not to be shown in any text."""
-
-    @classmethod
-    def build(
-        cls, catalog: Catalog, name: str, variant: str, params: Mapping[str, str], paper: bool
-    ) -> _Request:
-        api = catalog.api(name)
-        if api is None:
-            raise KisRefusedError(f"no call named {name!r} in the workbook")
-        query: dict[str, str] = {}
-        body: dict[str, str] = {}
-        unused = set(params)
-        for param in api.params:
-            given = param.name in params
-            unused.discard(param.name)
-            if param.required and not (given or param.default or is_page_key(param)):
-                raise KisRefusedError(
-                    f"{api.name}: the parameter {param.name} ({param.path}) is missing"
-                )
-            value = params.get(param.name, param.default)
-            if given or param.required or value:
-                (query if param.where == "query" else body)[param.name] = value
-        if unused:
-            known = ", ".join(sorted(param.name for param in api.params))
-            raise KisRefusedError(
-                f"{api.name}: no parameter named {min(unused)!r} (there are: {known})"
-            )
-        post = api.method == "POST"
-        account = query.get("CANO") or body.get("CANO") or ""
-        tr_id = _tr_id(api, variant, paper)
-        return cls(api, tr_id, query or None, body if post else None, account)
-
-
-def _tr_id(api: Api, variant: str, paper: bool) -> str:
-    found: TrId | None = next((ids for ids in api.tr_ids if ids.variant == variant), None)
-    if found is None:
-        known = ", ".join(ids.variant or "(none)" for ids in api.tr_ids) or "no TR id at all"
-        raise KisRefusedError(f"{api.name}: no variant {variant!r} (there is: {known})")
-    tr_id = found.paper if paper else found.real
-    if not tr_id:
-        side = "paper trading" if paper else "real trading"
-        raise KisRefusedError(f"{api.name}: KIS does not offer this call in {side}")
-    return tr_id

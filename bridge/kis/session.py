@@ -257,7 +257,7 @@ class Session:
         return Data(DataFrame(frame.tr_id, False, frame.count, body))
 
     def _answered(self, ack: Acknowledgement, now: float) -> list[SessionEvent]:
-        match action(ack.msg_cd):
+        match action(ack.msg_cd, ack.msg1):
             case Action.ELSEWHERE:
                 return self._lost(Lost(ack.msg_cd, IN_USE_WAIT_S))
             case Action.RENEW:

@@ -16,11 +16,14 @@ _APPROVAL_LIFETIME = timedelta(hours=24)
 
 
 class KeyRefused(Exception):  # noqa: N818 - an answer, not a fault
-    """Keys or tokens that KIS would not take; ``code`` is KIS's."""
+    """Keys or tokens that KIS would not take; ``code`` is KIS's.
 
-    def __init__(self, code: str) -> None:
+    ``text`` blank: what KIS says with this code. Both blank: ``status`` has to say it all.
+    """
+
+    def __init__(self, code: str, text: str = "", status: int = 500) -> None:
         super().__init__(code)
-        self.code = code
+        self.code, self.text, self.status = code, text, status
 
 
 @dataclass(slots=True)
@@ -47,6 +50,11 @@ class Keys:
         self._tokens: dict[str, Token] = {}
         self._asked: dict[str, datetime] = {}
         self._approvals: dict[str, Approval] = {}
+        self._revoked: dict[str, tuple[str, str, int]] = {}
+        """Token → what a call with it is answered."""
+        self._forgotten: dict[str, tuple[str, str]] = {}
+        self.issued = 0
+        """Answers of the token endpoint that held one."""
         self._calls: dict[str, list[float]] = {}
 
     def check(self, app_key: str, app_secret: str) -> None:
@@ -75,6 +83,7 @@ class Keys:
             key=lambda token: token.issued,
             default=None,
         )
+        self.issued += 1
         if newest and now - newest.issued < _SAME_TOKEN and now < newest.expires:
             return newest
         lifetime = timedelta(seconds=self._settings.token_lifetime_s)
@@ -85,8 +94,13 @@ class Keys:
     def revoke(self, text: str) -> None:
         self._tokens.pop(text, None)
 
-    def revoke_all(self) -> None:
-        """Forget every token, as maintenance has been seen to do."""
+    def revoke_all(self, code: str = "", text: str = "", status: int = 500) -> None:
+        """Forget every token, as maintenance has been seen to do; new ones are issued at once.
+
+        Calls with an old one are answered as told: ``EGW00121`` unless anything is.
+        """
+        if code or text or status != 500:
+            self._revoked |= dict.fromkeys(self._tokens, (code, text, status))
         self._tokens.clear()
         self._asked.clear()
 
@@ -98,6 +112,8 @@ class Keys:
         if kind != "Bearer":
             raise KeyRefused("EGW00205")
         token = self._tokens.get(text.strip())
+        if told := self._revoked.get(text.strip()):
+            raise KeyRefused(*told)
         if token is None or token.app_key != app_key:
             raise KeyRefused("EGW00121")
         if now >= token.expires:
@@ -116,8 +132,15 @@ class Keys:
         found = self._approvals.get(key)
         return found if found and now - found.issued < _APPROVAL_LIFETIME else None
 
-    def forget_approvals(self) -> None:
+    def forget_approvals(self, code: str = "", text: str = "") -> None:
+        """Forget every approval key; registrations with one are answered as told."""
+        if code:
+            self._forgotten |= dict.fromkeys(self._approvals, (code, text))
         self._approvals.clear()
+
+    def forgotten(self, key: str) -> tuple[str, str]:
+        """Return code and text for a key that is not known (any more)."""
+        return self._forgotten.get(key, ("OPSP0011", ""))
 
     def count_call(self, app_key: str, now: datetime) -> None:
         """Count a REST call; raise ``EGW00201`` when there were too many within the second."""

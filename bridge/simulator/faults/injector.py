@@ -33,11 +33,11 @@ class _Line:
 class Injector:
     """Does to the connections what the plan says; without a plan, nothing.
 
-    ``revoke`` and ``forget`` take back every token and every approval key.
+    ``revoke`` and ``forget`` take back every token and every approval key, in the fault's words.
     """
 
     def __init__(
-        self, faults: Faults, *, revoke: Callable[[], None], forget: Callable[[], None]
+        self, faults: Faults, *, revoke: Callable[[Fault], None], forget: Callable[[Fault], None]
     ) -> None:
         self._faults, self._revoke, self._forget = faults, revoke, forget
         self._began = 0.0
@@ -136,7 +136,7 @@ class Injector:
             now = self.elapsed()
             for fault in faults.tick(now):
                 log.debug("fault", kind=fault.kind)
-                self._strike(fault.kind)
+                self._strike(fault)
             flood = faults.active("pingpong_storm", now)
             storm = storm + flood.count * _TURN_S if flood else 0.0
             slow, silent = (faults.active(kind, now) is not None for kind in ("slow", "silence"))
@@ -152,15 +152,15 @@ class Injector:
                     send(connection, said)
             storm %= 1
 
-    def _strike(self, kind: str) -> None:
-        match kind:
+    def _strike(self, fault: Fault) -> None:
+        match fault.kind:
             case "drop":
                 for connection in list(self._lines):
                     connection.transport.abort()
             case "revoke":
-                self._revoke()
+                self._revoke(fault)
             case "forget":
-                self._forget()
+                self._forget(fault)
             case "silence":
                 for line in self._lines.values():
                     line.dead = True

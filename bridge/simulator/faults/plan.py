@@ -22,6 +22,7 @@ __all__ = ["KINDS", "Fault", "FaultPlan", "Faults", "read"]
 _LARGEST = 1 << 20
 
 _NOW = ("drop", "revoke", "forget")
+_WORDED = ("revoke", "forget", "code", "answer")
 _WINDOWS = ("silence", "mute", "slow", "no_pingpong", "pingpong_storm", "maintenance")
 _REST = ("http", "rate", "hang", "code", "number", "no_header", "late_list")
 _ANSWERS = ("answer", "duplicate_answer", "late_answer", "no_answer")
@@ -59,7 +60,8 @@ class Fault:
     """How long it lasts, for those that last."""
     count: int = 1
     """Slots, fields, bytes or PINGPONGs a second, by kind."""
-    code: str = "OPSP0007"
+    code: str = ""
+    text: str = ""
     status: int = 500
     tr_id: str = ""
     """Only for this channel or call; blank: for all."""
@@ -115,6 +117,8 @@ def _fault(where: str, row: Any) -> Fault:
     if len(triggers) != bool(KINDS[kind]) or not set(triggers) <= set(KINDS[kind]):
         wants = f"one of {', '.join(KINDS[kind])}" if KINDS[kind] else "no trigger: it always holds"
         raise ConfigError(f"{where}: {kind} needs {wants}")
+    if "text" in row and kind not in _WORDED:
+        raise ConfigError(f"{where}: {kind} has no text of its own")
     if "tr_id" in row and kind not in (*_REST, *_ANSWERS, *_FRAMES):
         raise ConfigError(f"{where}: {kind} is not about one tr_id")
     return Fault(**row | {"at_s": tuple(row.get("at_s", ()))})

@@ -109,6 +109,6 @@ def refusal(environment: Environment, refused: OrderRefused) -> Answer:
     return Answer("7", real, text)
 
 
-def gateway(code: str) -> Answer:
+def gateway(code: str, text: str = "", status: int = 500) -> Answer:
     """Answer what the gateway turns away: HTTP 500."""
-    return Answer("1", code, GATEWAY[code], http=500)
+    return Answer("1", code, text or GATEWAY.get(code, ""), http=status)

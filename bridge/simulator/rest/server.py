@@ -148,7 +148,10 @@ class RestServer:
             variant = self._admit(request.headers, call, tr_id, now)
         except KeyRefused as refused:
             log.info("call refused", path=request.url.path, tr_id=tr_id, code=refused.code)
-            return self._reply(gateway(refused.code), tr_id)
+            if not refused.code and not refused.text:
+                return _broken(refused.status)
+            answer = gateway(refused.code, refused.text, refused.status)
+            return self._reply(answer, tr_id)
         params = {str(name).upper(): _plain(value) for name, value in body.items()}
         if channel := request.headers.get(CHANNEL, "")[:20]:
             params[CHANNEL] = channel

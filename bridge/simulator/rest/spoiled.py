@@ -22,7 +22,7 @@ def spoiled(answer: Answer, fault: Fault, earlier: Sequence[str], now: datetime)
     """Return what is answered instead; ``earlier`` are the numbers given to orders before."""
     match fault.kind:
         case "code":
-            return Answer("1", fault.code, "", http=fault.status)
+            return Answer("1", fault.code or "OPSP0007", fault.text, http=fault.status)
         case "number" if order_no(answer) and earlier:
             output = answer.outputs["output"] | {"ODNO": earlier[-1]}
             return replace(answer, outputs=answer.outputs | {"output": output})

@@ -68,7 +68,11 @@ class StreamServer:
         self._clock, self._name_of = clock, name_of
         self._random = Random(f"stream {settings.seed}")  # noqa: S311 - opens only this simulator
         self._sessions: dict[ServerConnection, ClientSession] = {}
-        self.injector = Injector(faults, revoke=keys.revoke_all, forget=keys.forget_approvals)
+        self.injector = Injector(
+            faults,
+            revoke=lambda fault: keys.revoke_all(fault.code, fault.text, fault.status),
+            forget=lambda fault: keys.forget_approvals(fault.code, fault.text),
+        )
         self._readers: dict[Fed, set[ServerConnection]] = {}
         self._encoders: dict[tuple[str, int], Encoder] = {}
         self.sent_records = 0
@@ -98,7 +102,8 @@ class StreamServer:
                 slot = _asked(text)
                 fault = self.injector.answer(slot[0]) if slot else None
                 if slot and fault and fault.kind == "answer":
-                    answer = reply(fault.code, *slot, text=fault.code)
+                    code = fault.code or "OPSP0007"
+                    answer = reply(code, *slot, text=fault.text or code)
                 elif (made := self._answer(session, text)) is not None:
                     answer = made
                 else:
@@ -163,7 +168,8 @@ class StreamServer:
         approval = self._keys.approved(approval_key, self._clock())
         if approval is None:
             # KIS has been seen to echo the key here; a client must not log it.
-            return reply("OPSP0011", tr_id, key, text=f"invalid approval : {approval_key}")
+            code, text = self._keys.forgotten(approval_key)
+            return reply(code, tr_id, key, text=text or f"invalid approval : {approval_key}")
         if any(
             other.app_key == approval.app_key and other is not session
             for other in self._sessions.values()

@@ -524,6 +524,10 @@ def test_a_new_approval_key_is_used_from_then_on() -> None:
         ('{"body":{"rt_cd":"9","msg_cd":"OPSP8996","msg1":"x"}}', Lost("OPSP8996", 20)),
         (ack("OPSP0011", TRADE, "1"), Lost("OPSP0011")),
         (ack("OPSP0010"), Lost("OPSP0011")),
+        (
+            '{"body":{"rt_cd":"1","msg_cd":"OPSP7","msg1":"expired approval_key"}}',
+            Lost("OPSP0011"),
+        ),
     ],
 )
 def test_the_whole_session_may_be_refused(text: str, lost: Lost) -> None:

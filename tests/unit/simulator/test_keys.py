@@ -83,6 +83,20 @@ def test_a_token_is_good_for_its_app_key_only_and_until_it_is_revoked() -> None:
     assert keys.token(APP, after(minutes=2)).issued == after(minutes=2)
 
 
+def test_maintenance_chooses_its_words() -> None:
+    keys = Keys(SETTINGS)
+    header = f"Bearer {keys.token(APP, NOW).text}"
+    keys.revoke_all("IGW1", "gone", 401)
+    with pytest.raises(KeyRefused) as refused:
+        keys.authorize(header, APP, NOW)
+    assert (refused.value.code, refused.value.text, refused.value.status) == ("IGW1", "gone", 401)
+    keys.authorize(f"Bearer {keys.token(APP, NOW).text}", APP, NOW)
+    key = keys.approve(APP, "client/1", NOW)
+    assert keys.forgotten("x") == ("OPSP0011", "")
+    keys.forget_approvals("OPSP7", "expired")
+    assert keys.forgotten(key) == ("OPSP7", "expired")
+
+
 def test_approval_keys_live_a_day() -> None:
     keys = Keys(SETTINGS)
     key = keys.approve(APP, "client/1", NOW)

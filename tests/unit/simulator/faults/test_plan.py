@@ -58,6 +58,7 @@ def test_a_plan_is_read(tmp_path: Path) -> None:
         ("[[fault]]\nkind = 'drop'\nchance = 0.5", "drop needs one of at_s, every_s"),
         ("[[fault]]\nkind = 'drop'\nevery_s = -1", "every_s cannot be -1"),
         ("[[fault]]\nkind = 'drop'\nevery_s = 1\ntr_id = 'A'", "drop is not about one tr_id"),
+        ("[[fault]]\nkind = 'drop'\nevery_s = 1\ntext = 'A'", "drop has no text of its own"),
         ("[[fault]]\nkind = 'drop'\nat_s = ['x']", "at_s cannot be"),
         ("[[fault]]\nkind = 'drop'\nevery_s = 1\nwhat = 1", "unknown key 'what'"),
         ("[[fault]]\nkind = 'slots'\nevery_s = 1", "it always holds"),
