@@ -91,6 +91,7 @@ async def measure(ws_url: str, broker: str, count: int) -> dict[str, object]:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         journal = Journal(f"sqlite:///{Path(folder)}/orders.db")
         await journal.open()
+        await journal.take("benchmark", ["main"], {})  # each commit that sends looks at the claim
         stack.push_async_callback(journal.close)
         kis = _Kis()
         http = await stack.enter_async_context(httpx.AsyncClient(transport=kis))

@@ -1,4 +1,8 @@
-"""Places simulated orders over MQTT at a steady rate, as many clients do; a process of its own."""
+"""Places simulated orders over MQTT at a steady rate, as many clients do; a process of its own.
+
+Between every two orders it commits one row to a SQLite database of its own: what the bridge adds to
+an order is told in such commits, because disks differ more than anything else.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,13 @@ import asyncio
 import json
 import sys
 
+from bridge.benchmark.commits import PlainCommits, plain_commits
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Publication
 from bridge.mqtt.topics import Topics
 from bridge.runtime import logs
+from bridge.status.health import percentile
 
 __all__ = ["trade"]
 
@@ -21,6 +27,15 @@ async def trade(broker: str, count: int, per_s: float) -> None:
     """Publish ``count`` commands ``place``, one client after the other."""
     topics = Topics()
     control = ControlClient([Endpoint.parse(broker)], client_id="bench-trader", clean=True)
+    with plain_commits() as plain:
+        await _trade(control, topics, plain, count, per_s)
+    commits = sorted(plain.taken_us)
+    print(json.dumps({"sent": count, "commit_p50_us": percentile(commits, 0.5)}), flush=True)
+
+
+async def _trade(
+    control: ControlClient, topics: Topics, plain: PlainCommits, count: int, per_s: float
+) -> None:
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(control.run())
         await control.wait_connected()
@@ -43,9 +58,11 @@ async def trade(broker: str, count: int, per_s: float) -> None:
             await control.publish(
                 Publication(topic, json.dumps(order).encode()), wait=number == count - 1
             )
+            # Halfway to the next order, when the bridge has most likely answered this one.
+            await asyncio.sleep(max(0.0, start + (number + 0.5) / per_s - loop.time()))
+            plain.commit()
         await control.close()
         running.cancel()
-    print(json.dumps({"sent": count}), flush=True)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ LATENCY_RATE = 5_000
 """Records a second at which latencies are compared."""
 ORDERS_PER_S, ORDERS_UNDER = 20.0, (0, 10_000)
 """As many as KIS takes from one app key, and the records a second beside them."""
+LIMITS: Mapping[int, Mapping[str, int]] = {0: {"p50": 6, "p99": 15}, 10_000: {"p99": 30}}
+"""In plain commits to the same disk, what the bridge may add to an order under so many records."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -93,7 +95,9 @@ def bench(
         for each in ORDERS_UNDER if order_count else ():
             text = f"{order_count} orders under {each} records/s"
             with progress.status(text) if progress.is_terminal else contextlib.nullcontext():
-                added.append(orders(url, each, order_count, ORDERS_PER_S))
+                run = orders(url, each, order_count, ORDERS_PER_S)
+                limits = {f"{name}_limit": most for name, most in LIMITS[each].items()}
+                added.append({**run, **limits})
     if as_json:
         print(
             json.dumps(
@@ -152,7 +156,8 @@ def _show_orders(added: Sequence[Mapping[str, int | float]]) -> None:
         return
     title = f"what the bridge adds to an order, µs ({ORDERS_PER_S:g} a second, SQLite)"
     names = ("records/s", "orders", "p50", "p99", "max", "p99 to httpx", "p99 to the ack")
-    table = Table(*names, title=title)
+    told = ("commit", "p50 in commits", "p99 in commits")
+    table = Table(*names, *told, title=title)
     keys = (
         "records_per_s",
         "orders",
@@ -161,7 +166,18 @@ def _show_orders(added: Sequence[Mapping[str, int | float]]) -> None:
         "max_us",
         "before_p99_us",
         "after_p99_us",
+        "commit_p50_us",
     )
     for run in added:
-        table.add_row(*(f"{run[key]:,}" for key in keys))
-    Console().print(table)
+        table.add_row(*(f"{run[key]:,}" for key in keys), _held(run, "p50"), _held(run, "p99"))
+    console = Console()
+    console.print(table)
+    console.print("commit: p50 of one row to SQLite with synchronous=FULL, between the orders")
+
+
+def _held(run: Mapping[str, int | float], name: str) -> str:
+    """Return a ratio, beside the limit where there is one."""
+    ratio, limit = run[f"{name}_ratio"], run.get(f"{name}_limit")
+    if limit is None:
+        return f"{ratio:.1f}"
+    return f"{ratio:.1f} {'≤' if ratio <= limit else '>'} {limit}"
