@@ -7,7 +7,6 @@ mark, and an admin who hears everything must never have heard it.
 from __future__ import annotations
 
 import json
-import signal
 import socket
 import ssl
 import statistics
@@ -16,14 +15,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
 
 from tests.brokers import listening
 from tests.system.deployment import NOT_AUTHORISED, Deployment, Intruder
-from tests.system.programs import KIS_BRIDGE, Ear, Program, bridge_toml, simulator
+from tests.system.programs import DEADLINE_S, KIS_BRIDGE, Ear, Program, bridge_toml, simulator
 
 MARK = "marked-by-an-intruder"
 MARKED = json.dumps({"client_order_id": MARK, "marked": MARK})
@@ -231,23 +229,17 @@ SPOOFED = [
 @pytest.mark.parametrize("name", ["alice", "bob", "eve", "carol", "bridge"])
 def test_nobody_writes_what_is_not_theirs(siege: Siege, name: str) -> None:
     tries = [topic for who, topic in COMMANDS + DECISIONS + BALANCES + SPOOFED if who == name]
+    before = siege.broker.refusals
     with siege.broker.intruder(name) as intruder:
         for topic in tries:
             for retain in (False, True):
                 assert intruder.publish(topic, MARKED, retain=retain) == NOT_AUTHORISED, topic
-
-
-def test_refused_publications_are_seen_with_one_line_of_the_configuration(tmp_path: Path) -> None:
-    # On a broker of its own: 2.0.11 forgets max_connections when it reads its configuration again.
-    with Deployment.running(tmp_path / "broker") as broker:
-        conf = broker.folder / "mosquitto.conf"
-        conf.write_text(f"{conf.read_text()}log_type debug\n")
-        broker.process.send_signal(signal.SIGHUP)
-        broker.until_logged("Reloading config")
-        topic = "kis/orders/main/alice/command/place"
-        with broker.intruder("bob") as bob:
-            assert bob.publish(topic, MARKED) == NOT_AUTHORISED
-        assert topic in broker.until_logged("Denied PUBLISH from")
+        # Ten a second are shown, each with the number of all.
+        deadline = time.monotonic() + DEADLINE_S
+        while siege.broker.refusals < before + 2 * len(tries):
+            assert time.monotonic() < deadline
+            assert intruder.publish(tries[0], MARKED) == NOT_AUTHORISED
+    assert any("Denied PUBLISH" in line and tries[0] in line for line in siege.broker.err)
 
 
 def test_a_reader_hears_nothing_of_others(siege: Siege) -> None:
@@ -290,7 +282,9 @@ def test_no_will_is_published_where_its_owner_may_not_write(
     siege: Siege, name: str, will: str
 ) -> None:
     before = len(siege.ear.heard)
+    log = len(siege.broker.err)
     siege.broker.intruder(name, will=will).drop()
+    siege.broker.until_logged(f"\t{will}", log)  # who had it is in the line of the login above
     # One that is allowed comes after it; the bridge refuses it, because it is retained.
     siege.broker.intruder("alice", will="kis/orders/main/alice/command/place").drop()
     siege.ear.until(
@@ -354,7 +348,7 @@ def test_malformed_commands_get_an_answer(siege: Siege, payload: str) -> None:
 
 
 def test_a_thousand_connections_do_not_shut_out_those_who_trade(siege: Siege) -> None:
-    quiet = siege.alice.orders(5)
+    quiet = siege.alice.orders(9)
     before = len(siege.broker.err)
     with ExitStack() as stack:
         for number in range(850):
@@ -368,20 +362,28 @@ def test_a_thousand_connections_do_not_shut_out_those_who_trade(siege: Siege) ->
         for _ in range(150):
             with siege.broker.intruder("alice", "wrong", port=siege.broker.own_port) as intruder:
                 assert intruder.login == NOT_AUTHORISED
-        busy = siege.alice.orders(5)
+        busy = siege.alice.orders(9)
         with siege.broker.intruder("alice", port=siege.broker.own_port) as again:
             assert again.login == 0
-    assert busy < max(2 * quiet, 1.0)
+    assert busy < 2 * quiet + 0.05
 
 
 def test_a_flood_of_what_is_refused_delays_nobody(siege: Siege) -> None:
-    quiet = siege.alice.orders(5)
+    quiet = siege.alice.orders(9)
+    refusals, lines = siege.broker.refusals, len(siege.broker.err)
     with siege.broker.intruder("bob", version=paho.MQTTv311) as bob:
         bob.flood("kis/orders/main/alice/command/place", MARKED.encode() * 10, 20_000)
-        busy = siege.alice.orders(5)
+        busy = siege.alice.orders(9)
         bob.flood("kis/market/domestic_stock/krx/trade/005930", MARKED.encode(), 20_000)
-        busy = max(busy, siege.alice.orders(5))
-    assert busy < max(2 * quiet, 1.0)
+        busy = max(busy, siege.alice.orders(9))
+        deadline = time.monotonic() + DEADLINE_S
+        while siege.broker.refusals < refusals + 40_000:  # each of them is counted
+            assert time.monotonic() < deadline
+            with siege.broker.intruder("bob") as again:
+                again.publish("kis/bridge/state", MARKED)
+        denied = [line for line in siege.broker.err[lines:] if "Denied PUBLISH" in line]
+        assert len(denied) < 1000, "and the log is not filled with them"
+    assert busy < 2 * quiet + 0.05
 
 
 def test_the_door_of_the_bridge_is_open_to_this_machine_only(siege: Siege) -> None:
@@ -393,7 +395,7 @@ def test_the_door_of_the_bridge_is_open_to_this_machine_only(siege: Siege) -> No
 
 
 def test_the_files_of_the_broker_are_its_owners_alone(siege: Siege) -> None:
-    public = (".crt", ".conf", ".pid")
+    public = (".crt", ".conf", ".pid", ".sh")
     files = [path for path in siege.broker.folder.rglob("*") if path.is_file()]
     open_ = [p for p in files if p.suffix not in public and p.stat().st_mode & 0o077]
     assert {path.name for path in files} >= {"users", "acl", "server.key", "mosquitto.conf"}

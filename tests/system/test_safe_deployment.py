@@ -83,7 +83,7 @@ def test_by_the_readme_alone_alice_trades_and_bob_does_not(folder: Path, shell: 
     assert shell.run(command).returncode == 0
     ports = with_free_ports(folder)
     for command in commands:
-        if "mosquitto -c" in command:
+        if "start.sh" in command:
             break
         done = shell.run(command)
         assert done.returncode == 0, (command, done.stderr)
