@@ -177,6 +177,7 @@ class Bridge:
                 requests=self._config.requests,
             )
             self.pool = self.upkeep.pool
+            self.quality = self.upkeep.quality(self.control, self.pump.route, self._config)
             self._serve_requests(journal)
             async with asyncio.TaskGroup() as tasks:
                 beating = tasks.create_task(self.clocks.run(self.events.tell))
@@ -206,6 +207,7 @@ class Bridge:
                     JournalWatch(journal, self.events.tell).run(),
                     self.presence.as_owner(marks.run),
                     extensions.run(),
+                    self.quality.run(),
                     *(self.upkeep.follow_days(rest.call) for rest in [*self._rests.values()][:1]),
                 )
                 others = [beating, urgent, halting, *map(tasks.create_task, works)]
@@ -227,6 +229,7 @@ class Bridge:
                             task.cancel()
                         await asyncio.wait(others)
                         self.upkeep.save()
+                        await self.quality.close()
                         await self.presence.close()  # last: all the others publish on it
                 except TimeoutError:
                     log.warning("left before everything was finished", waited_s=_LEAVE_S)

@@ -120,6 +120,18 @@ class Calendar:
                 found = "open"
         return found
 
+    def phase_since(self, market: str, venue: str, kind: str, now: datetime) -> tuple[Phase, float]:
+        """Return the phase, and when the timetable last changed before; seconds since the epoch."""
+        moment = now.timestamp()
+        edges = (
+            edge
+            for span in self._spans(market, venue, moment)
+            if span.session.data
+            for edge in (span.opens, span.data, span.closes)
+            if edge <= moment
+        )
+        return self.phase(market, venue, kind, now), max(edges, default=0.0)
+
     # orders; places are market and venue, times µs since the epoch
 
     def takes(self, place: tuple[str, str], order_type: str, now: int) -> bool:

@@ -29,6 +29,7 @@ from bridge.config.kis import (
 )
 from bridge.config.orders import ClientConfig, LimitsConfig, OrdersConfig
 from bridge.config.process import ProcessConfig
+from bridge.config.quality import QualityConfig, QualityKindConfig
 from bridge.config.real_money import real_money
 from bridge.config.requests import RequestsConfig
 from bridge.config.values import (
@@ -64,6 +65,8 @@ __all__ = [
     "MarketConfig",
     "MqttConfig",
     "OrdersConfig",
+    "QualityConfig",
+    "QualityKindConfig",
     "RequestsConfig",
     "SubscriptionConfig",
 ]
@@ -220,6 +223,7 @@ class Config(Section):
     kis: KisConfig
     mqtt: MqttConfig = MqttConfig()
     market: MarketConfig = MarketConfig()
+    quality: QualityConfig = QualityConfig()
     orders: OrdersConfig = OrdersConfig()
     requests: RequestsConfig = RequestsConfig()
     journal: JournalConfig = JournalConfig()

@@ -23,6 +23,7 @@ from bridge.orders.publishing.reports import (
     OrderState,
 )
 from bridge.status.payloads import HealthReport, SessionReport
+from bridge.subscriptions.quality_publisher import QualityReport
 
 __all__ = ["REPORTS"]
 
@@ -33,6 +34,7 @@ REPORTS: Mapping[str, Schema] = {
     "bridge/journal": of_payload(JournalMark),
     "bridge/session": of_payload(SessionReport),
     "bridge/owner": of_payload(OwnerClaim),
+    "quality": of_payload(QualityReport),
     "order/ack": of_payload(OrderAck),
     "order/event": of_payload(OrderEvent),
     "order/state": of_payload(OrderState),

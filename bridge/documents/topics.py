@@ -148,6 +148,17 @@ def _bridge() -> Iterator[Topic]:
         retained=True,
         parameters={"market": "Id of a symbol master, e.g. kospi"},
     )
+    yield of(
+        *("quality", "quality/{market}/{venue}/{kind}/{symbol}"),
+        *("How good the newest value of a topic under market is, on change", "quality"),
+        retained=True,
+        parameters={
+            "market": "As in the topic of the value",
+            "venue": "Venue",
+            "kind": "Kind",
+            "symbol": "Symbol",
+        },
+    )
 
 
 def _requests() -> Iterator[Topic]:

@@ -94,6 +94,10 @@ class Pump:
         """Return every topic that had a record, with its newest one."""
         return self._routes.values()
 
+    def route(self, topic: str) -> Route | None:
+        """Return one of them; None: there was no record yet."""
+        return self._routes.get(topic)
+
     def last_price(self, market: str, venue: str, symbol: str, since: int = 0) -> Decimal | None:
         """Return the price of the last trade seen on this venue since then (µs), or None."""
         topic = self._topics.market(market, venue, "trade", symbol)

@@ -93,6 +93,10 @@ class Topics:
         """Return where records of one symbol go."""
         return _join(f"{self.base}/market", market, venue, kind, symbol)
 
+    def quality(self, market_topic: str) -> str:
+        """Return where it is told how good the values of a market topic are."""
+        return f"{self.base}/quality/{market_topic.removeprefix(f'{self.base}/market/')}"
+
     # the bridge itself
 
     def state(self) -> str:

@@ -31,6 +31,7 @@ from bridge.subscriptions.request import Wanted
 from bridge.subscriptions.rows import (
     MOST_ROWS,
     ClientRow,
+    SlotStanding,
     SubscriptionCounts,
     SubscriptionRow,
     client_rows,
@@ -238,6 +239,12 @@ class Pool:
     def is_waiting(self, wanted: Wanted) -> bool:
         """Tell whether a subscription waits for a slot."""
         return wanted in self._lines and wanted not in self._places
+
+    def standing(self, wanted: Wanted) -> SlotStanding:
+        """Return who serves a subscription, and what KIS said of it."""
+        refusal = self._refusals.get((wanted.tr_id, wanted.key))
+        code = "" if refusal is None else refusal.code
+        return SlotStanding(self._places.get(wanted, ""), wanted in self._live, code)
 
     def live(self, app: str) -> list[Wanted]:
         """Return the market data that a session delivers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, NotRequired, TypeAlias
+from typing import Annotated, Literal, NamedTuple, NotRequired, TypeAlias
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -18,6 +18,7 @@ from bridge.subscriptions.request import Wanted
 __all__ = [
     "MOST_ROWS",
     "ClientRow",
+    "SlotStanding",
     "SubscriptionCounts",
     "SubscriptionRow",
     "SubscriptionWord",
@@ -35,6 +36,17 @@ SubscriptionWord: TypeAlias = Literal[
     "wanted", "requested", "live", "leaving", "refused", "waiting"
 ]
 """Where a subscription is: the words of the session, and ``waiting`` for a slot."""
+
+
+class SlotStanding(NamedTuple):
+    """Who serves a subscription."""
+
+    app: str
+    """Whose session has a slot for it; blank: it has none."""
+    live: bool
+    """Whether KIS has confirmed it."""
+    refusal: str
+    """The code of KIS's last refusal; blank: there is none."""
 
 
 class SubscriptionRow(TypedDict):

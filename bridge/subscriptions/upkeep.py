@@ -14,16 +14,21 @@ import structlog
 
 from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
+from bridge.config.models import Config
 from bridge.config.requests import RequestsConfig
 from bridge.errors import RequestError
 from bridge.feed.lane import Lane
+from bridge.kis.decode import Route
 from bridge.kis.events import Lost, SessionEvent
 from bridge.kis.replies import KisError, Reply
 from bridge.kis.stream import Stream
+from bridge.mqtt.client import ControlClient
 from bridge.mqtt.topics import Topics
 from bridge.runtime.clock import SEOUL
 from bridge.subscriptions.interest import BRIDGE, ORDERS, Interest, dumps
 from bridge.subscriptions.pool import Pool
+from bridge.subscriptions.quality_board import QualityBoard
+from bridge.subscriptions.quality_publisher import QualityPublisher
 from bridge.subscriptions.quotas import Quotas
 from bridge.subscriptions.reports import Reports
 from bridge.subscriptions.request import ByChannel, ByTopic, Wanted, resolve, split_key
@@ -173,6 +178,22 @@ class Upkeep:
                 if day >= today - timedelta(days=7)
             }
             self._store.save_trading_days(self.calendar.known)
+
+    def quality(
+        self, control: ControlClient, route: Callable[[str], Route | None], config: Config
+    ) -> QualityPublisher:
+        """Build what tells how good the values are; ``route`` is where a topic's records go."""
+        board = QualityBoard(
+            self._catalog,
+            self._topics,
+            self.pool,
+            self._streams,
+            route,
+            self.calendar,
+            config.quality,
+            always_open=config.kis.environment == "simulator",
+        )
+        return QualityPublisher(board, control, self._topics)
 
     # inside
 

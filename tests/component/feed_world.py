@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from bridge import app as app_module
 from bridge.app import Bridge
 from bridge.calendar.hours import Calendar
 from bridge.catalog.compile import load
@@ -26,7 +25,7 @@ from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.runtime.backoff import Backoff
 from bridge.simulator.server import Simulator
-from bridge.subscriptions import pool, refusals, slot_limits, watchdog
+from bridge.subscriptions import app_keys, pool, refusals, slot_limits, watchdog
 
 __all__ = ["Books", "configuration", "hurry", "running", "until"]
 
@@ -54,7 +53,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane, "RETRY", Backoff(0.25, 0.5, jitter=(0.5, 1.0)))
     monkeypatch.setattr(auth.ApprovalKeys, "interval_s", 0.05)
     monkeypatch.setattr(
-        app_module, "Session", partial(session.Session, answer_s=0.4, spacing_s=0.004)
+        app_keys, "Session", partial(session.Session, answer_s=0.4, spacing_s=0.004)
     )
 
 

@@ -1,0 +1,109 @@
+"""Tells readers how good each value is: one message a change, and none that nothing changed for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated
+
+import structlog
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from bridge.errors import BrokerError
+from bridge.mqtt.client import ControlClient
+from bridge.mqtt.message import Publication
+from bridge.mqtt.shapes import Microseconds
+from bridge.mqtt.strict_json import encode
+from bridge.mqtt.topics import Topics
+from bridge.runtime.clock import now_us
+from bridge.subscriptions.quality import Graded, Quality
+from bridge.subscriptions.quality_board import QualityBoard
+
+__all__ = ["QualityPublisher", "QualityReport"]
+
+log = structlog.get_logger()
+
+_TURN_S = 1.0
+_SLICE = 50
+"""Messages that may be under way: the acks of orders leave on the same connection."""
+_HOPEFUL = frozenset({Quality.LIVE, Quality.ROTATING, Quality.BACKUP})
+
+
+class QualityReport(TypedDict):
+    """How good the newest value of a topic is."""
+
+    quality: Quality
+    since: Annotated[Microseconds, Field(description="Since when it has this quality, µs")]
+    last_at: Annotated[
+        int | None, Field(description="When its newest value arrived, µs; null: none has yet")
+    ]
+    reason: Annotated[str | None, Field(description="Why, for people; null: all is well")]
+    source: Annotated[
+        str | None, Field(description="session:ALIAS or rest; null: it comes from nowhere")
+    ]
+
+
+class QualityPublisher:
+    """Sweeps the board once a second and publishes what has changed."""
+
+    def __init__(self, board: QualityBoard, control: ControlClient, topics: Topics) -> None:
+        self.board = board
+        self._control, self._topics = control, topics
+        control.on_connected(self._greet)
+
+    async def run(self) -> None:
+        """Do so until cancelled."""
+        while True:
+            for _ in self.board.sweep(now_us(), time.monotonic()):
+                await asyncio.sleep(0)
+            # A guest has no will that would take back what it said, and its owner says the same.
+            if self._control.connected and not self._control.guest:
+                await self._publish()
+            await asyncio.sleep(_TURN_S)
+
+    async def close(self) -> None:
+        """Take back what will not be true any more when the bridge has left."""
+        if self._control.connected and not self._control.guest:
+            for topic, graded in self.board.items():
+                if graded.quality in _HOPEFUL:
+                    left = Graded(
+                        Quality.STALE, now_us(), graded.last_at, "the bridge has stopped", ""
+                    )
+                    await self._control.publish(self._publication(topic, left))
+
+    async def _greet(self) -> None:
+        """Tell everything again: a broker that starts anew has none of what was retained."""
+        self.board.changed.update(dict.fromkeys(topic for topic, _ in self.board.items()))
+
+    async def _publish(self) -> None:
+        changed = self.board.changed
+        while changed:
+            some = [changed.popitem()[0] for _ in range(min(_SLICE, len(changed)))]
+            told = [each for topic in some for each in self._told(topic)]
+            for each in told[:-1]:
+                await self._control.publish(each)
+            try:
+                await self._control.publish(told[-1], wait=True)
+            except BrokerError as error:
+                log.warning("quality not published", reason=str(error))
+                return
+
+    def _told(self, topic: str) -> list[Publication]:
+        """Return what is published of a topic that has changed."""
+        graded = self.board.of(topic)
+        if graded is not None:
+            return [self._publication(topic, graded)]
+        off = Graded(Quality.OFF, now_us(), None, "nobody wants it any more", "")
+        last = self._publication(topic, off)
+        return [last, Publication(last.topic, b"", retain=True)]
+
+    def _publication(self, topic: str, graded: Graded) -> Publication:
+        report: QualityReport = {
+            "quality": graded.quality,
+            "since": graded.since,
+            "last_at": graded.last_at,
+            "reason": graded.reason or None,
+            "source": graded.source or None,
+        }
+        return Publication(self._topics.quality(topic), encode(report), retain=True)
