@@ -40,9 +40,9 @@ _SESSION_TAKEN_OVER = 142
 _TICK_S = 1.0
 _PACKETS = 8
 """Packets that are handled before others have their turn in the event loop."""
-_FLOOD, _FLOOD_S = 64, 0.02
+_FLOOD, _FLOOD_S = 64, 0.05
 """After so many skipped messages in one turn, how long nothing more is read: a flood takes no more
-than a twentieth of the processor, and waits at the broker."""
+than a small part of the processor, and waits at the broker."""
 _SHOWN = 200
 """Bytes of a topic in the log."""
 
