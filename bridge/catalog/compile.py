@@ -3,7 +3,8 @@
 One line a row, so that a change of the workbook is a readable difference. A row is the values of
 a model object in their order, without the defaults at its end. The order of the lines does not
 depend on the order of the workbook's rows, but for the hours, where of several rows the last one
-counts. A layout that begins another is not written twice.
+counts, and for the snapshots, where the first one does. A layout that begins another is not
+written twice.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from bridge.catalog.model import (
     Master,
     Output,
     Param,
+    Snapshot,
     TrId,
     Venue,
 )
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["digest", "dumps", "load", "loads"]
 
-_FORMAT = 3
+_FORMAT = 4
 """Goes up when the meaning of the rows changes."""
 _NO_CATALOG = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What comes of a text that is no catalog."""
@@ -72,6 +74,7 @@ def dumps(catalog: Catalog) -> str:
             f'"sessions":{_table(_row(row) for row in catalog.hours.sessions)}',
             f'"special_days":{_table(_row(row) for row in catalog.hours.special_days)}',
         ),
+        "snapshots": (f'"calls":{_table(_row(row) for row in catalog.snapshots)}',),
     }
     head = f'{{"format":{_FORMAT},\n"version":{_json(catalog.version)},\n"digest":'
     body = ",\n".join(f'"{name}":{{\n' + ",\n".join(lines) + "}" for name, lines in parts.items())
@@ -105,6 +108,7 @@ def loads(text: str) -> Catalog:
             },
             masters={name: _master(name, entry) for name, entry in document["masters"].items()},
             hours=_timetable(document["hours"]),
+            snapshots=tuple([_snapshot(row) for row in document["snapshots"]["calls"]]),
         )
     except _NO_CATALOG as error:
         raise _unreadable(error) from error
@@ -209,6 +213,13 @@ def _timetable(entries: Mapping[str, Sequence[Any]]) -> Timetable:
     return Timetable(
         tuple([TradingSession(*map(_frozen, row)) for row in entries["sessions"]]),
         tuple([SpecialDay(*map(_frozen, row)) for row in entries["special_days"]]),
+    )
+
+
+def _snapshot(row: Sequence[Any]) -> Snapshot:
+    channels, api, params, outputs = row
+    return Snapshot(
+        tuple(channels), api, tuple((name, value) for name, value in params), tuple(outputs)
     )
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "Master",
     "Output",
     "Param",
+    "Snapshot",
     "TrId",
     "Venue",
 ]
@@ -213,6 +214,20 @@ class Master:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A REST call that answers for channels whose records do not come."""
+
+    channels: tuple[str, ...]
+    """By real TR id."""
+    api: str
+    """``category/id``."""
+    params: tuple[tuple[str, str], ...]
+    """English path and value; ``{symbol}`` and ``{VENUE}`` stand for those of the topic."""
+    outputs: tuple[str, ...]
+    """The blocks of the answer whose values are taken; of a list its first row."""
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """Everything the workbook says."""
 
@@ -229,6 +244,7 @@ class Catalog:
     """By id."""
     hours: Timetable = field(default_factory=Timetable)
     """When which market trades."""
+    snapshots: tuple[Snapshot, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("channels", "apis", "codes", "masters"):

@@ -50,11 +50,14 @@ SHEETS: Mapping[str, tuple[str, ...]] = {
         *("markets", "venues", "session", "calendar", "days", "opens", "closes", "timezone"),
         *("since", "until", "data", "busy", "orders", "order_types", "english"),
     ),
+    "snapshots": ("channels", "api", "params", "outputs", "english"),
 }
 """The columns of every sheet but ``about``, which explains them."""
 
 _MENDS = {"hours": ": copy it from spec/kis.xlsx, with what about says of it"}
 """For workbooks that were copied before there was such a sheet."""
+_MAY_BE_MISSING = frozenset(["snapshots"])
+"""Without it nothing is polled, and all else is as it was."""
 _ABOUT = ("sheet", "column", "meaning")
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 _TR_ID = re.compile(r"[A-Z][A-Z0-9]{5,14}")
@@ -77,6 +80,7 @@ _REQUIRED = frozenset(
         *("master_fields.path", "master_fields.type", "master_fields.english"),
         *("codes.list", "codes.code", "codes.name", "codes.english"),
         "hours.calendar",
+        *("snapshots.channels", "snapshots.api", "snapshots.params", "snapshots.outputs"),
     ]
 )
 
@@ -168,7 +172,7 @@ def read_tables(sheets: Sheets, problems: Problems) -> Tables:
         if name not in known:
             problems.add(name, f"unknown sheet (the sheets are {', '.join(known)})")
     for name in known:
-        if name not in sheets:
+        if name not in sheets and name not in _MAY_BE_MISSING:
             problems.add(name, f"this sheet is missing{_MENDS.get(name, '')}")
     first = next(iter(sheets), "about")
     if first != "about":
@@ -177,10 +181,12 @@ def read_tables(sheets: Sheets, problems: Problems) -> Tables:
         name: _table(name, columns, sheets.get(name, []), problems)
         for name, columns in SHEETS.items()
     }
-    return Tables(_about(sheets["about"], problems) if "about" in sheets else "", rows)
+    there = {name: columns for name, columns in SHEETS.items() if name in sheets}
+    there |= {name: SHEETS[name] for name in SHEETS.keys() - _MAY_BE_MISSING}
+    return Tables(_about(sheets["about"], there, problems) if "about" in sheets else "", rows)
 
 
-def _about(cells: Cells, problems: Problems) -> str:
+def _about(cells: Cells, sheets: Mapping[str, Sequence[str]], problems: Problems) -> str:
     """Check that the sheet explains every column; return the version of the workbook."""
     version = ""
     told: dict[tuple[str, str], int] = {}
@@ -202,7 +208,7 @@ def _about(cells: Cells, problems: Problems) -> str:
     if not header:
         problems.add("about", f"the header {', '.join(_ABOUT)} is missing")
         return version
-    wanted = {(sheet, column) for sheet, columns in SHEETS.items() for column in ("", *columns)}
+    wanted = {(sheet, column) for sheet, columns in sheets.items() for column in ("", *columns)}
     wanted.add(("about", ""))
     for (sheet, column), number in told.items():
         if (sheet, column) not in wanted:

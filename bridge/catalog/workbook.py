@@ -20,6 +20,7 @@ from bridge.catalog.hours import read_hours
 from bridge.catalog.masters import read_masters
 from bridge.catalog.model import Catalog, Channel, Code, Layout, Venue
 from bridge.catalog.sheets import Problems, SheetRow, Sheets, Tables, read_tables
+from bridge.catalog.snapshots import read_snapshots
 from bridge.errors import WorkbookError
 
 __all__ = ["MARKETS", "examine", "examine_sheets", "read"]
@@ -59,14 +60,16 @@ def examine_sheets(sheets: Sheets) -> tuple[Catalog, Sequence[str]]:
     tables = read_tables(sheets, problems)
     codes = _codes(tables)
     channels = _channels(tables, read_layouts(tables, codes))
+    apis = read_apis(tables, codes)
     catalog = Catalog(
         version=tables.version,
         digest="",
         channels=channels,
-        apis=read_apis(tables, codes),
+        apis=apis,
         codes=codes,
         masters=read_masters(tables, codes),
         hours=read_hours(tables, channels, codes, MARKETS),
+        snapshots=read_snapshots(tables, channels, apis, codes),
     )
     return dataclasses.replace(catalog, digest=digest(catalog)), problems.lines
 

@@ -28,7 +28,7 @@ def test_check_says_ok_with_counts(tmp_path: Path) -> None:
     code, output = run("check", "--spec", path)
     assert code == 0
     assert output.startswith(
-        f"ok: {path}: version 1, 3 channels, 4 layouts, 2 calls, 3 masters, 3 code lists, digest "
+        f"ok: {path}: version 1, 3 channels, 4 layouts, 4 calls, 3 masters, 4 code lists, digest "
     )
     assert output.count("\n") == 1
 

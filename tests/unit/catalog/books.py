@@ -40,14 +40,23 @@ notice_2|2|SIDE|side|code||side||||구분|Side""",
     "apis": """
 domestic_stock|order_cash|buy|TTTC0012U|VTTC0012U|POST|/order|yes||주문|Order
 domestic_stock|order_cash|sell|TTTC0011U|VTTC0011U||||||
-auth|token||||POST|/token|yes||토큰|Token""",
+auth|token||||POST|/token|yes||토큰|Token
+overseas_stock|price||HHDFS00000300||GET|/price|||현재가|Price
+overseas_stock|balance||TTTS3012R||GET|/balance|||잔고|Balance""",
     "params": """
 domestic_stock/order_cash|PDNO|symbol|code|body|yes|||종목|Symbol
-domestic_stock/order_cash|SIDE|side|code|body||02|side|구분|Side""",
+domestic_stock/order_cash|SIDE|side|code|body||02|side|구분|Side
+overseas_stock/price|EXCD|exchange|code|query|yes||venues|거래소|Exchange
+overseas_stock/price|SYMB|symbol|code|query|yes|||종목|Symbol
+overseas_stock/balance|CANO|account|code|query||||계좌|Account""",
     "outputs": """
 domestic_stock/order_cash|output1|yes|ODNO|order_no|code|||||번호|Number
 domestic_stock/order_cash|output1|yes|QTY|quantity|int|||||수량|Quantity
-auth/token|||token|token|string|||||토큰|Token""",
+auth/token|||token|token|string|||||토큰|Token
+overseas_stock/price|output||LAST|price|decimal|||||가격|Price
+overseas_stock/price|output2||ASK1|asks[0].price|decimal|||||호가|Ask
+overseas_stock/price|output3||OPEN|price|decimal|||||가격|Price
+overseas_stock/price|output4||SRC|source|string|||||출처|Source""",
     "masters": """
 stocks|domestic_stock|krx|stocks.mst.zip|stocks.mst|fixed|29||종목|Stocks
 more|domestic_stock|nxt|more.mst.zip|more.mst|fixed|29|stocks|더|More stocks
@@ -62,6 +71,8 @@ side|01|sell|매도|Sell
 side|02|buy|매수|Buy
 sign|2|up||Up
 sign|5|down||Down
+venues|NAS|nasdaq||Nasdaq
+venues|HKS|hongkong||Hong Kong
 order_type_krx|00|limit||Limit
 order_type_krx|41|late||After the close""",
     "hours": """
@@ -70,6 +81,8 @@ domestic_stock|krx|after|KRX||16:00|20:00|Asia/Seoul|2026-09-14||yes||yes|late|A
 overseas_stock|nas|regular|NYSE||09:30|16:00|America/New_York|||yes|trade|yes||Continuous
 |||KRX|11-thu-3|+01:00|+01:00||||||||College exam
 ||regular|NYSE|12-24||13:00||||||||Half a day""",
+    "snapshots": """
+HDFSCNT0|overseas_stock/price|exchange={VENUE} symbol={symbol}|output output2|Price""",
 }
 _NUMBERS = ("position", "width", "scale")
 

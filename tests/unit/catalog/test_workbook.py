@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge.catalog.compile import dumps, loads
+from bridge.catalog.model import Snapshot
 from bridge.catalog.sheets import SHEETS
 from bridge.catalog.workbook import examine_sheets, read
 from bridge.errors import WorkbookError
@@ -244,6 +245,27 @@ def test_a_catalog_survives_being_written_and_read(tmp_path: Path) -> None:
         ("hours!G5", "closed", "'closed' is no time (16:30, +01:00, or blank: as usual)"),
         ("hours!H5", "Asia/Seoul", "leave it blank: days only change when a session is held"),
         ("hours!M5", "yes", "leave it blank: days only change when a session is held"),
+        # snapshots
+        ("snapshots!A2", "HDFSCNT1", "no channel 'HDFSCNT1' in the sheet channels"),
+        ("snapshots!A2", "HDFSCNT0 HDFSCNT0", "'HDFSCNT0' comes twice"),
+        ("snapshots!A2", "H0STCNI0", "'H0STCNI0' is an account notice"),
+        ("snapshots!A2", "H0STCNT0", "snapshots!C2: exchange 'KRX' is not in list 'venues'"),
+        ("snapshots!B2", "price", "no call 'price' in the sheet apis (category/id)"),
+        ("snapshots!B2", "auth/token", "auth/token is no call that only reads"),
+        ("snapshots!B2", "domestic_stock/order_cash", "domestic_stock/order_cash is no call that"),
+        ("snapshots!B2", "overseas_stock/balance", "overseas_stock/balance is about an account"),
+        ("snapshots!C2", "exchange=NAS", "the symbol is in none of them: write {symbol}"),
+        ("snapshots!C2", "symbol={symbol}", "exchange is missing, which overseas_stock"),
+        ("snapshots!C2", "exchange=NAS symbol={name}", "unknown {name} (one of {symbol}, {VENUE})"),
+        ("snapshots!C2", "exchange=NAS symbol=x{symbol}", "'symbol=x{symbol}' is no parameter"),
+        ("snapshots!C2", "exchange=NAS symbol={symbol} symbol={symbol}", "'symbol' comes twice"),
+        ("snapshots!C2", "exchange=NAS symbol={symbol} x=1", "overseas_stock/price has no para"),
+        ("snapshots!C2", "exchange=NYS symbol={symbol}", "exchange 'NYS' is not in list 'venues'"),
+        ("snapshots!C2", "exchange=nasdaq symbol={symbol}", None),
+        ("snapshots!D2", "output9", "overseas_stock/price has no block 'output9' (it has output, "),
+        ("snapshots!D2", "output output", "'output' comes twice"),
+        ("snapshots!D2", "output output3", "price is in output and in output3: take one of them"),
+        ("snapshots!D2", "output4", "source of output4 is a word of the bridge's own"),
         # headers and sheets
         ("fields!E1", "kind", "unknown column 'kind' (one of layout, position, name"),
         ("fields!E1", "path", "column 'path' comes twice"),
@@ -289,6 +311,28 @@ def test_a_workbook_from_before_the_hours_says_what_to_do() -> None:
     assert problems[0] == (
         "hours: this sheet is missing: copy it from spec/kis.xlsx, with what about says of it"
     )
+
+
+def test_a_workbook_without_snapshots_polls_nothing_and_is_whole() -> None:
+    sheets = book()
+    del sheets["snapshots"]
+    sheets["about"] = [row for row in sheets["about"] if row[0] != "snapshots"]
+    catalog, problems = examine_sheets(sheets)
+    assert (problems, catalog.snapshots) == ([], ())
+
+
+def test_snapshots_are_read_in_their_order_and_have_a_limit() -> None:
+    sheets = book()
+    sheets["snapshots"] += [sheets["snapshots"][1]] * 200
+    catalog, problems = examine_sheets(sheets)
+    assert problems == ["snapshots!A202: more than 200 rows: take out what is over"]
+    assert len(catalog.snapshots) == 200
+    assert catalog.snapshots[0] == Snapshot(
+        *(("HDFSCNT0",), "overseas_stock/price"),
+        (("exchange", "{VENUE}"), ("symbol", "{symbol}")),
+        ("output", "output2"),
+    )
+    assert loads(dumps(catalog)).snapshots == catalog.snapshots
 
 
 def test_sessions_and_special_days_are_read_in_their_order() -> None:
