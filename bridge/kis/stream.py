@@ -131,6 +131,11 @@ class Stream:
         self._tell(self.session.unsubscribe(tr_id, key, asyncio.get_running_loop().time()))
         self._wake.set()
 
+    def delivers(self, tr_id: str, key: str) -> None:
+        """Say that data of a subscription comes, although KIS has not answered the request."""
+        self._tell(self.session.delivers(tr_id, key))
+        self._wake.set()
+
     def expect(self, silence_s: float, mute_s: float | None) -> None:
         """Say how long nothing, and how long no market data, may come before it is a loss."""
         if self.session.expect(silence_s, mute_s, asyncio.get_running_loop().time()):

@@ -71,6 +71,9 @@ class Pool:
         self.interests = Interests()
         self.quotas = quotas or Quotas()
         self.gaps = Gaps()
+        self.missing_since: Callable[[Wanted, str], int | None] = lambda wanted, code: None
+        """Since when (µs) a subscription misses something after its session was lost with a code;
+        None: since the session was last heard."""
         self.changed = False
         """An interest that survives a restart has changed. Whoever writes it down resets this."""
         self.crowded_out: set[Wanted] = set()
@@ -143,6 +146,12 @@ class Pool:
         self.changed = True
         self.arrange()
         return ended
+
+    def ask_again(self, wanted: Wanted) -> None:
+        """Ask KIS at once for what it did not answer, since it sends it."""
+        self._refusals.hurry((wanted.tr_id, wanted.key), self._monotonic())
+        self._queue(wanted)
+        self.arrange()
 
     def replace(self, holder: str, wanted: Collection[Wanted], priority: int) -> None:
         """Let ``holder`` want exactly these."""
@@ -344,11 +353,13 @@ class Pool:
         self.arrange()
 
     def _lost(self, app: str, event: Lost) -> None:
-        # The gap begins with the last message and not now: a dead line is noticed late.
+        # The gap begins with the last message and not now: a dead line is noticed late. One that
+        # says PINGPONG and brings no data has to be asked for each subscription.
         heard_at = self._feeds[app].counts.heard_at or self._now_us()
         for wanted in self.live(app):
             del self._live[wanted]
-            self.gaps.open(wanted, heard_at, event.code)
+            missing = self.missing_since(wanted, event.code)
+            self.gaps.open(wanted, heard_at if missing is None else missing, event.code)
         at = self._monotonic()
         # When even the next attempt comes later than that, there is nothing to wait for.
         if event.retry_after < AWAY_S:

@@ -17,6 +17,7 @@ from bridge.catalog.model import Catalog
 from bridge.config.quality import QualityConfig
 from bridge.kis.decode import Route
 from bridge.mqtt.topics import Topics
+from bridge.subscriptions.deliveries import Deliveries
 from bridge.subscriptions.feeds import SessionFeed
 from bridge.subscriptions.lines import SessionLine
 from bridge.subscriptions.pace import Pace, PaceBounds
@@ -100,6 +101,8 @@ class QualityBoard:
         self._route, self._calendar, self._config = route, calendar, config
         self._always_open = always_open
         self._lines = {app: SessionLine(app, feed) for app, feed in feeds.items()}
+        self._deliveries = Deliveries(pool, feeds)
+        pool.missing_since = self.missing_since
         self._topic_of: dict[Wanted, str] = {}
         self._board: dict[str, _Topic] = {}
         self._phases: dict[tuple[str, str, str], tuple[Phase, float]] = {}
@@ -119,6 +122,18 @@ class QualityBoard:
     def counts(self) -> dict[str, int]:
         """Return how many topics have which quality."""
         return dict(Counter(graded.quality.value for _, graded in self.items()))
+
+    def missing_since(self, wanted: Wanted, code: str) -> int | None:
+        """Return since when its records are missing, now that its session is lost with a code.
+
+        None: since the session was last heard, because until then it was sound.
+        """
+        found = self._board.get(self._topic_of.get(wanted, ""))
+        if found is None or found.graded is None:
+            return None
+        if code != "mute" and found.graded.quality is not Quality.STALE:
+            return None
+        return max(found.last_at or 0, found.unserved_at) or None
 
     def sweep(self, now: int, monotonic: float) -> Iterator[None]:
         """Look at everything; yields where others may have a turn. ``now``: µs since the epoch."""
@@ -180,7 +195,9 @@ class QualityBoard:
         if not served:
             found.unserved_at, found.steady = now, False
             found.expected = monotonic
-        self._hear(topic, found, now, monotonic, served)
+        came = self._hear(topic, found, now, monotonic, served)
+        if len(found.wanted) == 1:  # of two, nobody can tell which one KIS serves
+            self._deliveries.look(found.wanted[0], standings[0], came=came)
         best = min(
             (grade(self._situation(found, one, phase, monotonic)) for one in standings),
             key=lambda one: _RANKS[one.quality],
@@ -191,19 +208,20 @@ class QualityBoard:
                     busy[one.app].append(edge)
         self._note(topic, found, best, now)
 
-    def _hear(self, topic: str, found: _Topic, now: int, monotonic: float, served: bool) -> None:
-        """Take up the records that came since the last look."""
+    def _hear(self, topic: str, found: _Topic, now: int, monotonic: float, served: bool) -> bool:
+        """Take up the records that came since the last look; return whether any did."""
         route = self._route(topic)
         if route is None or route.seq == found.seq:
-            return
+            return False
         found.seq = route.seq
         if (told := _RECEIVED_AT.search(route.last)) is None:
-            return  # it was taken back
+            return False  # it was taken back
         before, found.last_at = found.last_at, int(told[1])
         if found.steady and before is not None:
             found.pace.heard((found.last_at - before) / 1e6)
         found.steady = served
         found.heard = monotonic - min(_TURN_S, max(0.0, (now - found.last_at) / 1e6))
+        return True
 
     def _situation(
         self, found: _Topic, standing: SlotStanding, phase: Phase, monotonic: float

@@ -59,6 +59,9 @@ class Feed:
     def unsubscribe(self, tr_id: str, key: str) -> None:
         self.tell(self.session.unsubscribe(tr_id, key, self._world.monotonic))
 
+    def delivers(self, tr_id: str, key: str) -> None:
+        self.tell(self.session.delivers(tr_id, key))
+
     def allow(self, limit: int) -> None:
         self.session.allow(limit)
 

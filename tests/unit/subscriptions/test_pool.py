@@ -45,6 +45,9 @@ class Feed:
         self.asked.append(("-", key))
         self._tell(self.session.unsubscribe(tr_id, key, self.now))
 
+    def delivers(self, tr_id: str, key: str) -> None:
+        self._tell(self.session.delivers(tr_id, key))
+
     def allow(self, limit: int) -> None:
         self.session.allow(limit)
 

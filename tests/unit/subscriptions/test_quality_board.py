@@ -214,3 +214,50 @@ def test_what_nobody_wants_any_more_leaves_the_board() -> None:
     world.run(1)
     assert world.board.of(topic_of(SAMSUNG)) is None
     assert list(world.board.changed) == [topic_of(SAMSUNG)]
+
+
+def test_the_gap_of_a_mute_session_begins_with_the_last_record_of_each_subscription() -> None:
+    world = World()
+    world.hold(SAMSUNG, THIN)
+    feed = world.feeds["app1"]
+    feed.connect()
+    world.run(10, SAMSUNG, THIN)
+    thin_at = world.micros
+    world.run(100, SAMSUNG)
+    samsung_at = world.micros
+    world.run(60)
+    feed.lose("mute")
+    feed.connect()
+    world.run(1)
+    gaps = {gap.wanted: gap for gap in world.pool.gaps.take()}
+    assert (gaps[SAMSUNG].since, gaps[THIN].since) == (samsung_at, thin_at)
+    assert gaps[SAMSUNG].reason == "mute"
+
+
+def test_the_gap_of_any_other_loss_begins_when_the_session_was_last_heard() -> None:
+    world = World()
+    world.hold(SAMSUNG, THIN)
+    feed = world.feeds["app1"]
+    feed.connect()
+    world.run(10, SAMSUNG, THIN)
+    world.run(100, SAMSUNG)
+    heard_at = world.micros
+    world.pass_time(2)
+    feed.lose()
+    feed.connect()
+    world.run(1)
+    assert {gap.since for gap in world.pool.gaps.take()} == {heard_at}
+
+
+def test_what_was_stale_before_its_session_was_lost_misses_all_since_its_last_record() -> None:
+    world = World()
+    world.hold(SAMSUNG, HYNIX, NAVER)
+    feed = world.feeds["app1"]
+    feed.connect()
+    world.run(600, SAMSUNG, HYNIX, NAVER)
+    naver_at = world.micros
+    world.run(60, SAMSUNG, HYNIX)
+    feed.lose()
+    feed.connect()
+    world.run(1)
+    assert {gap.wanted: gap.since for gap in world.pool.gaps.take()}[NAVER] == naver_at

@@ -46,6 +46,9 @@ class Feed:
     def unsubscribe(self, tr_id: str, key: str) -> None:
         self.session.unsubscribe(tr_id, key, 0)
 
+    def delivers(self, tr_id: str, key: str) -> None:
+        self.session.delivers(tr_id, key)
+
     def allow(self, limit: int) -> None:
         self.session.allow(limit)
 
