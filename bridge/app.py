@@ -118,6 +118,7 @@ class Bridge:
             self.lane,
             self._reports.problem,
             lambda market, symbol: self._names.get((market, symbol), ""),
+            lambda tr_id, key: self.pool.interests.wants(tr_id, key),
         )
         self._store = SymbolStore(config.kis.state_dir / "symbols.db")
         self._symbols = SymbolRequests(self._store, catalog)

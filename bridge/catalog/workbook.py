@@ -128,7 +128,10 @@ def _channel(row: SheetRow, layouts: Mapping[str, Layout], venues: Sequence[Venu
             row.wrong("layouts", f"two layouts of {layout.width} values")
         chosen.append(layout)
         paths = {field.name: field.path for field in layout.fields}
-        for column in ("symbol", "key"):
+        # The layout of today has the key. Of a record in an older one without it, what is
+        # subscribed tells the exchange.
+        needed = ("symbol", "key") if len(chosen) == 1 or not venues else ("symbol",)
+        for column in needed:
             if row[column] and row[column] not in paths:
                 row.wrong(column, f"no field {row[column]!r} in layout {name!r}")
         if paths.get(row["symbol"], "symbol") != "symbol":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Annotated
 
@@ -42,6 +42,14 @@ def decode(
             " capture. They have no topic. The bridge itself never believes one."
         ),
     ] = False,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key",
+            help="A key that was subscribed, e.g. DNASAAPL; once for each. Tells the exchange of"
+            " records that do not name it.",
+        ),
+    ] = None,
     base_topic: Annotated[str, typer.Option(help="First level of the topics.")] = "kis",
     spec: OwnSpec = None,
 ) -> None:
@@ -54,7 +62,7 @@ def decode(
         topics = Topics(base_topic)
     except ValueError as error:
         raise ConfigError(f"--base-topic: {error}") from None
-    reader = FrameReader(catalog_of(spec), topics, plain_notices=plain_notices)
+    reader = FrameReader(catalog_of(spec), topics, plain_notices=plain_notices, keys=keys or ())
     arrival = _arrival(date)
     bad = False
     for number, line in enumerate(sys.stdin.buffer, 1):
@@ -81,10 +89,18 @@ class _Output:
 class FrameReader:
     """Decodes lines of captured frames with the bridge's own decoders."""
 
-    def __init__(self, catalog: Catalog, topics: Topics, *, plain_notices: bool = False) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        topics: Topics,
+        *,
+        plain_notices: bool = False,
+        keys: Collection[str] = (),
+    ) -> None:
         self._catalog = catalog
         self._topics = topics
         self._plain_notices = plain_notices
+        self._keys = frozenset(keys)
         self._decoders: dict[str, ChannelDecoder] = {}
         self._routes: dict[str, Route] = {}
 
@@ -110,7 +126,8 @@ class FrameReader:
     def _records(self, channel: Channel, frame: DataFrame, received_at: int) -> Iterable[_Output]:
         decoder = self._decoders.get(channel.tr_id)
         if decoder is None:
-            decoder = self._decoders[channel.tr_id] = ChannelDecoder(channel, self._route)
+            decoder = ChannelDecoder(channel, self._route, lambda _, key: key in self._keys)
+            self._decoders[channel.tr_id] = decoder
         outputs: list[_Output] = []
 
         def publish(route: Route, payload: bytes) -> None:

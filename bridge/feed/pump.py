@@ -17,7 +17,7 @@ import structlog
 
 from bridge.catalog.model import Catalog, Channel
 from bridge.feed.lane import Lane
-from bridge.kis.decode import ChannelDecoder, Drift, Problem, Quarantined, Route
+from bridge.kis.decode import ChannelDecoder, Drift, Problem, Quarantined, Route, Subscribed
 from bridge.kis.frames import DataFrame
 from bridge.kis.values import Zone
 from bridge.mqtt.topics import Topics
@@ -51,13 +51,18 @@ class Pump:
         lane: Lane,
         on_problem: Callable[[Problem], None],
         name_of: Callable[[str, str], str] = lambda market, symbol: "",
+        subscribed: Subscribed = lambda tr_id, key: False,
     ) -> None:
-        """Prepare; ``name_of(market, symbol)`` is put into the payloads unless it is blank."""
+        """Prepare; ``name_of(market, symbol)`` is put into the payloads unless it is blank.
+
+        ``subscribed`` is asked about records that name no exchange.
+        """
         self._catalog = catalog
         self._topics = topics
         self._lane = lane
         self._on_problem = on_problem
         self._name_of = name_of
+        self._subscribed = subscribed
         self._decoders: dict[str, ChannelDecoder] = {}
         self._routes: dict[str, Route] = {}
         self.counters = Counters()
@@ -87,7 +92,8 @@ class Pump:
             return None
         decoder = self._decoders.get(tr_id)
         if decoder is None:
-            decoder = self._decoders[tr_id] = ChannelDecoder(channel, self._route)
+            decoder = ChannelDecoder(channel, self._route, self._subscribed)
+            self._decoders[tr_id] = decoder
         return decoder
 
     def routes(self) -> Iterable[Route]:

@@ -26,6 +26,7 @@ __all__ = [
     "Quarantined",
     "Route",
     "RouteOf",
+    "Subscribed",
     "notice_values",
 ]
 
@@ -91,6 +92,8 @@ class Drift:
 
 
 Problem: TypeAlias = Quarantined | Drift
+Subscribed: TypeAlias = Callable[[str, str], bool]
+"""``(TR id, key)`` → whether it is subscribed."""
 RouteOf: TypeAlias = Callable[[Channel, str, str, Zone], Route]
 """``(channel, venue, symbol, zone)`` → the route of its topic, again and again the same."""
 Publish: TypeAlias = Callable[[Route, bytes], None]
@@ -109,11 +112,18 @@ _MOST_KEYS = 4_096
 class ChannelDecoder:
     """Decodes the frames of one market-data channel."""
 
-    def __init__(self, channel: Channel, route_of: RouteOf) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        route_of: RouteOf,
+        subscribed: Subscribed = lambda tr_id, key: False,
+    ) -> None:
+        """Prepare; ``subscribed`` is asked about records that name no exchange."""
         if channel.encrypted:
             raise DecodeError(f"{channel.tr_id} is an account notice, not market data")
         self.channel = channel
         self._route_of = route_of
+        self._subscribed = subscribed
         self._trades = channel.kind == "trade"
         self._routes: dict[str, Route] = {}
         """By key; only to save the question, which has the same answer every time."""
@@ -156,7 +166,9 @@ class ChannelDecoder:
         if layout.dateless:
             self._arrived(received_at)
         trades = self._trades
-        routes, match, render, key = self._routes, layout.match, layout.render, layout.key
+        match, render, key = layout.match, layout.render, layout.key
+        # Where a record without a key goes depends on what is subscribed now: it is asked anew.
+        routes = self._routes if layout.keyed else {}
         position, width = 0, layout.width
         for start in range(0, len(values), width):
             raw = values if len(values) == width else values[start : start + width]
@@ -181,7 +193,9 @@ class ChannelDecoder:
                 position += len("^".join(raw)) + 1
             self._arrived(received_at)
             try:
-                route = route or self._meet_symbol(raw[key], raw[layout.symbol])
+                if route is None:
+                    named = raw[key] if layout.keyed else self._key_of(raw[key])
+                    route = self._meet_symbol(named, raw[layout.symbol])
                 text = layout.explain(raw, route.seq + 1, received_at, route.zone)
             except DecodeError as error:
                 if len(problems) < _MOST_PROBLEMS:
@@ -219,6 +233,16 @@ class ChannelDecoder:
             raise DecodeError(f"{self.channel.tr_id}: {error}") from None
         return route
 
+    def _key_of(self, symbol: str) -> str:
+        """Return the key under which the symbol of a record without one is subscribed."""
+        tr_id, venues = self.channel.tr_id, self.channel.venues
+        keys = [venue.prefix + symbol for venue in venues]
+        keys = [key for key in keys if self._subscribed(tr_id, key)]
+        if len(keys) != 1:
+            found = f"of the keys of {symbol[:16]!r} {'several are' if keys else 'none is'}"
+            raise DecodeError(f"the record names no exchange, and {found} subscribed")
+        return keys[0]
+
     def _venue(self, key: str) -> str:
         """Return the exchange in an overseas key: ``DNASAAPL`` → ``nas``."""
         venue = key[1:4].lower()
@@ -230,7 +254,9 @@ class ChannelDecoder:
         """Decide once what becomes of a width that the workbook does not know."""
         if len(self._widths) >= _MOST_WIDTHS:
             self._widths = {layout.width: self._widths[layout.width] for layout in self._layouts}
-        whole = next((known for known in self._known[::-1] if width % known == 0), 0)
+        # The short layouts without a key divide too many widths to be told from grown ones.
+        wholes = [w for w in self._known[::-1] if (known := self._widths[w]) and known.keyed]
+        whole = next((known for known in wholes if width % known == 0), 0)
         if whole and width > whole:
             self._widths[width] = self._widths[whole]
             treatment = f"split into {width // whole} records of {whole}"

@@ -53,11 +53,13 @@ class LayoutDecoder:
         paths = [field.path for field in self.fields]
         try:
             self.symbol = places[channel.symbol]
-            self.key = places[channel.key or channel.symbol]
         except KeyError as error:
             raise WorkbookError(
                 f"layout {layout.id} of {channel.tr_id} has no field {error}"
             ) from error
+        self.keyed = not channel.key or channel.key in places
+        """Whether a record names what was subscribed."""
+        self.key = places.get(channel.key, self.symbol)
         self._signs = [places.get(field.signed_by, -1) for field in self.fields]
         self._date = places.get(layout.date, -1) if layout.date else -1
         self._time = paths.index("time") if "time" in paths else -1

@@ -96,6 +96,10 @@ class Interests:
     def __contains__(self, wanted: Wanted) -> bool:
         return wanted in self._interests
 
+    def wants(self, tr_id: str, key: str) -> bool:
+        """Tell whether anybody wants this market data of the real servers."""
+        return Wanted(tr_id, key, tr_id) in self._interests
+
     def hold(
         self,
         wanted: Wanted,

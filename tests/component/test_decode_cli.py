@@ -51,6 +51,16 @@ def test_every_capture_decodes() -> None:
         assert {"symbol", "channel", "seq", "received_at"} <= set(line["payload"])
 
 
+def test_the_exchange_of_a_record_without_its_key_is_told_by_the_keys_given() -> None:
+    raw = next(frame for frame in captured() if frame.startswith("0|HDFSCNT0|001|DNASAAPL^"))
+    short = raw.replace("DNASAAPL^", "")
+    done = decode(f"{raw}\n{short}\n", "--key", "DNASAAPL")
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert first["topic"] == second["topic"] == "kis/market/overseas_stock/nas/trade/AAPL"
+    assert first["payload"]["price"] == second["payload"]["price"] == 259.02
+    assert decode(short).stderr.startswith(b"line 1: HDFSCNT0: the record names no exchange")
+
+
 def test_lines_of_a_capture_file_do_as_well() -> None:
     raw = next(frame for frame in captured() if frame.startswith("0|H0STCNT0|001|"))
     as_json = json.dumps({"raw": raw, "note": "x"})

@@ -115,7 +115,10 @@ def test_every_event_and_every_code_of_a_refusal_has_its_schema() -> None:
 
 def decoded(channel: Channel, count: str, body: str) -> list[Any]:
     found: list[Any] = []
-    decoder = ChannelDecoder(channel, lambda c, v, s, z: Route(c, v, s, f"kis/{s}", z))
+    keys = [f"{venue.prefix}AAPL" for venue in channel.venues[:1]]
+    decoder = ChannelDecoder(
+        channel, lambda c, v, s, z: Route(c, v, s, f"kis/{s}", z), lambda _, key: key in keys
+    )
     decoder.decode(body, int(count), 1_771_820_109_123_456, lambda _, data: found.append(data))
     return [json.loads(data) for data in found]
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given, settings
@@ -49,23 +50,26 @@ def width_of(row: dict[str, Any]) -> int:
 class Decoded:
     """Decodes frames of one channel and keeps what came out."""
 
-    def __init__(self, tr_id: str, channel: Channel | None = None) -> None:
+    def __init__(
+        self, tr_id: str, channel: Channel | None = None, subscribed: Container[str] = ()
+    ) -> None:
         channel = channel or catalog().channel(tr_id)
         assert channel is not None
         self.channel = channel
         self.published: list[tuple[str, bytes]] = []
         self.problems: list[Problem] = []
-        self._decoder = ChannelDecoder(channel, self._route)
+        self._routes: dict[str, Route] = {}
+        self._decoder = ChannelDecoder(channel, self._route, lambda _, key: key in subscribed)
 
     def anew(self) -> Decoded:
         """Begin as if nothing had come: to compile a channel takes longer than to decode."""
-        self.published, self.problems = [], []
+        self.published, self.problems, self._routes = [], [], {}
         self._decoder.forget()
         return self
 
     def _route(self, channel: Channel, venue: str, symbol: str, zone: Zone) -> Route:
         topic = f"{channel.market}/{venue}/{channel.kind}/{symbol}"
-        return Route(channel, venue, symbol, topic, zone)
+        return self._routes.setdefault(topic, Route(channel, venue, symbol, topic, zone))
 
     def frame(self, raw: str, received_at: int = ARRIVAL) -> list[dict[str, Any]]:
         frame = parse(raw)
@@ -356,6 +360,65 @@ def test_the_fast_and_the_slow_path_say_the_same(row: dict[str, Any], data: st.D
         fast.body("^".join(values[:width]))
         slow.body("^".join(values[:width]))
     assert fast.published == slow.published
+
+
+@pytest.mark.parametrize(
+    ("tr_id", "source", "values", "key"),
+    [
+        ("HDFSCNT0", "HDFSCNT0", 26, "DNASAAPL"),
+        ("HDFSASP0", "HDFSASP0", 17, "RBAQAAPL"),
+        ("HDFSASP1", "HDFSASP0", 17, "DHKSAAPL"),
+    ],
+)
+def test_a_record_without_its_key_is_the_same_at_the_exchange_that_is_subscribed(
+    tr_id: str, source: str, values: int, key: str
+) -> None:
+    # KIS's sample programs list these channels without their first value, the key.
+    row = captured(source)[0]
+    body, count = row["raw"].split("|")[3].split("^"), row["count"]
+    width = len(body) // count
+    records = [[key, *body[i * width + 1 : i * width + values]] for i in range(count)]
+    [whole, short] = [Decoded(tr_id, subscribed=[key, "DNASMSFT"]) for _ in range(2)]
+    whole.body("^".join(value for record in records for value in record), count)
+    short.body("^".join(value for record in records for value in record[1:]), count)
+    assert whole.problems == short.problems == []
+    assert [topic for topic, _ in short.published] == [topic for topic, _ in whole.published]
+    for (_, got), (_, expected) in zip(short.published, whole.published, strict=True):
+        assert {"key": key, **json.loads(got)} == json.loads(expected)
+
+
+@pytest.mark.parametrize(
+    ("subscribed", "found"), [((), "none is"), (("DNASAAPL", "RBAQAAPL"), "several are")]
+)
+def test_a_record_that_could_be_of_several_exchanges_is_quarantined(
+    subscribed: tuple[str, ...], found: str
+) -> None:
+    decoded = Decoded("HDFSCNT0", subscribed=subscribed)
+    decoded.body("^".join(captured("HDFSCNT0")[0]["raw"].split("|")[3].split("^")[1:26]))
+    reason = f"the record names no exchange, and of the keys of 'AAPL' {found} subscribed"
+    assert decoded.problems == [Quarantined("HDFSCNT0", reason, ANY)]
+    assert decoded.published == []
+
+
+def test_where_a_record_without_its_key_goes_follows_the_subscriptions() -> None:
+    subscribed = ["DNASAAPL"]
+    decoded = Decoded("HDFSCNT0", subscribed=subscribed)
+    body = "^".join(captured("HDFSCNT0")[0]["raw"].split("|")[3].split("^")[1:26])
+    decoded.body(body)
+    subscribed[:] = ["DNYSAAPL"]
+    decoded.body(body)
+    topics = [topic for topic, _ in decoded.published]
+    assert topics == [f"overseas_stock/{venue}/trade/AAPL" for venue in ("nas", "nys")]
+
+
+@pytest.mark.parametrize(("tr_id", "width"), [("HDFSASP0", 80), ("HDFSCNT0", 50)])
+def test_a_grown_record_is_not_taken_for_several_without_a_key(tr_id: str, width: int) -> None:
+    row = captured(tr_id)[-1]
+    values = row["raw"].split("|")[3].split("^")
+    decoded = Decoded(tr_id, subscribed=["DNASAAPL", "RBAQAAPL"])
+    [payload] = decoded.body("^".join(values + ["7"] * (width - len(values))))
+    assert payload["extra"] == ["7"] * (width - len(values))
+    assert isinstance(decoded.problems[0], Drift)
 
 
 def test_a_notice_is_no_market_data() -> None:

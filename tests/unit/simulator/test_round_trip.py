@@ -23,10 +23,14 @@ NOW = datetime(2026, 9, 22, 10, 0, 5, tzinfo=ZoneInfo("Asia/Seoul"))
 RECORDS = 3
 
 
+def subscribed(channel: Channel) -> str:
+    """Return the key of AAPL at the first exchange of a channel."""
+    return f"{channel.venues[0].prefix}AAPL" if channel.venues else "005930"
+
+
 def drawn(channel: Channel, width: int) -> Iterator[list[str]]:
     encoder = Encoder(channel, width)
-    key = "DNASAAPL" if channel.venues else "005930"
-    typed = Typed(encoder.layout, key, 7, CATALOG.codes)
+    typed = Typed(encoder.layout, subscribed(channel), 7, CATALOG.codes)
     for _ in range(RECORDS):
         values = typed.values(NOW, channel.key or channel.symbol)
         yield encoder.cells(values | ({channel.symbol: "AAPL"} if channel.venues else {}))
@@ -34,8 +38,11 @@ def drawn(channel: Channel, width: int) -> Iterator[list[str]]:
 
 def decoded(channel: Channel, body: str) -> list[Any]:
     payloads: list[Any] = []
+    routes: dict[str, Route] = {}
     problems: Sequence[Problem] = ChannelDecoder(
-        channel, lambda c, v, s, z: Route(c, v, s, f"kis/{s}", z)
+        channel,
+        lambda c, v, s, z: routes.setdefault(s, Route(c, v, s, f"kis/{s}", z)),
+        lambda _, key: key == subscribed(channel),
     ).decode(
         body,
         RECORDS,
