@@ -28,6 +28,7 @@ from bridge.subscriptions.interest import BRIDGE, Interest, Interests
 from bridge.subscriptions.quotas import Quotas
 from bridge.subscriptions.refusals import Refusals
 from bridge.subscriptions.request import Wanted
+from bridge.subscriptions.rooms import Rooms
 from bridge.subscriptions.rows import (
     MOST_ROWS,
     ClientRow,
@@ -40,10 +41,6 @@ from bridge.subscriptions.rows import (
 from bridge.subscriptions.slot_limits import SlotLimits
 
 __all__ = ["Pool"]
-
-AWAY_S = 15.0
-"""A session that is away for longer gives its subscriptions to others. Most reconnections take
-less, and moving a subscription costs a gap and two requests."""
 
 
 class Pool:
@@ -66,8 +63,6 @@ class Pool:
     ) -> None:
         self._feeds = dict(feeds)
         self._clock, self._monotonic = clock, monotonic
-        self._patience = patience
-        """Factor of all pauses, for tests."""
         self.interests = Interests()
         self.quotas = quotas or Quotas()
         self.gaps = Gaps()
@@ -78,17 +73,14 @@ class Pool:
         """An interest that survives a restart has changed. Whoever writes it down resets this."""
         self.crowded_out: set[Wanted] = set()
         """Who joined the queue or lost a slot. Whoever reports it clears this."""
-        self._pins: dict[tuple[str, str], tuple[str, int]] = {}
         self._places: dict[Wanted, str] = {}
         self._live: dict[Wanted, str] = {}
         self._lines = Lines(BRIDGE)
         self._refusals = Refusals(patience)
-        self._away: dict[str, float] = dict.fromkeys(feeds, float("inf"))
-        """App → when its subscriptions go elsewhere; at start everybody is waited for."""
+        self._rooms = Rooms(self._feeds, monotonic, patience)
         self._limits = SlotLimits(self._feeds, learned or {}, monotonic, patience)
         self._fresh: set[Wanted] = set()
         """Who has asked for a slot since it was last decided who gets one."""
-        self._seen_rooms: dict[str, int] = {}
         self._arranging = self._again = False
 
     @property
@@ -100,8 +92,7 @@ class Pool:
 
     def pin(self, tr_id: str, key: str, app: str, priority: int) -> None:
         """Want a subscription that only one session can serve, before all others."""
-        self._pins[tr_id, key] = (app, priority)
-        self._feeds[app].subscribe(tr_id, key, priority)
+        self._rooms.pin(tr_id, key, app, priority)
 
     def hold(
         self,
@@ -189,19 +180,12 @@ class Pool:
         # set must neither end nor stretch them.
         now = self._monotonic()
         due = bool(over) or self._limits.due
-        for app, feed in self._feeds.items():
-            if feed.state == "connected":
-                self._away.pop(app, None)
-            elif app not in self._away:
-                self._away[app] = now + AWAY_S * self._patience
+        self._rooms.look()
         for name, wanted in self._refusals.due(now):
             due = True
-            if name in self._pins:
-                app, priority = self._pins[name]
-                self._feeds[app].subscribe(*name, priority)
-            elif wanted is not None and wanted in self.interests:
+            if not self._rooms.pin_again(name) and wanted is not None and wanted in self.interests:
                 self._queue(wanted)
-        if due or self._rooms() != self._seen_rooms:
+        if due or self._rooms.changed:
             self.arrange()
         return over
 
@@ -297,19 +281,10 @@ class Pool:
             else:
                 self._ended(wanted)
 
-    def _rooms(self) -> dict[str, int]:
-        now = self._monotonic()
-        pins = [app for app, _ in self._pins.values()]
-        return {
-            app: feed.session.limit - pins.count(app)
-            for app, feed in self._feeds.items()
-            if self._away.get(app, float("inf")) > now
-        }
-
     def _arrange(self) -> None:
         if self.waiting() > 0:
             self._limits.probe()
-        rooms = self._seen_rooms = self._rooms()
+        rooms = self._rooms.take()
         self._lines.requeue(one for one, app in self._places.items() if app not in rooms)
         seats = allocate(self._lines.order(), rooms, self._places)
         before, self._places = self._places, seats
@@ -329,7 +304,7 @@ class Pool:
         self.crowded_out.difference_update(seats)
 
     def _subscribed(self, app: str, event: Subscribed) -> None:
-        self._away.pop(app, None)
+        self._rooms.returned(app)
         self._refusals.forget((event.tr_id, event.key))
         for wanted, place in self._places.items():
             if (wanted.tr_id, wanted.key) == (event.tr_id, event.key) and place == app:
@@ -360,11 +335,7 @@ class Pool:
             del self._live[wanted]
             missing = self.missing_since(wanted, event.code)
             self.gaps.open(wanted, heard_at if missing is None else missing, event.code)
-        at = self._monotonic()
-        # When even the next attempt comes later than that, there is nothing to wait for.
-        if event.retry_after < AWAY_S:
-            at += AWAY_S * self._patience
-        self._away[app] = min(at, self._away.get(app, float("inf")))
+        self._rooms.lost(app, event.retry_after)
         self.arrange()
 
     def _ended(self, wanted: Wanted) -> None:

@@ -25,7 +25,7 @@ from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.runtime.backoff import Backoff
 from bridge.simulator.server import Simulator
-from bridge.subscriptions import app_keys, pool, refusals, slot_limits, watchdog
+from bridge.subscriptions import app_keys, refusals, rooms, slot_limits, watchdog
 
 __all__ = ["Books", "configuration", "hurry", "running", "until"]
 
@@ -40,7 +40,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "RETRY", Backoff(0.05, 0.4, jitter=(0.5, 1.0)))
     monkeypatch.setattr(stream, "LONGEST_QUIET_S", 0.8)
     monkeypatch.setattr(stream, "REFUSED_AGAIN_S", 0.4)
-    monkeypatch.setattr(pool, "AWAY_S", 1.0)
+    monkeypatch.setattr(rooms, "AWAY_S", 1.0)
     monkeypatch.setattr(slot_limits, "PROBE_S", 3.0)
     for name in ("RETRY", "MEND"):
         monkeypatch.setattr(refusals, name, Backoff(0.5, 2.0))

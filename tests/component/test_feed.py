@@ -69,7 +69,7 @@ async def test_five_app_keys_share_three_hundred_wishes(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurry(monkeypatch)
-    monkeypatch.setattr("bridge.subscriptions.pool.AWAY_S", 0.5)
+    monkeypatch.setattr("bridge.subscriptions.rooms.AWAY_S", 0.5)
     monkeypatch.setattr("bridge.calendar.hours.Calendar.phase", lambda *_: "closed")
     monkeypatch.setattr("bridge.subscriptions.watchdog.QUIET_SILENCE_S", 60.0)
     settings = SimulatorSettings(any_key=True, rest_per_second=0, manual=True)
