@@ -1,4 +1,7 @@
-"""What a session tells: a closed union of events, and the states of a subscription. Pure data."""
+"""What a session tells: a closed union of events, and the states of a subscription. Pure data.
+
+Market data is no event: a session returns the frame itself.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from bridge.kis.frames import DataFrame
-
 __all__ = [
-    "Data",
     "Dropped",
     "Lost",
     "Notice",
@@ -19,13 +19,6 @@ __all__ = [
     "SubscriptionState",
     "Unsubscribed",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """Market data: a plain frame."""
-
-    frame: DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +80,7 @@ class Lost:
     retry_after: float = 0.0
 
 
-SessionEvent: TypeAlias = Data | Notice | Subscribed | Unsubscribed | SlotRefused | Dropped | Lost
+SessionEvent: TypeAlias = Notice | Subscribed | Unsubscribed | SlotRefused | Dropped | Lost
 
 
 class SubscriptionState(Enum):

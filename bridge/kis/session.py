@@ -15,7 +15,6 @@ from bridge.errors import FrameError
 from bridge.kis.codes import Action, action
 from bridge.kis.crypto import decrypt
 from bridge.kis.events import (
-    Data,
     Dropped,
     Lost,
     Notice,
@@ -29,7 +28,6 @@ from bridge.kis.frames import Acknowledgement, DataFrame, PingPong, parse
 from bridge.kis.slot import HOLDING, WAITING_FOR_ANSWER, Slot, asked, held_before, plain, unasked
 
 __all__ = [
-    "Data",
     "Dropped",
     "Lost",
     "Notice",
@@ -186,8 +184,11 @@ class Session:
         """Take that data comes of what waits for its answer as that answer."""
         return self._granted(Acknowledgement(tr_id, key, "0", "OPSP0000", ""))
 
-    def receive(self, text: str, now: float) -> list[SessionEvent]:
-        """Take a text from KIS; never raises, whatever it is."""
+    def receive(self, text: str, now: float) -> DataFrame | list[SessionEvent]:
+        """Take a text from KIS; return its frame of market data, or what it tells otherwise.
+
+        Never raises, whatever the text is.
+        """
         self.last_message_at = now
         try:
             frame = parse(text)
@@ -195,9 +196,9 @@ class Session:
             return [Dropped(str(error), "")]
         if isinstance(frame, DataFrame):
             if frame.encrypted or frame.tr_id in self._notices:
-                return [self._open_frame(frame)]
+                return self._open_frame(frame)
             self._heard_at = now
-            return [Data(frame)]
+            return frame
         match frame:
             # The text itself goes back, not a WebSocket PONG: that is what long-running clients do.
             # Whoever does not answer is cut off after about 100 s (docs/kis.md).
@@ -244,21 +245,21 @@ class Session:
 
     # What KIS tells.
 
-    def _open_frame(self, frame: DataFrame) -> SessionEvent:
+    def _open_frame(self, frame: DataFrame) -> DataFrame | list[SessionEvent]:
         # KIS's WebSocket is plain text, so that anybody on the way can write to it. Encryption is
         # what tells KIS's notices from a forger's (docs/kis.md).
         if not frame.encrypted:
-            return Dropped("a notice in plain text may be forged", frame.tr_id)
+            return [Dropped("a notice in plain text may be forged", frame.tr_id)]
         known = self._keys.get(frame.tr_id)
         if known is None:
-            return Dropped("no key yet", frame.tr_id)
+            return [Dropped("no key yet", frame.tr_id)]
         try:
             body = decrypt(frame.body, *known)
         except FrameError as error:
-            return Dropped(str(error), frame.tr_id)
+            return [Dropped(str(error), frame.tr_id)]
         if frame.tr_id in self._notices:
-            return Notice(frame.tr_id, frame.count, body)
-        return Data(DataFrame(frame.tr_id, False, frame.count, body))
+            return [Notice(frame.tr_id, frame.count, body)]
+        return DataFrame(frame.tr_id, False, frame.count, body)
 
     def _answered(self, ack: Acknowledgement, now: float) -> list[SessionEvent]:
         match action(ack.msg_cd, ack.msg1):

@@ -6,81 +6,37 @@ Only what the network does wrong reconnects. A bug in a callback goes up to whoe
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
-import socket
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Literal
 
 import structlog
 from pydantic import SecretStr
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
 
 from bridge.kis.codes import meaning
 from bridge.kis.frames import DataFrame
+from bridge.kis.link import Link, StreamCounts, open_link
 from bridge.kis.replies import KisError
-from bridge.kis.session import Data, Lost, Notice, Session, SessionEvent
+from bridge.kis.session import Lost, Notice, Session, SessionEvent
 from bridge.runtime.backoff import Backoff
-from bridge.runtime.clock import now_us
 
 __all__ = ["ApprovalKey", "Stream", "StreamCounts"]
 
 log = structlog.get_logger()
 
-_wire_log = logging.getLogger("bridge.kis.wire")
-_wire_log.setLevel(logging.INFO)  # at debug level websockets writes out the approval key
-
 ApprovalKey = Callable[[bool], Awaitable[SecretStr]]
 """Gives the approval key; a new one when told True."""
 
-OPEN_S = 10.0
 CLOSE_S = 1.0
 """KIS has been seen never to answer a close (docs/kis.md); more would delay the next attempt."""
 SEND_S = 10.0
 """A request is a few hundred bytes: when it does not leave, KIS does not read any more."""
-MAX_MESSAGE = 4 * 1024 * 1024
-"""Frames above 8 KB have been seen (docs/kis.md). Only what could exhaust the memory is refused."""
-
 RETRY = Backoff(0.5, 30.0, jitter=(0.5, 1.0))
 """Before another connection."""
 LONGEST_QUIET_S = 120.0
 REFUSED_AGAIN_S = 30.0
 """Quiet after a new approval key was refused like the one before."""
-
-
-@dataclass(slots=True)
-class StreamCounts:
-    """What came so far; for health."""
-
-    frames: int = 0
-    """Frames of market data."""
-    bytes: int = 0
-    connections: int = 0
-    invalid_utf8: int = 0
-    last_frame_at: int = 0
-    """Of market data; µs since the epoch, 0 for never."""
-    last_message_at: int = 0
-    """Of anything else; likewise."""
-
-    @property
-    def heard_at(self) -> int:
-        """When anything came last."""
-        return max(self.last_frame_at, self.last_message_at)
-
-    @property
-    def reconnects(self) -> int:
-        return max(0, self.connections - 1)
-
-
-class _Direct(connect):
-    """A connection to the address that is configured, and to no other."""
-
-    def process_redirect(self, exc: Exception) -> Exception:
-        # Whoever can answer in KIS's place would be given the approval key elsewhere.
-        return exc
 
 
 class Stream:
@@ -183,29 +139,14 @@ class Stream:
             log.warning("no approval key", reason=str(error))
             return Lost("approval")
         try:
-            link = await _Direct(
-                self._url,
-                compression=None,
-                open_timeout=OPEN_S,
-                close_timeout=CLOSE_S,
-                ping_interval=None,  # KIS answers pings of ours with errors
-                max_size=MAX_MESSAGE,
-                # Reading never awaits between messages, so that no queue builds up; a bound would
-                # stop and start the socket at every burst.
-                max_queue=None,
-                proxy=None,  # one from the environment would read the approval key
-                logger=_wire_log,
-            )
-        except InvalidURI:
-            raise
-        except (OSError, WebSocketException) as error:
+            link = await open_link(self._url, self._received, self.counts, CLOSE_S)
+        except OSError as error:
             log.info("not connected", url=self._url, reason=str(error))
             return Lost("unreachable")
         return await self._converse(link)
 
-    async def _converse(self, link: ClientConnection) -> Lost:
+    async def _converse(self, link: Link) -> Lost:
         try:
-            _no_delay(link)
             self.counts.connections += 1
             self.state = "connected"
             self._lost = None
@@ -213,44 +154,28 @@ class Stream:
             self._tell(self.session.connected(asyncio.get_running_loop().time()))
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(self._write(link))
-                await self._read(link)
+                await link.serve()
                 writer.cancel()
         finally:
-            await _close(link)
+            await link.close()
         self._tell(self.session.disconnected())
         return self._lost or Lost(f"closed {link.close_code}")
 
-    async def _read(self, link: ClientConnection) -> None:
-        """Hand on what comes until the connection is closed, by whichever side."""
-        counts, receive, on_data = self.counts, self.session.receive, self._on_data
-        monotonic = asyncio.get_running_loop().time
-        while True:
-            # Bytes, since KIS has sent invalid UTF-8: a strict client closes with 1007 and loses
-            # its session for one bad letter (docs/kis.md).
-            try:
-                message = await link.recv(decode=False)
-            except ConnectionClosed:
-                return
-            arrived = now_us()
-            counts.bytes += len(message)
-            try:
-                text = message.decode()
-            except UnicodeDecodeError:
-                counts.invalid_utf8 += 1
-                text = message.decode(errors="replace")
-            events = receive(text, monotonic())
-            if len(events) == 1 and isinstance(event := events[0], Data):
-                counts.frames += 1
-                counts.last_frame_at = arrived
-                on_data(event.frame, arrived)
-            # Market data makes nothing due, it only moves the end of patience further away: the
-            # writer is not woken for it.
-            else:
-                counts.last_message_at = arrived
-                self._tell(events, arrived)
-                self._wake.set()
+    def _received(self, text: str, arrived: int) -> None:
+        counts = self.counts
+        heard = self.session.receive(text, asyncio.get_running_loop().time())
+        # Market data makes nothing due, it only moves the end of patience further away: the writer
+        # is not woken for it.
+        if isinstance(heard, DataFrame):
+            counts.frames += 1
+            counts.last_frame_at = arrived
+            self._on_data(heard, arrived)
+            return
+        counts.last_message_at = arrived
+        self._tell(heard, arrived)
+        self._wake.set()
 
-    async def _write(self, link: ClientConnection) -> None:
+    async def _write(self, link: Link) -> None:
         """Send what the session wants sent, when it wants it; close when it is lost."""
         monotonic = asyncio.get_running_loop().time
         while self._lost is None:
@@ -260,7 +185,7 @@ class Stream:
                 async with asyncio.timeout(SEND_S):
                     for text in self.session.data_to_send():
                         await link.send(text)
-            except ConnectionClosed:
+            except ConnectionError:
                 return
             except TimeoutError:
                 self._lost = Lost("stalled")
@@ -268,7 +193,7 @@ class Stream:
                 with suppress(TimeoutError):
                     async with asyncio.timeout_at(self.session.next_deadline()):
                         await self._wake.wait()
-        await _close(link)
+        await link.close()
 
     def _tell(self, events: Iterable[SessionEvent], arrived: int = 0) -> None:
         for event in events:
@@ -276,8 +201,6 @@ class Stream:
                 self._on_notice(event, arrived)
             elif isinstance(event, Lost):
                 self._lost = event
-            elif isinstance(event, Data):
-                self._on_data(event.frame, arrived)
             else:
                 self._on_event(event)
 
@@ -287,18 +210,3 @@ def _delay(quiet: float, failures: int, rng: random.Random, retry: Backoff) -> f
     if quiet:
         retry = Backoff(quiet, LONGEST_QUIET_S, factor=1.5, jitter=(1.0, 1.25))
     return retry.pause(failures, rng.uniform)
-
-
-async def _close(link: ClientConnection) -> None:
-    """Shake hands and close; cut the line when KIS does not answer in time."""
-    try:
-        async with asyncio.timeout(CLOSE_S + 0.2):  # a full send buffer would hold it for ever
-            await link.close()
-    except TimeoutError:
-        link.transport.abort()
-
-
-def _no_delay(link: ClientConnection) -> None:
-    raw = link.transport.get_extra_info("socket")
-    if raw is not None:
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,7 +20,17 @@ from starlette.routing import Route
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-__all__ = ["RestPeer", "Seen", "StreamPeer", "acknowledge", "raw_peer", "rest_peer", "stream_peer"]
+__all__ = [
+    "RestPeer",
+    "Seen",
+    "StreamPeer",
+    "acknowledge",
+    "link_library",
+    "raw_peer",
+    "rest_peer",
+    "stream_peer",
+    "without_picows",
+]
 
 
 @dataclass(frozen=True)
@@ -175,3 +187,18 @@ async def stream_peer(**options: Any) -> AsyncIterator[StreamPeer]:
     ) as server:
         peer.url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/tryitout"
         yield peer
+
+
+def without_picows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing import picows, as where it is not installed."""
+    monkeypatch.delitem(sys.modules, "bridge.kis.picows_link", raising=False)
+    monkeypatch.setitem(sys.modules, "picows", None)
+
+
+@pytest.fixture(params=["picows", "websockets"], autouse=True)
+def link_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run the tests of a module that imports this with either library under the session."""
+    library: str = request.param
+    if library == "websockets":
+        without_picows(monkeypatch)
+    return library

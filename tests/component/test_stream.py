@@ -13,8 +13,9 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed, InvalidURI
+from websockets.exceptions import ConnectionClosed
 
+from bridge.errors import ConfigError
 from bridge.kis import stream as module
 from bridge.kis.crypto import encrypt
 from bridge.kis.frames import DataFrame
@@ -29,7 +30,9 @@ from bridge.kis.session import (
     Unsubscribed,
 )
 from bridge.kis.stream import Stream
-from tests.component.fakes import StreamPeer, acknowledge, stream_peer
+from tests.component.fakes import StreamPeer, acknowledge, link_library, stream_peer
+
+__all__ = ["link_library"]
 
 TRADE, NOTICE = "H0STCNT0", "H0STCNI9"
 FRAME = "0|H0STCNT0|001|005930^71900"
@@ -347,7 +350,7 @@ async def test_a_bug_in_a_callback_is_no_network_fault(peer: StreamPeer) -> None
 
 
 async def test_an_address_that_is_none_is_no_network_fault() -> None:
-    with pytest.raises(InvalidURI):
+    with pytest.raises(ConfigError):
         await Bench("http://127.0.0.1:1").stream.run()
 
 

@@ -118,12 +118,12 @@ class Line:
             at = datetime.fromtimestamp(self.now, SEOUL)
             second = int(self.now)
             if not self.dead and second % PING_S == 0:
-                self._tell(self.session.receive(PINGPONG, self.now))
+                self._hear(PINGPONG)
             for channel in () if self.dead or self.mute else CHANNELS:
                 pause = sends(channel, at)
                 if pause and second % pause == 0:
                     self.counts.frames += 1
-                    self._tell(self.session.receive(f"0|{channel}|001|x^1", self.now))
+                    self._hear(f"0|{channel}|001|x^1")
             self.upkeep.tick()
             self._tell(self.session.tick(self.now))
             self._answer()
@@ -139,8 +139,12 @@ class Line:
             for text in texts:
                 names = json.loads(text)["body"]["input"]
                 body = {"rt_cd": "0", "msg_cd": "OPSP0000", "msg1": "-"}
-                answer = json.dumps({"header": names, "body": body})
-                self._tell(self.session.receive(answer, self.now))
+                self._hear(json.dumps({"header": names, "body": body}))
+
+    def _hear(self, text: str) -> None:
+        heard = self.session.receive(text, self.now)
+        if isinstance(heard, list):
+            self._tell(heard)
 
     def _tell(self, events: list[SessionEvent]) -> None:
         for event in events:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from bridge.kis.crypto import encrypt
 from bridge.kis.frames import DataFrame
 from bridge.kis.session import (
-    Data,
     Dropped,
     Lost,
     Notice,
@@ -62,7 +61,14 @@ class Play:
         return self.session.unsubscribe(tr_id, key, self.now)
 
     def hear(self, text: str) -> list[SessionEvent]:
-        return self.session.receive(text, self.now)
+        heard = self.session.receive(text, self.now)
+        assert not isinstance(heard, DataFrame)
+        return heard
+
+    def data(self, text: str) -> DataFrame:
+        heard = self.session.receive(text, self.now)
+        assert isinstance(heard, DataFrame)
+        return heard
 
     def wait(self, seconds: float) -> list[SessionEvent]:
         """Let time pass as the shell does: a tick at each deadline."""
@@ -422,9 +428,7 @@ def test_full_from_the_start_waits_for_the_older_session_to_go() -> None:
 
 def test_market_data_goes_through() -> None:
     play = Play()
-    assert play.hear("0|H0STCNT0|001|005930^1") == [
-        Data(DataFrame(TRADE, False, 1, "005930^1")),
-    ]
+    assert play.data("0|H0STCNT0|001|005930^1") == DataFrame(TRADE, False, 1, "005930^1")
 
 
 def test_garbage_is_dropped_without_its_content() -> None:
@@ -468,7 +472,7 @@ def test_other_encrypted_frames_open_when_their_key_is_known() -> None:
     assert play.hear(frame) == [Dropped("no key yet", TRADE)]
     play.subscribe(TRADE, "1")
     play.hear(ack("OPSP0000", TRADE, "1", key=KEY, iv=IV))
-    assert play.hear(frame) == [Data(DataFrame(TRADE, False, 1, "a^b"))]
+    assert play.data(frame) == DataFrame(TRADE, False, 1, "a^b")
 
 
 def test_a_notice_does_not_show_its_body() -> None:
@@ -559,7 +563,7 @@ def test_a_session_that_is_mute_while_data_is_expected_is_dead() -> None:
     assert not play.session.expect(120, 60, play.now)
     play.hear(PINGPONG)
     assert play.wait(59.9) == []
-    play.hear("0|H0STCNT0|001|005930^1")
+    play.data("0|H0STCNT0|001|005930^1")
     play.hear(PINGPONG)
     assert play.wait(59.9) == []
     play.hear(PINGPONG)

@@ -86,7 +86,9 @@ class Feed:
         """Have KIS say something that is no market data."""
         self.counts.bytes += len(text)
         self.counts.last_message_at = self._world.micros
-        self.tell(self.session.receive(text, self._world.monotonic))
+        said = self.session.receive(text, self._world.monotonic)
+        assert isinstance(said, list)
+        self.tell(said)
 
     def converse(self) -> None:
         """Let what the bridge asks reach KIS, and KIS answer."""

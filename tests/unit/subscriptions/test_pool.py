@@ -87,7 +87,9 @@ class Feed:
             self.held.append(key)
             code = "OPSP0000"
         body = {"rt_cd": "0", "msg_cd": code, "msg1": "-"}
-        self._tell(self.session.receive(json.dumps({"header": names, "body": body}), self.now))
+        told = self.session.receive(json.dumps({"header": names, "body": body}), self.now)
+        assert isinstance(told, list)
+        self._tell(told)
 
     def _tell(self, events: list[SessionEvent]) -> None:
         for event in events:
