@@ -67,12 +67,14 @@ class Dated(Kis):
     """Tells its time with each list."""
 
     machine: Machine = field(default_factory=Machine)
+    silent: bool = False
+    """It tells none."""
 
     async def pages(self, *args: Any, **more: Any) -> AsyncIterator[Reply]:
         sent = self.machine.clock.steady()
         async for reply in super().pages(*args, **more):
             date = format_datetime(datetime.now(UTC), usegmt=True)
-            self.machine.clock.heard({"date": date}, sent)
+            self.machine.clock.heard({} if self.silent else {"date": date}, sent)
             yield reply
 
 
@@ -217,6 +219,25 @@ async def test_with_a_slow_clock_at_the_start_an_expired_command_is_not_executed
         assert not kis.calls
 
 
+async def test_what_was_refused_as_expired_is_not_sent_when_the_clock_is_right_again(
+    tmp_path: Path,
+) -> None:
+    """A broker that missed the PUBACK delivers it again."""
+    machine = Machine(askew=DAY_S)
+    kis = Dated(machine=machine, silent=True)
+    late = PLACE | {"expires_at": in_seconds(3_600)}
+    async with bench(tmp_path, kis=kis, **machine.terms) as b:
+        await b.send("place", late)
+        assert (await b.broker.wait(ack_topic()))[0]["reason"] == "expired"
+        machine.askew, kis.silent = 0, False
+        await rounds(b, 2)
+        await b.send("place", late, again=True)
+        assert (await b.broker.wait(ack_topic(), 2))[-1]["reason"] == "expired"
+        assert not kis.calls
+        await b.send("place", PLACE | {"expires_at": in_seconds(7_200)})  # meant anew
+        assert (await b.broker.wait(ack_topic(), 3))[-1]["status"] == "accepted"
+
+
 async def test_with_a_clock_of_tomorrow_at_the_start_the_limit_of_today_holds(
     tmp_path: Path,
 ) -> None:
@@ -225,12 +246,12 @@ async def test_with_a_clock_of_tomorrow_at_the_start_the_limit_of_today_holds(
     async with bench(tmp_path, kis=Dated(machine=machine), **machine.terms | limited) as b:
         assert (await b.place())["status"] == "accepted"
     later = Machine(askew=DAY_S)
-    kis = Dated(machine=later)
-    kis.listed = LOST  # KIS tells no time at first
+    kis = Dated(machine=later, silent=True)
+    kis.listed = LOST  # and so nothing is sent
     async with bench(tmp_path, kis=kis, **later.terms | limited) as b:
         await b.send("place", PLACE | {"client_order_id": "a-2", "symbol": "000660"})
         await rounds(b, 2)
-        later.askew = 0
+        later.askew, kis.silent = 0, False
         kis.listed = [row("1")]
         assert (await b.broker.wait(ack_topic("a-2")))[0]["reason"] == "risk_daily"
 

@@ -36,6 +36,8 @@ _LEADS_TO: Mapping[Event, State] = {
 _PATIENCE_S = 1.0
 """How long the journal may fail before something is refused: many a failure is over at once."""
 
+_TOLD_LATE = 10_000
+
 
 def unavailable(why: str) -> Refusal:
     """Return the refusal of what the journal cannot take."""
@@ -69,6 +71,8 @@ class Admission:
         self._latest = 0
         self._arrived: dict[Identity, int] = {}
         """When what is not in the journal yet came first."""
+        self._told_late: dict[Identity, int] = {}
+        """What was refused as expired, with its deadline; the newest."""
         self._entering: dict[ManagedOrder, asyncio.Event] = {}
         """What is not in the journal yet, and what happens when that is decided."""
 
@@ -87,6 +91,15 @@ class Admission:
     def resume(self, latest: int) -> None:
         """Let nothing come before what a restart found."""
         self._latest = max(self._latest, latest)
+
+    def over(self, managed: ManagedOrder) -> bool:
+        """Tell whether it is too late for a command.
+
+        What was refused as expired stays it, also when the clock was wrong then and is right now. A
+        broker that missed the PUBACK delivers it again, and its client knows that it is not sent.
+        """
+        told = self._told_late.get(managed.identity, 0)
+        return told >= managed.expires_at or self._clock() >= managed.expires_at
 
     async def admit(self, managed: ManagedOrder, *steps: Step) -> Admitted | Refusal:
         """Write a command down with its first step, unless the journal has that name already.
@@ -154,10 +167,9 @@ class Admission:
             try:
                 # Too late to begin. But an attempt that failed, or an earlier delivery, may have
                 # written it all the same, and then its answer is the one that counts.
-                if self._clock() >= managed.expires_at:
+                if self.over(managed):
                     found = await self._journal.find(managed.identity)
-                    late = Refusal("expired", "it expired before it could be written down")
-                    return late if found is None else (found, False)
+                    return self._late(managed) if found is None else (found, False)
                 return await self._journal.admit(managed.record(), *_lines(steps))
             except JournalError as error:
                 log.warning("command not written down, trying again", cause=str(error))
@@ -175,6 +187,13 @@ class Admission:
                     if self._journal.standing.replaced:
                         return unavailable(str(error))
                 await asyncio.sleep(self._pause_s)
+
+    def _late(self, managed: ManagedOrder) -> Refusal:
+        """Refuse what the journal does not have and will not get; a later deadline is welcome."""
+        while len(self._told_late) >= _TOLD_LATE:
+            del self._told_late[next(iter(self._told_late))]
+        self._told_late[managed.identity] = managed.expires_at
+        return Refusal("expired", "it expired before it could be written down")
 
     def _long_enough(self) -> bool:
         since = self._journal.standing.failing_since

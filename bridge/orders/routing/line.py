@@ -172,7 +172,7 @@ class Line:
         """Decide on a command that nothing keeps waiting; None: it is decided on in its turn."""
         waits = (
             managed.verb == "cancel_all"
-            or self.terms.clock() >= managed.expires_at
+            or self.admission.over(managed)
             or self.blotter.get(managed.identity) is not None  # most likely a duplicate
             or self.outbox.failing  # nothing is decided that cannot be written down soon
             or not self.sequencer.free(managed, turns)
