@@ -203,12 +203,11 @@ class Bridge:
                 extensions = self._extensions()
                 streams = [session.stream.run() for session in self.sessions.values()]
                 works = (
-                    *(*streams, writer.run(), self.events.run(), self._tend()),
+                    *(*streams, writer.run(), self.events.run(), self._tend(), self.quality.run()),
                     self._reporter.run(self.numbers, self.gateway.trading, self.pool),
                     JournalWatch(journal, self.events.tell).run(),
                     self.presence.as_owner(marks.run),
                     extensions.run(),
-                    self.quality.run(),
                     *(self.upkeep.follow_days(rest.call) for rest in [*self._rests.values()][:1]),
                 )
                 others = [beating, urgent, halting, *map(tasks.create_task, works)]
@@ -391,6 +390,7 @@ class Bridge:
             lane=self.lane,
             gateway=self.gateway,
             pool=self.pool,
+            quality=self.quality.board.counts(),
             arrivals=self._arrivals.numbers(),
             requests_refused=self._requests.refused,
             frames_dropped=self._reports.dropped,

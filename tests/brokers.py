@@ -129,6 +129,11 @@ class Mosquitto:
             self._process.communicate(timeout=_START_S)
             self._process = None
 
+    def forget(self) -> None:
+        """Lose what was kept for the next start, as a new broker in its place would."""
+        for kept in self._config.parent.glob("*.db"):
+            kept.unlink()
+
     @classmethod
     @contextlib.contextmanager
     def running(cls, folder: Path, extra: str = "allow_anonymous true\n") -> Iterator[Mosquitto]:

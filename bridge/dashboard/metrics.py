@@ -111,6 +111,8 @@ class Metrics(Collector):
         yield _labelled("messages_dropped_total", text, "reason", arrivals["dropped"])
         text = "Subscriptions by state"
         yield _labelled("subscriptions", text, "state", numbers["subscriptions"])
+        text = "Topics by the quality of their value"
+        yield _labelled("topics", text, "quality", numbers["quality"])
         for name, metric, text in _CLIENT:
             values = {row["client"] or "": row[name] for row in numbers["clients"]}
             yield _labelled(metric, text, "client", values)

@@ -125,6 +125,12 @@ class Lane:
         else:
             self.backlog.add(route, payload, conflate=policy.conflate)
 
+    def clear(self, route: Route) -> None:
+        """Take back what the broker retains of a topic, behind all that was written of it."""
+        if self._policies.get(route.kind, self._default).retain:
+            self.put(route, b"")  # which is how MQTT says it
+        route.last = b""
+
     def arrived(self, received_at: int) -> None:
         """Say when (µs since the epoch) the frame came whose records follow."""
         if not self._oldest:

@@ -118,6 +118,7 @@ class HealthReport(TypedDict):
     environment: Literal["simulator", "paper", "real"]
     sessions: Annotated[dict[str, SessionNumbers], Field(description="By alias of the app")]
     subscriptions: SubscriptionCounts
+    quality: Annotated[dict[str, Count], Field(description="Topics by the quality of their value")]
     clients: Annotated[
         list[ClientRow], Field(description="Who wants how much market data; twenty at most")
     ]

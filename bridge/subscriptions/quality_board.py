@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -25,6 +25,7 @@ from bridge.subscriptions.pool import Pool
 from bridge.subscriptions.quality import Grade, Graded, Quality, Situation, grade
 from bridge.subscriptions.request import Wanted, split_key
 from bridge.subscriptions.rows import SlotStanding
+from bridge.subscriptions.withdrawals import Withdrawals
 
 __all__ = ["QualityBoard"]
 
@@ -82,7 +83,8 @@ class _Topic:
 class QualityBoard:
     """The quality of every topic that somebody wants, by the topic of its market data.
 
-    ``route`` gives where the records of a topic go. With ``always_open`` no market ever closes.
+    ``route`` gives where the records of a topic go, ``clear`` takes its value back from the broker.
+    With ``always_open`` no market ever closes.
     """
 
     def __init__(
@@ -96,12 +98,14 @@ class QualityBoard:
         config: QualityConfig,
         *,
         always_open: bool = False,
+        clear: Callable[[Route], None] = lambda route: None,
     ) -> None:
         self._catalog, self._topics, self._pool = catalog, topics, pool
         self._route, self._calendar, self._config = route, calendar, config
         self._always_open = always_open
         self._lines = {app: SessionLine(app, feed) for app, feed in feeds.items()}
         self._deliveries = Deliveries(pool, feeds)
+        self.withdrawals = Withdrawals(feeds, route, clear)
         pool.missing_since = self.missing_since
         self._topic_of: dict[Wanted, str] = {}
         self._board: dict[str, _Topic] = {}
@@ -149,17 +153,24 @@ class QualityBoard:
                 yield
         busy: dict[str, list[float]] = {app: [] for app in self._lines}
         for number, (topic, found) in enumerate(list(self._board.items()), 1):
-            found.wanted = [one for one in found.wanted if self._still_wanted(one)]
-            if found.wanted:
+            left = [one for one in found.wanted if self._still_wanted(one)]
+            if left:
+                found.wanted = left
                 self._look(topic, found, now, monotonic, busy)
             else:
                 del self._board[topic]
-                self.changed[topic] = None
+                self.end(topic, found.wanted)
             if number % _SLICE == 0:
                 yield
         for app, edges in busy.items():
             self._lines[app].busy = len(edges)
             self._lines[app].expect(max(edges, default=float("-inf")))
+        self.withdrawals.look(monotonic)
+
+    def end(self, topic: str, wanted: Collection[Wanted] = ()) -> None:
+        """Nobody wants a topic any more; ``wanted`` are the registrations that fed it."""
+        self.changed[topic] = None
+        self.withdrawals.leave(topic, wanted)
 
     def _meet(self, wanted: Wanted) -> None:
         channel = self._catalog.channels[wanted.channel]
@@ -170,6 +181,7 @@ class QualityBoard:
             kind = self._config.kind(channel.kind)
             bounds = PaceBounds(kind.least_s, kind.most_s)
             found = self._board[topic] = _Topic((channel.market, venue, channel.kind), bounds)
+            self.withdrawals.stay(topic)
         found.wanted.append(wanted)
         self._topic_of[wanted] = topic
 

@@ -15,10 +15,11 @@ from bridge.mqtt.client import ControlClient
 from bridge.mqtt.message import Publication
 from bridge.mqtt.shapes import Microseconds
 from bridge.mqtt.strict_json import encode
-from bridge.mqtt.topics import Topics
+from bridge.mqtt.topics import Topics, is_topic
 from bridge.runtime.clock import now_us
 from bridge.subscriptions.quality import Graded, Quality
 from bridge.subscriptions.quality_board import QualityBoard
+from bridge.subscriptions.store import SubscriptionStore
 
 __all__ = ["QualityPublisher", "QualityReport"]
 
@@ -27,6 +28,9 @@ log = structlog.get_logger()
 _TURN_S = 1.0
 _SLICE = 50
 """Messages that may be under way: the acks of orders leave on the same connection."""
+_TOPICS = "quality-topics.txt"
+_MOST_TOPICS = 200_000
+_STOPPED = "the bridge has stopped"
 _HOPEFUL = frozenset({Quality.LIVE, Quality.ROTATING, Quality.BACKUP})
 
 
@@ -45,20 +49,34 @@ class QualityReport(TypedDict):
 
 
 class QualityPublisher:
-    """Sweeps the board once a second and publishes what has changed."""
+    """Sweeps the board once a second and publishes what has changed.
 
-    def __init__(self, board: QualityBoard, control: ControlClient, topics: Topics) -> None:
+    ``store`` keeps the topics that something is retained of, so that a later run takes back what
+    nobody wants then.
+    """
+
+    def __init__(
+        self, board: QualityBoard, control: ControlClient, topics: Topics, store: SubscriptionStore
+    ) -> None:
         self.board = board
-        self._control, self._topics = control, topics
+        self._control, self._topics, self._store = control, topics, store
+        self._told: set[str] = set()
+        """Topics of which a quality may be retained."""
         control.on_connected(self._greet)
 
     async def run(self) -> None:
         """Do so until cancelled."""
+        self._told = await asyncio.to_thread(self._recall)
+        left_over: set[str] | None = set(self._told)
         while True:
             for _ in self.board.sweep(now_us(), time.monotonic()):
                 await asyncio.sleep(0)
             # A guest has no will that would take back what it said, and its owner says the same.
             if self._control.connected and not self._control.guest:
+                if left_over is not None:
+                    for topic in left_over.difference(topic for topic, _ in self.board.items()):
+                        self.board.end(topic)
+                    left_over = None
                 await self._publish()
             await asyncio.sleep(_TURN_S)
 
@@ -66,10 +84,8 @@ class QualityPublisher:
         """Take back what will not be true any more when the bridge has left."""
         if self._control.connected and not self._control.guest:
             for topic, graded in self.board.items():
-                if graded.quality in _HOPEFUL:
-                    left = Graded(
-                        Quality.STALE, now_us(), graded.last_at, "the bridge has stopped", ""
-                    )
+                if topic in self._told and graded.quality in _HOPEFUL:
+                    left = Graded(Quality.STALE, now_us(), graded.last_at, _STOPPED, "")
                     await self._control.publish(self._publication(topic, left))
 
     async def _greet(self) -> None:
@@ -78,22 +94,31 @@ class QualityPublisher:
 
     async def _publish(self) -> None:
         changed = self.board.changed
+        if new := [topic for topic in changed if topic not in self._told and self.board.of(topic)]:
+            # Before the first of them is told: whoever dies in between leaves nothing unknown.
+            self._told.update(new)
+            await asyncio.to_thread(self._store.write, _TOPICS, "\n".join(self._told))
         while changed:
             some = [changed.popitem()[0] for _ in range(min(_SLICE, len(changed)))]
-            told = [each for topic in some for each in self._told(topic)]
-            for each in told[:-1]:
-                await self._control.publish(each)
-            try:
-                await self._control.publish(told[-1], wait=True)
-            except BrokerError as error:
-                log.warning("quality not published", reason=str(error))
-                return
+            await self._send([each for topic in some for each in self._news(topic)])
+        if unwritten := self.board.withdrawals.unwritten:
+            await self._send([Publication(topic, b"", retain=True) for topic in unwritten])
+            unwritten.clear()
 
-    def _told(self, topic: str) -> list[Publication]:
+    async def _send(self, publications: list[Publication]) -> None:
+        try:
+            for each in publications:
+                # Waiting for the last one keeps them few, whatever the broker does.
+                await self._control.publish(each, wait=each is publications[-1])
+        except BrokerError as error:
+            log.warning("quality not published", reason=str(error))
+
+    def _news(self, topic: str) -> list[Publication]:
         """Return what is published of a topic that has changed."""
         graded = self.board.of(topic)
         if graded is not None:
             return [self._publication(topic, graded)]
+        self._told.discard(topic)
         off = Graded(Quality.OFF, now_us(), None, "nobody wants it any more", "")
         last = self._publication(topic, off)
         return [last, Publication(last.topic, b"", retain=True)]
@@ -107,3 +132,9 @@ class QualityPublisher:
             "source": graded.source or None,
         }
         return Publication(self._topics.quality(topic), encode(report), retain=True)
+
+    def _recall(self) -> set[str]:
+        """Return the topics of the run before."""
+        ours = f"{self._topics.base}/market/"
+        topics = self._store.read(_TOPICS).split("\n")[:_MOST_TOPICS]
+        return {topic for topic in topics if topic.startswith(ours) and is_topic(topic)}

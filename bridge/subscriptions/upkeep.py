@@ -192,8 +192,9 @@ class Upkeep:
             self.calendar,
             config.quality,
             always_open=config.kis.environment == "simulator",
+            clear=self._lane.clear,
         )
-        return QualityPublisher(board, control, self._topics)
+        return QualityPublisher(board, control, self._topics, self._store)
 
     # inside
 

@@ -28,6 +28,7 @@ NUMBERS: dict[str, Any] = {
         },
     },
     "subscriptions": {"wanted": 3, "live": 2},
+    "quality": {"live": 2, "stale": 1},
     "arrivals": {
         "rate_limited": {"requests": 5, "commands": 6},
         "unanswered": 9,

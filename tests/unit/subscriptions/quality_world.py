@@ -121,6 +121,7 @@ class World:
     ) -> None:
         self.now, self.monotonic = at(now), 1000.0
         self.routes: dict[str, Route] = {}
+        self.cleared: list[str] = []
         self.feeds = {app: Feed(self, app, slots) for app in apps}
         self.pool = Pool(self.feeds, clock=lambda: self.now, monotonic=lambda: self.monotonic)
         self.calendar = Calendar(CATALOG.hours)
@@ -133,6 +134,7 @@ class World:
             self.calendar,
             config or QualityConfig(),
             always_open=always_open,
+            clear=lambda route: self.cleared.append(route.topic),
         )
 
     @property
