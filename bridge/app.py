@@ -18,6 +18,7 @@ from bridge.catalog.model import Catalog
 from bridge.config.kis import AppConfig
 from bridge.config.models import Config
 from bridge.errors import DecodeError
+from bridge.extensions.candles.extension import Candles
 from bridge.extensions.context import ExtensionContext
 from bridge.extensions.hook import Extension, Extensions
 from bridge.feed.lane import Lane
@@ -53,8 +54,7 @@ from bridge.status.health import SessionHealth, snapshot, summary
 from bridge.status.payloads import HealthReport
 from bridge.status.reporter import Reporter
 from bridge.subscriptions.app_keys import app_key
-from bridge.subscriptions.configured import NOTICES_FIRST, configured_feeds
-from bridge.subscriptions.interest import CONFIGURATION
+from bridge.subscriptions.configured import subscribe_configured
 from bridge.subscriptions.listening import Listening
 from bridge.subscriptions.reports import Reports
 from bridge.subscriptions.store import SubscriptionStore
@@ -76,7 +76,7 @@ _HEAD_START_S = 0.04
 _LEAVE_S = 9.0  # who stops containers and services often kills them after ten
 _FRESH = 30_000_000
 """How old (µs) a trade may be that limits are held against."""
-_EXTENSIONS: tuple[type[Extension], ...] = ()
+_EXTENSIONS: tuple[type[Extension], ...] = (Candles,)
 """Each can be taken away: nothing but this line knows of it."""
 
 
@@ -199,7 +199,9 @@ class Bridge:
                 orders = tasks.create_task(self.presence.as_owner(marks.before(self.gateway.run)))
                 if not self.presence.guest:
                     await self.gateway.ready()  # before KIS can send a notice of what was open
-                self._subscribe_configured()
+                feeds = self._config, self._catalog, self._markets
+                subscribe_configured(self.pool, *feeds, self.events.tell)
+                self.upkeep.restore()
                 extensions = self._extensions()
                 streams = [session.stream.run() for session in self.sessions.values()]
                 works = (
@@ -322,17 +324,6 @@ class Bridge:
         dashboard = Dashboard(sources, self._listen, self._config.dashboard)
         self.dashboard_url = dashboard.url
         return [dashboard.run()]
-
-    def _subscribe_configured(self) -> None:
-        """Subscribe what the configuration wants; an event tells of what KIS does not have."""
-        pins, found, problems = configured_feeds(self._config, self._catalog, self._markets)
-        for tr_id, login, app in pins:
-            self.pool.pin(tr_id, login, app, NOTICES_FIRST)
-        for problem in problems:
-            self.events.tell({"kind": "config_warning", "message": problem})
-        self.pool.hold(found, CONFIGURATION)
-        if restored := self.upkeep.restore():
-            log.info("subscriptions of clients taken up again", count=restored)
 
     def _accounts(self, app: str = "") -> dict[str, TradingAccount]:
         """Return the accounts of an app key, or all, by alias."""

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from bridge.config.candles import MOST_CANDLES, CandlesConfig, too_many
 from bridge.config.dashboard import DashboardConfig
 from bridge.config.explained_errors import at
 from bridge.config.journal import JournalConfig, passwords
@@ -52,6 +53,7 @@ __all__ = [
     "SIMULATOR_WS_PORT",
     "AccountConfig",
     "AppConfig",
+    "CandlesConfig",
     "ClientConfig",
     "Config",
     "DashboardConfig",
@@ -224,6 +226,7 @@ class Config(Section):
     mqtt: MqttConfig = MqttConfig()
     market: MarketConfig = MarketConfig()
     quality: QualityConfig = QualityConfig()
+    candles: Annotated[tuple[CandlesConfig, ...], Field(max_length=64)] = ()
     orders: OrdersConfig = OrdersConfig()
     requests: RequestsConfig = RequestsConfig()
     journal: JournalConfig = JournalConfig()
@@ -249,6 +252,8 @@ class Config(Section):
                 if alias not in aliases:
                     known = f"one of {', '.join(aliases)}" if aliases else "kis.accounts is empty"
                     raise at(f"no account {alias!r} ({known})", *place, "accounts", index)
+        if too_many(self.candles):
+            raise at(f"more than {MOST_CANDLES} symbols times intervals", "candles")
         real_money(self)
         return self
 

@@ -10,7 +10,14 @@ from collections.abc import Mapping
 
 from bridge.catalog.schemas import Schema
 from bridge.documents.generated import of_model, of_payload
-from bridge.mqtt.payloads import BridgeState, Info, JournalMark, OwnerClaim, SymbolListing
+from bridge.mqtt.payloads import (
+    BridgeState,
+    CandleReport,
+    Info,
+    JournalMark,
+    OwnerClaim,
+    SymbolListing,
+)
 from bridge.mqtt.signatures import Envelope
 from bridge.orders.publishing.reports import (
     AccountBalance,
@@ -42,6 +49,7 @@ REPORTS: Mapping[str, Schema] = {
     "account/balance": of_payload(AccountBalance),
     "account/positions": of_payload(AccountPositions),
     "account/orders": of_payload(AccountOrders),
+    "candle": of_payload(CandleReport),
     "signed": of_payload(Envelope),
     "symbols": of_payload(SymbolListing),
 }

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from bridge.catalog.model import Catalog
 from bridge.catalog.schemas import DIALECT, Schema, record
+from bridge.config.candles import INTERVALS
 from bridge.config.kis import Environment
 from bridge.documents.events import EVENTS, SUMMARIES
 from bridge.documents.generated import of_model
@@ -56,7 +57,7 @@ _ORDER = {
 
 def topics(catalog: Catalog) -> list[Topic]:
     """Return all families, market data first."""
-    return [*_market(catalog), *_bridge(), *_orders()]
+    return [*_market(catalog), _candles(catalog), *_bridge(), *_orders()]
 
 
 def payloads(catalog: Catalog) -> dict[str, Schema]:
@@ -112,6 +113,30 @@ def _market(catalog: Catalog) -> Iterator[Topic]:
             parameters=parameters | ({"venue": "Exchange"} if choices else {}),
             choices={"venue": choices} if choices else {},
         )
+
+
+def _candles(catalog: Catalog) -> Topic:
+    trades = [one for one in catalog.channels.values() if one.kind == "trade"]
+    venues = {one.venue for one in trades} | {v.venue for one in trades for v in one.venues}
+    return Topic(
+        name="candle",
+        address="kis/market/{market}/{venue}/candle_{interval}/{symbol}",
+        summary="Candles of trades: the open one once a second, each closed one once",
+        payloads=("candle",),
+        retained=True,
+        qos=0,
+        parameters={
+            "market": "Market of the trades",
+            "venue": "Exchange",
+            "interval": "Length of the candles",
+            "symbol": "Symbol; what a topic cannot hold is percent-encoded",
+        },
+        choices={
+            "market": sorted({one.market for one in trades}),
+            "venue": sorted(venues - {""}),
+            "interval": tuple(INTERVALS),
+        },
+    )
 
 
 def _bridge() -> Iterator[Topic]:

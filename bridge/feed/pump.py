@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from heapq import nsmallest
 
 import structlog
 
 from bridge.catalog.model import Catalog, Channel
+from bridge.errors import DecodeError
 from bridge.feed.lane import Lane
 from bridge.kis.decode import ChannelDecoder, Drift, Problem, Quarantined, Route, Subscribed
 from bridge.kis.frames import DataFrame
@@ -98,7 +99,25 @@ class Pump:
 
     def routes(self) -> Iterable[Route]:
         """Return every topic that had a record, with its newest one."""
-        return self._routes.values()
+        return [route for route in self._routes.values() if route.last]
+
+    def destination(self, tr_id: str, key: str, symbol: str) -> Route | None:
+        """Return where the records of a key go, also before there is one; None: nowhere."""
+        decoder = self.prepare(tr_id)
+        try:
+            return None if decoder is None else decoder.route(key, symbol)
+        except DecodeError:
+            return None
+
+    def beside(self, route: Route, kind: str) -> Route:
+        """Return a topic for what is made of a route's records, named and kept like theirs."""
+        topic = self._topics.market(route.market, route.venue, kind, route.symbol)
+        made = self._routes.get(topic)
+        if made is None:
+            channel = replace(self._catalog.channels[route.channel], kind=kind)
+            made = Route(channel, route.venue, route.symbol, topic, route.zone)
+            self._routes[topic] = made
+        return made
 
     def route(self, topic: str) -> Route | None:
         """Return one of them; None: there was no record yet."""

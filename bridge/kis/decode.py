@@ -27,6 +27,7 @@ __all__ = [
     "Route",
     "RouteOf",
     "Subscribed",
+    "Traded",
     "notice_values",
 ]
 
@@ -46,6 +47,7 @@ class Route:
         "seq",
         "symbol",
         "tail",
+        "tap",
         "topic",
         "traded",
         "venue",
@@ -66,6 +68,8 @@ class Route:
         """The newest record."""
         self.traded: Traded | None = None
         """The newest record of a channel of trades, as KIS wrote it."""
+        self.tap: Callable[[Traded], object] | None = None
+        """Takes each record of a channel of trades as well, and never waits; None: nobody does."""
         self.tail = ""
         """What ends each payload in the place of its brace, such as the symbol's name."""
 
@@ -187,6 +191,8 @@ class ChannelDecoder:
                             text = text[:-1] + route.tail
                         if trades:
                             route.traded = layout, raw, received_at
+                            if route.tap is not None:
+                                route.tap(route.traded)
                         publish(route, text.encode())
                         continue
             else:
@@ -206,10 +212,19 @@ class ChannelDecoder:
             route.seq += 1
             if trades:
                 route.traded = layout, raw, received_at
+                if route.tap is not None:
+                    route.tap(route.traded)
             publish(route, (text[:-1] + route.tail if route.tail else text).encode())
         if untold:
             problems.append(Quarantined(self.channel.tr_id, "like those before", "", untold))
         return problems or _NONE
+
+    def route(self, key: str, symbol: str) -> Route:
+        """Return where the records of a key go, also before there is one.
+
+        Raises :class:`DecodeError` for what no key can be.
+        """
+        return self._routes.get(key) or self._meet_symbol(key, symbol)
 
     def forget(self) -> None:
         """Ask anew where each key's records go."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from bridge.mqtt.event_payloads import BridgeEvent, HaltedMode
-from bridge.mqtt.shapes import Count, Microseconds
+from bridge.mqtt.shapes import Count, Microseconds, Number
 from bridge.mqtt.strict_json import encode
 from bridge.runtime.clock import SEOUL
 
@@ -20,6 +20,7 @@ __all__ = [
     "ONLINE",
     "AccessInfo",
     "BridgeState",
+    "CandleReport",
     "EventKind",
     "HaltRow",
     "Info",
@@ -71,6 +72,30 @@ class BridgeState(TypedDict):
     """Whether the bridge is there."""
 
     state: Literal["online", "offline"]
+
+
+class CandleReport(TypedDict):
+    """A candle of trades, by the exchange's own time of each."""
+
+    symbol: str
+    start: Annotated[
+        str,
+        Field(description="ISO 8601 with the exchange's offset; of a day its midnight"),
+    ]
+    open: Number
+    high: Number
+    low: Number
+    close: Number
+    volume: Number
+    value: Annotated[
+        Number | None,
+        Field(description="Sum of price times quantity; null: KIS's chart does not tell it"),
+    ]
+    trades: Annotated[
+        Count | None, Field(description="null: mended from KIS's chart, which does not count them")
+    ]
+    closed: Annotated[bool, Field(description="It is over")]
+    complete: Annotated[bool, Field(description="No gap fell into it, or it was mended")]
 
 
 ONLINE = encode(BridgeState(state="online"))

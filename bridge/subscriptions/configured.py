@@ -1,4 +1,4 @@
-"""What the configuration subscribes: its market data, and the notices of its accounts; pure."""
+"""What the configuration subscribes: its market data, and the notices of its accounts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from bridge.catalog.model import Catalog
 from bridge.config.models import Config, SubscriptionConfig
 from bridge.errors import RequestError
+from bridge.mqtt.event_payloads import BridgeEvent
+from bridge.subscriptions.interest import CONFIGURATION
+from bridge.subscriptions.pool import Pool
 from bridge.subscriptions.request import (
     ByChannel,
     ByTopic,
@@ -15,9 +18,9 @@ from bridge.subscriptions.request import (
     resolve,
 )
 
-__all__ = ["NOTICES_FIRST", "configured_feeds", "market_data", "notice_channels"]
+__all__ = ["configured_feeds", "market_data", "notice_channels", "subscribe_configured"]
 
-NOTICES_FIRST = -2
+_NOTICES_FIRST = -2
 """Priority of the execution notices: before any market data."""
 
 _NOTICES = {
@@ -26,6 +29,22 @@ _NOTICES = {
     "domestic_derivative": ("H0IFCNI0", "H0MFCNI0", "H0EUCNI0"),
 }
 """Channels of execution notices, by the market in which an account trades."""
+
+
+def subscribe_configured(
+    pool: Pool,
+    config: Config,
+    catalog: Catalog,
+    traded: Callable[[str], Iterable[str]],
+    tell: Callable[[BridgeEvent], None],
+) -> None:
+    """Subscribe what the configuration wants; an event tells of what KIS does not have."""
+    pins, found, problems = configured_feeds(config, catalog, traded)
+    for tr_id, login, app in pins:
+        pool.pin(tr_id, login, app, _NOTICES_FIRST)
+    for problem in problems:
+        tell({"kind": "config_warning", "message": problem})
+    pool.hold(found, CONFIGURATION)
 
 
 def configured_feeds(

@@ -115,6 +115,8 @@ class Upkeep:
             [(client, _)] = left_out.most_common(1)
             log.warning("subscriptions beyond a quota left out", count=count, most_of=client)
         self.pool.restored()
+        if taken:
+            log.info("subscriptions of clients taken up again", count=taken)
         return taken
 
     def happened(self, app: str, event: SessionEvent) -> None:

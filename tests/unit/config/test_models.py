@@ -794,3 +794,29 @@ def test_an_amount_of_the_environment_is_no_longer_than_a_number_may_be(amount: 
 @pytest.mark.parametrize("value", ["[1e999999999]", "[" + "9" * 65 + "]", "[" * 50_000])
 def test_json_of_the_environment_has_the_bounds_of_all_json(value: str) -> None:
     assert refusal(KIS, KIS_BRIDGE_MQTT__URL=value) == "KIS_BRIDGE_MQTT__URL: not valid JSON"
+
+
+def test_candles_are_off_unless_said_and_bounded() -> None:
+    assert read(KIS).candles == ()
+    [entry] = read(KIS + "[[candles]]\nvenue = 'krx'\nintervals = ['1s', '1d']").candles
+    assert entry.matches("domestic_stock", "krx", "005930")
+    assert not entry.matches("domestic_stock", "nxt", "005930")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "candles[0].intervals: is missing"),
+        ("intervals = []", "candles[0].intervals: "),
+        ("intervals = ['2m']", "candles[0].intervals[0]: must be '1s'"),
+        ("intervals = ['1m', '1m']", "candles[0].intervals: names an interval twice"),
+        (
+            f"intervals = ['1s', '1m']\nsymbols = {[f'{n:06}' for n in range(5_001)]}",
+            "candles: more than 10000 symbols times intervals",
+        ),
+    ],
+)
+def test_wrong_candles_are_explained(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read(KIS + f"[[candles]]\n{text}")
+    assert message in str(raised.value)

@@ -1,0 +1,289 @@
+"""Candles of the trades that are subscribed, published beside them.
+
+The market line does nothing for it but put a record into a list. All the rest is done here, ten
+times a second and in slices, so that a burst of records never waits for candles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, TypeAlias, cast
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from bridge.catalog.model import Channel
+from bridge.config.candles import MOST_CANDLES, Interval
+from bridge.config.models import Config
+from bridge.extensions.candles.days import TradingDays
+from bridge.extensions.candles.series import Candle, Due, Series
+from bridge.extensions.candles.trades import TradeReader
+from bridge.extensions.context import ExtensionContext
+from bridge.feed.policies import REVISED
+from bridge.kis.decode import Route, Traded
+from bridge.mqtt.event_payloads import BridgeEvent
+from bridge.runtime.clock import now_us
+from bridge.subscriptions.request import Wanted, split_key
+
+__all__ = ["Candles"]
+
+log = structlog.get_logger()
+
+_TURN_S = 0.1
+_SECOND = 1_000_000
+_SLICE = 256
+"""Records, or candles, after which whatever else waits has its turn: about a third of a ms."""
+_MOST_PENDING = 20_000
+"""Records of a symbol between two turns: more than a line can bring."""
+_UNSURE_US = 2 * _SECOND
+"""A record that could not be read may be of a trade so long before it came."""
+
+
+_Places: TypeAlias = dict[Interval, tuple[Route, Route]]
+"""Interval → its topic, and the same topic for corrections of older candles."""
+
+
+class _Symbol:
+    """The candles of one subscription, and where they go."""
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        route: Route,
+        days: TradingDays,
+        reader: TradeReader,
+        series: Series,
+        places: _Places,
+    ) -> None:
+        self.wanted = wanted
+        self.route = route
+        self.days = days
+        self.reader = reader
+        self.series = series
+        self.places = places
+        self.name = json.dumps(route.symbol, ensure_ascii=False)
+        self.pending: deque[Traded] = deque(maxlen=_MOST_PENDING)
+        self.live_at = 0
+        """When KIS was last known to deliver it."""
+        route.tap = self.pending.append
+
+
+class Candles:
+    """The extension; `[[candles]]` says of what."""
+
+    def __init__(self, context: ExtensionContext) -> None:
+        self._context = context
+        self._config = context.config.candles
+        self._symbols: dict[Wanted, _Symbol] = {}
+        self._refused: set[Wanted] = set()
+        """Those that the configuration does not ask for, or that are too many."""
+        self._full = False
+        self._count = 0
+        self._turned = self._taken_at = 0
+        """The second in which it published last."""
+        self._known_days = context.calendar.known
+
+    @staticmethod
+    def wanted(config: Config) -> bool:
+        """Tell whether the configuration asks for it."""
+        return bool(config.candles)
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin to listen."""
+        self._context.events.listen(self._heard)
+        tasks.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Take nothing any more."""
+        for symbol in self._symbols.values():
+            symbol.route.tap = None
+
+    # running
+
+    async def _run(self) -> None:
+        while True:
+            await self.turn()
+            await asyncio.sleep(_TURN_S)
+
+    async def turn(self) -> None:
+        """Count what has come; in each new second see what is live, and publish."""
+        now = self._context.clock()
+        if now // _SECOND == self._turned:
+            await self._take()
+            return
+        self._turned = now // _SECOND
+        self._look(now)
+        await self._take()
+        await self._publish(now)
+
+    def _look(self, now: int) -> None:
+        """See what KIS delivers by now, and what no more."""
+        if self._context.calendar.known is not self._known_days:
+            self._known_days = self._context.calendar.known
+            for one in self._symbols.values():
+                one.days.forget()
+        channels = self._context.catalog.channels
+        live = {one for one in self._context.live() if channels[one.channel].kind == "trade"}
+        for wanted in live:
+            found = self._symbols.get(wanted)
+            if found is None and wanted not in self._refused:
+                found = self._open(wanted, channels[wanted.channel])
+            if found is not None:
+                self._tapped(found, now)
+                found.series.covered(now)
+                found.live_at = now
+        for wanted, symbol in list(self._symbols.items()):
+            if wanted not in live:
+                symbol.series.uncovered(symbol.live_at)
+                if symbol.series.is_empty:
+                    self._drop(wanted)
+        self._refused &= live
+
+    def _open(self, wanted: Wanted, channel: Channel) -> _Symbol | None:
+        venue, name = split_key(channel, wanted.key)
+        chosen = [one for one in self._config if one.matches(channel.market, venue, name)]
+        intervals = dict.fromkeys(interval for one in chosen for interval in one.intervals)
+        context = self._context
+        route = context.pump.destination(wanted.tr_id, wanted.key, name) if intervals else None
+        if route is None or self._is_too_many(len(intervals)):
+            self._refused.add(wanted)
+            return None
+        self._count += len(intervals)
+        zones = {one.venue: one.timezone for one in channel.venues}
+        zone = zones.get(venue, channel.timezone)
+        always = context.config.kis.environment == "simulator"
+        days = TradingDays(context.calendar, channel.market, venue, zone, always=always)
+        places = {interval: self._places(route, interval) for interval in intervals}
+        reader = TradeReader(context.catalog, channel, route.zone, days)
+        series = Series(intervals, days, ZoneInfo(zone))
+        symbol = self._symbols[wanted] = _Symbol(wanted, route, days, reader, series, places)
+        return symbol
+
+    def _places(self, route: Route, interval: Interval) -> tuple[Route, Route]:
+        place = self._context.pump.beside(route, f"candle_{interval}")
+        # The same topic, but of another kind: what is corrected must not replace what is retained.
+        channel = replace(self._context.catalog.channels[route.channel], kind=REVISED)
+        revised = Route(channel, place.venue, place.symbol, place.topic, place.zone)
+        return place, revised
+
+    def _is_too_many(self, more: int) -> bool:
+        if self._count + more <= MOST_CANDLES:
+            return False
+        if not self._full:
+            self._full = True
+            message = f"candles: more than {MOST_CANDLES} symbols times intervals, others have none"
+            self._context.events.tell({"kind": "config_warning", "message": message})
+        return True
+
+    def _tapped(self, symbol: _Symbol, now: int) -> None:
+        """See that records still come here: a route is made anew when there were too many."""
+        route = self._context.pump.destination(
+            symbol.wanted.tr_id, symbol.wanted.key, symbol.route.symbol
+        )
+        if route is not None and route is not symbol.route:
+            symbol.route, route.tap = route, symbol.pending.append
+            symbol.series.lose(symbol.live_at, now)
+
+    def _drop(self, wanted: Wanted) -> None:
+        symbol = self._symbols.pop(wanted)
+        symbol.route.tap = None
+        self._count -= len(symbol.places)
+
+    async def _take(self) -> None:
+        """Count what came since the last turn."""
+        done = 0
+        for symbol in list(self._symbols.values()):
+            if len(symbol.pending) == _MOST_PENDING:  # the oldest ones fell out
+                symbol.series.lose(self._taken_at - _UNSURE_US, self._context.clock())
+            while symbol.pending:
+                count = min(len(symbol.pending), _SLICE - done)
+                batch = [symbol.pending.popleft() for _ in range(count)]
+                self._count_in(symbol, batch)
+                done += count
+                if done >= _SLICE:
+                    done = 0
+                    await asyncio.sleep(0)
+
+        self._taken_at = self._context.clock()
+
+    def _count_in(self, symbol: _Symbol, batch: Iterable[Traded]) -> None:
+        tallies, unreadable = symbol.reader.read(batch, self._skew())
+        for moment, tally, received_at in tallies:
+            symbol.series.add(moment, tally, received_at)
+        for at in unreadable:
+            symbol.series.lose(at - _UNSURE_US, at + 1)
+
+    def _skew(self) -> int:
+        """Return how far KIS's clock, by which trades have their time, is ahead of ours."""
+        return self._context.clock() - now_us()
+
+    async def _publish(self, now: int) -> None:
+        lane = self._context.lane
+        for number, (symbol, due) in enumerate(self._due(now), 1):
+            place, revised = symbol.places[due.candle.interval]
+            payload = _payload(symbol.name, due.candle)
+            if due.newest:
+                place.seq += 1
+                lane.put(place, payload)
+            else:
+                lane.put(revised, payload)
+            if not number % _SLICE:
+                await asyncio.sleep(0)
+
+    def _due(self, now: int) -> Iterator[tuple[_Symbol, Due]]:
+        for symbol in list(self._symbols.values()):
+            for due in symbol.series.turn(now):
+                yield symbol, due
+
+    # what is missing
+
+    def _heard(self, event: BridgeEvent) -> None:
+        if event["kind"] == "gap":
+            rows = cast("Mapping[str, Any]", event).get("subscriptions", ())
+            gaps = {(row["channel"], row["key"]): row for row in rows}
+            for symbol in self._symbols.values() if gaps else ():
+                row = gaps.get((symbol.wanted.channel, symbol.wanted.key))
+                if row is not None:
+                    skew = self._skew()
+                    symbol.series.lose(row["from"] + skew, row["to"] + skew)
+        elif event["kind"] == "quarantined":
+            self._unread(event["channel"], event["raw"] or "")
+
+    def _unread(self, tr_id: str, raw: str) -> None:
+        """Take that a record, or a whole frame, was not decoded: whose was it?"""
+        channel = self._context.catalog.channel(tr_id)
+        if channel is not None and channel.kind != "trade":
+            return
+        now = self._context.clock()
+        hit = [
+            symbol
+            for symbol in self._symbols.values()
+            if channel is None or symbol.wanted.channel == channel.tr_id
+        ]
+        values = raw.split("^")
+        layout = None if channel is None else channel.layout(len(values))
+        if channel is not None and layout is not None:
+            # One record of a known width: its key stands where it always does.
+            name = channel.key or channel.symbol
+            places = [i for i, field in enumerate(layout.fields) if field.name == name]
+            keys = {values[place] for place in places}
+            hit = [symbol for symbol in hit if symbol.wanted.key in keys] or hit
+        for symbol in hit:
+            symbol.series.lose(now - _UNSURE_US, now + 1)
+
+
+def _payload(name: str, candle: Candle) -> bytes:
+    """Return the JSON; numbers have every decimal."""
+    tally = candle.tally
+    value = "null" if tally.value is None else format(tally.value, "f")
+    trades = "null" if tally.trades is None else tally.trades
+    return (
+        f'{{"symbol":{name},"start":"{candle.text}","open":{tally.open:f},"high":{tally.high:f},'
+        f'"low":{tally.low:f},"close":{tally.close:f},"volume":{tally.volume:f},"value":{value},'
+        f'"trades":{trades},"closed":{"true" if candle.closed else "false"},'
+        f'"complete":{"true" if candle.complete else "false"}}}'
+    ).encode()
