@@ -29,7 +29,7 @@ _ADMIN_REQUESTS: Final = (
 )
 _READER_EVENTS: Final = (
     *("gap", "schema_drift", "quarantined", "slot_refused"),
-    *("session_lost", "session_restored", "frozen", "clock_skew"),
+    *("session_lost", "session_restored", "stale", "frozen", "clock_skew"),
 )
 """Events about market data. The others are about orders, accounts or who is at work."""
 _TRADER_EVENTS: Final = ("halted", "halt_done", "resumed", "journal_unavailable")

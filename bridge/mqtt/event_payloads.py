@@ -15,6 +15,7 @@ from bridge.mqtt.broker_events import (
     RateLimitedEvent,
     SessionTakenOverEvent,
 )
+from bridge.mqtt.feed_events import StaleEvent
 from bridge.mqtt.shapes import Count, Microseconds, Number
 
 __all__ = [
@@ -359,6 +360,7 @@ BridgeEvent: TypeAlias = (
     | SessionRestoredEvent
     | SlotRefusedEvent
     | SlotsWaitingEvent
+    | StaleEvent
     | OrderUnknownEvent
     | OrderAmbiguousEvent
     | OrderExternalEvent

@@ -45,6 +45,7 @@ EventKind = Literal[
     "session_lost",
     "session_restored",
     "slot_refused",
+    "stale",
     "order_unknown",
     "order_ambiguous",
     "order_external",

@@ -39,6 +39,10 @@ class Gaps:
         if found is not None:
             self._closed.append(Gap(wanted, found[1], found[0], at))
 
+    def missed(self, gap: Gap) -> None:
+        """Say that a subscription was not served, although it looked so."""
+        self._closed.append(gap)
+
     def forget(self, wanted: Wanted) -> None:
         """Nobody wants it any more."""
         self._open.pop(wanted, None)

@@ -26,6 +26,8 @@ class SessionLine:
         self._pace = Pace()
         self._still = False
         self._edge = float("-inf")
+        self.trouble = ""
+        """Why nothing arrives, in words; blank: nothing is wrong."""
         self.busy = 0
         """Subscriptions that it serves and whose market is busy; whoever counts them sets it."""
 
@@ -52,6 +54,7 @@ class SessionLine:
                 self._pace.heard(now - self._data_at)
             self._data_at, self._frames = now, counts.frames
         self._still = stood_still or (self._still and not heard)
+        self.trouble = self._trouble()
 
     def expect(self, edge: float) -> None:
         """Say since when the markets that it serves are as busy as they are."""
@@ -60,8 +63,7 @@ class SessionLine:
             self._pace.forget()
             self._data_at = self._now
 
-    def trouble(self) -> str:
-        """Return in words why nothing arrives; blank: nothing is wrong."""
+    def _trouble(self) -> str:
         if self._still:
             return "the bridge stood still"
         ping_s = self._feed.session.ping_every_s

@@ -12,7 +12,10 @@ from typing import NamedTuple
 
 from bridge.kis.codes import meaning
 
-__all__ = ["Grade", "Graded", "Quality", "Situation", "grade"]
+__all__ = ["SILENT", "Grade", "Graded", "Quality", "Situation", "grade"]
+
+SILENT = "nothing came for longer than its pace allows"
+"""The reason of one that is silent by itself."""
 
 
 class Quality(StrEnum):
@@ -105,5 +108,5 @@ def _trouble(now: Situation) -> str:
     if now.trouble:
         return now.trouble
     if now.limit_s is not None and now.silent_s > now.limit_s:
-        return "nothing came for longer than its pace allows"
+        return SILENT
     return ""

@@ -10,6 +10,7 @@ from bridge.kis.decode import Drift, Problem, Quarantined
 from bridge.kis.session import Dropped, Lost, SessionEvent, SlotRefused, Subscribed
 from bridge.mqtt.event_payloads import QuarantinedEvent, RegistrationRow, ServiceGapRow
 from bridge.mqtt.events import Events
+from bridge.mqtt.feed_events import StaleRow
 from bridge.subscriptions.gaps import Gap
 from bridge.subscriptions.request import Wanted
 
@@ -138,6 +139,12 @@ class Reports:
             for start in range(0, len(rows), _ROWS):
                 part = rows[start : start + _ROWS]
                 self._events.tell({"kind": "gap", "reason": reason, "subscriptions": part})
+
+    def stale(self, silent: Sequence[StaleRow]) -> None:
+        """Tell what has gone silent alone."""
+        for start in range(0, len(silent), _ROWS):
+            part = list(silent[start : start + _ROWS])
+            self._events.tell({"kind": "stale", "subscriptions": part})
 
     def losses(self, lost: dict[str, int], reason: str, *, certain: bool = True) -> None:
         """Tell which topics lost how many records; not ``certain``: at most so many."""

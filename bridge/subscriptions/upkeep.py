@@ -195,6 +195,7 @@ class Upkeep:
             config.quality,
             always_open=config.kis.environment == "simulator",
             clear=self._lane.clear,
+            tell=self._reports.stale,
         )
         return QualityPublisher(board, control, self._topics, self._store)
 

@@ -55,10 +55,11 @@ ORDER = {
 
 ELSEWHERE = {
     *("clock_skew", "frozen", "owner_conflict", "session_taken_over"),
-    *("rate_limited", "message_dropped"),
+    *("rate_limited", "message_dropped", "stale"),
 }
-"""Told of clocks that are wrong, of a second bridge and of clients that do harm: see test_clocks,
-tests/system/test_time, test_two_bridges and test_hostile_clients."""
+"""Told of clocks that are wrong, of a second bridge, of clients that do harm and of single silent
+subscriptions: see test_clocks, test_quality_faults, tests/system/test_time, test_two_bridges and
+test_hostile_clients."""
 
 
 class Ear:

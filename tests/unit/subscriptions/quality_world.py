@@ -13,6 +13,7 @@ from bridge.kis.decode import Route
 from bridge.kis.session import Lost, Session, SessionEvent
 from bridge.kis.stream import StreamCounts
 from bridge.kis.values import Zone
+from bridge.mqtt.feed_events import StaleRow
 from bridge.mqtt.topics import Topics
 from bridge.subscriptions.pool import Pool
 from bridge.subscriptions.quality import Graded, Quality
@@ -51,6 +52,8 @@ class Feed:
         self.counts = StreamCounts()
         self.state = "connecting"
         self.answers = True
+        self.asked: list[tuple[str, str]] = []
+        """``+`` or ``-`` and the key of each request."""
         self._world, self._app = world, app
 
     def subscribe(self, tr_id: str, key: str, priority: int = 0) -> None:
@@ -95,6 +98,10 @@ class Feed:
         self.tell(self.session.tick(self._world.monotonic))
         while texts := self.session.data_to_send():
             for text in texts:
+                if '"tr_type"' in text:
+                    asked = json.loads(text)
+                    sign = "+" if asked["header"]["tr_type"] == "1" else "-"
+                    self.asked.append((sign, asked["body"]["input"]["tr_key"]))
                 if self.answers and '"tr_type"' in text:
                     self.say(_answer(text))
             self.tell(self.session.tick(self._world.monotonic))
@@ -122,6 +129,7 @@ class World:
         self.now, self.monotonic = at(now), 1000.0
         self.routes: dict[str, Route] = {}
         self.cleared: list[str] = []
+        self.stale: list[StaleRow] = []
         self.feeds = {app: Feed(self, app, slots) for app in apps}
         self.pool = Pool(self.feeds, clock=lambda: self.now, monotonic=lambda: self.monotonic)
         self.calendar = Calendar(CATALOG.hours)
@@ -135,6 +143,7 @@ class World:
             config or QualityConfig(),
             always_open=always_open,
             clear=lambda route: self.cleared.append(route.topic),
+            tell=self.stale.extend,
         )
 
     @property
