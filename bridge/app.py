@@ -51,6 +51,7 @@ from bridge.runtime.clock import now_us
 from bridge.status.arrivals import ArrivalReports
 from bridge.status.clocks import Clocks
 from bridge.status.health import SessionHealth, snapshot, summary
+from bridge.status.overview import Overview
 from bridge.status.payloads import HealthReport
 from bridge.status.reporter import Reporter
 from bridge.subscriptions.app_keys import app_key
@@ -179,6 +180,8 @@ class Bridge:
             )
             self.pool = self.upkeep.pool
             self.quality = self.upkeep.quality(self.control, self.pump.route, self._config)
+            seen = self._config, self.pump.route, self.quality.board
+            self._overview = Overview(self.control, self.topics, *seen)
             self._serve_requests(journal)
             async with asyncio.TaskGroup() as tasks:
                 beating = tasks.create_task(self.clocks.run(self.events.tell))
@@ -210,6 +213,7 @@ class Bridge:
                     JournalWatch(journal, self.events.tell).run(),
                     self.presence.as_owner(marks.run),
                     extensions.run(),
+                    self._overview.run(lambda: self.gateway.halted),
                     *(self.upkeep.follow_days(rest.call) for rest in [*self._rests.values()][:1]),
                 )
                 others = [beating, urgent, halting, *map(tasks.create_task, works)]

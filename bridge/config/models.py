@@ -29,6 +29,7 @@ from bridge.config.kis import (
     KisConfig,
 )
 from bridge.config.orders import ClientConfig, LimitsConfig, OrdersConfig
+from bridge.config.overview import OverviewConfig
 from bridge.config.process import ProcessConfig
 from bridge.config.quality import QualityConfig, QualityKindConfig
 from bridge.config.real_money import real_money
@@ -67,6 +68,7 @@ __all__ = [
     "MarketConfig",
     "MqttConfig",
     "OrdersConfig",
+    "OverviewConfig",
     "QualityConfig",
     "QualityKindConfig",
     "RequestsConfig",
@@ -226,6 +228,7 @@ class Config(Section):
     mqtt: MqttConfig = MqttConfig()
     market: MarketConfig = MarketConfig()
     quality: QualityConfig = QualityConfig()
+    overview: OverviewConfig = OverviewConfig()
     candles: Annotated[tuple[CandlesConfig, ...], Field(max_length=64)] = ()
     orders: OrdersConfig = OrdersConfig()
     requests: RequestsConfig = RequestsConfig()

@@ -29,6 +29,7 @@ from bridge.orders.publishing.reports import (
     OrderEvent,
     OrderState,
 )
+from bridge.status.overview import OverviewReport
 from bridge.status.payloads import HealthReport, SessionReport
 from bridge.subscriptions.quality_publisher import QualityReport
 
@@ -38,6 +39,7 @@ REPORTS: Mapping[str, Schema] = {
     "bridge/state": of_payload(BridgeState),
     "bridge/info": of_model(Info),
     "bridge/health": of_payload(HealthReport),
+    "bridge/overview": of_payload(OverviewReport),
     "bridge/journal": of_payload(JournalMark),
     "bridge/session": of_payload(SessionReport),
     "bridge/owner": of_payload(OwnerClaim),

@@ -149,6 +149,11 @@ def _bridge() -> Iterator[Topic]:
     yield of("info", "bridge/info", "Version, environment, workbook, limits", retained=True)
     yield of("health", "bridge/health", "Counters and lags, every 10 s", retained=True)
     yield of(
+        *("overview", "bridge/overview", "The newest values in one message, once a second"),
+        retained=True,
+        qos=0,
+    )
+    yield of(
         *("journal", "bridge/journal/{environment}", "Which order journal was used last"),
         retained=True,
         parameters={"environment": "Environment of the journal"},

@@ -111,6 +111,10 @@ class Topics:
         """Return the retained topic of the counters."""
         return f"{self._bridge}/health"
 
+    def overview(self) -> str:
+        """Return the retained topic of the newest values, in one message."""
+        return f"{self._bridge}/overview"
+
     def journal(self, environment: str) -> str:
         """Return the retained topic of which journal was used."""
         return _join(f"{self._bridge}/journal", environment)
