@@ -154,7 +154,7 @@ def test_documents_are_written(tmp_path: Path) -> None:
     run("asyncapi", "--spec", path, "--output", tmp_path / "new" / "asyncapi.yaml")
     assert (tmp_path / "new/asyncapi.yaml").read_text().startswith("asyncapi: 3.0.0\n")
     shown = json.loads(run("openapi", "--spec", path, "--output", "-", "--json")[1])
-    assert list(shown["paths"]) == ["/token", "/order"]
+    assert list(shown["paths"]) == ["/token", "/order", "/balance", "/price"]
     assert "80 files" not in run("schema", "--spec", path, "--output", tmp_path / "schema")[1]
     assert (tmp_path / "schema/market/H0STCNT0.json").is_file()
     assert run("docs", "--spec", path, "--output", tmp_path / "docs")[1].endswith(": 5 files\n")
