@@ -214,7 +214,7 @@ class Bridge:
                     self.presence.as_owner(marks.run),
                     extensions.run(),
                     self._overview.run(lambda: self.gateway.halted),
-                    *(self.upkeep.follow_days(rest.call) for rest in [*self._rests.values()][:1]),
+                    *self.upkeep.works(self._rests),
                 )
                 others = [beating, urgent, halting, *map(tasks.create_task, works)]
                 # The sessions connect meanwhile: what follows keeps Python busy.

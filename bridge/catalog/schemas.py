@@ -6,12 +6,12 @@ Only keywords that the older drafts have as well are used, so that AsyncAPI tool
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeAlias
 
-from bridge.catalog.model import Catalog, Channel, Field
+from bridge.catalog.model import Api, Catalog, Channel, Field
 
-__all__ = ["DIALECT", "Schema", "codes_text", "family", "record"]
+__all__ = ["DIALECT", "Schema", "codes_text", "family", "record", "snapshot"]
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -69,6 +69,25 @@ def record(channel: Channel, catalog: Catalog) -> Schema:
             node = node["items"] if listed else node
         node["required"] = names
     root["required"] = ["symbol", "channel", "seq", "received_at", *root["required"]]
+    return root
+
+
+def snapshot(api: Api, outputs: Collection[str], catalog: Catalog) -> Schema:
+    """Return the schema of a price that a REST call told in these blocks of its answer."""
+    root: Schema = _group()
+    properties = root["properties"]
+    properties["symbol"] = {"type": "string", "description": "Symbol, as KIS writes it"}
+    properties["source"] = {"const": "rest", "description": "No record: REST was asked"}
+    properties["polled_at"] = {
+        "type": "integer",
+        "description": "When KIS answered: µs since the epoch",
+    }
+    properties["api"] = {"const": api.name, "description": "The call that was made"}
+    for output in api.outputs:
+        for field in output.fields if output.name in outputs else ():
+            if field.path != "symbol":
+                _place(root, field.path, _value(field, catalog))
+    root["required"] = ["symbol", "source", "polled_at", "api"]
     return root
 
 

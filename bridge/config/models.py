@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from bridge.config.backup import BackupConfig
 from bridge.config.candles import MOST_CANDLES, CandlesConfig, too_many
 from bridge.config.dashboard import DashboardConfig
 from bridge.config.explained_errors import at
@@ -54,6 +55,7 @@ __all__ = [
     "SIMULATOR_WS_PORT",
     "AccountConfig",
     "AppConfig",
+    "BackupConfig",
     "CandlesConfig",
     "ClientConfig",
     "Config",
@@ -76,7 +78,10 @@ __all__ = [
 ]
 
 ENV_PREFIX: Final = "KIS_BRIDGE_"
-_CONFLATED: Final = frozenset({"quote", "expected"})
+_CONFLATED: Final = frozenset({"quote", "expected", "snapshot"})
+_SNAPSHOT_S: Final = 3600
+"""A price over REST is taken back when a session brings it again; where nobody is left to do so,
+it must not stand for long."""
 
 
 class MqttConfig(Section):
@@ -172,10 +177,10 @@ class KindConfig(Section):
     retain: Flag = True
     """A late subscriber gets the last value at once."""
     expire_s: Annotated[int, Strict(), Field(ge=1, lt=2**32)] = 86400
-    """Seconds after which the broker forgets a record."""
+    """Seconds after which the broker forgets a record. By default 3600 for `snapshot`."""
     conflate: Flag = False
     """Keep only the newest record of a topic when they come faster than they can be published.
-    By default `true` for `quote` and `expected`."""
+    By default `true` for `quote`, `expected` and `snapshot`."""
 
 
 class MarketConfig(Section):
@@ -194,15 +199,19 @@ class MarketConfig(Section):
         if not isinstance(value, Mapping):
             return value
         return {
-            name: {"conflate": True} | kind
-            if name in _CONFLATED and isinstance(kind, dict)
-            else kind
+            name: _usual(name) | kind if isinstance(kind, dict) else kind
             for name, kind in value.items()
         }
 
     def kind(self, name: str) -> KindConfig:
         """Return how a kind is published, configured or by default."""
-        return self.kinds.get(name) or KindConfig(conflate=name in _CONFLATED)
+        return self.kinds.get(name) or KindConfig.model_validate(_usual(name))
+
+
+def _usual(kind: str) -> dict[str, object]:
+    """Return what is usual for a kind and for no other."""
+    usual: dict[str, object] = {"conflate": True} if kind in _CONFLATED else {}
+    return usual | {"expire_s": _SNAPSHOT_S} if kind == "snapshot" else usual
 
 
 class HomeAssistantConfig(Section):
@@ -230,6 +239,7 @@ class Config(Section):
     quality: QualityConfig = QualityConfig()
     overview: OverviewConfig = OverviewConfig()
     candles: Annotated[tuple[CandlesConfig, ...], Field(max_length=64)] = ()
+    backup: BackupConfig = BackupConfig()
     orders: OrdersConfig = OrdersConfig()
     requests: RequestsConfig = RequestsConfig()
     journal: JournalConfig = JournalConfig()

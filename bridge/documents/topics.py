@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from bridge.catalog.model import Catalog
-from bridge.catalog.schemas import DIALECT, Schema, record
+from bridge.catalog.schemas import DIALECT, Schema, record, snapshot
 from bridge.config.candles import INTERVALS
 from bridge.config.kis import Environment
 from bridge.documents.events import EVENTS, SUMMARIES
@@ -57,7 +57,10 @@ _ORDER = {
 
 def topics(catalog: Catalog) -> list[Topic]:
     """Return all families, market data first."""
-    return [*_market(catalog), _candles(catalog), *_bridge(), *_orders()]
+    return [
+        *(*_market(catalog), _candles(catalog), *_snapshots(catalog)),
+        *(*_bridge(), *_orders()),
+    ]
 
 
 def payloads(catalog: Catalog) -> dict[str, Schema]:
@@ -71,6 +74,11 @@ def payloads(catalog: Catalog) -> dict[str, Schema]:
         for channel in catalog.channels.values()
         if not channel.encrypted
     }
+    told: dict[str, set[str]] = {}
+    for row in catalog.snapshots:
+        told.setdefault(row.api, set()).update(row.outputs)
+    for name, outputs in told.items():
+        found[_snapshot(name)] = snapshot(catalog.apis[name], outputs, catalog)
     found |= REPORTS
     found |= {f"event/{kind}": schema for kind, schema in EVENTS.items()}
     found |= {f"response/{kind.verb}": response(kind.verb) for kind in REQUESTS}
@@ -137,6 +145,34 @@ def _candles(catalog: Catalog) -> Topic:
             "interval": tuple(INTERVALS),
         },
     )
+
+
+def _snapshots(catalog: Catalog) -> Iterator[Topic]:
+    calls: dict[tuple[str, str], dict[str, None]] = {}
+    venues: dict[str, set[str]] = {}
+    for row in catalog.snapshots:
+        for channel in (catalog.channels[tr_id] for tr_id in row.channels):
+            place = (channel.market, channel.venue or "{venue}")
+            calls.setdefault(place, {})[_snapshot(row.api)] = None
+            venues.setdefault(channel.market, set()).update(one.venue for one in channel.venues)
+    for (market, venue), names in sorted(calls.items()):
+        named = venue if venue != "{venue}" else "any"
+        choices = sorted(venues[market]) if named == "any" else []
+        parameters = {"symbol": "Symbol; what a topic cannot hold is percent-encoded"}
+        yield Topic(
+            name=f"{market}_{named}_snapshot",
+            address=f"kis/market/{market}/{venue}/snapshot/{{symbol}}",
+            summary="Price over REST while no session brings it",
+            payloads=tuple(names),
+            retained=True,
+            qos=0,
+            parameters=parameters | ({"venue": "Exchange"} if choices else {}),
+            choices={"venue": choices} if choices else {},
+        )
+
+
+def _snapshot(api: str) -> str:
+    return f"snapshot/{api.replace('/', '.')}"
 
 
 def _bridge() -> Iterator[Topic]:

@@ -15,5 +15,6 @@ REVISED = "candle_revised"
 def policies(config: Config, catalog: Catalog) -> dict[str, KindPolicy]:
     """Return the policy of every kind that the workbook has or the configuration names."""
     kinds = {channel.kind for channel in catalog.channels.values()} | set(config.market.kinds)
+    kinds.add("snapshot")
     found = {kind: KindPolicy(**config.market.kind(kind).model_dump()) for kind in kinds}
     return found | {REVISED: KindPolicy(retain=False)}

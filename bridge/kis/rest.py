@@ -140,6 +140,11 @@ class RestClient:
         self._clock = KisClock() if clock is None else clock
         self._urls: dict[str, httpx.URL] = {}
 
+    @property
+    def rate(self) -> float:
+        """Calls a second that are allowed now."""
+        return self._throttle.rate
+
     async def call(
         self,
         api: str,
@@ -168,7 +173,9 @@ class RestClient:
             request = RestRequest.build(self._catalog, api, variant, params, self._paper)
             until = _Until(deadline, still, wanted, client)
             # Reading again does no harm; whether an order is sent again is its sender's to decide.
-            for _ in range(0 if request.api.changes else _READ_AGAIN):
+            # A poll comes again anyway, and leaves the calls to others when they are too many.
+            once = request.api.changes or priority is Priority.POLL
+            for _ in range(0 if once else _READ_AGAIN):
                 try:
                     return await self._carry(request, tr_cont, priority, until)
                 except KisNotProcessedError as error:

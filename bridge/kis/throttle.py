@@ -3,7 +3,9 @@
 A call takes one of N tokens, which comes back a second later: bursts start at once, and no second
 ever sees more than N. KIS's refusal (``EGW00201``) halves N for a while. A reconciliation that has
 waited for long goes with the orders. Those of one priority go client by client in turn, and of
-each client the oldest first, so that nobody waits behind all that somebody else has sent.
+each client the oldest first, so that nobody waits behind all that somebody else has sent. A poll
+goes only when nobody else waits and half of the tokens are there, so that whoever comes next finds
+one; where there is one token in all, that one comes back a second after the poll at the latest.
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ class Priority(IntEnum):
     ORDER = 1
     RECONCILE = 2
     QUERY = 3
+    POLL = 4
+    """Of a backup, which goes on whether or not anybody looks."""
 
 
 class CallAt(Protocol):
@@ -175,8 +179,7 @@ class Throttle:
         for unwanted in [waiter for waiter in self._waiting if not waiter.wanted()]:
             self._waiting.remove(unwanted)
             unwanted.granted.set_exception(KisNotSentError("called off"))
-        while self._waiting and self._free_at() <= now:
-            first = min(self._waiting, key=lambda waiter: waiter.rank(now))
+        while (first := self._first(now)) is not None and self._free_at(first.priority) <= now:
             self._waiting.remove(first)
             self._taken.append(now)
             self._turn = max(self._turn, first.turn - 1)
@@ -184,19 +187,24 @@ class Throttle:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._waiting:
+        if first is not None:
             soonest = min(waiter.deadline for waiter in self._waiting)
             call_at = self._call_at or asyncio.get_running_loop().call_at
-            self._timer = call_at(min(soonest, self._free_at()), self._serve)
+            self._timer = call_at(min(soonest, self._free_at(first.priority)), self._serve)
 
-    def _free_at(self) -> float:
-        """Return when a token is there."""
+    def _first(self, now: float) -> _Waiter | None:
+        return min(self._waiting, key=lambda waiter: waiter.rank(now), default=None)
+
+    def _free_at(self, priority: Priority) -> float:
+        """Return when a token is there for somebody of this priority."""
         # A window and no leaking bucket, since KIS counts the calls of each second: a full bucket
         # lets nearly twice as many through in one second.
         rate = self.rate
         tokens = max(1, math.floor(rate))
         while len(self._taken) > math.ceil(self.full_rate):
             self._taken.popleft()
-        if len(self._taken) < tokens:
+        # With so many taken there is still one; a poll leaves half of them to others.
+        most = (tokens + 1) // 2 if priority is Priority.POLL else tokens
+        if len(self._taken) < most:
             return -math.inf
-        return self._taken[-tokens] + tokens / rate + _JITTER_S
+        return self._taken[-most] + tokens / rate + _JITTER_S

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, NotRequired, TypeAlias
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from bridge.mqtt.backup_events import BackupEvent
 from bridge.mqtt.broker_events import (
     MessageDroppedEvent,
     RateLimitedEvent,
@@ -379,4 +380,5 @@ BridgeEvent: TypeAlias = (
     | SessionTakenOverEvent
     | RateLimitedEvent
     | MessageDroppedEvent
+    | BackupEvent
 )

@@ -63,6 +63,7 @@ EventKind = Literal[
     "session_taken_over",
     "rate_limited",
     "message_dropped",
+    "backup",
 ]
 
 MAX_REQUEST = 64 * 1024

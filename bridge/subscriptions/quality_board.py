@@ -41,7 +41,8 @@ class QualityBoard:
     """The quality of every topic that somebody wants, by the topic of its market data.
 
     ``route`` gives where the records of a topic go, ``clear`` takes its value back from the broker.
-    ``tell`` is given what has gone silent alone. With ``always_open`` no market ever closes.
+    ``tell`` is given what has gone silent alone, and ``polled`` says whether REST tells a value
+    instead. With ``always_open`` no market ever closes.
     """
 
     def __init__(
@@ -57,10 +58,11 @@ class QualityBoard:
         always_open: bool = False,
         clear: Callable[[Route], None] = lambda route: None,
         tell: Callable[[list[StaleRow]], None] = lambda rows: None,
+        polled: Callable[[Wanted], bool] = lambda wanted: False,
     ) -> None:
         self._catalog, self._topics, self._pool = catalog, topics, pool
         self._route, self._calendar, self._config = route, calendar, config
-        self._always_open = always_open
+        self._always_open, self._polled = always_open, polled
         self._lines = {app: SessionLine(app, feed) for app, feed in feeds.items()}
         self._deliveries = Deliveries(pool, feeds)
         self._renewals = Renewals(pool, feeds, tell)
@@ -172,7 +174,8 @@ class QualityBoard:
         phase, edge = self._phase(found.place, now)
         route = self._route(topic)
         standings = [self._pool.standing(one) for one in found.wanted]
-        settled = (standings, edge, 0 if route is None else route.seq)
+        polled = any(map(self._polled, found.wanted))
+        settled = (standings, edge, 0 if route is None else route.seq, polled)
         if found.settled == settled:
             return  # most have no slot, and nothing about them changes for hours
         found.hours(edge, now, monotonic)
@@ -182,12 +185,9 @@ class QualityBoard:
         came = found.hear(route, now, monotonic, served=served)
         if len(standings) == 1:  # of two, nobody can tell which one KIS serves
             self._deliveries.look(found.wanted[0], standings[0], came=came)
-        quiet_s = self._config.quiet_s
+        told = phase, self._config.quiet_s, monotonic, polled
         best = min(
-            (
-                grade(found.situation(one, self._lines.get(one.app), phase, quiet_s, monotonic))
-                for one in standings
-            ),
+            (grade(found.situation(one, self._lines.get(one.app), *told)) for one in standings),
             key=lambda one: _RANKS[one.quality],
         )
         if phase == "busy":

@@ -8,6 +8,7 @@ from bridge.catalog.model import Catalog
 from bridge.kis.codes import meaning
 from bridge.kis.decode import Drift, Problem, Quarantined
 from bridge.kis.session import Dropped, Lost, SessionEvent, SlotRefused, Subscribed
+from bridge.mqtt.backup_events import BackupEvent
 from bridge.mqtt.event_payloads import QuarantinedEvent, RegistrationRow, ServiceGapRow
 from bridge.mqtt.events import Events
 from bridge.mqtt.feed_events import StaleRow
@@ -120,6 +121,10 @@ class Reports:
                     "subscriptions": rows,
                 }
             )
+
+    def backup(self, event: BackupEvent) -> None:
+        """Tell that REST is asked for prices, or is not any more."""
+        self._events.tell(event)
 
     def gaps(self, gaps: Sequence[tuple[Gap, str]]) -> None:
         """Tell between which times (µs since the epoch) which topic was not served."""

@@ -124,6 +124,7 @@ class WatchedTopic:
         phase: Phase,
         quiet_s: float,
         monotonic: float,
+        polled: bool,
     ) -> Situation:
         """Return what is known of one of its registrations; ``line`` is its session."""
         bounds = self.bounds
@@ -139,6 +140,7 @@ class WatchedTopic:
             recorded=self.last_at is not None and self.last_at > self.unserved_at,
             silent_s=monotonic - max(self.heard, self.expected),
             limit_s=self.pace.limit(bounds),
+            polled=polled,
         )
 
     def note(self, found: Grade, now: int) -> bool:

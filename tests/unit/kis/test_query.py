@@ -369,7 +369,7 @@ async def test_a_query_follows_the_pages_that_are_wanted() -> None:
     assert [call[2]["tr_cont"] for call in rest.calls] == ["", "N", "N"]
     # Behind the orders: nothing but the priority of queries is ever asked for.
     assert all(call[2]["priority"] is Priority.QUERY for call in rest.calls)
-    assert max(Priority) is Priority.QUERY
+    assert sorted(Priority)[-2:] == [Priority.QUERY, Priority.POLL]
 
     rest = Rest(balance("1", "a", "F"), balance("2", "b", "M"))
     found = await ask(rest, api="inquire_balance", account="main", pages=2)

@@ -314,3 +314,51 @@ async def test_a_server_that_says_its_rate_lowers_it_but_never_above_what_is_con
         gate.said(1_000)
         await settle()
         assert (gate.rate, calls.names) == (5, "abcd")
+
+
+async def test_a_poll_goes_only_when_nobody_else_waits() -> None:
+    gate, time = throttle(1)
+    async with asyncio.TaskGroup() as group:
+        calls = Calls(gate, time, group)
+        calls.add("p", Priority.POLL)
+        await settle()
+        calls.add("q", Priority.POLL)
+        calls.add("query", Priority.QUERY)
+        calls.add("order", Priority.ORDER)
+        await time.pass_by(10)
+    assert [name for name, _ in calls.done] == ["p", "order", "query", "q"]
+
+
+async def test_an_order_waits_for_one_poll_at_most_where_there_is_one_call_a_second() -> None:
+    gate, time = throttle(1)
+    waits = []
+    async with asyncio.TaskGroup() as group:
+        calls = Calls(gate, time, group)
+        for number in range(50):  # as many polls as there may ever be
+            calls.add(f"poll {number}", Priority.POLL)
+        for number in range(20):
+            await time.pass_by(1.37)
+            asked = time.now
+            calls.add(f"order {number}", Priority.ORDER)
+            await time.pass_by(1.03)
+            waits.append(dict(calls.done)[f"order {number}"] - asked)
+        await time.pass_by(60)
+    assert max(waits) <= 1.021
+
+
+async def test_where_there_are_more_calls_an_order_never_waits_for_polls() -> None:
+    gate, time = throttle(18)
+    async with asyncio.TaskGroup() as group:
+        calls = Calls(gate, time, group)
+        for number in range(200):
+            calls.add(f"poll {number}", Priority.POLL)
+        for number in range(100):
+            await time.pass_by(0.113)
+            asked = time.now
+            calls.add(f"order {number}", Priority.ORDER)
+            await settle()
+            assert calls.done[-1] == (f"order {number}", asked)
+        await time.pass_by(60)
+    polls = [at for name, at in calls.done if name.startswith("poll")]
+    assert len(polls) == 200
+    assert max(sum(at <= one < at + 1 for one in polls) for at in polls) == 9
