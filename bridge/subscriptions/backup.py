@@ -32,7 +32,8 @@ from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 from bridge.runtime.backoff import Backoff
 from bridge.runtime.clock import now_us
-from bridge.subscriptions.backup_plan import BackupPlan, ChangeState, Poll, PollPlace
+from bridge.subscriptions.backup_plan import BackupPlan, ChangeState, Missing, Poll, PollPlace
+from bridge.subscriptions.interest import BRIDGE
 from bridge.subscriptions.pool import Pool
 from bridge.subscriptions.request import Wanted, split_key
 
@@ -45,7 +46,7 @@ _ANSWER_S = 10.0
 """For one poll: what is late is out of date, and another app key may do better."""
 _TROUBLE = Backoff(5.0, 60.0, jitter=(1.0, 1.2))
 """Before an app key whose calls come to nothing makes the next."""
-_SLICE = 500
+_SLICE = 200
 """Subscriptions that are looked at before others have a turn."""
 _ROWS = 100
 """Topics in one event."""
@@ -117,7 +118,7 @@ class Backup:
         """Compare what is wanted with what is served; yields where others may have a turn."""
         now = self._monotonic()
         moment = datetime.fromtimestamp(self._clock() / 1e6, UTC)
-        missing: dict[PollPlace, set[str]] = {}
+        missing: dict[PollPlace, list[Wanted]] = {}
         ended: dict[PollPlace, str] = {}
         closed: dict[tuple[str, str, str], bool] = {}
         everything = list(self._pool.interests.all())
@@ -133,7 +134,7 @@ class Backup:
                 if closed[name]:
                     reason = _KEEPS
                 elif now - since >= self._config.after_s:
-                    missing.setdefault(place, set()).add(wanted.channel)
+                    missing.setdefault(place, []).append(wanted)
             else:
                 self._unserved.pop(wanted, None)
             if reason:
@@ -145,7 +146,7 @@ class Backup:
             self._unserved.pop(wanted, None)
         for place in self._channel_of.keys() - set(self._place_of.values()):
             del self._channel_of[place]
-        wants = {place: frozenset(channels) for place, channels in missing.items()}
+        wants = {place: self._missing(found) for place, found in missing.items()}
         self.plan.want(wants, ended, now)
         self._report()
         if len(self.plan):
@@ -161,6 +162,11 @@ class Backup:
         if standing.refusal not in ("", "timeout"):
             return "KIS refuses the key"
         return ""
+
+    def _missing(self, found: list[Wanted]) -> Missing:
+        claims = {client for wanted in found for client in self._pool.interests.claims(wanted)}
+        client = next((own for own in BRIDGE if own in claims), None) or min(claims, default="")
+        return Missing(frozenset(wanted.channel for wanted in found), client)
 
     def _meet(self, wanted: Wanted) -> PollPlace:
         channel = self._catalog.channels[wanted.channel]

@@ -1,6 +1,7 @@
 """Whose price REST is asked for next, where no session brings it. Pure: time is an argument.
 
-Times are monotonic seconds. What has no value yet goes first, then what has waited longest beyond
+Times are monotonic seconds. Whoever wants prices has turns, so that nobody's many symbols slow
+down another's few. In a turn what has no value yet goes first, then what has waited longest beyond
 its time: when the budget is too small for all, all are asked more rarely and none is left out.
 """
 
@@ -12,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from bridge.catalog.model import Snapshot
 
-__all__ = ["BackupPlan", "ChangeState", "PlanChange", "Poll", "PollPlace"]
+__all__ = ["BackupPlan", "ChangeState", "Missing", "PlanChange", "Poll", "PollPlace"]
 
 _STEPS = ((60.0, 5.0), (300.0, 15.0), (1_800.0, 30.0))
 """Until a backup is so old, its price is asked for every so many seconds."""
@@ -30,6 +31,14 @@ class PollPlace(NamedTuple):
     market: str
     venue: str
     symbol: str
+
+
+class Missing(NamedTuple):
+    """What no session brings of a place."""
+
+    channels: frozenset[str]
+    client: str
+    """Who wants it; of several the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +63,7 @@ class PlanChange(NamedTuple):
 @dataclass(slots=True)
 class _Place:
     row: Snapshot
-    channels: frozenset[str]
-    """Those that are missing."""
+    missing: Missing
     since: float
     due: float
     answered: float = float("-inf")
@@ -75,6 +83,9 @@ class BackupPlan:
         self._choose = choose
         self._places: dict[PollPlace, _Place] = {}
         self._calls: dict[frozenset[str], Snapshot | None] = {}
+        self._turns: dict[str, int] = {}
+        """Client → its last turn."""
+        self._turn = 0
         self._changes: list[PlanChange] = []
         self._resting: dict[str, tuple[float, int]] = {}
         """Call → until when it is not made, and how often KIS refused it in a row."""
@@ -90,7 +101,7 @@ class BackupPlan:
 
     def want(
         self,
-        missing: Mapping[PollPlace, frozenset[str]],
+        missing: Mapping[PollPlace, Missing],
         ended: Mapping[PollPlace, str],
         now: float,
     ) -> None:
@@ -100,28 +111,33 @@ class BackupPlan:
             if not gone.given_up:
                 reason = ended.get(place, "nobody wants it any more")
                 self._changes.append(PlanChange(place, "ended", reason))
-        for place, channels in missing.items():
+        for place, wanted in missing.items():
             found = self._places.get(place)
             if found is None:
                 if len(self._places) < _MOST_PLACES:
-                    self._begin(place, channels, now)
-            elif found.channels != channels:
-                found.channels = channels
-                found.row = self._row(channels) or found.row
+                    self._begin(place, wanted, now)
+            elif found.missing != wanted:
+                found.missing = wanted
+                found.row = self._row(wanted.channels) or found.row
+        there = {one.missing.client for one in self._places.values()}
+        self._turns = {client: self._turns.get(client, self._turn) for client in there}
 
     def next(self, now: float) -> Poll | None:
         """Return the poll that is due, and take it as being made; None: there is none."""
-        first, rank = None, (True, now)
+        first, rank = None, (0, False, 0.0)
         for place, one in self._places.items():
             if one.asking or one.given_up or one.due > now or self._rests(one.row, now):
                 continue
-            own = (one.answered_at is not None, one.due)
+            own = (self._turns[one.missing.client], one.answered_at is not None, one.due)
             if first is None or own < rank:
                 first, rank = place, own
         if first is None:
             return None
-        self._places[first].asking = True
-        return Poll(first, self._places[first].row)
+        found = self._places[first]
+        found.asking = True
+        self._turn += 1
+        self._turns[found.missing.client] = self._turn
+        return Poll(first, found.row)
 
     def due_in(self, now: float) -> float | None:
         """Return in how many seconds a poll is due; None: nothing is polled."""
@@ -178,13 +194,13 @@ class BackupPlan:
 
     # inside
 
-    def _begin(self, place: PollPlace, channels: frozenset[str], now: float) -> None:
-        row = self._row(channels)
+    def _begin(self, place: PollPlace, missing: Missing, now: float) -> None:
+        row = self._row(missing.channels)
         if row is None:
-            self._places[place] = _Place(Snapshot((), "", (), ()), channels, now, now)
+            self._places[place] = _Place(Snapshot((), "", (), ()), missing, now, now)
             self._give_up(place, self._places[place], "no call of the workbook answers for it")
             return
-        self._places[place] = _Place(row, channels, now, now)
+        self._places[place] = _Place(row, missing, now, now)
         self._changes.append(PlanChange(place, "started", ""))
 
     def _row(self, channels: frozenset[str]) -> Snapshot | None:

@@ -6,11 +6,17 @@ from itertools import pairwise
 import pytest
 
 from bridge.catalog.model import Snapshot
-from bridge.subscriptions.backup_plan import BackupPlan, PlanChange, Poll, PollPlace
+from bridge.subscriptions.backup_plan import BackupPlan, Missing, PlanChange, Poll, PollPlace
 
 PRICE = Snapshot(("TRADE",), "price", (), ("output",))
 BOOK = Snapshot(("TRADE", "QUOTE"), "book", (), ("output",))
-TRADE, BOTH = frozenset(["TRADE"]), frozenset(["TRADE", "QUOTE"])
+
+
+def missing(*channels: str, client: str = "configuration") -> Missing:
+    return Missing(frozenset(channels), client)
+
+
+TRADE, BOTH = missing("TRADE"), missing("TRADE", "QUOTE")
 
 
 def choose(missing: Collection[str]) -> Snapshot | None:
@@ -66,6 +72,24 @@ def test_where_the_budget_is_small_everybody_has_a_turn() -> None:
         made.answered(poll, now, now)
     rounds = [set(seen[start : start + 20]) for start in range(0, 100, 20)]
     assert all(len(one) == 20 for one in rounds)
+
+
+def test_nobodys_many_symbols_slow_down_anothers_few() -> None:
+    many = {place(f"many {n}"): missing("TRADE", client="many") for n in range(1_000)}
+    few = {place(f"few {n}"): missing("TRADE", client="few") for n in range(10)}
+    made = BackupPlan(choose)
+    made.want(many | few, {}, 0)
+    seen = []
+    for now in range(100):
+        made.want(many | few, {}, now)
+        poll = made.next(now)
+        assert poll is not None
+        made.answered(poll, now, now)
+        seen.append(poll.place.symbol)
+    assert {symbol for symbol in seen[:20] if symbol.startswith("few")} == {
+        one.symbol for one in few
+    }
+    assert 45 <= sum(symbol.startswith("few") for symbol in seen) <= 50
 
 
 def test_what_has_no_value_yet_goes_before_what_is_overdue() -> None:
@@ -175,10 +199,10 @@ def test_a_call_that_kis_refuses_rests_for_all_and_is_told_once() -> None:
 
 def test_what_no_call_answers_for_is_told_once_and_not_polled() -> None:
     made = BackupPlan(choose)
-    made.want({A: frozenset(["NEWS"])}, {}, 0)
+    made.want({A: missing("NEWS")}, {}, 0)
     reason = "no call of the workbook answers for it"
     assert told(made.take_changes()) == [("A", "given_up", reason)]
-    made.want({A: frozenset(["NEWS"])}, {}, 1)
+    made.want({A: missing("NEWS")}, {}, 1)
     assert made.take_changes() == []
     assert made.due_in(1) is None
 
