@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from bridge.config.explained_errors import at
-from bridge.config.values import Key, Level, Section
+from bridge.config.values import Flag, Key, Level, Section
 
 __all__ = ["DAY", "INTERVALS", "MOST_CANDLES", "CandlesConfig", "Interval", "too_many"]
 
@@ -54,6 +54,8 @@ class CandlesConfig(Section):
     """Symbols. By default every one whose trades are subscribed."""
     intervals: Annotated[tuple[Interval, ...], Field(min_length=1)]
     """`1s` `5s` `10s` `15s` `30s` `1m` `3m` `5m` `10m` `15m` `30m` `1h` `1d`."""
+    mend: Flag = True
+    """Take from KIS's minute chart what a gap or a late start left out, where KIS has one."""
 
     @model_validator(mode="after")
     def _fits(self) -> CandlesConfig:

@@ -19,7 +19,9 @@ import structlog
 from bridge.catalog.model import Channel
 from bridge.config.candles import MOST_CANDLES, Interval
 from bridge.config.models import Config
+from bridge.extensions.candles.chart import chart_of
 from bridge.extensions.candles.days import TradingDays
+from bridge.extensions.candles.mender import Mender, Torn
 from bridge.extensions.candles.series import Candle, Due, Series
 from bridge.extensions.candles.trades import TradeReader
 from bridge.extensions.context import ExtensionContext
@@ -67,6 +69,8 @@ class _Symbol:
         self.places = places
         self.name = json.dumps(route.symbol, ensure_ascii=False)
         self.pending: deque[Traded] = deque(maxlen=_MOST_PENDING)
+        self.torn: Torn | None = None
+        """What mends it; None: nothing does."""
         self.live_at = 0
         """When KIS was last known to deliver it."""
         route.tap = self.pending.append
@@ -96,6 +100,10 @@ class Candles:
         """Begin to listen."""
         self._context.events.listen(self._heard)
         tasks.create_task(self._run())
+        kis, rests = self._context.config.kis, self._context.rests.values()
+        if rests and any(entry.mend for entry in self._config):
+            mender = Mender(rests, self._context.clock, kis.rest_per_second)
+            tasks.create_task(mender.run(self._torn))
 
     async def stop(self) -> None:
         """Take nothing any more."""
@@ -159,9 +167,16 @@ class Candles:
         days = TradingDays(context.calendar, channel.market, venue, zone, always=always)
         places = {interval: self._places(route, interval) for interval in intervals}
         reader = TradeReader(context.catalog, channel, route.zone, days)
-        series = Series(intervals, days, ZoneInfo(zone))
+        paper = context.config.kis.environment != "real"
+        mends = any(one.mend for one in chosen)
+        chart = chart_of(context.catalog, channel, venue, name, paper=paper) if mends else None
+        series = Series(intervals, days, ZoneInfo(zone), mends=chart is not None)
         symbol = self._symbols[wanted] = _Symbol(wanted, route, days, reader, series, places)
+        symbol.torn = None if chart is None else Torn(series, chart)
         return symbol
+
+    def _torn(self) -> list[Torn]:
+        return [one.torn for one in self._symbols.values() if one.torn is not None]
 
     def _places(self, route: Route, interval: Interval) -> tuple[Route, Route]:
         place = self._context.pump.beside(route, f"candle_{interval}")

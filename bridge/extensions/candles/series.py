@@ -188,6 +188,9 @@ class Series:
     def turn(self, now: int) -> list[Due]:
         """Return what is to be published now; call at most once a second."""
         due: list[Due] = []
+        for name, end in list(self._to_mend.items()):
+            if now > (end + _MEND_UNTIL_S + self._delay_s) * _SECOND:
+                del self._to_mend[name]
         for line in self._lines.values():
             waiting = False
             for key in sorted(line.candles):
@@ -205,9 +208,6 @@ class Series:
                 waiting = waiting or not candle.closed
             for key in [key for key, one in line.candles.items() if self._is_done(one, line, now)]:
                 del line.candles[key]
-        for name, end in list(self._to_mend.items()):
-            if now > (end + _MEND_UNTIL_S + self._delay_s) * _SECOND:
-                del self._to_mend[name]
         return due
 
     # mending

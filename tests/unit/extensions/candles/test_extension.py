@@ -32,6 +32,7 @@ LAYOUT = CATALOG.channels["H0STCNT0"].layouts[0]
 SEOUL = timezone(timedelta(hours=9))
 NINE = int(datetime(2026, 11, 25, 9, 0, tzinfo=SEOUL).timestamp())
 SAMSUNG, HYNIX = (Wanted("H0STCNT0", symbol, "H0STCNT0") for symbol in ("005930", "000660"))
+AMERICAN = Wanted("HDFSCNT0", "DNASAAPL", "HDFSCNT0")
 MINUTE = "kis/market/domestic_stock/krx/candle_1m/005930"
 CHECK = jsonschema.Draft202012Validator(REPORTS["candle"])
 
@@ -309,8 +310,8 @@ async def test_what_nobody_wants_any_more_is_let_go_when_its_candles_are_over(
     world.live.clear()
     await world.at(NINE + 62)
     assert world.candles._symbols
-    await world.at(NINE + 1_000)
-    await world.at(NINE + 1_001)
+    await world.at(NINE + 4_000)
+    await world.at(NINE + 4_001)
     assert not world.candles._symbols
     assert world.candles._count == 0
 
@@ -377,6 +378,15 @@ async def test_a_burst_is_counted_in_slices_between_which_others_have_their_turn
     task.cancel()
     assert payload["trades"] == 2_000
     assert turns >= 7
+
+
+async def test_charts_are_asked_for_only_where_there_are_some_and_they_are_wanted() -> None:
+    for mend, live, there in ((True, SAMSUNG, 1), (False, SAMSUNG, 0), (True, AMERICAN, 0)):
+        world = World({"intervals": ["1m"], "mend": mend})
+        world.live = [live]
+        await world.at(NINE - 60)
+        assert len(world.candles._symbols) == 1
+        assert len(world.candles._torn()) == there, "in paper trading KIS has no American chart"
 
 
 def test_it_is_off_unless_candles_are_configured() -> None:
