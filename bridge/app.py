@@ -176,7 +176,7 @@ class Bridge:
                 paper=self._paper,
                 calendar=self._calendar,
                 open_orders=self.gateway.open_symbols,
-                requests=self._config.requests,
+                config=self._config,
             )
             self.pool = self.upkeep.pool
             self.quality = self.upkeep.quality(self.control, self.pump.route, self._config)

@@ -69,12 +69,21 @@ def subscribe(
         int, typer.Option(min=0, max=9, help="When slots are short, a smaller number goes first.")
     ] = 0,
     client: Holder = "",
+    rotate: Annotated[
+        bool,
+        typer.Option("--rotate", help="Let them take turns on the slots that nothing else needs."),
+    ] = False,
 ) -> None:
     """Ask a running bridge for symbols. They stay until unsubscribed in the same name."""
     content = {"subscriptions": wanted(what, channel), "priority": priority}
+    content |= {"rotate": True} if rotate else {}
     data = _ask(bridge, "subscribe", content | _holder(bridge, client), client)
-    waiting = f", {data['waiting']} of them wait for a slot" if data.get("waiting") else ""
-    _show(bridge, data, f"{data['subscribed']} subscribed{waiting}")
+    text = f"{data['subscribed']} subscribed"
+    if data.get("waiting"):
+        text += f", {data['waiting']} of them wait for a slot"
+    if data.get("within_s"):
+        text += f", each of them has a slot within {data['within_s']} s"
+    _show(bridge, data, text)
 
 
 @grouped

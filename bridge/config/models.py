@@ -160,11 +160,13 @@ class SubscriptionConfig(Section):
     """TR id of a channel: `H0STCNT0`."""
     keys: Annotated[tuple[Key, ...], Field(min_length=1)] | None = None
     """Keys as KIS writes them: `005930`, `DNASAAPL`."""
+    rotate: Flag = False
+    """Let these take turns on the slots that nothing else needs, for more symbols than slots."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         named = {"market", "venue", "kinds", "symbols"}
-        if self.model_fields_set not in (named, {"channel", "keys"}):
+        if self.model_fields_set - {"rotate"} not in (named, {"channel", "keys"}):
             raise ValueError("needs market, venue, kinds and symbols; or channel and keys")
         return self
 
@@ -188,6 +190,9 @@ class MarketConfig(Section):
 
     subscriptions: tuple[SubscriptionConfig, ...] = ()
     """What to subscribe at start."""
+    turn_s: Annotated[int, Strict(), Field(ge=1, le=3600)] = 60
+    """Seconds that a subscription with `rotate` keeps its slot at least. It is longer where so many
+    changes would take more than half of the requests that KIS allows: 20 s with 41 slots."""
     kinds: dict[Level, KindConfig] = Field(default_factory=dict)
     """How each kind is published."""
     names: Flag = False

@@ -71,7 +71,7 @@ class Session:
         self.last_message_at = 0.0
         """When KIS last sent anything, or the connection began."""
         self._notices = notices
-        self._spacing_s = spacing_s
+        self.spacing_s = spacing_s
         self._answer_s = answer_s
         self._attempts = attempts
         self._silence_s = silence_s
@@ -392,7 +392,7 @@ class Session:
     def _request(self, slot: Slot, now: float) -> None:
         self._serial += 1
         slot.ask(now, self._serial)
-        self._next_request_at = now + self._spacing_s
+        self._next_request_at = now + self.spacing_s
         self._requests.append(slot.request(self.approval_key))
 
     def _forget(self, slot: Slot) -> Unsubscribed:

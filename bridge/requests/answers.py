@@ -36,6 +36,18 @@ class SubscribeAnswer(TypedDict):
 
     subscribed: Count
     waiting: Annotated[Count, Field(description="How many of them have no slot yet")]
+    rotating: NotRequired[
+        Annotated[Count, Field(description="How many of them share slots by turns")]
+    ]
+    within_s: NotRequired[
+        Annotated[
+            Count | None,
+            Field(
+                description="Within how many seconds each of those has a slot at the latest, as"
+                " long as the sessions serve and nothing more is wanted; null: no slot is left"
+            ),
+        ]
+    ]
 
 
 class UnsubscribeAnswer(TypedDict):

@@ -82,6 +82,11 @@ class SubscribeRequest(_Request):
     )
     """None: it stays until it is unsubscribed."""
     client: str = Field(default="requests", min_length=1, max_length=64)
+    rotate: bool = Field(
+        default=False,
+        description="Whether turns on the slots that nothing else needs are enough. Among these,"
+        " priority says nothing",
+    )
 
 
 class UnsubscribeRequest(_Request):

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from math import ceil
 from typing import Any, Literal, cast
 
 from pydantic import SecretStr
@@ -101,12 +102,18 @@ class Verbs:
         asked = SubscribeRequest.model_validate(self._named(payload, message))
         wanted = self._wanted(asked.subscriptions)  # all of them or none
         client = self._topics.parse_request(message.topic)[1]
-        self._pool.hold(wanted, asked.client, asked.priority, asked.lease_s, client)
+        lease_s, rotate = asked.lease_s, asked.rotate
+        self._pool.hold(wanted, asked.client, asked.priority, lease_s, client, rotate=rotate)
         # Compiled now, so that the first record need not wait for it.
         for tr_id in {one.tr_id for one in wanted}:
             self._pump.prepare(tr_id)
         waiting = sum(map(self._pool.is_waiting, set(wanted)))
-        return {"subscribed": len(wanted), "waiting": waiting}
+        answer: answers.SubscribeAnswer = {"subscribed": len(wanted), "waiting": waiting}
+        if rotate:
+            turns = [turn for one in set(wanted) if (turn := self._pool.next_turn(one)) is not None]
+            answer["rotating"] = len(turns)
+            answer["within_s"] = None if waiting else ceil(max(turns, default=0.0))
+        return answer
 
     async def unsubscribe(
         self, payload: dict[str, Any], message: Message

@@ -16,6 +16,7 @@ from bridge.runtime.clock import now_us
 from bridge.status.clocks import Clocks
 from bridge.status.payloads import ArrivalNumbers, HealthReport, LagNumbers, SessionNumbers
 from bridge.subscriptions.pool import Pool
+from bridge.subscriptions.rows import rotation_numbers
 
 __all__ = ["Gate", "SessionHealth", "percentile", "snapshot", "summary"]
 
@@ -79,7 +80,7 @@ def snapshot(
     """
     now, clock_offset = now_us(), clocks.kis.offset
     calls = [session.calls for session in sessions.values()]
-    return {
+    report: HealthReport = {
         "at": now,
         "environment": environment,
         "sessions": {app: session.numbers(now) for app, session in sessions.items()},
@@ -119,6 +120,9 @@ def snapshot(
         "journal": gateway.journal(),
         "owner": gateway.owner(),
     }
+    if pool.rotation:
+        report["rotation"] = rotation_numbers(pool.rotation)
+    return report
 
 
 def summary(numbers: HealthReport, *, connected: bool) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, NotRequired, TypeAlias
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from bridge.mqtt.payloads import HaltRow, JournalReport, OwnerReport
 from bridge.mqtt.shapes import Count, Microseconds
-from bridge.subscriptions.rows import ClientRow, SubscriptionCounts, SubscriptionRow
+from bridge.subscriptions.rows import (
+    ClientRow,
+    RotationNumbers,
+    SubscriptionCounts,
+    SubscriptionRow,
+)
 
 __all__ = [
     "ArrivalNumbers",
@@ -119,6 +124,12 @@ class HealthReport(TypedDict):
     sessions: Annotated[dict[str, SessionNumbers], Field(description="By alias of the app")]
     subscriptions: SubscriptionCounts
     quality: Annotated[dict[str, Count], Field(description="Topics by the quality of their value")]
+    rotation: NotRequired[
+        Annotated[
+            RotationNumbers,
+            Field(description="Subscriptions that take turns; between two turns they do not wait"),
+        ]
+    ]
     clients: Annotated[
         list[ClientRow], Field(description="Who wants how much market data; twenty at most")
     ]

@@ -44,15 +44,17 @@ def subscribe_configured(
         pool.pin(tr_id, login, app, _NOTICES_FIRST)
     for problem in problems:
         tell({"kind": "config_warning", "message": problem})
-    pool.hold(found, CONFIGURATION)
+    for rotate, wanted in found.items():
+        pool.hold(wanted, CONFIGURATION, rotate=rotate)
 
 
 def configured_feeds(
     config: Config, catalog: Catalog, traded: Callable[[str], Iterable[str]]
-) -> tuple[list[tuple[str, str, str]], list[Wanted], list[str]]:
+) -> tuple[list[tuple[str, str, str]], dict[bool, list[Wanted]], list[str]]:
     """Return the notices as (TR id, HTS login, app), the market data, and what KIS lacks.
 
-    ``traded(app)`` are the markets in which the accounts of an app key trade.
+    The market data is told apart by whether it takes turns. ``traded(app)`` are the markets in
+    which the accounts of an app key trade.
     """
     paper = config.kis.environment != "real"
     pins: list[tuple[str, str, str]] = []
@@ -62,7 +64,13 @@ def configured_feeds(
         login = app.hts_id.get_secret_value()
         channels = notice_channels(catalog, traded(app.alias), paper=paper)
         pins += [(tr_id, login, app.alias) for tr_id in channels]
-    found, problems = market_data(catalog, config.market.subscriptions, paper=paper)
+    found: dict[bool, list[Wanted]] = {}
+    problems: list[str] = []
+    # What is in both gets a slot for itself: that is wanted last, and so it counts.
+    for rotate in (True, False):
+        sections = [one for one in config.market.subscriptions if one.rotate is rotate]
+        found[rotate], lacking = market_data(catalog, sections, paper=paper)
+        problems += lacking
     return pins, found, problems
 
 

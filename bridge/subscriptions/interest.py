@@ -33,8 +33,8 @@ CONFIGURATION, ORDERS = BRIDGE = ("configuration", "orders")
 NAMELESS = ""
 """The client of all requests without a client's name in their topic: together they are one."""
 LONGEST_LEASE_S = 7 * 86_400
-_CLIENTS = 10
-"""After whatever the bridge itself wants."""
+_CLIENTS, _ROTATING = 10, 11
+"""After whatever the bridge itself wants, and after whoever has a slot for itself."""
 _STALE = 256
 """Leases that were renewed or released may be kept so long as they are few."""
 
@@ -50,6 +50,8 @@ class Interest:
     priority: int
     until: float | None
     """Seconds since the epoch when the lease ends; None: it has none."""
+    rotate: bool = False
+    """Whether a slot by turns is enough."""
 
 
 class _Row(BaseModel):
@@ -62,6 +64,7 @@ class _Row(BaseModel):
     until: float | None
     client: str | None = None
     """None: the holder itself."""
+    rotate: bool = False
 
 
 class _Rows(BaseModel):
@@ -83,6 +86,8 @@ class Interests:
     def __init__(self) -> None:
         self._interests: dict[Wanted, dict[str, Interest]] = {}
         self._claims: dict[Wanted, dict[str, int]] = {}
+        self._rotating: Counter[Wanted] = Counter()
+        """How many are content with a turn of a subscription, where there is any."""
         self._of_holder: dict[str, dict[Wanted, None]] = {}
         self._counts: Counter[str] = Counter()
         self._leases: list[_Lease] = []
@@ -107,14 +112,19 @@ class Interests:
         priority: int = 0,
         until: float | None = None,
         client: str | None = None,
+        *,
+        rotate: bool = False,
     ) -> None:
-        """Want a subscription on behalf of ``holder``; again: with the new priority and lease.
+        """Want a subscription on behalf of ``holder``; again: as it is said now.
 
         ``client`` is on whose account; None: the holder itself.
         """
         self._drop(wanted, holder)
-        interest = Interest(wanted, holder, holder if client is None else client, priority, until)
+        client = holder if client is None else client
+        interest = Interest(wanted, holder, client, priority, until, rotate)
         self._interests.setdefault(wanted, {})[holder] = interest
+        if rotate:
+            self._rotating[wanted] += 1
         self._claim(wanted, interest.client)
         self._of_holder.setdefault(holder, {})[wanted] = None
         self._counts[interest.client] += 1
@@ -192,12 +202,26 @@ class Interests:
         Among clients it is the order in which they got their slots. By their priorities, one of
         them would have KIS asked for all that it wants before anything of the others.
         """
-        claims = self._claims.get(wanted, {})
-        return min((claims[holder] for holder in BRIDGE if holder in claims), default=_CLIENTS)
+        if not (fixed := self.fixed(wanted)):
+            return _ROTATING
+        return min((fixed[holder] for holder in BRIDGE if holder in fixed), default=_CLIENTS)
 
     def claims(self, wanted: Wanted) -> Mapping[str, int]:
         """Return its priority for each client; empty: nobody wants it."""
         return self._claims.get(wanted, {})
+
+    def fixed(self, wanted: Wanted) -> Mapping[str, int]:
+        """Return its priority for each client that wants a slot for it alone.
+
+        Empty: everybody who wants it is content with a turn, or nobody wants it.
+        """
+        if wanted not in self._rotating:
+            return self.claims(wanted)
+        fixed: dict[str, int] = {}
+        for one in self._interests[wanted].values():
+            if not one.rotate:
+                fixed[one.client] = min(one.priority, fixed.get(one.client, one.priority))
+        return fixed
 
     def until(self, wanted: Wanted) -> float | None:
         """Return when the last lease ends; None when one has no end."""
@@ -242,7 +266,7 @@ class Interests:
             if wanted is not None:
                 # Whoever set the clock, or wrote the file, gets no longer lease than others do.
                 until = None if row.until is None else min(row.until, now + LONGEST_LEASE_S)
-                self.hold(wanted, row.holder, row.priority, until, client)
+                self.hold(wanted, row.holder, row.priority, until, client, rotate=row.rotate)
                 taken += 1
         return taken
 
@@ -253,6 +277,10 @@ class Interests:
         interest = holders.pop(holder, None)
         if interest is None:
             return False
+        if interest.rotate:
+            self._rotating[wanted] -= 1
+            if not self._rotating[wanted]:
+                del self._rotating[wanted]
         self._claim(wanted, interest.client)
         if not holders:
             del self._interests[wanted], self._claims[wanted]
@@ -294,6 +322,7 @@ def dumps(interests: Iterable[Interest]) -> str:
             priority=one.priority,
             until=one.until,
             client=None if one.client == one.holder else one.client,
+            rotate=one.rotate,
         ).model_dump_json(exclude_defaults=True)
         for one in interests
     )

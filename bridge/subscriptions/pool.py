@@ -21,14 +21,16 @@ from bridge.kis.events import (
     Subscribed,
     Unsubscribed,
 )
-from bridge.subscriptions.allocation import Lines, allocate
+from bridge.subscriptions.allocation import allocate
 from bridge.subscriptions.feeds import SessionFeed
 from bridge.subscriptions.gaps import Gaps
 from bridge.subscriptions.interest import BRIDGE, Interest, Interests
+from bridge.subscriptions.queue import Queue
 from bridge.subscriptions.quotas import Quotas
 from bridge.subscriptions.refusals import Refusals
 from bridge.subscriptions.request import Wanted
 from bridge.subscriptions.rooms import Rooms
+from bridge.subscriptions.rotation import Rotation
 from bridge.subscriptions.rows import (
     MOST_ROWS,
     ClientRow,
@@ -37,6 +39,7 @@ from bridge.subscriptions.rows import (
     SubscriptionRow,
     client_rows,
     subscription_row,
+    tell_turn,
 )
 from bridge.subscriptions.slot_limits import SlotLimits
 
@@ -48,7 +51,8 @@ class Pool:
 
     Tell it every event of every session with :meth:`happened`, and the time with :meth:`tick`.
     ``ceilings`` are the slots that the configuration allows each app, ``learned`` those that KIS
-    was found to grant. ``clock`` is seconds since the epoch.
+    was found to grant. ``clock`` is seconds since the epoch, ``turn_s`` how long a subscription
+    that takes turns keeps its slot.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Pool:
         monotonic: Callable[[], float] = time.monotonic,
         patience: float = 1.0,
         quotas: Quotas | None = None,
+        turn_s: float = 60.0,
     ) -> None:
         self._feeds = dict(feeds)
         self._clock, self._monotonic = clock, monotonic
@@ -75,7 +80,8 @@ class Pool:
         """Who joined the queue or lost a slot. Whoever reports it clears this."""
         self._places: dict[Wanted, str] = {}
         self._live: dict[Wanted, str] = {}
-        self._lines = Lines(BRIDGE)
+        spacing_s = max((feed.session.spacing_s for feed in feeds.values()), default=0.0)
+        self._queue = Queue(self.interests, turn_s, spacing_s)
         self._refusals = Refusals(patience)
         self._rooms = Rooms(self._feeds, monotonic, patience)
         self._limits = SlotLimits(self._feeds, learned or {}, monotonic, patience)
@@ -87,6 +93,11 @@ class Pool:
     def learned(self) -> Mapping[str, int]:
         """The slots that KIS was found to grant, where those are fewer than configured."""
         return self._limits.learned
+
+    @property
+    def rotation(self) -> Rotation:
+        """The subscriptions that take turns."""
+        return self._queue.rotation
 
     # interests
 
@@ -101,10 +112,13 @@ class Pool:
         priority: int = 0,
         lease_s: float | None = None,
         client: str | None = None,
+        *,
+        rotate: bool = False,
     ) -> None:
-        """Want subscriptions on behalf of ``holder``; again: with the new priority and lease.
+        """Want subscriptions on behalf of ``holder``; again: as it is said now.
 
         The smaller priority is first. ``client`` is on whose account; None: the holder itself.
+        With ``rotate`` a slot by turns is enough.
         Raises :class:`RequestError`, before anything has changed, when there is no session, when
         the client has too many, or when the holder is another client.
         """
@@ -119,9 +133,9 @@ class Pool:
         until = None if lease_s is None else self._clock() + lease_s
         for one in wanted:
             before = self.interests.urgency(one)
-            self.interests.hold(one, holder, priority, until, client)
+            self.interests.hold(one, holder, priority, until, client, rotate=rotate)
             self._refusals.hurry((one.tr_id, one.key), self._monotonic())
-            self._queue(one)
+            self._put(one)
             urgency = self.interests.urgency(one)
             if one in self._places and urgency != before:
                 self._feeds[self._places[one]].subscribe(one.tr_id, one.key, urgency)
@@ -141,7 +155,7 @@ class Pool:
     def ask_again(self, wanted: Wanted) -> None:
         """Ask KIS at once for what it did not answer, since it sends it."""
         self._refusals.hurry((wanted.tr_id, wanted.key), self._monotonic())
-        self._queue(wanted)
+        self._put(wanted)
         self.arrange()
 
     def replace(self, holder: str, wanted: Collection[Wanted], priority: int) -> None:
@@ -179,12 +193,12 @@ class Pool:
         # Leases outlive the process and are kept in wall time. Pauses are not, and a clock that is
         # set must neither end nor stretch them.
         now = self._monotonic()
-        due = bool(over) or self._limits.due
+        due = self.rotation.tick(self._live, now) or bool(over) or self._limits.due
         self._rooms.look()
         for name, wanted in self._refusals.due(now):
             due = True
             if not self._rooms.pin_again(name) and wanted is not None and wanted in self.interests:
-                self._queue(wanted)
+                self._put(wanted)
         if due or self._rooms.changed:
             self.arrange()
         return over
@@ -211,10 +225,10 @@ class Pool:
 
         They are in the order of service, those that KIS refuses are the last; a thousand at most.
         """
-        ordered = list(self._lines.order())
+        ordered = list(self._queue.order())
         waiting = (one for one in ordered if one not in self._places)
         numbers = {wanted: number for number, wanted in enumerate(waiting, 1)}
-        ordered += (one for one in self.interests.all() if one not in self._lines)
+        ordered += (one for one in self.interests.all() if one not in self._queue)
         return self._rows(ordered[skip : skip + MOST_ROWS], numbers)
 
     def served_by(self, app: str) -> list[SubscriptionRow]:
@@ -226,12 +240,27 @@ class Pool:
         return self._refusals.dead()
 
     def waiting(self) -> int:
-        """Return how many wait for a slot."""
-        return len(self._lines) - len(self._places)
+        """Return how many wait for a slot, and have no turn to come."""
+        return len(self._queue) - len(self._places) - self.rotation.waiting
 
     def is_waiting(self, wanted: Wanted) -> bool:
-        """Tell whether a subscription waits for a slot."""
-        return wanted in self._lines and wanted not in self._places
+        """Tell whether a subscription waits for a slot, and has no turn to come."""
+        if wanted not in self._queue or wanted in self._places:
+            return False
+        return not self.rotation.has_turns(wanted)
+
+    def rotating(self, wanted: Wanted) -> bool:
+        """Tell whether a subscription shares a slot by turns, and gets its turns in time."""
+        return self.rotation.shares(wanted, self._monotonic())
+
+    def next_turn(self, wanted: Wanted) -> float | None:
+        """Return within how many seconds a subscription that takes turns has a slot.
+
+        Negative: its turn is overdue. None: it takes none.
+        """
+        if not self.rotation.has_turns(wanted):
+            return None
+        return self.rotation.next_turn(wanted, self._monotonic())
 
     def standing(self, wanted: Wanted) -> SlotStanding:
         """Return who serves a subscription, and what KIS said of it."""
@@ -249,13 +278,9 @@ class Pool:
 
     def numbers(self) -> SubscriptionCounts:
         """Return how many subscriptions are wanted, live, refused and waiting for a slot."""
-        wanted = len(self.interests)
-        return {
-            "wanted": wanted,
-            "live": len(self._live),
-            "waiting": self.waiting(),
-            "refused": wanted - len(self._lines),
-        }
+        wanted, waiting = len(self.interests), self.waiting()
+        refused = wanted - len(self._queue)
+        return {"wanted": wanted, "live": len(self._live), "waiting": waiting, "refused": refused}
 
     def clients(self) -> list[ClientRow]:
         """Return who holds how many subscriptions and slots, the largest first."""
@@ -264,34 +289,37 @@ class Pool:
 
     # inside
 
-    def _queue(self, wanted: Wanted) -> None:
+    def _put(self, wanted: Wanted) -> None:
         """Let a subscription that is wanted have a slot, unless KIS refuses it for now."""
         if self._refusals.waits((wanted.tr_id, wanted.key)):
-            self._lines.drop(wanted)
-            return
-        if wanted not in self._lines:
+            self._queue.drop(wanted)
+        elif self._queue.put(wanted, self._monotonic()):
             self._fresh.add(wanted)
-        self._lines.put(wanted, self.interests.claims(wanted))
 
     def _requeue(self, changed: Iterable[Wanted]) -> None:
         """Take up that holders of these have come or gone."""
         for wanted in changed:
             if wanted in self.interests:
-                self._queue(wanted)
+                self._put(wanted)
             else:
                 self._ended(wanted)
 
     def _arrange(self) -> None:
-        if self.waiting() > 0:
+        if len(self._queue) > len(self._places):
             self._limits.probe()
-        rooms = self._rooms.take()
-        self._lines.requeue(one for one, app in self._places.items() if app not in rooms)
-        seats = allocate(self._lines.order(), rooms, self._places)
+        rooms, now = self._rooms.take(), self._monotonic()
+        self._queue.lose((one for one, app in self._places.items() if app not in rooms), now)
+        seats = allocate(self._queue.served(rooms, now), rooms, self._places)
         before, self._places = self._places, seats
         # Leave first, enter second: a session that is full has to free a slot before it asks.
         for wanted, app in before.items():
             if seats.get(wanted) != app:
-                if self._live.pop(wanted, None) is not None and wanted in self.interests:
+                live = self._live.pop(wanted, None) is not None
+                if wanted in self.rotation:
+                    # Its quality says that it is not served all the time: its turn's end is no gap,
+                    # only what it lost of its turn is one.
+                    self.gaps.close(wanted, self._now_us())
+                elif live and wanted in self.interests:
                     reason = "moved" if wanted in seats else "no_slot"
                     self.gaps.open(wanted, self._now_us(), reason)
                 self._feeds[app].unsubscribe(wanted.tr_id, wanted.key)
@@ -341,29 +369,29 @@ class Pool:
     def _ended(self, wanted: Wanted) -> None:
         """Nobody wants it any more."""
         self._live.pop(wanted, None)
-        self._lines.drop(wanted)
+        self._queue.drop(wanted)
         self.crowded_out.discard(wanted)
         self.gaps.forget(wanted)
         self._refusals.forget((wanted.tr_id, wanted.key))
 
     def _give_up(self, wanted: Wanted) -> None:
         """End what clients want of a key that KIS does not know, however often it is asked."""
-        for holder in self.interests.holders(wanted):
-            if holder not in BRIDGE:
-                self.interests.release(wanted, holder)
+        for holder in set(self.interests.holders(wanted)).difference(BRIDGE):
+            self.interests.release(wanted, holder)
 
     def _rows(
         self, wanted: Iterable[Wanted], numbers: Mapping[Wanted, int]
     ) -> list[SubscriptionRow]:
         states = {app: feed.session.states() for app, feed in self._feeds.items()}
-        rows = []
+        rows, now = [], self._monotonic()
         for one in wanted:
             name, app = (one.tr_id, one.key), self._places.get(one)
             state = None if app is None else states[app].get(name)
             refusal = self._refusals.get(name)
-            rows.append(
-                subscription_row(self.interests, one, app, state, refusal, numbers.get(one))
-            )
+            row = subscription_row(self.interests, one, app, state, refusal, numbers.get(one))
+            if one in self.rotation:
+                tell_turn(row, self.rotation, one, now, self._clock())
+            rows.append(row)
         return rows
 
     def _now_us(self) -> int:

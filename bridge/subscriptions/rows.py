@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Annotated, Literal, NamedTuple, NotRequired, TypeAlias
 
 from pydantic import Field
@@ -14,16 +15,20 @@ from bridge.mqtt.shapes import Count
 from bridge.subscriptions.interest import NAMELESS, Interests
 from bridge.subscriptions.refusals import SlotRefusal
 from bridge.subscriptions.request import Wanted
+from bridge.subscriptions.rotation import Rotation
 
 __all__ = [
     "MOST_ROWS",
     "ClientRow",
+    "RotationNumbers",
     "SlotStanding",
     "SubscriptionCounts",
     "SubscriptionRow",
     "SubscriptionWord",
     "client_rows",
+    "rotation_numbers",
     "subscription_row",
+    "tell_turn",
 ]
 
 MOST_ROWS = 1000
@@ -63,6 +68,34 @@ class SubscriptionRow(TypedDict):
     reason: NotRequired[Annotated[str | None, Field(description="The code in words")]]
     waits_as: NotRequired[Annotated[Count, Field(description="Place in the queue for a slot")]]
     lease_until: NotRequired[Annotated[int, Field(description="Seconds since the epoch")]]
+    rotates: NotRequired[
+        Annotated[Literal[True], Field(description="It shares a slot by turns with others")]
+    ]
+    turn_until: NotRequired[
+        Annotated[
+            int, Field(description="How long it keeps its slot at least, seconds since the epoch")
+        ]
+    ]
+    turn_by: NotRequired[
+        Annotated[
+            int, Field(description="When it has a slot at the latest, seconds since the epoch")
+        ]
+    ]
+
+
+class RotationNumbers(TypedDict):
+    """How subscriptions share slots by turns."""
+
+    subscriptions: Annotated[Count, Field(description="How many take turns")]
+    slots: Annotated[Count, Field(description="How many of them have their turn")]
+    turn_s: Annotated[float, Field(description="How long a turn lasts at least")]
+    within_s: Annotated[
+        Count | None,
+        Field(
+            description="Within how many seconds each of them has its turn again, as long as the"
+            " sessions serve; 0: all have a slot; null: no slot is left for them"
+        ),
+    ]
 
 
 class SubscriptionCounts(TypedDict):
@@ -118,6 +151,28 @@ def subscription_row(
     if (until := interests.until(wanted)) is not None:
         row["lease_until"] = int(until)
     return row
+
+
+def tell_turn(
+    row: SubscriptionRow, rotation: Rotation, wanted: Wanted, now: float, clock: float
+) -> None:
+    """Put into a row when its turn is; ``now`` is monotonic, ``clock`` since the epoch."""
+    row["rotates"] = True
+    if (left := rotation.until(wanted, now)) is not None:
+        row["turn_until"] = int(clock + left)
+    elif rotation.has_turns(wanted):
+        row["turn_by"] = ceil(clock + rotation.next_turn(wanted, now))
+
+
+def rotation_numbers(rotation: Rotation) -> RotationNumbers:
+    """Return how the turns go."""
+    within = rotation.within()
+    return {
+        "subscriptions": len(rotation),
+        "slots": rotation.slots,
+        "turn_s": round(rotation.turn_s, 1),
+        "within_s": None if within is None else ceil(within),
+    }
 
 
 def client_rows(

@@ -14,8 +14,7 @@ import structlog
 
 from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
-from bridge.config.models import Config
-from bridge.config.requests import RequestsConfig
+from bridge.config.models import Config, MarketConfig
 from bridge.errors import RequestError
 from bridge.feed.lane import Lane
 from bridge.kis.decode import Route
@@ -77,7 +76,7 @@ class Upkeep:
         open_orders: Callable[[], Iterable[Symbol]] = tuple,
         clock: Callable[[], float] = time.time,
         patience: float = 1.0,
-        requests: RequestsConfig | None = None,
+        config: Config | None = None,
     ) -> None:
         self._catalog, self._topics, self._paper = catalog, topics, paper
         self._streams, self._lane, self._reports = dict(streams), lane, reports
@@ -87,7 +86,12 @@ class Upkeep:
         self.calendar = calendar or Calendar(catalog.hours)
         self.calendar.known = store.trading_days()
         self.pool = Pool(
-            streams, learned=store.limits(), clock=clock, patience=patience, quotas=Quotas(requests)
+            streams,
+            learned=store.limits(),
+            clock=clock,
+            patience=patience,
+            quotas=Quotas(None if config is None else config.requests),
+            turn_s=(MarketConfig() if config is None else config.market).turn_s,
         )
         # Apart from the event loop: many subscriptions take a while to be written.
         self._writer = ThreadPoolExecutor(1, "subscriptions")

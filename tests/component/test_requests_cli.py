@@ -63,6 +63,8 @@ async def answering(url: str, version: Literal[5, 4] = 5) -> AsyncIterator[Comma
         ) -> object:
             command.topics.append(message.topic.removeprefix("home/kis/bridge/request/"))
             command.asked.append((verb, content))
+            if content.get("rotate"):
+                return {"subscribed": 1, "waiting": 0, "rotating": 1, "within_s": 441}
             return data
 
         requests.register(verb, answer)
@@ -78,6 +80,15 @@ async def answering(url: str, version: Literal[5, 4] = 5) -> AsyncIterator[Comma
         await client.wait_connected(deadline_s=DEADLINE_S)
         yield command
         await client.close()
+
+
+async def test_symbols_that_take_turns_from_the_command_line(mosquitto: Mosquitto) -> None:
+    async with answering(mosquitto.url) as command:
+        where = ("domestic_stock/krx/trade", "005930", "--rotate", "--base", "home/kis")
+        done = await command("subscribe", *where)
+    assert done == (0, "1 subscribed, each of them has a slot within 441 s\n", "")
+    [(_, content)] = command.asked
+    assert content["rotate"] is True
 
 
 async def test_requests_from_the_command_line(mosquitto: Mosquitto) -> None:

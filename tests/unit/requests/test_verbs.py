@@ -15,7 +15,9 @@ from bridge.mqtt.message import Message
 from bridge.mqtt.topics import Topics
 from bridge.requests.permissions import Permissions
 from bridge.requests.verbs import Verbs
+from bridge.subscriptions.request import Wanted
 
+NOT_FOR_BOTH = ("rotate", "unsubscribe")
 WANTED = {"subscriptions": [{"channel": "H0STCNT0", "key": "005930"}]}
 
 
@@ -25,8 +27,10 @@ class Pool:
     def __init__(self) -> None:
         self.held: list[str] = []
         self.released: list[str] = []
+        self.turns: dict[str, float] = {}
+        """Key → when its turn comes."""
 
-    def hold(self, wanted: object, holder: str, *_: object) -> None:
+    def hold(self, wanted: object, holder: str, *_: object, rotate: bool) -> None:
         self.held.append(holder)
 
     def release(self, wanted: object, holder: str, client: str) -> int:
@@ -36,6 +40,9 @@ class Pool:
     def is_waiting(self, wanted: object) -> bool:
         return False
 
+    def next_turn(self, wanted: Wanted) -> float | None:
+        return self.turns.get(wanted.key)
+
     def prepare(self, tr_id: str) -> None: ...
 
 
@@ -44,7 +51,8 @@ def pool() -> Pool:
     return Pool()
 
 
-async def ask(pool: Pool, client: str, more: dict[str, object]) -> None:
+async def ask(pool: Pool, client: str, more: dict[str, object]) -> Any:
+    """Return the answer to the first request, to subscribe."""
     verbs: Any = Verbs.__new__(Verbs)
     verbs._catalog, verbs._paper = load(), True
     verbs._pool = verbs._pump = pool
@@ -52,10 +60,13 @@ async def ask(pool: Pool, client: str, more: dict[str, object]) -> None:
     verbs._permissions = Permissions(
         RequestsConfig.model_validate({"clients": {"alice": {}}}), OrdersConfig()
     )
+    answers = []
     for verb in ("subscribe", "unsubscribe"):
         topic = verbs._topics.request(verb, client)
         message = Message(topic, b"", 1, False, "", b"", None, 0, lambda: None)
-        await getattr(verbs, verb)(WANTED | more, message)
+        asked = {name: value for name, value in more.items() if (name, verb) != NOT_FOR_BOTH}
+        answers.append(await getattr(verbs, verb)(WANTED | asked, message))
+    return answers[0]
 
 
 @pytest.mark.parametrize(
@@ -98,3 +109,14 @@ async def test_a_name_that_is_none(pool: Pool, client: str, more: dict[str, obje
     with pytest.raises(ValidationError, match="client"):
         await ask(pool, client, more)
     assert pool.held == []
+
+
+async def test_who_is_content_with_turns_is_told_when_they_come(pool: Pool) -> None:
+    assert await ask(pool, "bob", {}) == {"subscribed": 1, "waiting": 0}
+    pool.turns["005930"] = 440.2
+    answer = await ask(pool, "bob", {"rotate": True})
+    assert answer == {"subscribed": 1, "waiting": 0, "rotating": 1, "within_s": 441}
+    pool.turns.clear()
+    pool.is_waiting = lambda wanted: True  # type: ignore[method-assign]
+    answer = await ask(pool, "bob", {"rotate": True})
+    assert answer == {"subscribed": 1, "waiting": 1, "rotating": 0, "within_s": None}
