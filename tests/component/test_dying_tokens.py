@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,13 +17,15 @@ from pydantic import SecretStr
 
 from bridge.catalog.compile import load
 from bridge.kis.auth import ApprovalKeys, Tokens
-from bridge.kis.replies import KisNotSentError, KisUnknownError, Reply
+from bridge.kis.replies import KisError, KisNotSentError, KisUnknownError, Reply
 from bridge.kis.rest import RestClient, open_http
 from bridge.kis.session import Lost, Session, SessionEvent, Subscribed
 from bridge.kis.stream import Stream
 from bridge.kis.throttle import Throttle
 from bridge.runtime.clock import SEOUL
+from bridge.simulator.faults.plan import Fault, FaultPlan
 from bridge.simulator.server import Simulator, SimulatorSettings
+from tests.component.feed_world import until
 
 CATALOG = load()
 ORDERS = "/uapi/domestic-stock/v1/trading/order-cash"
@@ -108,6 +110,13 @@ class World:
         return len(self.sim.exchange.tickets)
 
 
+async def outcome(call: Coroutine[Any, Any, Reply]) -> Reply | KisError:
+    try:
+        return await call
+    except KisError as error:
+        return error
+
+
 @asynccontextmanager
 async def world(store: Path, **settings: Any) -> AsyncIterator[World]:
     clock = Clock()
@@ -167,6 +176,46 @@ async def test_a_hundred_calls_at_once_ask_for_one_token(
             calls = [group.create_task(kis.price()) for _ in range(100)]
         assert all(call.result().ok for call in calls)
         assert kis.sim.keys.issued == 2
+
+
+@pytest.mark.parametrize(("code", "text", "status"), [WORDS[2], WORDS[4]])
+async def test_of_twenty_orders_at_once_none_is_placed_twice(
+    tmp_path: Path, code: str, text: str, status: int
+) -> None:
+    async with world(tmp_path) as kis:
+        assert (await kis.price()).ok
+        kis.sim.keys.revoke_all(code, text, status)
+        async with asyncio.TaskGroup() as group:
+            orders = [group.create_task(outcome(kis.place())) for _ in range(20)]
+        placed = sum(isinstance(order.result(), Reply) for order in orders)
+        assert kis.orders == placed == (20 if status == 500 else 0)
+        assert all(isinstance(order.result(), Reply | KisUnknownError) for order in orders)
+        assert (await kis.place()).ok
+        assert kis.sim.keys.issued == 2
+
+
+async def test_calls_that_are_not_let_in_cost_a_token_when_three_in_a_row_are_not(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as kis:
+        assert (await kis.price()).ok
+        kis.sim.keys.revoke_all(status=403)
+        for _ in range(2):
+            with pytest.raises(KisUnknownError, match="HTTP 403"):
+                await kis.price()
+        assert kis.sim.keys.issued == 1
+        assert (await kis.price()).ok
+        assert kis.sim.keys.issued == 2
+
+
+async def test_a_plan_of_faults_revokes_in_its_own_words(tmp_path: Path) -> None:
+    fault = Fault("revoke", at_s=(0.3,), code="IGW7", text="만료된 토큰", status=401)
+    async with world(tmp_path, faults=FaultPlan((fault,))) as kis:
+        assert (await kis.price()).ok
+        before = kis.kept
+        await until(lambda: kis.sim.faults.counts["revoke"] == 1, 5, "the plan has struck")
+        assert (await kis.price()).ok
+        assert kis.kept != before
 
 
 async def test_a_dead_token_from_the_disk_is_replaced_at_the_first_call(tmp_path: Path) -> None:
