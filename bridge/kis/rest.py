@@ -33,7 +33,7 @@ from bridge.kis.replies import (
 )
 from bridge.kis.rest_request import RestRequest
 from bridge.kis.throttle import Priority, Throttle
-from bridge.kis.transport import BoundedTransport
+from bridge.kis.transport import BoundedTransport, StraightClient
 
 __all__ = ["CallCounts", "RestClient", "ask_time", "open_http"]
 
@@ -92,7 +92,7 @@ def open_http() -> httpx.AsyncClient:
         "accept-encoding": "identity",  # what is packed has no bound until it is unpacked
     }
     transport = BoundedTransport(limits=limits, trust_env=False)
-    return httpx.AsyncClient(headers=headers, transport=transport, trust_env=False)
+    return StraightClient(transport, headers=headers, trust_env=False)
 
 
 async def ask_time(http: httpx.AsyncClient, rest_url: str, clock: KisClock, limit_s: float) -> None:
@@ -128,6 +128,7 @@ class RestClient:
         self._catalog = catalog
         self._refused = refusals(catalog)
         self._http = http
+        self._headers = http.headers.multi_items()  # the same for all calls
         self._rest_url = rest_url.rstrip("/")
         self._app_key = app_key
         self._app_secret = app_secret
@@ -279,15 +280,16 @@ class RestClient:
         name, deadline = request.api.name, until.deadline
         if not until.still():
             raise KisNotSentError(f"{name}: called off")
-        headers = {
-            "content-type": "application/json; charset=utf-8",
-            "authorization": f"Bearer {token.get_secret_value()}",
-            "appkey": self._app_key.get_secret_value(),
-            "appsecret": self._app_secret.get_secret_value(),
-            "tr_id": request.tr_id,
-            "tr_cont": tr_cont,
-            "custtype": "P",
-        }
+        headers = [
+            *self._headers,
+            ("content-type", "application/json; charset=utf-8"),
+            ("authorization", f"Bearer {token.get_secret_value()}"),
+            ("appkey", self._app_key.get_secret_value()),
+            ("appsecret", self._app_secret.get_secret_value()),
+            ("tr_id", request.tr_id),
+            ("tr_cont", tr_cont),
+            ("custtype", "P"),
+        ]
         left = math.inf if deadline is None else deadline - self._monotonic()
         if left <= 0:
             raise KisNotSentError(f"{name}: the deadline has passed")
@@ -309,18 +311,21 @@ class RestClient:
             if leaving:
                 sent = self._clock.steady()
 
+        limits = {"connect": connect, "read": answer, "write": answer, "pool": connect}
         try:
+            # Written out and sent as it is: what the client would look up for each call (cookies,
+            # redirects, its own limits) has been decided here.
+            asked = httpx.Request(
+                request.api.method,
+                self._url(request.api.path),
+                params=request.query,
+                headers=headers,
+                content=request.content,
+                extensions={"trace": hold, "timeout": limits},
+            )
             # The outer limit is for an answer that trickles in: httpx counts from byte to byte.
             async with asyncio.timeout(connect + answer + 0.1):
-                response = await self._http.request(
-                    request.api.method,
-                    self._url(request.api.path),
-                    params=request.query,
-                    json=request.body,
-                    headers=headers,
-                    timeout=httpx.Timeout(answer, connect=connect, pool=connect),
-                    extensions={"trace": hold},
-                )
+                response = await self._http.send(asked)
         except _NEVER_LEFT as error:
             why = f"{name}: cannot connect to {self._rest_url} ({type(error).__name__})"
             raise KisNotSentError(why) from error

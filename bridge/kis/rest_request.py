@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from bridge.kis.params import is_page_key
 from bridge.kis.replies import KisRefusedError
 
 __all__ = ["RestRequest"]
+
+_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,11 @@ class RestRequest:
     body: dict[str, str] | None
     account: str
     """Not to be shown in any text."""
+
+    @property
+    def content(self) -> bytes | None:
+        """The body as it goes over the wire."""
+        return None if self.body is None else _write(self.body).encode()
 
     @classmethod
     def build(

@@ -1,12 +1,13 @@
-"""HTTP answers of a bounded length, whatever the server writes."""
+"""HTTP answers of a bounded length, whatever the server writes, and no more than is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 
-__all__ = ["LARGEST", "BoundedTransport"]
+__all__ = ["LARGEST", "BoundedTransport", "StraightClient"]
 
 LARGEST = 16 << 20
 """Bytes of an answer; the largest file of KIS, a symbol master, has about 4 MB."""
@@ -41,3 +42,27 @@ class _Bounded(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+class StraightClient(httpx.AsyncClient):
+    """Hands requests to its transport as they are: without cookies, redirects and authentication.
+
+    KIS has none of them, and to look for them takes longer than the rest of an order's way.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, **options: Any) -> None:
+        super().__init__(transport=transport, **options)
+        self._straight = transport
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request and read its answer; what is streamed or watched goes the long way."""
+        if options.get("stream") or any(self.event_hooks.values()):
+            return await super().send(request, **options)
+        response = await self._straight.handle_async_request(request)
+        response.request = request
+        try:
+            await response.aread()
+        except BaseException:
+            await response.aclose()
+            raise
+        return response
