@@ -253,9 +253,7 @@ class Journal:
     async def beat(self) -> None:
         """Say that the claims are alive; raises :class:`NotOwnerError` when they are not."""
         owner, scopes = self._owner, len(self._scopes)
-        await self._noticing(
-            lambda connection, _: claims.confirm(connection, owner, scopes, now_us())
-        )
+        await self._noticing(lambda connection, _: claims.beat(connection, owner, scopes, now_us()))
 
     async def inherit(self, since: int) -> None:
         """Write down since when a silent bridge may have sent what is not in here; 0: none has."""

@@ -72,12 +72,13 @@ class Opened:
             if self._next:
                 self._file.rename(self.mark)
             try:
-                self._file.after()
+                missing = self._file.after()
             except OverwrittenError as error:
                 self.replaced = self.replaced or str(error)
                 self._stopped = self.replaced
-            # What is gone is written on, and whoever brings it back has all of it.
-            self.replaced = self.replaced or self._file.missing()
+            else:
+                # What is gone is written on, and whoever brings it back has all of it.
+                self.replaced = self.replaced or missing
 
     @property
     def within(self) -> Mark | None:

@@ -55,8 +55,11 @@ class OpenedFile:
 
     def missing(self) -> str:
         """Say which file is not the one that was opened; blank: none."""
-        for path, seen in self._seen.items():
-            now = _look(path)
+        return self._missing(_look(self._file))
+
+    def _missing(self, file: _Look | None) -> str:
+        for path, now in ((self._file, file), (self._log, _look(self._log))):
+            seen = self._seen[path]
             if now is None:
                 return f"{path} is gone"
             if seen is None or (now.device, now.inode) != (seen.device, seen.inode):
@@ -70,20 +73,31 @@ class OpenedFile:
         """
         # The file changes only when its log is moved into it. The bridge does that as it writes;
         # somebody else may have done it too, and then the file has everything.
-        self._compare(Mark(self._mark.journal, generation), _all_of(self._mark))
+        if (now := self._changed(_look(self._file))) is not None:
+            self._compare(now, Mark(self._mark.journal, generation), _all_of(self._mark))
 
-    def after(self) -> None:
-        """Look after something was written; raises :class:`OverwrittenError`."""
-        journal, within = self._mark.journal, self.within
-        # The file may still have the name that the journal had before it was adopted.
-        least = within if within and within.journal == journal else Mark(journal, 0)
-        self._compare(least, _all_of(self._mark), within)
+    def after(self) -> str:
+        """Look after something was written; return what is missing, as :meth:`missing` does.
 
-    def _compare(self, least: Mark, most: Mark, same: Mark | None = None) -> None:
-        """Look into the file if it has changed: it says the same, or what is between these two."""
-        now, seen = _look(self._file), self._seen[self._file]
+        Raises :class:`OverwrittenError`.
+        """
+        found = _look(self._file)
+        if (now := self._changed(found)) is not None:
+            journal, within = self._mark.journal, self.within
+            # The file may still have the name that the journal had before it was adopted.
+            least = within if within and within.journal == journal else Mark(journal, 0)
+            self._compare(now, least, _all_of(self._mark), within)
+        return self._missing(found)
+
+    def _changed(self, now: _Look | None) -> _Look | None:
+        """Return what was found, if it is the same file and somebody has written to it."""
+        seen = self._seen[self._file]
         if now is None or seen is None or now == seen or now.inode != seen.inode:
-            return
+            return None
+        return now
+
+    def _compare(self, now: _Look, least: Mark, most: Mark, same: Mark | None = None) -> None:
+        """Look into a file that has changed: it says the same, or what is between these two."""
         for _ in range(_LOOKS):
             within = read_mark(self._file)
             if within is not None and (within == same or least <= within <= most):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Dialect, Insert, Select, Update
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -33,7 +33,7 @@ class Statement:
     def __init__(self, statement: Select[Any] | Insert | Update, *keys: str) -> None:
         self._statement = statement
         self._keys = keys or None
-        self._made: tuple[Dialect, SQLCompiler] | None = None
+        self._made: _Made | None = None
 
     def execute(self, connection: Connection, *rows: Mapping[str, Any]) -> Result:
         """Run it once for each row of values."""
@@ -49,20 +49,27 @@ class Statement:
 
     def _run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Any:
         dialect, kept = connection.dialect, self._made  # other threads may have other databases
-        if kept is None or kept[0] is not dialect:
-            kept = self._made = dialect, self._make(dialect)
-        made = kept[1]
+        if kept is None or kept.dialect is not dialect:
+            kept = self._made = self._make(dialect)
         values: Any = rows
-        if made.positiontup is not None:
-            values = [tuple(row[name] for name in made.positiontup) for row in rows]
+        if kept.names is not None:
+            values = [tuple([row[name] for name in kept.names]) for row in rows]
         raw = connection.connection.driver_connection
         if isinstance(raw, sqlite3.Connection):
             if len(rows) == 1:
-                return raw.execute(made.string, values[0])
-            return raw.executemany(made.string, values)
-        return connection.exec_driver_sql(made.string, values[0] if len(rows) == 1 else [*values])
+                return raw.execute(kept.text, values[0])
+            return raw.executemany(kept.text, values)
+        return connection.exec_driver_sql(kept.text, values[0] if len(rows) == 1 else [*values])
 
-    def _make(self, dialect: Dialect) -> SQLCompiler:
+    def _make(self, dialect: Dialect) -> _Made:
         made = self._statement.compile(dialect=dialect, column_keys=self._keys)
         assert isinstance(made, SQLCompiler)  # noqa: S101
-        return made
+        return _Made(dialect, made.string, made.positiontup)
+
+
+class _Made(NamedTuple):
+    """The text for a dialect, and the order of its values where they have no names in it."""
+
+    dialect: Dialect
+    text: str
+    names: Sequence[str] | None

@@ -29,6 +29,7 @@ from bridge.orders.journal.identity import Binding, Mark
 from bridge.orders.journal.opened import Opened
 from bridge.orders.journal.sidecar import Sidecar
 from bridge.orders.journal.standing import JournalStanding
+from bridge.orders.journal.transaction import transaction
 
 __all__ = ["Writer", "WriterThread"]
 
@@ -211,7 +212,7 @@ class WriterThread:
         nothing = [None] * len(jobs)
         writes, ending = jobs[0].writes, False
         try:
-            with connection.begin():
+            with transaction(connection):
                 if writes:
                     self._opened.count(connection)
                 else:
