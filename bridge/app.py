@@ -281,7 +281,7 @@ class Bridge:
             clock_problem=self.clocks.kis.problem,
             title=self.presence.owner.title,
         )
-        self._inlets.take_commands(self.topics, gateway.command)
+        self._inlets.take_commands(self.topics, gateway.command, gateway.take)
         return gateway
 
     def _serve_requests(self, journal: Journal) -> None:

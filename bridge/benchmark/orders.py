@@ -21,6 +21,7 @@ from bridge.benchmark.subject import Subject
 from bridge.catalog.compile import load
 from bridge.kis.rest import RestClient
 from bridge.kis.throttle import Throttle
+from bridge.kis.transport import StraightClient
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Publication
@@ -94,7 +95,7 @@ async def measure(ws_url: str, broker: str, count: int) -> dict[str, object]:
         await journal.take("benchmark", ["main"], {})  # each commit that sends looks at the claim
         stack.push_async_callback(journal.close)
         kis = _Kis()
-        http = await stack.enter_async_context(httpx.AsyncClient(transport=kis))
+        http = await stack.enter_async_context(StraightClient(kis))
         key = SecretStr("benchmark")
         rest = RestClient(
             catalog, http, "http://kis", key, key, _Token(), Throttle(10_000), paper=False
@@ -109,7 +110,7 @@ async def measure(ws_url: str, broker: str, count: int) -> dict[str, object]:
             accounts={"main": TradingAccount(SecretStr("12345678-01"), rest)},
             rules=Rules(paper=False),
         )
-        control.subscribe(topics.command_filter(), 1, gateway.command)
+        control.subscribe(topics.command_filter(), 1, gateway.command, at_once=gateway.take)
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(control.run()), tasks.create_task(gateway.run())]
             await control.wait_connected()

@@ -144,15 +144,17 @@ class ControlClient:
         handler: Handler,
         *,
         ordered_by: Callable[[Message], str] | None = None,
+        at_once: Callable[[Message], bool] | None = None,
     ) -> None:
         """Give messages under ``topic_filter`` to ``handler``; call before `run`.
 
-        A message goes to the first subscription that it matches. An exception of the handler is
-        a bug and ends `run`.
+        A message goes to the first subscription that it matches; to ``at_once`` first, when none
+        before it waits, which tells whether it has taken it. An exception of either is a bug and
+        ends `run`.
         """
         if self._dispatcher.group is not None:
             raise RuntimeError("subscribe before run()")
-        self._dispatcher.subscribe(topic_filter, qos, handler, ordered_by)
+        self._dispatcher.subscribe(topic_filter, qos, handler, ordered_by, at_once)
 
     def on_connected(self, greeter: Callable[[], Awaitable[None]]) -> None:
         """Call ``greeter`` after each connect: the place to publish retained topics again."""

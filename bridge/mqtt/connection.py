@@ -10,7 +10,6 @@ from typing import Any
 
 import structlog
 from paho.mqtt import client as paho
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -23,6 +22,7 @@ from bridge.mqtt.paho_client import (
     PahoClient,
     as_published,
     connect,
+    described,
     prepared,
     why,
     words,
@@ -181,15 +181,7 @@ class Connection:
         """Send a PUBLISH and return its packet id; the properties are left out in 3.1.1."""
         properties: Properties | None = None
         if self.v5:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            if payload:
-                properties.ContentType = "application/json"
-            if expiry_s is not None:
-                properties.MessageExpiryInterval = expiry_s
-            if correlation:
-                properties.CorrelationData = correlation
-            if response_topic:
-                properties.ResponseTopic = response_topic
+            properties = described(payload, expiry_s, correlation, response_topic)
         self.unsent += len(payload)
         return self._paho.publish(topic, payload, qos, retain, properties).mid
 

@@ -29,6 +29,7 @@ class _Subscription:
     qos: int
     handler: Handler
     ordered_by: Callable[[Message], str] | None
+    at_once: Callable[[Message], bool] | None
     lanes: dict[str, deque[Message]] = field(default_factory=dict)
     waiting: int = 0
 
@@ -57,10 +58,11 @@ class Dispatcher:
         topic_filter: str,
         qos: int,
         handler: Handler,
-        ordered_by: Callable[[Message], str] | None,
+        ordered_by: Callable[[Message], str] | None = None,
+        at_once: Callable[[Message], bool] | None = None,
     ) -> None:
         """Give messages under a filter to a handler, the first whose filter they match."""
-        self._subscriptions.append(_Subscription(topic_filter, qos, handler, ordered_by))
+        self._subscriptions.append(_Subscription(topic_filter, qos, handler, ordered_by, at_once))
 
     def arrived(self, message: Message) -> None:
         """Take a message from the connection."""
@@ -85,8 +87,12 @@ class Dispatcher:
             return
         order = subscription.ordered_by
         key = "" if order is None else order(message)
-        subscription.waiting += 1
         lane = subscription.lanes.get(key)
+        # A turn of the event loop earlier than a task of its own would begin.
+        if lane is None and subscription.at_once is not None and subscription.at_once(message):
+            message.passed()
+            return
+        subscription.waiting += 1
         if lane is not None:
             lane.append(message)
             return

@@ -27,6 +27,7 @@ __all__ = [
     "TidySocket",
     "as_published",
     "connect",
+    "described",
     "matches",
     "prepared",
     "why",
@@ -42,6 +43,26 @@ _READ = 64 * 1024
 """Bytes that are read at once."""
 _SKIPPED_AT_ONCE = 16
 """Packets that are skipped before others have their turn in the event loop."""
+
+
+_JSON_TYPE = "application/json"
+
+
+class _Json(Properties):
+    """Those of an ack, written out once: paho takes longer for that than for the rest of it."""
+
+    def pack(self) -> bytes:
+        return _JSON_PACKED
+
+
+def _packed_json() -> bytes:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.ContentType = _JSON_TYPE
+    return bytes(properties.pack())  # type: ignore[no-untyped-call]
+
+
+_JSON_PACKED = _packed_json()
+_JSON = _Json(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
 
 
 class TidySocket(ssl.SSLSocket):
@@ -199,6 +220,24 @@ def connect(client: PahoClient, endpoint: Endpoint, options: Options, *, v5: boo
     if not options.clean:
         properties.SessionExpiryInterval = options.session_expiry_s
     client.connect(*where, clean_start=options.clean, properties=properties)
+
+
+def described(
+    payload: bytes, expiry_s: int | None, correlation: bytes, response_topic: str
+) -> Properties:
+    """Return the properties of a PUBLISH."""
+    if payload and expiry_s is None and not correlation and not response_topic:
+        return _JSON
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    if payload:
+        properties.ContentType = _JSON_TYPE
+    if expiry_s is not None:
+        properties.MessageExpiryInterval = expiry_s
+    if correlation:
+        properties.CorrelationData = correlation
+    if response_topic:
+        properties.ResponseTopic = response_topic
+    return properties
 
 
 def matches(topic_filter: str, topic: str) -> bool:

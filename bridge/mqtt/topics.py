@@ -63,6 +63,8 @@ def is_topic(topic: str) -> bool:
     """Tell whether a broker accepts ``topic`` for publishing, ``$SYS`` and its like excluded."""
     if not topic or topic.startswith("$") or "+" in topic or "#" in topic:
         return False
+    if topic.isascii():
+        return len(topic) <= _LONGEST and topic.isprintable()
     try:
         length = len(topic.encode())
     except UnicodeEncodeError:

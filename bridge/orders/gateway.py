@@ -75,10 +75,8 @@ class Gateway:
         title: Title | None = None,
     ) -> None:
         self._ready, self._stopping, self._ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._terms = Terms.of(
-            *(catalog, accounts, rules, calendar or Calendar(catalog.hours)),
-            *(clock, clock_problem),
-        )
+        hours = calendar or Calendar(catalog.hours)
+        self._terms = Terms.of(catalog, accounts, rules, hours, clock, clock_problem)
         self._title = title or Title.alone()
         self._parts = wire(
             *(self._terms, journal, sink, topics, reference_price),
@@ -86,8 +84,6 @@ class Gateway:
         )
         self._running: set[asyncio.Task[None]] = set()
         self._tasks: asyncio.TaskGroup
-
-    # the shell
 
     async def run(self) -> None:
         """Bring the journal's open ends to an end, then serve until :meth:`stop`."""
@@ -141,16 +137,20 @@ class Gateway:
 
     # commands
 
+    def take(self, message: Message) -> bool:
+        """Give a message of ``command/{verb}`` its place in the line; False: not yet."""
+        # Until recovery is through nobody knows whether this command was taken already. Nor whether
+        # another bridge sends: what is not acknowledged is delivered to whoever does.
+        now = self._ready.is_set() and self._title.held and not self._stopping.is_set()
+        if now:
+            self._parts.line.take(message)
+        return now
+
     async def command(self, message: Message) -> None:
-        """Take a message of ``command/{verb}``; returns when it has its place in the line."""
-        # Until recovery is through nobody knows whether this command was taken already.
+        """Give a message its place in the line; at a stop, leave it to the broker, which has it."""
         await self._ready.wait()
-        # Nor whether another bridge sends: what is not acknowledged is delivered to whoever does.
-        while not (self._title.held or self._stopping.is_set()):
+        while not (self.take(message) or self._stopping.is_set()):
             await self._title.changed()
-        if self._stopping.is_set():
-            return  # without PUBACK: the broker delivers it again
-        self._parts.line.take(message)
 
     def _start(self, managed: ManagedOrder, work: Coroutine[Any, Any, None]) -> None:
         name = f"{managed.verb} {'/'.join(managed.identity)}"

@@ -17,7 +17,7 @@ from bridge.mqtt import payloads
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.client_ids import ClientIds
 from bridge.mqtt.endpoint import Endpoint
-from bridge.mqtt.message import Handler, Will
+from bridge.mqtt.message import Handler, Message, Will
 from bridge.mqtt.rate_limiter import Arrivals, RateLimiter, Rates
 from bridge.mqtt.token_buckets import Rate
 from bridge.mqtt.topics import Topics
@@ -93,13 +93,16 @@ class Inlets:
         """Those that bring what clients send; the broker keeps the session of the first one."""
         return [self.requests, self.strangers, *self.traders.values()]
 
-    def take_commands(self, topics: Topics, handler: Handler) -> None:
-        """Have commands handled."""
+    def take_commands(
+        self, topics: Topics, handler: Handler, at_once: Callable[[Message], bool] | None = None
+    ) -> None:
+        """Have commands handled, see :meth:`ControlClient.subscribe`."""
         for name, client in self.traders.items():
-            client.subscribe(topics.command_filter(name), 1, handler)
+            client.subscribe(topics.command_filter(name), 1, handler, at_once=at_once)
         # As long as others are named, strangers only get the answer that they may not: QoS 0 and no
         # session do for that, since nothing of the kind is ever executed.
-        self.strangers.subscribe(topics.command_filter(), 0 if self.traders else 1, handler)
+        qos = 0 if self.traders else 1
+        self.strangers.subscribe(topics.command_filter(), qos, handler, at_once=at_once)
 
 
 def _requests(config: Config) -> Rates:

@@ -52,6 +52,12 @@ def test_what_no_broker_takes(topic: str) -> None:
     assert not is_topic(topic)
 
 
+def test_of_ascii_a_broker_takes_what_is_no_control_character() -> None:
+    for number in range(128):
+        wanted = number >= 32 and number != 127 and chr(number) not in "+#"
+        assert is_topic(f"a/{chr(number)}") is wanted, number
+
+
 @pytest.mark.parametrize("base", ["", "/kis", "kis/", "a//b", "k+s", "#", "$kis", "k s", "k\n"])
 def test_a_wrong_base_topic_is_refused(base: str) -> None:
     with pytest.raises(ValueError, match="base topic"):
