@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from bridge.errors import BridgeError
@@ -49,18 +51,8 @@ def decode(
     else.
     """
     content = _bounded(payload, limit)
-
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        return _object(found, names)
-
     try:
-        value = json.loads(
-            content.decode(),
-            parse_float=str if numbers_as_text else _decimal,
-            parse_int=str if numbers_as_text else int,
-            parse_constant=_constant,
-            object_pairs_hook=pairs,
-        )
+        value = _strict(names, numbers_as_text)(content.decode())
         if _SURROGATE.search(content):
             json.dumps(value, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
@@ -92,12 +84,7 @@ def decode_lenient(payload: bytes | str, limit: int) -> Any:
     """
     content = _bounded(payload, limit)
     try:
-        value = json.loads(
-            content.decode("utf-8-sig", errors="replace"),
-            parse_float=_decimal_or_nothing,
-            parse_constant=_nothing,
-            strict=False,
-        )
+        value = _lenient(content.decode("utf-8-sig", errors="replace"))
     except ValueError as problem:
         raise JsonError(f"the payload is not JSON: {problem}") from None
     return _whole(value) if _SURROGATE.search(content) else value
@@ -109,6 +96,17 @@ def within_bounds(number: Decimal | int) -> bool:
         return number.bit_length() <= 3 * DIGITS
     exponent = number.as_tuple().exponent
     return isinstance(exponent, int) and exponent >= -DIGITS and number.adjusted() < DIGITS
+
+
+@lru_cache(maxsize=16)
+def _strict(names: int, numbers_as_text: bool) -> Callable[[str], Any]:
+    """Return what reads JSON; made once, because to make it takes as long as a command's text."""
+    return json.JSONDecoder(
+        parse_float=str if numbers_as_text else _decimal,
+        parse_int=str if numbers_as_text else int,
+        parse_constant=_constant,
+        object_pairs_hook=lambda found: _object(found, names),
+    ).decode
 
 
 def _bounded(payload: bytes | str, limit: int) -> bytes:
@@ -172,3 +170,8 @@ def _whole(value: Any) -> Any:
         case list():
             return [_whole(item) for item in value]
     return value
+
+
+_lenient = json.JSONDecoder(
+    parse_float=_decimal_or_nothing, parse_constant=_nothing, strict=False
+).decode

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta, timezone
 __all__ = [
     "SEOUL",
     "now_us",
+    "same_seoul_day",
     "seoul_day",
     "seoul_day_end",
     "seoul_day_start",
@@ -21,6 +22,7 @@ __all__ = [
 SEOUL = timezone(timedelta(hours=9), "KST")
 """Korea has had no daylight saving time since 1988, so that no table of zones is needed."""
 _MICROSECOND = 1_000_000
+_DAY, _AHEAD = 86_400_000_000, 9 * 3_600_000_000
 
 
 def now_us() -> int:
@@ -47,6 +49,11 @@ def seoul_time(at: int) -> datetime:
 def seoul_day(at: int) -> date:
     """Return the Korean date of a moment in µs since the epoch."""
     return datetime.fromtimestamp(at // _MICROSECOND, SEOUL).date()
+
+
+def same_seoul_day(one: int, other: int) -> bool:
+    """Tell whether two moments in µs since the epoch have one Korean date."""
+    return (one + _AHEAD) // _DAY == (other + _AHEAD) // _DAY
 
 
 def seoul_day_start(at: int) -> int:

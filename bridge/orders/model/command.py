@@ -52,6 +52,7 @@ ID = r"^[A-Za-z0-9._-]{1,64}$"
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,8})?")
 _DIGITS = re.compile(r"\d{1,9}")
 _MICROSECOND = 1_000_000
+_write = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 _SYMBOLS = {
     "domestic_stock": (re.compile(r"[0-9A-Z]{6,9}"), "6 to 9 letters and digits, e.g. 005930"),
@@ -145,7 +146,7 @@ class _Base(BaseModel):
             for name, value in self
             if value is not None and name != leave_out
         }
-        return json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return _write(content)
 
     def _hash(self, text: str) -> str:
         return hashlib.sha256(f"{self.verb}{text}".encode()).hexdigest()

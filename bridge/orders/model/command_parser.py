@@ -83,4 +83,6 @@ def check_price(
         else:
             continue
         raise CommandError(text, name)
+    if price is command.price and condition is command.condition_price:
+        return command
     return command.model_copy(update={"price": price, "condition_price": condition})

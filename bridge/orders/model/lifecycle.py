@@ -181,6 +181,7 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
 )
 
 
+_write = json.JSONEncoder(separators=(",", ":")).encode
 _TEXTS = ("order_no", "org_no", "order_type", "reason", "message", "key")
 _NUMBERS = ("quantity", "since", "told")
 _DECIMAL = ("price", "condition_price", "value", "notional")
@@ -226,7 +227,7 @@ class Step:
                 data[name] = str(price)
         if self.kis:
             data["kis"] = dict(self.kis)
-        return json.dumps(data, separators=(",", ":"))
+        return _write(data)
 
     @classmethod
     def loads(cls, event: str, at: int, text: str) -> Step:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
+from operator import attrgetter
+from typing import Any
 
 from bridge.orders.model.lifecycle import (
     ANSWERS,
@@ -148,20 +150,19 @@ class Progress:
         if answer is None and step.event in ANSWERS:
             answer = step
             later = False
-        after = replace(
-            self,
-            state=state,
-            at=step.at,
-            answer=answer,
-            seq=self.seq + 1 if later else self.seq,
-            steps=self.steps + 1,
-        )
+        changes: dict[str, Any] = {
+            "state": state,
+            "at": step.at,
+            "answer": answer,
+            "seq": self.seq + 1 if later else self.seq,
+            "steps": self.steps + 1,
+        }
+        if step.event is Event.SUBMIT:
+            changes["submitted_at"], changes["notional"] = step.at, step.notional or Decimal(0)
+        elif step.event is Event.ACCEPT and step.order_no and not self.has_number(step.order_no):
+            changes["legs"] = (self._first(step), *self.legs)
+        after = self._with(changes)
         match step.event:
-            case Event.SUBMIT:
-                notional = step.notional or Decimal(0)
-                return replace(after, submitted_at=step.at, notional=notional)
-            case Event.ACCEPT if step.order_no and not after.has_number(step.order_no):
-                return replace(after, legs=(self._first(step), *after.legs))
             case Event.NOTE | Event.CORRECT:
                 return _told(after, step)
             case Event.FILL_PART | Event.FILL_REST | Event.FILL_LAST:
@@ -182,6 +183,12 @@ class Progress:
                 return _on_leg(after, kept)
         return after
 
+    def _with(self, changes: Mapping[str, Any]) -> Progress:
+        # ``replace`` asks each field whether it may be changed: every step of every order is here.
+        values: dict[str, Any] = dict(zip(_FIELDS, _VALUES(self), strict=True))
+        values.update(changes)
+        return Progress(**values)
+
     def _first(self, step: Step) -> Leg:
         terms = (self.price, self.order_type, self.condition_price)
         return Leg(step.order_no, step.org_no, *terms, self.submitted_at or step.at)
@@ -191,6 +198,10 @@ class Progress:
         for step in steps:
             after = after.apply(step)
         return after
+
+
+_FIELDS = tuple(field.name for field in fields(Progress))
+_VALUES = attrgetter(*_FIELDS)
 
 
 def fill_key(order_no: str, time: str, quantity: int, price: Decimal) -> str:
@@ -233,13 +244,8 @@ def _on_leg(progress: Progress, legs: tuple[Leg, ...]) -> Progress:
     if not legs:
         return progress
     last = legs[-1]
-    return replace(
-        progress,
-        legs=legs,
-        price=last.price,
-        order_type=last.order_type,
-        condition_price=last.condition_price,
-    )
+    changes = {"legs": legs, "price": last.price, "order_type": last.order_type}
+    return progress._with({**changes, "condition_price": last.condition_price})  # noqa: SLF001
 
 
 def same_number(one: str, other: str) -> bool:

@@ -190,8 +190,9 @@ class Outbox:
 
     def state(self, order: ManagedOrder) -> Saying:
         """Return what publishes the order as it is now."""
-        payload, now = payloads.state(order), self._clock()
-        return lambda: self._publisher.state(order, payload, now)
+        # Written out when it is told: an ack goes before it, and need not wait for that.
+        progress, now = order.progress, self._clock()
+        return lambda: self._publisher.state(order, payloads.state(order, progress), now)
 
     async def flush(self, until: int | None = None) -> bool:
         """Wait until everything taken so far is on disk.

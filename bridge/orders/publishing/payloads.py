@@ -13,6 +13,7 @@ from bridge.mqtt.strict_json import encode
 from bridge.orders.model.command import Place
 from bridge.orders.model.lifecycle import ANSWERS, AckStatus, State, Step
 from bridge.orders.model.managed_order import ManagedOrder
+from bridge.orders.model.progress import Progress
 from bridge.orders.model.records import TradingEnvironment
 from bridge.orders.publishing.reports import (
     ChangeVerb,
@@ -94,7 +95,7 @@ def add_message(acknowledgement: bytes, text: str) -> bytes:
 
 def event(managed: ManagedOrder, step: Step, change: ManagedOrder | None = None) -> bytes:
     """Return what just happened to an order; ``change`` is the command that is settled."""
-    standing = _standing(managed)
+    standing = _standing(managed, managed.progress)
     fields: OrderEvent = {
         "client_order_id": standing["client_order_id"],
         "event": step.event,
@@ -119,9 +120,9 @@ def event(managed: ManagedOrder, step: Step, change: ManagedOrder | None = None)
     return encode(fields)
 
 
-def state(managed: ManagedOrder) -> bytes:
-    """Return the whole order."""
-    command, progress = managed.command, managed.progress
+def state(managed: ManagedOrder, then: Progress | None = None) -> bytes:
+    """Return the whole order as it is, or as it was ``then``."""
+    command, progress = managed.command, then or managed.progress
     if not isinstance(command, Place):
         raise TypeError("only a placed order has a state")
     whole: OrderState = {
@@ -136,7 +137,7 @@ def state(managed: ManagedOrder) -> bytes:
         "condition_price": progress.condition_price,
         "remaining_quantity": progress.remaining,
         "cancelled_quantity": progress.cancelled,
-        **_standing(managed),
+        **_standing(managed, progress),
         "received_at": managed.received_at,
         "submitted_at": progress.submitted_at,
     }
@@ -245,8 +246,7 @@ def _ack(
     return encode(fields)
 
 
-def _standing(managed: ManagedOrder) -> OrderStanding:
-    progress = managed.progress
+def _standing(managed: ManagedOrder, progress: Progress) -> OrderStanding:
     average = progress.average_price
     if average is not None:
         average = average.quantize(_PRICE)

@@ -16,7 +16,7 @@ from bridge.orders.model.lifecycle import Event, State
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.records import Identity
 from bridge.orders.risk.limits import MINUTE, Limits, Scope
-from bridge.runtime.clock import seoul_day
+from bridge.runtime.clock import same_seoul_day, seoul_day
 
 __all__ = ["Ledger", "LimitLedger"]
 
@@ -61,8 +61,9 @@ class LimitLedger:
     def reserve(self, managed: ManagedOrder, notional: Decimal, at: int) -> None:
         """Count a command against the limits before it is sent."""
         self._reserved[managed] = _Reservation(at, notional)
+        day = seoul_day(at)
         for ledger in self._of(managed.identity):
-            ledger.add(at, seoul_day(at), notional)
+            ledger.add(at, day, notional)
 
     def reserved(self, managed: ManagedOrder) -> Decimal:
         """Return what a command took of the daily limits."""
@@ -72,7 +73,7 @@ class LimitLedger:
     def postpone(self, managed: ManagedOrder, at: int) -> bool:
         """Count it as of now instead; False: its minute or day is over, and it needs room anew."""
         before = self._reserved.get(managed)
-        if before is None or at - before.at >= MINUTE or seoul_day(at) != seoul_day(before.at):
+        if before is None or at - before.at >= MINUTE or not same_seoul_day(at, before.at):
             return False
         self._reserved[managed] = before._replace(at=at)
         for ledger in self._of(managed.identity):
@@ -111,10 +112,13 @@ class LimitLedger:
             self.reserve(managed, notional, at)
 
     def _of(self, identity: Identity) -> tuple[Ledger, Ledger]:
-        return (
-            self._ledgers.setdefault((identity.account,), Ledger()),
-            self._ledgers.setdefault((identity.account, identity.client), Ledger()),
-        )
+        return self._at((identity.account,)), self._at((identity.account, identity.client))
+
+    def _at(self, key: tuple[str, ...]) -> Ledger:
+        found = self._ledgers.get(key)
+        if found is None:
+            found = self._ledgers[key] = Ledger()
+        return found
 
 
 class Ledger:
@@ -144,7 +148,10 @@ class Ledger:
 
     def forget(self, at: int) -> None:
         """Count an order no more that was never sent."""
-        if at in self._times:
+        # From behind: it was most likely counted last.
+        if self._times and self._times[-1] == at:
+            self._times.pop()
+        elif at in self._times:
             self._times.remove(at)
 
     def release(self, day: object, notional: Decimal) -> None:

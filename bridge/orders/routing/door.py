@@ -238,8 +238,9 @@ class Door:
         fence = self.blotter.fence(account, request.symbol, but=managed)
         # Whoever halts has asked for it, and not the client: its rights do not matter.
         ours = managed.origin.kind == "halt"
-        context = replace(
-            context,
+        context = Context(
+            reference=context.reference,
+            orderable=context.orderable,
             account_known=account in self.terms.accounts,
             permitted=ours or rules.permits(client, account),
             orders_allowed=ours or rules.orders_allowed,

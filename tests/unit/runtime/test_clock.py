@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bridge.runtime.clock import (
     SEOUL,
     now_us,
+    same_seoul_day,
     seoul_day,
     seoul_day_end,
     seoul_day_start,
@@ -23,6 +24,12 @@ MIDNIGHT = 1_795_705_200_000_000  # 2026-11-27 00:00 in Seoul
 def test_a_day_begins_at_midnight_in_seoul() -> None:
     assert seoul_day(MIDNIGHT) == date(2026, 11, 27)
     assert seoul_day(MIDNIGHT - 1) == date(2026, 11, 26)
+
+
+@given(st.integers(0, 4 * 10**15), st.integers(-(2**37), 2**37))
+def test_two_moments_have_one_day_when_their_dates_are_one(at: int, apart: int) -> None:
+    other = max(0, at + apart)
+    assert same_seoul_day(at, other) == (seoul_day(at) == seoul_day(other))
 
 
 def test_a_korean_day_has_a_start_and_an_end() -> None:

@@ -165,6 +165,12 @@ class TestStates:
             "submitted_at": MONDAY,
         }
 
+    def test_it_can_be_told_as_it_was_before_more_happened(self) -> None:
+        one = order()
+        before, then = state(one), one.progress
+        one.progress = one.progress.apply(fill(4))
+        assert state(one, then) == before != state(one)
+
     def test_of_what_is_over_nothing_remains(self) -> None:
         told = read(state(order(fill(4), Step(Event.EXPIRE, MONDAY))))
         assert (told["remaining_quantity"], told["cancelled_quantity"]) == (0, 0)
