@@ -266,7 +266,8 @@ class Pool:
         """Return who serves a subscription, and what KIS said of it."""
         refusal = self._refusals.get((wanted.tr_id, wanted.key))
         code = "" if refusal is None else refusal.code
-        return SlotStanding(self._places.get(wanted, ""), wanted in self._live, code)
+        place, rotating = self._places.get(wanted, ""), self.rotating(wanted)
+        return SlotStanding(place, wanted in self._live, code, rotating)
 
     def live(self, app: str) -> list[Wanted]:
         """Return the market data that a session delivers."""

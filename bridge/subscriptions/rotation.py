@@ -33,6 +33,8 @@ __all__ = ["HANDOVER_S", "Rotation"]
 HANDOVER_S = 3.0
 """What a change of turns takes at most: it is noticed within a second, and two requests have to be
 sent and answered."""
+_LOOK_S = 1.0
+"""Between two looks at the time."""
 _REQUESTS = 2
 """Of a change: one to leave, one to enter."""
 _SHARE = 0.5
@@ -170,8 +172,8 @@ class Rotation:
             if (successor := self._successor(turn.client)) is None:
                 continue
             pause = self.turn_s / shared[app]
-            # Counted from when it was due, or the seconds in which this is looked at would add up.
-            self._next_end[app] = max(self._next_end.get(app, -inf), now - pause) + pause
+            # Counted from when it was due: several may have been due since the last look.
+            self._next_end[app] = max(self._next_end.get(app, -inf), now - _LOOK_S) + pause
             self._begin(successor)
             self._end(wanted, now)
             changed = True

@@ -52,6 +52,8 @@ class SlotStanding(NamedTuple):
     """Whether KIS has confirmed it."""
     refusal: str
     """The code of KIS's last refusal; blank: there is none."""
+    rotating: bool = False
+    """Whether it shares a slot by turns, and gets its turns in time."""
 
 
 class SubscriptionRow(TypedDict):

@@ -141,6 +141,7 @@ class WatchedTopic:
             silent_s=monotonic - max(self.heard, self.expected),
             limit_s=self.pace.limit(bounds),
             polled=polled,
+            rotating=standing.rotating,
         )
 
     def note(self, found: Grade, now: int) -> bool:

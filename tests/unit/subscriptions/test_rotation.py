@@ -259,6 +259,6 @@ def test_every_turn_comes_within_the_time_that_is_told(
         if spans and one not in turns.places:
             assert turns.now - spans[-1][1] <= within
     for moves in turns.moves.values():
-        assert max(Counter(moves).values(), default=0) <= 2 or turns.rotation.turn_s < 6
+        assert max(Counter(moves).values(), default=0) <= 2
     if len(turns.rotation) <= turns.rotation.slots:
         assert not any(at > begun + 100 for moves in turns.moves.values() for at in moves)

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from bridge.errors import RequestError
 from bridge.subscriptions.interest import CONFIGURATION, ORDERS, Interests, dumps
 from bridge.subscriptions.pool import Pool
+from bridge.subscriptions.quality import Quality
 from bridge.subscriptions.request import Wanted
 from bridge.subscriptions.rotation import HANDOVER_S
+from tests.unit.subscriptions import quality_world
 from tests.unit.subscriptions.test_pool import Feed, Play, wanted
 
 
@@ -245,3 +247,21 @@ def check(play: Play) -> None:
     assert pool.waiting() + pool.rotation.waiting == sum(row["session"] is None for row in rows)
     for gap in pool.gaps.take():
         assert gap.reason in ("no_slot", "moved", "closed 1006")
+
+
+def test_their_quality_is_rotating_as_long_as_turns_come_in_time() -> None:
+    world = quality_world.World(slots=2)
+    keys = [quality_world.trade(f"{number:06d}") for number in range(5, 9)]
+    world.pool.hold(keys, CONFIGURATION, rotate=True)
+    world.feeds["app1"].connect()
+    world.run(3, *keys[:2])
+    assert {world.quality(key) for key in keys} == {Quality.ROTATING}
+    assert [world.of(key).source for key in keys] == ["session:app1", "session:app1", "", ""]
+    world.run(200, *keys[:2])
+    assert {world.quality(key) for key in keys} == {Quality.ROTATING}
+    assert all(world.of(key).last_at is None for key in keys[2:]), "they were just not traded"
+    world.feeds["app1"].lose()
+    world.run(1)
+    assert [world.quality(key) for key in keys].count(Quality.STALE) == 2, "those with a turn"
+    world.run(20)
+    assert {world.quality(key) for key in keys} == {Quality.STALE}, "there are no turns any more"
