@@ -161,6 +161,8 @@ class Backup:
             return "its session brings it again"
         if standing.refusal not in ("", "timeout"):
             return "KIS refuses the key"
+        if self._pool.rotating(wanted):
+            return "it has turns of a slot"
         return ""
 
     def _missing(self, found: list[Wanted]) -> Missing:

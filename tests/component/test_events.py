@@ -107,6 +107,7 @@ def configuration(sim: Simulator, broker: Mosquitto, folder: Path) -> Config:
                 "accounts": [{"alias": "main", "app": "app1", "number": sim.account}],
             },
             "mqtt": {"url": broker.url},
+            "backup": {"enabled": True, "after_s": 1},
             "orders": {"clients": {"bob": {"accounts": ["main"]}}, "reconcile_s": 1},
             "market": {
                 "subscriptions": [
@@ -156,6 +157,7 @@ async def _provoke(sim: Simulator, ear: Ear, broker: Mosquitto) -> None:
     many = [{"channel": "H0STASP0", "key": f"{number:06}"} for number in range(10, 110, 10)]
     await ask("subscribe", {"subscriptions": many})
     await ear.until("slot_refused", lambda event: event["code"] == "waiting")
+    await ear.until("backup")
 
     sim.stream.send_raw(f"0|H0STCNT0|001|{'^'.join(['005930'] + ['1'] * 49)}")
     sim.stream.send_raw("0|H0STCNT0|001|005930^what")

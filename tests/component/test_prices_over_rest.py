@@ -203,6 +203,19 @@ async def test_what_has_no_slot_is_polled_within_the_budget(
 
 
 @in_virtual_time
+async def test_what_shares_slots_by_turns_is_polled_only_when_its_turns_do_not_come(
+    tmp_path: Path, virtual: VirtualExchange
+) -> None:
+    async with polling(virtual, trade("005930")) as one:
+        one.world.pool.hold([trade(f"{n:06d}") for n in range(1, 61)], "alice", rotate=True)
+        await one.pass_time(120)
+        assert one.calls == []
+        one.world.feeds["app1"].lose()
+        await one.pass_time(60)
+        assert len({symbol for _, _, symbol in one.calls}) == 61
+
+
+@in_virtual_time
 async def test_several_kinds_of_a_symbol_share_one_call(
     tmp_path: Path, virtual: VirtualExchange
 ) -> None:
