@@ -364,6 +364,8 @@ class Pool:
             del self._live[wanted]
             missing = self.missing_since(wanted, event.code)
             self.gaps.open(wanted, heard_at if missing is None else missing, event.code)
+        # Who said nothing was this connection, and the next one may.
+        self._refusals.lapse("timeout", self._monotonic())
         self._rooms.lost(app, event.retry_after)
         self.arrange()
 

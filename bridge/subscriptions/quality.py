@@ -18,6 +18,10 @@ SILENT = "nothing came for longer than its pace allows"
 """The reason of one that is silent by itself."""
 
 
+_LIVELY_S = 30.0
+"""A limit as short as this was learned from what comes all the time."""
+
+
 class Quality(StrEnum):
     """The words of the contract."""
 
@@ -61,6 +65,8 @@ class Situation:
     """Whether its market is open, or sends although it should not be."""
     refusal: str = ""
     """The code with which KIS refuses it."""
+    unanswered: bool = False
+    """KIS was asked for it, several times, and said nothing."""
     app: str = ""
     """The app key whose session has a slot for it."""
     connected: bool = False
@@ -100,13 +106,18 @@ def grade(now: Situation) -> Grade:
 def _trouble(now: Situation) -> str:
     """Return why no record can arrive, or that none did; blank: all is well."""
     if not now.app:
-        return "it waits for a slot"
+        return "KIS does not answer" if now.unanswered else "it waits for a slot"
     if not now.connected:
         return f"session {now.app} is away"
     if not now.confirmed:
         return "KIS has not confirmed it yet"
     if now.trouble:
         return now.trouble
-    if now.limit_s is not None and now.silent_s > now.limit_s:
+    if now.limit_s is None:
+        return ""
+    if now.silent_s > now.limit_s:
         return SILENT
+    # One that has a record every few seconds proves itself; of others KIS's word has to do.
+    if not now.recorded and now.limit_s <= _LIVELY_S:
+        return "no record since it was confirmed"
     return ""

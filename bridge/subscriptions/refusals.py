@@ -91,6 +91,13 @@ class Refusals:
         refusals = self._refusals.values()
         return [one.wanted for one in refusals if one.wanted and one.code in UNKNOWN_KEY]
 
+    def lapse(self, code: str, now: float) -> None:
+        """Let what was refused with a code be due: what has refused it is gone."""
+        for name, found in self._refusals.items():
+            if found.waiting and found.code == code:
+                found.again_at = now
+                heappush(self._due, (now, name))
+
     def due(self, now: float) -> list[tuple[_Name, Wanted | None]]:
         """Return what is to be asked for again now."""
         due: list[tuple[_Name, Wanted | None]] = []

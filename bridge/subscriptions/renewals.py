@@ -1,8 +1,8 @@
 """A subscription that alone brings nothing while others of its session do: told, and asked anew.
 
-KIS has been seen to stop sending one of many. It is given up and subscribed once more, which costs
-two requests; again only much later, since nobody may simply trade it. A session of which most are
-silent is another matter, and the watchdog's.
+A registration that KIS has lost looks like a symbol that nobody trades. It is given up and
+subscribed once more, which costs two requests; again only much later, since nobody may simply trade
+it. A session that brings nothing at all is another matter, and the watchdog's.
 """
 
 from __future__ import annotations
@@ -75,10 +75,7 @@ class Renewals:
 
         ``last_at`` gives when the newest record of a topic came, unless it is silent.
         """
-        counts = dict.fromkeys(self._feeds, 0)
-        for one in silent:
-            counts[one.app] += 1
-        alone = [one for one in silent if sound.get(one.app, 0) > counts[one.app]]
+        alone = [one for one in silent if sound.get(one.app, 0)]
         fresh: list[StaleRow] = []
         for one in alone:
             case = self._cases.setdefault(one.wanted, _Case(one))

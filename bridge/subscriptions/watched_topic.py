@@ -22,8 +22,8 @@ _TURN_S = 1.0
 """Between two looks."""
 _AFTER_CLOSE_S = 60.0
 """So long after the close records still belong to it. Later ones mean that it is open."""
-_NO_REFUSALS = frozenset({"", "timeout"})
-"""KIS has not answered, so that it has not refused either."""
+_UNANSWERED = "timeout"
+"""KIS has said nothing, so that it has not refused either."""
 _RECEIVED_AT = re.compile(rb'"received_at":(\d+)')
 
 
@@ -39,6 +39,7 @@ class WatchedTopic:
         "last_at",
         "pace",
         "place",
+        "recorded",
         "seq",
         "settled",
         "since",
@@ -58,6 +59,8 @@ class WatchedTopic:
         """When the newest record came, and since when one is to be expected; monotonic."""
         self.edge = float("-inf")
         """When the market began to be as open as it is; seconds since the epoch."""
+        self.recorded = False
+        """Whether a record came since it is served."""
         self.unserved_at = 0
         """When it was last seen to be served by no session."""
         self.steady = False
@@ -92,7 +95,7 @@ class WatchedTopic:
 
     def unserved(self, now: int, monotonic: float) -> None:
         """No session serves it."""
-        self.unserved_at, self.steady = now, False
+        self.unserved_at, self.steady, self.recorded = now, False, False
         self.expected = monotonic
 
     def hear(self, route: Route | None, now: int, monotonic: float, *, served: bool) -> bool:
@@ -105,7 +108,7 @@ class WatchedTopic:
         before, self.last_at = self.last_at, int(told[1])
         if self.steady and before is not None:
             self.pace.heard((self.last_at - before) / 1e6)
-        self.steady = served
+        self.steady = self.recorded = served
         self.heard = monotonic - min(_TURN_S, max(0.0, (now - self.last_at) / 1e6))
         return True
 
@@ -132,12 +135,13 @@ class WatchedTopic:
             bounds = PaceBounds(bounds.least_s, max(bounds.most_s, quiet_s))
         return Situation(
             open=phase != "closed" or self.surprising(monotonic),
-            refusal="" if standing.refusal in _NO_REFUSALS else standing.refusal,
+            refusal="" if standing.refusal == _UNANSWERED else standing.refusal,
+            unanswered=standing.refusal == _UNANSWERED,
             app=standing.app,
             connected=line is not None and line.connected,
             confirmed=standing.live,
             trouble="" if line is None else line.trouble,
-            recorded=self.last_at is not None and self.last_at > self.unserved_at,
+            recorded=self.recorded,
             silent_s=monotonic - max(self.heard, self.expected),
             limit_s=self.pace.limit(bounds),
             polled=polled,

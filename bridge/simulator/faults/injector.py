@@ -33,13 +33,20 @@ class _Line:
 class Injector:
     """Does to the connections what the plan says; without a plan, nothing.
 
-    ``revoke`` and ``forget`` take back every token and every approval key, in the fault's words.
+    ``revoke`` and ``forget`` take back every token and every approval key, in the fault's words,
+    ``mislay`` loses the registrations that the fault is about.
     """
 
     def __init__(
-        self, faults: Faults, *, revoke: Callable[[Fault], None], forget: Callable[[Fault], None]
+        self,
+        faults: Faults,
+        *,
+        revoke: Callable[[Fault], None],
+        forget: Callable[[Fault], None],
+        mislay: Callable[[Fault], None],
     ) -> None:
         self._faults, self._revoke, self._forget = faults, revoke, forget
+        self._mislay = mislay
         self._began = 0.0
         self._lines: dict[ServerConnection, _Line] = {}
         self._locked: dict[str, float] = {}
@@ -56,6 +63,10 @@ class Injector:
     def has(self, kind: str) -> bool:
         """Tell whether a fault that lasts is on."""
         return self._faults.active(kind, self.elapsed()) is not None
+
+    def deaf(self, tr_id: str, key: str) -> bool:
+        """Tell whether nothing of a registration is sent now."""
+        return self._faults.deaf(tr_id, key, self.elapsed())
 
     def slots(self, usual: int) -> int:
         """Return how many registrations are granted."""
@@ -161,6 +172,8 @@ class Injector:
                 self._revoke(fault)
             case "forget":
                 self._forget(fault)
+            case "mislay":
+                self._mislay(fault)
             case "silence":
                 for line in self._lines.values():
                     line.dead = True

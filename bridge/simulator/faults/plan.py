@@ -21,9 +21,13 @@ __all__ = ["KINDS", "Fault", "FaultPlan", "Faults", "read"]
 
 _LARGEST = 1 << 20
 
-_NOW = ("drop", "revoke", "forget")
+_NOW = ("drop", "revoke", "forget", "mislay")
 _WORDED = ("revoke", "forget", "code", "answer")
-_WINDOWS = ("silence", "mute", "slow", "no_pingpong", "pingpong_storm", "maintenance")
+_WINDOWS = (
+    *("silence", "mute", "deaf", "slow"),
+    *("no_pingpong", "pingpong_storm", "maintenance"),
+)
+_SINGLE = ("mislay", "deaf")
 _REST = ("http", "rate", "hang", "code", "number", "no_header", "late_list")
 _ANSWERS = ("answer", "duplicate_answer", "late_answer", "no_answer")
 _FRAMES = (
@@ -65,6 +69,8 @@ class Fault:
     status: int = 500
     tr_id: str = ""
     """Only for this channel or call; blank: for all."""
+    key: str = ""
+    """Only for this symbol; likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +125,10 @@ def _fault(where: str, row: Any) -> Fault:
         raise ConfigError(f"{where}: {kind} needs {wants}")
     if "text" in row and kind not in _WORDED:
         raise ConfigError(f"{where}: {kind} has no text of its own")
-    if "tr_id" in row and kind not in (*_REST, *_ANSWERS, *_FRAMES):
+    if "tr_id" in row and kind not in (*_REST, *_ANSWERS, *_FRAMES, *_SINGLE):
         raise ConfigError(f"{where}: {kind} is not about one tr_id")
+    if "key" in row and kind not in _SINGLE:
+        raise ConfigError(f"{where}: {kind} is not about one key")
     return Fault(**row | {"at_s": tuple(row.get("at_s", ()))})
 
 
@@ -158,15 +166,22 @@ class Faults:
         self.counts: Counter[str] = Counter()
         self.log: deque[tuple[float, str]] = deque(maxlen=_MOST_LOGGED)
         """When each was set off."""
-        self._lines = []
-        for number, fault in enumerate(plan.faults):
-            draw = Random(f"fault {plan.seed} {number}")  # noqa: S311 - guards no secret
-            line = _Line(fault, draw, deque(sorted(fault.at_s)))
-            if fault.every_s:
-                line.times.append(draw.expovariate(1 / fault.every_s))
-            self._lines.append(line)
+        self._seed = plan.seed
+        self._lines: list[_Line] = []
+        self._frames: list[_Line] = []
         self._once: list[Fault] = []
-        self._frames = [line for line in self._lines if line.fault.kind in _FRAMES]
+        for fault in plan.faults:
+            self.add(fault)
+
+    def add(self, fault: Fault) -> None:
+        """Add a line to the plan; its times count from the simulator's start like all others."""
+        draw = Random(f"fault {self._seed} {len(self._lines)}")  # noqa: S311 - guards no secret
+        line = _Line(fault, draw, deque(sorted(fault.at_s)))
+        if fault.every_s:
+            line.times.append(draw.expovariate(1 / fault.every_s))
+        self._lines.append(line)
+        if fault.kind in _FRAMES:
+            self._frames.append(line)
 
     def tick(self, now: float) -> list[Fault]:
         """Let time pass; return what begins now: one-time faults and windows."""
@@ -184,6 +199,16 @@ class Faults:
             if line.fault.kind == kind and (kind in _STANDING or now < line.until):
                 return line.fault
         return None
+
+    def deaf(self, tr_id: str, key: str, now: float) -> bool:
+        """Tell whether nothing of a registration is sent now."""
+        return any(
+            line.fault.kind == "deaf"
+            and now < line.until
+            and line.fault.tr_id in ("", tr_id)
+            and line.fault.key in ("", key)
+            for line in self._lines
+        )
 
     def once(self, fault: Fault) -> None:
         """Let a fault happen to the next REST call that it is about."""

@@ -72,6 +72,7 @@ class StreamServer:
             faults,
             revoke=lambda fault: keys.revoke_all(fault.code, fault.text, fault.status),
             forget=lambda fault: keys.forget_approvals(fault.code, fault.text),
+            mislay=lambda fault: self.mislay(fault.tr_id, fault.key),
         )
         self._readers: dict[Fed, set[ServerConnection]] = {}
         self._encoders: dict[tuple[str, int], Encoder] = {}
@@ -126,6 +127,13 @@ class StreamServer:
         for connection, session in list(self._sessions.items()):
             if app_key in ("", session.app_key):
                 connection.transport.abort()
+
+    def mislay(self, tr_id: str = "", key: str = "") -> None:
+        """Forget registrations without a word."""
+        for session in self._sessions.values():
+            for slot in list(session.slots):
+                if tr_id in ("", slot[0]) and key in ("", slot[1]):
+                    self._release(session, slot)
 
     @property
     def sessions(self) -> int:
@@ -264,6 +272,8 @@ class StreamServer:
     def send_market_data(self, elapsed: float, now: datetime) -> None:
         """Let ``elapsed`` seconds of market data out."""
         for fed, records in self._pump.turn(elapsed, now):
+            if self.injector.deaf(*fed[:2]):
+                continue
             for first in range(0, len(records), _RECORDS_A_FRAME):
                 text = frame(fed[0], records[first : first + _RECORDS_A_FRAME])
                 self._send(self._readers[fed], text)

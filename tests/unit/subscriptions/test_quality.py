@@ -19,7 +19,9 @@ def test_what_comes_as_it_should_is_live() -> None:
 
 
 def test_a_sleepy_symbol_is_live_before_its_first_record_and_says_so() -> None:
-    assert grade(replace(GOOD, recorded=False)).reason == "no record yet"
+    for limit_s in (600, None):
+        found = grade(replace(GOOD, recorded=False, limit_s=limit_s))
+        assert (found.quality, found.reason) == (Quality.LIVE, "no record yet")
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,7 @@ def test_a_sleepy_symbol_is_live_before_its_first_record_and_says_so() -> None:
         ({"connected": False}, "stale", "session app1 is away"),
         ({"confirmed": False}, "stale", "KIS has not confirmed it yet"),
         ({"trouble": "the bridge stood still"}, "stale", "the bridge stood still"),
+        ({"recorded": False}, "stale", "no record since it was confirmed"),
         ({"silent_s": 5.1}, "stale", "nothing came for longer than its pace allows"),
         ({"silent_s": 5.1, "limit_s": None}, "live", ""),
         ({"connected": False, "polled": True}, "backup", "session app1 is away"),

@@ -44,3 +44,12 @@ def test_a_key_that_kis_does_not_know_is_not_asked_for_for_ever() -> None:
     refusals.forget(NAME)
     assert refusals.get(NAME) is None
     assert refusals.due(now + 3600) == []
+
+
+def test_what_one_connection_did_not_answer_is_asked_on_the_next_one() -> None:
+    refusals = Refusals()
+    refusals.add(("T", "a"), "timeout", 0.0)
+    refusals.add(("T", "b"), "OPSP0009", 0.0)
+    refusals.lapse("timeout", 5.0)
+    assert [name for name, _ in refusals.due(5.0)] == [("T", "a")]
+    assert refusals.due(30.0) == [], "and not a second time"

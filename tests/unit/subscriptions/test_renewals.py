@@ -60,9 +60,9 @@ def test_several_dead_ones_are_asked_for_one_after_the_other() -> None:
     )
 
 
-def test_when_most_are_silent_it_is_the_session_and_nobody_is_asked_anew() -> None:
+def test_when_all_are_silent_it_is_the_session_and_nobody_is_asked_anew() -> None:
     here = world()
-    here.run(30, SAMSUNG)
+    here.run(30)
     assert here.feeds["app1"].asked == []
     assert here.stale == []
 
