@@ -14,13 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from bridge.errors import RequestError
 from bridge.kis.codes import UNKNOWN_KEY, Action, action
-from bridge.kis.events import (
-    Lost,
-    SessionEvent,
-    SlotRefused,
-    Subscribed,
-    Unsubscribed,
-)
+from bridge.kis.events import Lost, SessionEvent, SlotRefused, Subscribed, Unsubscribed
 from bridge.subscriptions.allocation import allocate
 from bridge.subscriptions.feeds import SessionFeed
 from bridge.subscriptions.gaps import Gaps
