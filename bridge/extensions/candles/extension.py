@@ -1,15 +1,14 @@
 """Candles of the trades that are subscribed, published beside them.
 
-The market line does nothing for it but put a record into a list. All the rest is done here, ten
-times a second and in slices, so that a burst of records never waits for candles.
+The market line adds each trade to the tally of its second. All the rest is done here, once a second
+and in slices, so that records never wait for candles.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias, cast
 from zoneinfo import ZoneInfo
@@ -23,10 +22,10 @@ from bridge.extensions.candles.chart import chart_of
 from bridge.extensions.candles.days import TradingDays
 from bridge.extensions.candles.mender import Mender, Torn
 from bridge.extensions.candles.series import Candle, Due, Series
-from bridge.extensions.candles.trades import TradeReader
+from bridge.extensions.candles.trades import TradeReader, TradeTable
 from bridge.extensions.context import ExtensionContext
 from bridge.feed.policies import REVISED
-from bridge.kis.decode import Route, Traded
+from bridge.kis.decode import Route
 from bridge.mqtt.event_payloads import BridgeEvent
 from bridge.runtime.clock import now_us
 from bridge.subscriptions.request import Wanted, split_key
@@ -35,12 +34,11 @@ __all__ = ["Candles"]
 
 log = structlog.get_logger()
 
-_TURN_S = 0.1
 _SECOND = 1_000_000
-_SLICE = 256
-"""Records, or candles, after which whatever else waits has its turn: about a third of a ms."""
-_MOST_PENDING = 20_000
-"""Records of a symbol between two turns: more than a line can bring."""
+_SLICE = 100
+"""Symbols, or candles, after which whatever else waits has its turn: about a third of a ms."""
+_MOST_SECONDS = 1_000
+"""Seconds of a symbol's trades between two turns: a line that goes mad can invent any number."""
 _UNSURE_US = 2 * _SECOND
 """A record that could not be read may be of a trade so long before it came."""
 
@@ -56,24 +54,21 @@ class _Symbol:
         self,
         wanted: Wanted,
         route: Route,
-        days: TradingDays,
         reader: TradeReader,
         series: Series,
         places: _Places,
     ) -> None:
         self.wanted = wanted
         self.route = route
-        self.days = days
         self.reader = reader
         self.series = series
         self.places = places
         self.name = json.dumps(route.symbol, ensure_ascii=False)
-        self.pending: deque[Traded] = deque(maxlen=_MOST_PENDING)
         self.torn: Torn | None = None
         """What mends it; None: nothing does."""
         self.live_at = 0
         """When KIS was last known to deliver it."""
-        route.tap = self.pending.append
+        route.tap = reader.tap
 
 
 class Candles:
@@ -83,12 +78,12 @@ class Candles:
         self._context = context
         self._config = context.config.candles
         self._symbols: dict[Wanted, _Symbol] = {}
+        self._tables: dict[tuple[str, str], TradeTable] = {}
+        """By channel and venue."""
         self._refused: set[Wanted] = set()
         """Those that the configuration does not ask for, or that are too many."""
         self._full = False
         self._count = 0
-        self._turned = self._taken_at = 0
-        """The second in which it published last."""
         self._known_days = context.calendar.known
 
     @staticmethod
@@ -115,15 +110,11 @@ class Candles:
     async def _run(self) -> None:
         while True:
             await self.turn()
-            await asyncio.sleep(_TURN_S)
+            await asyncio.sleep(1 - self._context.clock() % _SECOND / _SECOND)
 
     async def turn(self) -> None:
-        """Count what has come; in each new second see what is live, and publish."""
+        """See what is live, count what has come, and publish; once a second."""
         now = self._context.clock()
-        if now // _SECOND == self._turned:
-            await self._take()
-            return
-        self._turned = now // _SECOND
         self._look(now)
         await self._take()
         await self._publish(now)
@@ -132,8 +123,8 @@ class Candles:
         """See what KIS delivers by now, and what no more."""
         if self._context.calendar.known is not self._known_days:
             self._known_days = self._context.calendar.known
-            for one in self._symbols.values():
-                one.days.forget()
+            for table in self._tables.values():
+                table.days.forget()
         channels = self._context.catalog.channels
         live = {one for one in self._context.live() if channels[one.channel].kind == "trade"}
         for wanted in live:
@@ -163,15 +154,20 @@ class Candles:
         self._count += len(intervals)
         zones = {one.venue: one.timezone for one in channel.venues}
         zone = zones.get(venue, channel.timezone)
-        always = context.config.kis.environment == "simulator"
-        days = TradingDays(context.calendar, channel.market, venue, zone, always=always)
+        table = self._tables.get((channel.tr_id, venue))
+        if table is None:
+            always = context.config.kis.environment == "simulator"
+            days = TradingDays(context.calendar, channel.market, venue, zone, always=always)
+            table = TradeTable(context.catalog, channel, route.zone, days)
+            table.skew = self._skew()
+            self._tables[channel.tr_id, venue] = table
         places = {interval: self._places(route, interval) for interval in intervals}
-        reader = TradeReader(context.catalog, channel, route.zone, days)
+        reader = TradeReader(table, _MOST_SECONDS)
         paper = context.config.kis.environment != "real"
         mends = any(one.mend for one in chosen)
         chart = chart_of(context.catalog, channel, venue, name, paper=paper) if mends else None
-        series = Series(intervals, days, ZoneInfo(zone), mends=chart is not None)
-        symbol = self._symbols[wanted] = _Symbol(wanted, route, days, reader, series, places)
+        series = Series(intervals, table.days, ZoneInfo(zone), mends=chart is not None)
+        symbol = self._symbols[wanted] = _Symbol(wanted, route, reader, series, places)
         symbol.torn = None if chart is None else Torn(series, chart)
         return symbol
 
@@ -200,7 +196,7 @@ class Candles:
             symbol.wanted.tr_id, symbol.wanted.key, symbol.route.symbol
         )
         if route is not None and route is not symbol.route:
-            symbol.route, route.tap = route, symbol.pending.append
+            symbol.route, route.tap = route, symbol.reader.tap
             symbol.series.lose(symbol.live_at, now)
 
     def _drop(self, wanted: Wanted) -> None:
@@ -209,28 +205,18 @@ class Candles:
         self._count -= len(symbol.places)
 
     async def _take(self) -> None:
-        """Count what came since the last turn."""
-        done = 0
-        for symbol in list(self._symbols.values()):
-            if len(symbol.pending) == _MOST_PENDING:  # the oldest ones fell out
-                symbol.series.lose(self._taken_at - _UNSURE_US, self._context.clock())
-            while symbol.pending:
-                count = min(len(symbol.pending), _SLICE - done)
-                batch = [symbol.pending.popleft() for _ in range(count)]
-                self._count_in(symbol, batch)
-                done += count
-                if done >= _SLICE:
-                    done = 0
-                    await asyncio.sleep(0)
-
-        self._taken_at = self._context.clock()
-
-    def _count_in(self, symbol: _Symbol, batch: Iterable[Traded]) -> None:
-        tallies, unreadable = symbol.reader.read(batch, self._skew())
-        for moment, tally, received_at in tallies:
-            symbol.series.add(moment, tally, received_at)
-        for at in unreadable:
-            symbol.series.lose(at - _UNSURE_US, at + 1)
+        """Put what was traded since the last turn into candles."""
+        skew = self._skew()
+        for table in self._tables.values():
+            table.skew = skew
+        for number, symbol in enumerate(list(self._symbols.values()), 1):
+            sold, unread = symbol.reader.take()
+            for moment, tally, received_at in sold:
+                symbol.series.add(moment, tally, received_at)
+            if unread is not None:
+                symbol.series.lose(unread[0] - _UNSURE_US, unread[1])
+            if not number % _SLICE:
+                await asyncio.sleep(0)
 
     def _skew(self) -> int:
         """Return how far KIS's clock, by which trades have their time, is ahead of ours."""

@@ -13,8 +13,8 @@ import pytest
 from bridge.calendar.hours import Calendar
 from bridge.catalog.compile import load
 from bridge.extensions.candles.days import TradingDays
-from bridge.extensions.candles.trades import Sold, TradeReader
-from bridge.kis.decode import ChannelDecoder, Route, Traded
+from bridge.extensions.candles.trades import Sold, TradeReader, TradeTable
+from bridge.kis.decode import ChannelDecoder, Route
 from bridge.kis.frames import DataFrame, parse
 from bridge.kis.values import Zone
 
@@ -29,20 +29,20 @@ def us(text: str) -> int:
 
 def read(
     tr_id: str, body: str, count: int, received_at: int, symbol: str = ""
-) -> tuple[list[Sold], list[int]]:
+) -> tuple[list[Sold], tuple[int, int] | None]:
     """Decode a frame and read its records as the extension does."""
     channel = CATALOG.channels[tr_id]
-    taken: list[Traded] = []
     decoder = ChannelDecoder(
         channel, lambda channel, venue, symbol, zone: Route(channel, venue, symbol, "t", zone)
     )
     values = body.split("^")
     key = values[[f.name for f in channel.layouts[0].fields].index(channel.key or channel.symbol)]
     route = decoder.route(key, symbol or key)
-    route.tap = taken.append
-    assert decoder.decode(body, count, received_at, lambda *_: None) in ((), [])
     days = TradingDays(CALENDAR, channel.market, route.venue, "Asia/Seoul")
-    return TradeReader(CATALOG, channel, route.zone, days).read(taken)
+    reader = TradeReader(TradeTable(CATALOG, channel, route.zone, days))
+    route.tap = reader.tap
+    assert decoder.decode(body, count, received_at, lambda *_: None) in ((), [])
+    return reader.take()
 
 
 def frame(tr_id: str, hint: str) -> tuple[str, int]:
@@ -66,7 +66,7 @@ def test_a_captured_frame_of_two_trades_in_a_second_is_one_tally() -> None:
     assert [*map(int, tally.figures())] == [61000, 61000, 60900, 60900, 12]
     assert tally.value == Decimal(10 * 61000 + 2 * 60900)
     assert tally.trades == 2
-    assert unreadable == []
+    assert unreadable is None
 
 
 def test_the_print_of_the_opening_auction_is_a_trade_of_the_day() -> None:
@@ -112,7 +112,7 @@ def changed(**values: str) -> Sequence[str]:
     return record
 
 
-def one(**values: str) -> tuple[list[Sold], list[int]]:
+def one(**values: str) -> tuple[list[Sold], tuple[int, int] | None]:
     return read("H0STCNT0", "^".join(changed(**values)), 1, ARRIVED)
 
 
@@ -148,7 +148,7 @@ def test_what_counts_for_the_day(codes: dict[str, str], regular: bool) -> None:
 def test_expected_prices_and_what_is_agreed_off_the_book_make_no_candle(
     values: dict[str, str],
 ) -> None:
-    assert one(**values) == ([], [])
+    assert one(**values) == ([], None)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_expected_prices_and_what_is_agreed_off_the_book_make_no_candle(
     ],
 )
 def test_a_trade_that_cannot_be_placed_is_told(values: dict[str, str]) -> None:
-    assert one(**values) == ([], [ARRIVED])
+    assert one(**values) == ([], (ARRIVED, ARRIVED + 1))
 
 
 def test_numbers_that_kis_pads_are_the_same_numbers() -> None:
@@ -196,16 +196,40 @@ def test_what_is_remembered_has_a_bound() -> None:
     channel = CATALOG.channels["H0STCNT0"]
     zone = Zone("Asia/Seoul")
     days = TradingDays(CALENDAR, "domestic_stock", "krx", "Asia/Seoul")
-    reader = TradeReader(CATALOG, channel, zone, days)
-    taken: list[Traded] = []
+    table = TradeTable(CATALOG, channel, zone, days)
+    reader = TradeReader(table)
     decoder = ChannelDecoder(
         channel, lambda channel, venue, symbol, zone: Route(channel, venue, symbol, "t", zone)
     )
-    decoder.route("005930", "005930").tap = taken.append
+    decoder.route("005930", "005930").tap = reader.tap
     for number in range(4_200):
         record = changed(price=str(100_000 + number), quantity=str(number + 1))
         decoder.decode("^".join(record), 1, ARRIVED, lambda *_: None)
-    [(_, tally, _)], _ = reader.read(taken)
+    [(_, tally, _)], _ = reader.take()
     assert tally.trades == 4_200
-    assert len(reader._prices) <= 4_096
-    assert len(reader._quantities) <= 4_096
+    [known] = table._known
+    assert len(known.prices) <= 4_096
+    assert len(known.quantities) <= 4_096
+
+
+def test_no_trade_channel_signs_its_price_or_quantity_by_another_field() -> None:
+    for channel in CATALOG.channels.values():
+        for layout in channel.layouts if channel.kind == "trade" else ():
+            assert not any(
+                field.signed_by for field in layout.fields if field.path in ("price", "quantity")
+            ), channel.tr_id
+
+
+def test_records_of_several_widths_are_read_each_in_its_own_way() -> None:
+    channel = CATALOG.channels["H0STCNT0"]
+    days = TradingDays(CALENDAR, "domestic_stock", "krx", "Asia/Seoul")
+    reader = TradeReader(TradeTable(CATALOG, channel, Zone("Asia/Seoul"), days))
+    decoder = ChannelDecoder(
+        channel, lambda channel, venue, symbol, zone: Route(channel, venue, symbol, "t", zone)
+    )
+    decoder.route("005930", "005930").tap = reader.tap
+    for record in (BODY, BODY[:46], [*BODY, "new"], BODY):
+        decoder.decode("^".join(record), 1, ARRIVED, lambda *_: None)
+    tallies, unreadable = reader.take()
+    assert sum(tally.trades or 0 for _, tally, _ in tallies) == 4
+    assert unreadable is None
