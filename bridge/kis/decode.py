@@ -1,10 +1,10 @@
 """Records of KIS turned into JSON, as the workbook says.
 
-Each layout is compiled once into a validating regular expression and an f-string, so that the
-usual record becomes JSON by one match and one format, with no dict and no float between. A record
-that the strict expression does not match (an empty number, ``nan``, zero padding, a text that
-needs escaping) goes through the slow path, value by value: same output, and errors that name the
-field. Pure: the time of arrival is an argument.
+Each layout is compiled once into a validating regular expression and a list of texts, so that the
+usual record becomes JSON by one match and one join, with no dict and no float between. Values that
+are odd (an empty number, ``(null)``, a plus, zero padding, a text that needs escaping) are marked
+by the expression and rewritten each for itself. What is no value at all goes through the slow path,
+one by one: same output, and errors that name the field. Pure: the time of arrival is an argument.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Route:
         """The newest record of a channel of trades, as KIS wrote it."""
         self.tap: Callable[[Traded], object] | None = None
         """Takes each record of a channel of trades as well, and never waits; None: nobody does."""
-        self.tail = ""
-        """What ends each payload in the place of its brace, such as the symbol's name."""
+        self.tail = "}"
+        """What ends each payload: its brace, and what stands before it, such as the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +141,10 @@ class ChannelDecoder:
             layout.width: LayoutDecoder(channel, layout, layout.width) for layout in channel.layouts
         }
         """Values in a record, as the count of its frame says, → how they are decoded."""
+        self._usual = {
+            layout.width: layout for layout in self._widths.values() if layout and layout.keyed
+        }
+        """The layouts of the workbook whose records name what was subscribed."""
 
     def decode(
         self, body: str, count: int, received_at: int, publish: Publish
@@ -150,6 +154,34 @@ class ChannelDecoder:
         ``received_at`` is µs since the epoch. One bad record never loses its neighbours.
         """
         values = body.split("^")
+        # Nearly every frame is one plain record of a known symbol. What :meth:`_decode` does with
+        # it is done here in fewer steps.
+        if count == 1 and (layout := self._usual.get(len(values))) is not None:
+            route = self._routes.get(values[layout.key])
+            matched = layout.match(body, 0)
+            if route is not None and matched is not None:
+                if layout.dateless:
+                    self._arrived(received_at)
+                seq, zone, tail = route.seq + 1, route.zone, route.tail
+                try:
+                    if matched.lastindex is None:
+                        texts = layout.fill(values, seq, received_at, zone, tail)
+                    else:
+                        texts = layout.mend(matched, values, seq, received_at, zone, tail)
+                except KeyError:  # the date is none, or a value
+                    return self._decode(values, body, count, received_at, publish)
+                route.seq = seq
+                if self._trades:
+                    route.traded = traded = (layout, values, received_at)
+                    if route.tap is not None:
+                        route.tap(traded)
+                publish(route, "".join(texts).encode())
+                return _NONE
+        return self._decode(values, body, count, received_at, publish)
+
+    def _decode(
+        self, values: list[str], body: str, count: int, received_at: int, publish: Publish
+    ) -> Sequence[Problem]:
         # The frame's count and the number of values give the width. The workbook's width is not
         # taken for granted, because KIS adds fields without notice (docs/kis.md).
         width, rest = divmod(len(values), count)
@@ -169,52 +201,42 @@ class ChannelDecoder:
             return problems
         if layout.dateless:
             self._arrived(received_at)
-        trades = self._trades
-        match, render, key = layout.match, layout.render, layout.key
+        match, fill, key = layout.match, layout.fill, layout.key
         # Where a record without a key goes depends on what is subscribed now: it is asked anew.
         routes = self._routes if layout.keyed else {}
         position, width = 0, layout.width
         for start in range(0, len(values), width):
             raw = values if len(values) == width else values[start : start + width]
             matched = match(body, position)
-            route = routes.get(raw[key])
-            if matched is not None:
-                position = matched.end()
-                if route is not None:
-                    try:
-                        text = render(raw, route.seq + 1, received_at, route.zone)
-                    except KeyError:  # the date is none
-                        pass
-                    else:
-                        route.seq += 1
-                        if route.tail:
-                            text = text[:-1] + route.tail
-                        if trades:
-                            route.traded = layout, raw, received_at
-                            if route.tap is not None:
-                                route.tap(route.traded)
-                        publish(route, text.encode())
-                        continue
-            else:
-                position += len("^".join(raw)) + 1
-            self._arrived(received_at)
+            if matched is None:
+                match = layout.loosen()
+                matched = match(body, position)
+            position = position + len("^".join(raw)) + 1 if matched is None else matched.end()
             try:
-                if route is None:
-                    named = raw[key] if layout.keyed else self._key_of(raw[key])
-                    route = self._meet_symbol(named, raw[layout.symbol])
-                text = layout.explain(raw, route.seq + 1, received_at, route.zone)
+                route = routes.get(raw[key]) or self._meet_record(layout, raw)
+                seq, texts = route.seq + 1, None
+                try:
+                    if matched is not None and matched.lastindex is None:
+                        texts = fill(raw, seq, received_at, route.zone, route.tail)
+                    elif matched is not None:
+                        texts = layout.mend(matched, raw, seq, received_at, route.zone, route.tail)
+                except KeyError:  # the date is none
+                    pass
+                if texts is None:
+                    self._arrived(received_at)
+                    texts = layout.explain(raw, seq, received_at, route.zone, route.tail)
             except DecodeError as error:
                 if len(problems) < _MOST_PROBLEMS:
                     problems.append(Quarantined(self.channel.tr_id, str(error), "^".join(raw)))
                 else:
                     untold += 1
                 continue
-            route.seq += 1
-            if trades:
-                route.traded = layout, raw, received_at
+            route.seq = seq
+            if self._trades:
+                route.traded = traded = (layout, raw, received_at)
                 if route.tap is not None:
-                    route.tap(route.traded)
-            publish(route, (text[:-1] + route.tail if route.tail else text).encode())
+                    route.tap(traded)
+            publish(route, "".join(texts).encode())
         if untold:
             problems.append(Quarantined(self.channel.tr_id, "like those before", "", untold))
         return problems or _NONE
@@ -233,6 +255,11 @@ class ChannelDecoder:
     def _arrived(self, received_at: int) -> None:
         for zone in self._clocks:
             zone.arrived(received_at)
+
+    def _meet_record(self, layout: LayoutDecoder, raw: Sequence[str]) -> Route:
+        """Find out where a record goes whose key is new, or which has none."""
+        key = raw[layout.key]
+        return self._meet_symbol(key if layout.keyed else self._key_of(key), raw[layout.symbol])
 
     def _meet_symbol(self, key: str, symbol: str) -> Route:
         """Find out where the records of a new key go."""

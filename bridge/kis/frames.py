@@ -6,25 +6,32 @@ Pure: text in, frozen objects out. Source: KIS's protocol notes and captured tra
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from bridge.errors import FrameError
 from bridge.runtime.bounded_json import JsonError, decode_lenient
 
 __all__ = ["Acknowledgement", "DataFrame", "Frame", "PingPong", "parse"]
 
+_heads: dict[str, tuple[str, bool, int]] = {}
+"""What a frame begins with, up to its last bar → its parts."""
+_MOST_HEADS = 1024
 _LONGEST_CONTROL = 64 * 1024
 """Letters of what is no market data; KIS's have a few hundred."""
 
 
-@dataclass(frozen=True, slots=True)
-class DataFrame:
+class DataFrame(NamedTuple):
     """``enc|TR|count|body``: one or more records, still joined."""
 
+    # A tuple, since a frozen dataclass takes three times as long to make.
     tr_id: str
     encrypted: bool
-    count: int
-    body: str = field(repr=False)
+    count: int  # type: ignore[assignment]  # a name that tuples have as well
+    body: str
+
+    def __repr__(self) -> str:
+        """Show everything but the body, which may hold account data."""
+        return f"DataFrame({self.tr_id!r}, encrypted={self.encrypted}, count={self.count})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +76,29 @@ def parse(text: str) -> Frame:
 
 
 def _data(text: str) -> DataFrame:
+    end = text.find("|", text.find("|", 2) + 1) + 1
+    head = text[:end]
+    # The same few heads come again and again, so that each is read once.
+    known = _heads.get(head) or _head(text, head)
+    body = text[end:]
+    if not body:
+        raise FrameError("the frame has no values")
+    return DataFrame(*known, body)
+
+
+def _head(text: str, head: str) -> tuple[str, bool, int]:
     parts = text.split("|", 3)
     if len(parts) != 4:
         raise FrameError(f"a data frame has four parts between bars, this one {len(parts)}")
-    encrypted, tr_id, count, body = parts
+    encrypted, tr_id, count, _ = parts
     if not (tr_id.isascii() and tr_id.isalnum()):
         raise FrameError("the TR id of the frame is not one")
     if not (count.isascii() and count.isdigit() and 0 < len(count) <= 6 and int(count)):
         raise FrameError(f"the record count of the frame is no positive number: {count[:8]!r}")
-    if not body:
-        raise FrameError("the frame has no values")
-    return DataFrame(tr_id, encrypted == "1", int(count), body)
+    if len(_heads) >= _MOST_HEADS:  # a faulty line can invent any number of them
+        _heads.clear()
+    known = _heads[head] = (tr_id, encrypted == "1", int(count))
+    return known
 
 
 def _control(text: str) -> Acknowledgement | PingPong:

@@ -6,7 +6,7 @@ cannot be imported, `websockets` does the same work for more CPU.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ __all__ = [
     "OPEN_S",
     "SLICE",
     "Link",
+    "Open",
     "Receive",
     "StreamCounts",
     "open_link",
@@ -83,6 +84,10 @@ class Link(Protocol):
 
     async def close(self) -> None:
         """Shake hands and close; cut the line when the other side does not answer in time."""
+
+
+Open: TypeAlias = Callable[[str, Receive, StreamCounts, float], Awaitable[Link]]
+"""What :func:`open_link` does."""
 
 
 async def open_link(url: str, receive: Receive, counts: StreamCounts, close_s: float) -> Link:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Literal
@@ -16,7 +17,7 @@ from pydantic import SecretStr
 
 from bridge.kis.codes import meaning
 from bridge.kis.frames import DataFrame
-from bridge.kis.link import Link, StreamCounts, open_link
+from bridge.kis.link import Link, Open, StreamCounts, open_link
 from bridge.kis.replies import KisError
 from bridge.kis.session import Lost, Notice, Session, SessionEvent
 from bridge.runtime.backoff import Backoff
@@ -61,6 +62,7 @@ class Stream:
         rng: random.Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         retry: Backoff | None = None,
+        connect: Open = open_link,
     ) -> None:
         self.counts = StreamCounts()
         self.state: Literal["stopped", "connecting", "connected", "waiting"] = "stopped"
@@ -73,8 +75,10 @@ class Stream:
         self._rng = rng or random.Random()  # noqa: S311 - spreads reconnections, no secret
         self._sleep = sleep
         self._retry = retry or RETRY
+        self._connect = connect
         self._wake = asyncio.Event()
         self._lost: Lost | None = None
+        self._monotonic: Callable[[], float] = time.monotonic  # the event loop's, while connected
 
     def subscribe(self, tr_id: str, key: str, priority: int = 0) -> None:
         """Want a subscription, now and after every reconnection."""
@@ -139,7 +143,7 @@ class Stream:
             log.warning("no approval key", reason=str(error))
             return Lost("approval")
         try:
-            link = await open_link(self._url, self._received, self.counts, CLOSE_S)
+            link = await self._connect(self._url, self._received, self.counts, CLOSE_S)
         except OSError as error:
             log.info("not connected", url=self._url, reason=str(error))
             return Lost("unreachable")
@@ -147,6 +151,7 @@ class Stream:
 
     async def _converse(self, link: Link) -> Lost:
         try:
+            self._monotonic = asyncio.get_running_loop().time
             self.counts.connections += 1
             self.state = "connected"
             self._lost = None
@@ -163,7 +168,7 @@ class Stream:
 
     def _received(self, text: str, arrived: int) -> None:
         counts = self.counts
-        heard = self.session.receive(text, asyncio.get_running_loop().time())
+        heard = self.session.receive(text, self._monotonic())
         # Market data makes nothing due, it only moves the end of patience further away: the writer
         # is not woken for it.
         if isinstance(heard, DataFrame):

@@ -1,10 +1,17 @@
-"""A layout, compiled into the expression that checks a record and the template that renders it."""
+"""A layout, compiled into the expression that checks a record and the list that renders it.
+
+The JSON of a layout is a list of texts: what stands between the values, which is always the same,
+and the values in between, which one slice assignment puts in their places.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
+from itertools import compress
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from bridge.catalog.model import Channel, Layout
@@ -12,18 +19,20 @@ from bridge.errors import DecodeError, WorkbookError
 from bridge.kis.values import CLOCK, Zone, down, number, scaled, string, time_of_day
 from bridge.runtime.bounded_json import DIGITS
 
-__all__ = ["LayoutDecoder", "Render"]
+__all__ = ["Fill", "LayoutDecoder", "Match"]
 
-Render: TypeAlias = Callable[[Sequence[str], int, int, Zone], str]
-"""``(values, seq, received_at, zone)`` → the JSON object; KeyError when its date is none."""
+Fill: TypeAlias = Callable[[Sequence[str], int, int, Zone, str], list[str]]
+"""``(values, seq, received_at, zone, tail)`` → the texts of the JSON object, to be joined before
+the next call; KeyError when its date is none. ``tail`` is what ends the object, with its brace."""
+Match: TypeAlias = Callable[[str, int], re.Match[str] | None]
 
 _PATH = re.compile(r"[a-z][a-z0-9_]*(?:\[\d{1,3}\])?(?:\.[a-z][a-z0-9_]*(?:\[\d{1,3}\])?)*")
 _TR_ID = re.compile(r"[A-Za-z0-9]+")
 
-# What goes into the payload as it is; anything else takes the slow path. The possessive
+# What goes into the payload as it is; anything else is odd and rewritten. The possessive
 # quantifiers keep a near miss from being tried again at every length. A text with a bracket may
 # be KIS's "(null)".
-_INTEGER = rf"-?+(?:0|[1-9][0-9]{{0,{DIGITS - 1}}}+)"
+_INTEGER = rf"-?+(?!0[0-9])[0-9]{{1,{DIGITS}}}+"
 _TEXT = r'[^\^"\\(\x00-\x1f\x7f-\x9f]*+'
 _FAST = {
     "int": _INTEGER,
@@ -34,6 +43,14 @@ _FAST = {
     "code": _TEXT,
     "string": _TEXT,
 }
+_ANY = r"[^\^]*+"
+_LOOSE_TEXT = r'(?!\(null\)(?:\^|\Z))[^\^"\\\x00-\x1f\x7f-\x9f]*+'
+_HARMLESS = {"int": "0", "decimal": "0", "sign": "3", "time": "000000"}
+"""What stands for an odd value until its own text takes the place."""
+_NUMBERS = ("int", "decimal")
+_LONGEST_KEPT = 32
+_number = lru_cache(4096)(number)
+"""Of short values only, since what is kept of them is held in memory."""
 _DOWN = ("4", "5")
 """Sign codes of a fall: lower limit, down."""
 
@@ -41,8 +58,10 @@ _DOWN = ("4", "5")
 class LayoutDecoder:
     """Records of one width.
 
-    ``match(body, position)`` tells whether a record stands there that ``render`` can make JSON
-    of; ``explain`` does it with any values, or raises :class:`DecodeError`.
+    ``match(body, position)`` tells whether a record stands there whose values go into JSON as they
+    are: then ``fill`` makes JSON of it. After :meth:`loosen` it finds any record and marks the
+    values that are odd, and ``mend`` rewrites those. ``explain`` makes JSON of any values, one by
+    one, and says what is wrong with them.
     """
 
     def __init__(self, channel: Channel, layout: Layout, width: int) -> None:
@@ -65,15 +84,70 @@ class LayoutDecoder:
         self._time = paths.index("time") if "time" in paths else -1
         self.dateless = self._time >= 0 and self._date < 0
         """Whether the day of a record is the one of its arrival."""
-        self.match = re.compile(self._expression(), re.ASCII).match
-        self.render = self._compile(channel.tr_id, self._fast)
-        self._render_tokens = self._compile(channel.tr_id, lambda i: f"{{v{i}}}")
+        self._tr_id = channel.tr_id
+        self._numbers = range(len(self.fields))
+        self._quoted = [
+            i == self._time or field.type not in (*_NUMBERS, "time")
+            for i, field in enumerate(self.fields)
+        ]
+        """Whether the quotes of a value stand beside it and not in it."""
+        self._plain = [field.type in _NUMBERS and not field.scale for field in self.fields]
+        """Whether it is a number without an implied decimal point."""
+        self._harmless = [_HARMLESS.get(field.type, "") for field in self.fields]
+        self.match: Match = re.compile(self._strict(), re.ASCII).match
+        self._texts, self._places = self._plan()
+        self.fill = self._compile()
 
-    def explain(self, raw: Sequence[str], seq: int, received_at: int, zone: Zone) -> str:
-        """Return the JSON object of any record of this width, value by value."""
-        tokens = [self._token(i, raw, zone) for i in range(len(self.fields))]
-        tokens += raw[len(self.fields) :]
-        return self._render_tokens(tokens, seq, received_at, zone)
+    def loosen(self) -> Match:
+        """Let :attr:`match` find any record from now on: KIS leaves some value out, or signs it."""
+        self.match = re.compile(self._loose(), re.ASCII).match
+        return self.match
+
+    def mend(
+        self,
+        matched: re.Match[str],
+        raw: Sequence[str],
+        seq: int,
+        received_at: int,
+        zone: Zone,
+        tail: str,
+    ) -> list[str]:
+        """Return what :attr:`fill` does, of a record with odd values.
+
+        Raises KeyError when that takes :meth:`explain`.
+        """
+        odd = [*compress(self._numbers, matched.groups(""))]
+        if matched.lastindex == len(self.fields) and odd[-1:] != [len(self.fields) - 1]:
+            odd.append(len(self.fields) - 1)  # nothing follows it
+        values, tokens = [*raw], []
+        try:
+            for i in odd:
+                plain, values[i], value = self._plain[i], self._harmless[i], raw[i]
+                if plain and len(value) <= _LONGEST_KEPT:
+                    token, sign = _number(value), self._signs[i]
+                    tokens.append(down(token) if sign >= 0 and raw[sign] in _DOWN else token)
+                elif i == self._time or i == self._date:
+                    raise KeyError(value)
+                else:
+                    tokens.append(self._token(i, raw, zone))
+        except DecodeError as error:
+            raise KeyError from error
+        texts = self.fill(values, seq, received_at, zone, tail)
+        if not all(map(self._plain.__getitem__, odd)):
+            texts = texts.copy()  # quotes go with the value, but not from the next record
+        self._put(texts, odd, tokens)
+        return texts
+
+    def explain(
+        self, raw: Sequence[str], seq: int, received_at: int, zone: Zone, tail: str
+    ) -> list[str]:
+        """Return what :attr:`fill` does, of any record of this width, value by value."""
+        texts = self._texts.copy()
+        self._put(texts, self._numbers, [self._token(i, raw, zone) for i in self._numbers])
+        texts[2] = texts[2].replace(_SEQ, str(seq)).replace(_RECEIVED_AT, str(received_at))
+        texts[-2] = texts[-2].replace(_EXTRA, ",".join(map(string, raw[len(self.fields) :])))
+        texts[-1] = tail
+        return texts
 
     def number(self, raw: Sequence[str], path: str) -> Decimal | None:
         """Return a number of a record as it stands in the payload; None: it has none."""
@@ -104,52 +178,108 @@ class LayoutDecoder:
             case _:
                 return string(value)
 
-    def _expression(self) -> str:
+    def _put(self, texts: list[str], places: Sequence[int], tokens: Sequence[str]) -> None:
+        """Put in the JSON of values, each with the quotes that it has."""
+        for i, token in zip(places, tokens, strict=True):
+            place = self._places[i]
+            texts[place] = token
+            if self._quoted[i]:
+                texts[place - 1] = texts[place - 1][:-1]
+                texts[place + 1] = texts[place + 1][1:]
+
+    def _strict(self) -> str:
         if any(field.scale for field in self.fields):
-            return r"(?!)"  # implied decimals: always value by value
+            return r"(?!)"  # implied decimals are always rewritten
         expression = r"\^".join(_FAST[field.type] for field in self.fields)
-        if self._surplus:
-            expression += rf"(?:\^{_TEXT}){{{self._surplus}}}"
-        return expression + r"(?:\^|\Z)"
+        return expression + rf"(?:\^{_ANY}){{{self._surplus}}}(?:\^|\Z)"
 
-    def _fast(self, i: int) -> str:
-        """Return what stands for a value in the f-string, with its quotes."""
-        field, sign = self.fields[i], self._signs[i]
-        if i == self._time:
-            if self._date < 0:
-                return f'"{{zone.clocks[v{i}]}}"'
-            return f'"{{zone.days[v{self._date}][v{i}]}}"'
-        if field.type == "time":
-            return f"{{clocks[v{i}]}}"
-        if field.type not in ("int", "decimal"):
-            return f'"{{v{i}}}"'
-        if sign < 0:
-            return f"{{v{i}}}"
-        # Most falls carry their minus; only the rest is worth a call.
-        return f'{{v{i} if v{sign} in "123" or v{i}[0] == "-" else down(v{i})}}'
+    def _loose(self) -> str:
+        # Each group holds what follows an odd value, and so says by itself that there is one.
+        ends = [r"\^"] * len(self.fields)
+        if not self._surplus:
+            ends[-1] = r"(?:\^|\Z)"
+        loose = _FAST | dict.fromkeys(("code", "string"), _LOOSE_TEXT)
+        expression = "".join(
+            rf"(?>{r'(?!)' if field.scale else loose[field.type]}{end}|{_ANY}({end}))"
+            for field, end in zip(self.fields, ends, strict=True)
+        )
+        if not self._surplus:
+            return expression
+        return expression + r"\^".join([_ANY] * self._surplus) + r"(?:\^|\Z)"
 
-    def _compile(self, tr_id: str, expression: Callable[[int], str]) -> Render:
-        # The source holds nothing but numbered names, the TR id and paths, all checked here.
+    def _plan(self) -> tuple[list[str], list[int]]:
+        """Return the texts of the JSON without its values, and the place of each value in it."""
         wrong = [field.path for field in self.fields if not _PATH.fullmatch(field.path)]
-        if wrong or not _TR_ID.fullmatch(tr_id):
-            raise WorkbookError(f"{tr_id}: {wrong or tr_id} cannot stand in a payload")
-        members = {field.path: expression(i) for i, field in enumerate(self.fields)}
-        head = {"symbol": members.pop(self.fields[self.symbol].path), "channel": f'"{tr_id}"'}
-        head |= {"seq": "{seq}", "received_at": "{received_at}"}
+        if wrong or not _TR_ID.fullmatch(self._tr_id):
+            raise WorkbookError(f"{self._tr_id}: {wrong or self._tr_id} cannot stand in a payload")
+        quotes = ['"' if self._quoted[i] else "" for i in self._numbers]
+        members = {
+            field.path: f"{quotes[i]}\0{i}\0{quotes[i]}" for i, field in enumerate(self.fields)
+        }
+        head = {
+            "symbol": members.pop(self.fields[self.symbol].path),
+            "channel": f'"{self._tr_id}"',
+            "seq": _SEQ,
+            "received_at": _RECEIVED_AT,
+        }
         if "time" in members:
             head["time"] = members.pop("time")
         if self._surplus:
-            members["extra"] = "[{','.join(map(string, surplus))}]"
-        values = ",".join(f"v{i}" for i in range(len(self.fields)))
-        source = (
-            "def render(values, seq, received_at, zone):\n"
-            f" {values}, {'*surplus' if self._surplus else ''} = values\n"
-            f" return f'''{_json(_tree(head | members))}'''\n"
-        )
-        names: dict[str, Any] = {"down": down, "clocks": _Clocks(), "string": string}
-        exec(compile(source, f"<layout of {tr_id}>", "exec"), names)  # noqa: S102
-        render: Render = names["render"]
-        return render
+            members["extra"] = f"[{_EXTRA}]"
+        texts = re.split(r"\0(\d+)\0", _json(_tree(head | members))[:-1])
+        places = [0] * len(self.fields)
+        for place in range(1, len(texts), 2):
+            places[int(texts[place])] = place
+            texts[place] = ""
+        return [*texts, "}"], places
+
+    def _compile(self) -> Fill:
+        # The source holds numbers, and texts that were checked, as Python writes them.
+        count = len(self.fields)
+        names: dict[str, Any] = {"texts": self._texts.copy(), "clocks": _Clocks(), "down": down}
+        values = "values"
+        if self._places != list(range(1, 2 * count, 2)):
+            order = sorted(self._numbers, key=self._places.__getitem__)
+            names["picked"], values = itemgetter(*order), "picked(values)"
+        elif self._surplus:
+            values = f"values[:{count}]"
+        lines = [f"texts[1:-1:2] = {values}", f"texts[2] = {_dynamic(self._texts[2])}"]
+        for i, field in enumerate(self.fields):
+            place, sign = self._places[i], self._signs[i]
+            if i == self._time:
+                day = f"days[values[{self._date}]]" if self._date >= 0 else "clocks"
+                lines.append(f"texts[{place}] = zone.{day}[values[{i}]]")
+            elif field.type == "time":
+                lines.append(f"texts[{place}] = clocks[values[{i}]]")
+            elif field.type in _NUMBERS and sign >= 0:
+                # Most falls carry their minus; only the rest is worth a call.
+                lines.append(f"if values[{sign}] > '3' and values[{i}][0] != '-':")
+                lines.append(f" texts[{place}] = down(values[{i}])")
+        if self._surplus:
+            names["string"] = string
+            lines.append(f"texts[-2] = {_dynamic(self._texts[-2])}")
+            lines.insert(0, f"surplus = values[{count}:]")
+        lines += ["texts[-1] = tail", "return texts"]
+        head = "def fill(values, seq, received_at, zone, tail):\n "
+        source = head + "\n ".join(lines) + "\n"
+        exec(compile(source, f"<layout of {self._tr_id}>", "exec"), names)  # noqa: S102
+        fill: Fill = names["fill"]
+        return fill
+
+
+_SEQ, _RECEIVED_AT, _EXTRA = "\1", "\2", "\3"
+"""What stands for the members that KIS does not send; no path has such letters."""
+_DYNAMIC = {_SEQ: "seq", _RECEIVED_AT: "received_at", _EXTRA: "','.join(map(string, surplus))"}
+
+
+def _dynamic(text: str) -> str:
+    """Return the source of an f-string that puts those members in."""
+    parts = re.split("([\1\2\3])", text)
+    pieces = [
+        f"{{{_DYNAMIC[part]}}}" if part in _DYNAMIC else part.replace("{", "{{").replace("}", "}}")
+        for part in parts
+    ]
+    return f"f'''{''.join(pieces)}'''"
 
 
 class _Clocks(dict[str, str]):
@@ -179,10 +309,10 @@ def _tree(members: Mapping[str, str]) -> _Tree:
 
 
 def _json(node: _Tree) -> str:
-    """Return the tree as JSON inside an f-string: braces doubled, but for those of the values."""
+    """Return the tree as JSON."""
     if isinstance(node, str):
         return node
     if next(iter(node)).startswith("["):
         ordered = sorted(node, key=lambda name: int(name[1:-1]))
         return "[" + ",".join(_json(node[name]) for name in ordered) + "]"
-    return "{{" + ",".join(f'"{name}":{_json(child)}' for name, child in node.items()) + "}}"
+    return "{" + ",".join(f'"{name}":{_json(child)}' for name, child in node.items()) + "}"

@@ -19,6 +19,7 @@ __all__ = ["CLOCK", "Zone", "down", "number", "scaled", "string", "time_of_day"]
 CLOCK = r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d"
 """``HHMMSS`` as a regular expression."""
 
+_quote = json.JSONEncoder(ensure_ascii=False).encode
 _NULLS = frozenset(["", "(null)", "nan", "-nan", "+nan", "inf", "-inf", "+inf"])
 # Possessive, since a long run of zeros before garbage would be tried at every length.
 _NUMBER = re.compile(rf"([+-]?)0*+(\d{{0,{DIGITS}}}+)(?:\.(\d{{0,{DIGITS}}}+))?+", re.ASCII)
@@ -57,7 +58,7 @@ def down(value: str) -> str:
 
 def string(value: str) -> str:
     """Return the JSON string; KIS's ``(null)`` is ``null``."""
-    return "null" if value == "(null)" else json.dumps(value, ensure_ascii=False)
+    return "null" if value == "(null)" else _quote(value)
 
 
 def time_of_day(value: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Container, Iterator
-from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -25,6 +24,7 @@ from bridge.catalog.model import Catalog, Channel, Field
 from bridge.errors import DecodeError, FrameError
 from bridge.kis.decode import ChannelDecoder, Drift, Problem, Quarantined, Route, notice_values
 from bridge.kis.frames import DataFrame, parse
+from bridge.kis.template import LayoutDecoder
 from bridge.kis.values import Zone
 
 FRAMES = Path(__file__).parents[2] / "data" / "frames.jsonl"
@@ -66,6 +66,9 @@ class Decoded:
         self.published, self.problems, self._routes = [], [], {}
         self._decoder.forget()
         return self
+
+    def layouts(self) -> list[LayoutDecoder]:
+        return [layout for layout in self._decoder._widths.values() if layout is not None]
 
     def _route(self, channel: Channel, venue: str, symbol: str, zone: Zone) -> Route:
         topic = f"{channel.market}/{venue}/{channel.kind}/{symbol}"
@@ -322,18 +325,11 @@ odd_values = st.one_of(
 @cache
 def fast_and_slow(tr_id: str) -> tuple[Decoded, Decoded]:
     """Return who decodes a channel as usual, and who does it value by value."""
-    fast = Decoded(tr_id)
-    slow_only = replace(
-        fast.channel,
-        layouts=tuple(
-            # an implied decimal point in one field keeps the whole layout off the fast path
-            replace(layout, fields=(*layout.fields[:-1], replace(layout.fields[-1], scale=1)))
-            if layout.fields[-1].type not in ("int", "decimal")
-            else layout
-            for layout in fast.channel.layouts
-        ),
-    )
-    return fast, Decoded(tr_id, slow_only)
+    fast, slow = Decoded(tr_id), Decoded(tr_id)
+    for layout in slow.layouts():
+        layout.match = lambda body, position: None
+        layout.loosen = lambda: lambda body, position: None  # type: ignore[method-assign]
+    return fast, slow
 
 
 @settings(max_examples=50, deadline=None)
@@ -356,10 +352,48 @@ def test_the_fast_and_the_slow_path_say_the_same(row: dict[str, Any], data: st.D
     for place in data.draw(st.lists(st.integers(0, width - 1), max_size=3)):
         values[place] = data.draw(odd_values)
     fast, slow = (one.anew() for one in fast_and_slow(row["tr_id"]))
-    for _ in range(2):  # the first record of a symbol always takes the slow path
-        fast.body("^".join(values[:width]))
-        slow.body("^".join(values[:width]))
+    for body in ("^".join(values[:width]), "^".join(values[:width] * 2)):
+        fast.body(body, len(body.split("^")) // width)
+        slow.body(body, len(body.split("^")) // width)
     assert fast.published == slow.published
+    assert fast.problems == slow.problems
+
+
+@pytest.mark.parametrize(
+    ("tr_id", "odd"),
+    [
+        ("HDFSCNT0", {"+0.11": "0.11", "+1.2": "1.2"}),
+        ("H0BJCNT0", {"": "null", "(null)": "null"}),
+        ("H0EUCNT0", {"": "null", "-nan": "null", "(null)": "null", "0012": "12"}),
+        ("H0STCNT0", {"+0.11": "0.11", "": "null"}),
+    ],
+)
+def test_numbers_that_kis_signs_or_leaves_out_take_no_slow_path(
+    tr_id: str, odd: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(LayoutDecoder, "explain")
+    decoded = Decoded(tr_id)
+    row = next(row for row in captured(tr_id) if len(row["raw"]) > 100)
+    values = row["raw"].split("|", 3)[3].split("^")[: width_of(row)]
+    layout = decoded.channel.layout(width_of(row))
+    assert layout is not None
+    place = next(
+        i
+        for i, field in enumerate(layout.fields)
+        if field.path in ("rate", "change_rate", "yield", "price")
+    )
+    for raw, token in odd.items():
+        values[place] = raw
+        decoded.body("^".join(values))
+        assert f'"{layout.fields[place].path}":{token}'.encode() in decoded.published[-1][1]
+
+
+def test_texts_that_kis_leaves_out_take_no_slow_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(LayoutDecoder, "explain")
+    decoded = Decoded("H0STMKO0")
+    for row in captured("H0STMKO0") * 2:
+        decoded.frame(row["raw"])
+    assert b":null" in decoded.published[-1][1]
 
 
 @pytest.mark.parametrize(

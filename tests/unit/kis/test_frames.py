@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import FrameError
+from bridge.kis import frames
 from bridge.kis.frames import Acknowledgement, DataFrame, PingPong, parse
 
 DATA = Path(__file__).parents[2] / "data"
@@ -118,3 +119,16 @@ def test_values_come_back_from_a_body(values: list[str]) -> None:
         frame = parse(f"0|H0STCNT0|001|{body}")
         assert isinstance(frame, DataFrame)
         assert frame.body.split("^") == values
+
+
+def test_a_frame_that_lost_its_body_is_none_however_often_its_head_was_seen() -> None:
+    assert parse("0|H0STCNT0|001|a") == DataFrame("H0STCNT0", False, 1, "a")
+    for cut in ("0|H0STCNT0|001|", "0|H0STCNT0|001", "0|H0STCNT0|", "0|H0STCNT0", "0|"):
+        with pytest.raises(FrameError):
+            parse(cut)
+
+
+def test_a_faulty_line_cannot_fill_the_memory_with_heads() -> None:
+    for number in range(1, 5_000):
+        parse(f"0|T{number}|001|a")
+    assert len(frames._heads) <= 1024
