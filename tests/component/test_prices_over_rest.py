@@ -20,12 +20,14 @@ from bridge.config.models import Config
 from bridge.documents.topics import payloads
 from bridge.feed.lane import Lane
 from bridge.feed.policies import policies
+from bridge.kis import snapshots
 from bridge.kis.rest import RestClient
 from bridge.kis.throttle import Priority
 from bridge.mqtt.backup_events import BackupEvent
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
+from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
 from bridge.simulator.rest.answers import Answer
 from bridge.simulator.server import Simulator, SimulatorSettings
@@ -375,6 +377,28 @@ async def test_it_is_off_unless_said(tmp_path: Path, virtual: VirtualExchange) -
     await one.backup.run({"app1": virtual.rest(18)})
     assert one.backup.polled_at(trade("005930")) is None
     assert topic_of(trade("005930")) not in {said[0] for said in one.writer.said}
+
+
+@in_virtual_time
+async def test_every_call_of_the_sheet_is_answered_with_a_price_of_its_schema(
+    tmp_path: Path, virtual: VirtualExchange
+) -> None:
+    rest, schemas = virtual.rest(), payloads(CATALOG)
+    symbols = {"domestic_index": "0001", "overseas_stock": "AAPL", "domestic_derivative": "101W09"}
+    for row in CATALOG.snapshots:
+        channel = CATALOG.channels[row.channels[0]]
+        venue = channel.venue or channel.venues[0].venue
+        symbol = symbols.get(channel.market, "005930")
+        reply = await rest.call(row.api, snapshots.params(CATALOG, row, venue, symbol))
+        found = snapshots.values(CATALOG.apis[row.api], row, reply.body)
+        assert found.get("price") or found["asks"]
+        said = {"symbol": symbol, "source": "rest", "polled_at": 1, "api": row.api}
+        schema = schemas[f"snapshot/{row.api.replace('/', '.')}"]
+        Draft202012Validator(schema).validate(json.loads(encode(found | said)))
+        if row.api in ("domestic_futureoption/inquire_price", "overseas_stock/price"):
+            continue  # the simulator lists whatever is asked for
+        unknown = await rest.call(row.api, snapshots.params(CATALOG, row, venue, "?!"))
+        assert not unknown.ok or not snapshots.values(CATALOG.apis[row.api], row, unknown.body)
 
 
 @pytest.mark.timeout(60)

@@ -24,6 +24,7 @@ from bridge.simulator.rest.params import (
     number_of,
     text_of,
 )
+from bridge.simulator.rest.price_handlers import PriceHandlers
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream import records
 
@@ -61,6 +62,8 @@ class Handlers:
         """Every call that is answered, by its path."""
         if off_book is not None:
             others = OffBookHandlers(off_book, catalog, settings).handlers()
+            known = [*self.calls, *(catalog.apis[name].path for name in others)]
+            others |= PriceHandlers(catalog, settings.seed, off_book).handlers(known)
             self._handlers |= others
             for name in others:
                 api = catalog.apis[name]

@@ -14,7 +14,7 @@ from bridge.simulator.stream import records
 from bridge.simulator.stream.encode import Encoder, Values
 from bridge.simulator.stream.price_walks import Index, Overseas, Tape, Typed
 
-__all__ = ["WEIGHTS", "Source", "SubscriptionFeed"]
+__all__ = ["KEY", "WEIGHTS", "Source", "SubscriptionFeed"]
 
 WEIGHTS = {"trade": 1.0, "quote": 1.0, "index": 0.5, "expected": 0.2, "program": 0.2, "nav": 0.2}
 """How often a kind is sent, relative to trades."""
@@ -29,7 +29,7 @@ _STOCK_KINDS = frozenset(
 )
 """What the market of a stock can tell; a workbook of one's own may have more."""
 _INDEX = re.compile(r"[0-9]{4}")
-_KEY = re.compile(r"[A-Za-z0-9/. _-]{1,20}")
+KEY = re.compile(r"[A-Za-z0-9/. _-]{1,20}")
 
 
 class SubscriptionFeed:
@@ -122,7 +122,7 @@ class Source:
             if all(venue.prefix[1:] != key[1:4] for venue in channel.venues):
                 raise ValueError(f"no such key: {key!r}")
             return stock.trade if channel.kind == "trade" else stock.quote
-        if not _KEY.fullmatch(key):
+        if not KEY.fullmatch(key):
             raise ValueError(f"no such key: {key!r}")
         name = channel.key or channel.symbol or encoder.layout.fields[0].name
         tape = self._tape if channel.market == "domestic_derivative" else None

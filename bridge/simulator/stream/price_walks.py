@@ -15,9 +15,9 @@ from bridge.runtime.clock import SEOUL
 from bridge.simulator.stream.encode import Value, Values
 from bridge.simulator.stream.records import rate, sign
 
-__all__ = ["Index", "Overseas", "Tape", "Typed"]
+__all__ = ["INDICES", "Index", "Overseas", "Tape", "Typed"]
 
-_INDEX_BASE = {"0001": 3_900.0, "1001": 880.0, "2001": 530.0}
+INDICES = {"0001": 3_900.0, "1001": 880.0, "2001": 530.0}
 _OVERSEAS_KEY = re.compile(r"([DR])([A-Z]{3})([A-Z0-9./]{1,12})")
 _ZONES = {
     "America/New_York": ("NAS", "NYS", "AMS", "BAQ", "BAY", "BAA"),
@@ -65,7 +65,7 @@ class Index:
 
     def __init__(self, code: str, seed: int) -> None:
         draw = Random(f"index base {code}")  # noqa: S311 - a market, not a secret
-        base = _INDEX_BASE.get(code) or round(draw.uniform(300, 3_000), 2)
+        base = INDICES.get(code) or round(draw.uniform(300, 3_000), 2)
         self._code = code
         self._walk = _Walk(f"index {seed} {code}", base, 0.00005)
 
@@ -199,9 +199,10 @@ class Typed:
         seed: int,
         codes: Mapping[str, tuple[Code, ...]],
         tape: Tape | None = None,
+        base: float | None = None,
     ) -> None:
         self._layout, self._key, self._codes, self._tape = layout, key, codes, tape
-        base = 1_000.0 if tape is None else float(tape.price(key))
+        base = (base or 1_000.0) if tape is None else float(tape.price(key))
         self._walk = _Walk(f"typed {seed} {layout.id} {key}", base, 0.0003)
 
     def values(self, now: datetime, key_name: str) -> Values:
