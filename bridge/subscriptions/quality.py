@@ -70,6 +70,7 @@ class Situation:
     app: str = ""
     """The app key whose session has a slot for it."""
     connected: bool = False
+    """Whether that session is there; where it has no slot, whether any is that brings something."""
     confirmed: bool = False
     """KIS has said that it serves it, or does."""
     trouble: str = ""
@@ -94,7 +95,7 @@ def grade(now: Situation) -> Grade:
         return Grade(Quality.REFUSED, reason, source)
     if not now.open:
         return Grade(Quality.CLOSED, "its market is closed", source)
-    if now.rotating and not now.trouble and (now.connected or not now.app):
+    if now.rotating and now.connected and not now.trouble:
         return Grade(Quality.ROTATING, "shares a slot by turns", source)
     if trouble := _trouble(now):
         if now.polled:

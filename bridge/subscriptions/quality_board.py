@@ -74,6 +74,7 @@ class QualityBoard:
         self._board: dict[str, WatchedTopic] = {}
         self._phases: dict[tuple[str, str, str], tuple[Phase, float]] = {}
         self._swept_at: float | None = None
+        self._any_sound = False
         self.changed: dict[str, None] = {}
         """Topics whose quality has changed, or ended. Whoever publishes them takes them out."""
 
@@ -111,6 +112,8 @@ class QualityBoard:
         self._silent, self._sound = [], Counter()
         for line in self._lines.values():
             line.look(monotonic, stood_still=still)
+        lines = self._lines.values()
+        self._any_sound = any(line.connected and not line.trouble for line in lines)
         for number, wanted in enumerate(list(self._pool.interests.all()), 1):
             if wanted not in self._topic_of:
                 self._meet(wanted)
@@ -175,7 +178,7 @@ class QualityBoard:
         route = self._route(topic)
         standings = [self._pool.standing(one) for one in found.wanted]
         polled = any(map(self._polled, found.wanted))
-        settled = (standings, edge, 0 if route is None else route.seq, polled)
+        settled = (standings, edge, 0 if route is None else route.seq, polled, self._any_sound)
         if found.settled == settled:
             return  # most have no slot, and nothing about them changes for hours
         found.hours(edge, now, monotonic)
@@ -185,7 +188,7 @@ class QualityBoard:
         came = found.hear(route, now, monotonic, served=served)
         if len(standings) == 1:  # of two, nobody can tell which one KIS serves
             self._deliveries.look(found.wanted[0], standings[0], came=came)
-        told = phase, self._config.quiet_s, monotonic, polled
+        told = phase, self._config.quiet_s, monotonic, polled, self._any_sound
         best = min(
             (grade(found.situation(one, self._lines.get(one.app), *told)) for one in standings),
             key=lambda one: _RANKS[one.quality],

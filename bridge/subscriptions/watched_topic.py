@@ -128,8 +128,12 @@ class WatchedTopic:
         quiet_s: float,
         monotonic: float,
         polled: bool,
+        any_sound: bool,
     ) -> Situation:
-        """Return what is known of one of its registrations; ``line`` is its session."""
+        """Return what is known of one of its registrations; ``line`` is its session.
+
+        ``any_sound``: some session brings something.
+        """
         bounds = self.bounds
         if bounds.most_s and phase != "busy":
             bounds = PaceBounds(bounds.least_s, max(bounds.most_s, quiet_s))
@@ -138,7 +142,7 @@ class WatchedTopic:
             refusal="" if standing.refusal == _UNANSWERED else standing.refusal,
             unanswered=standing.refusal == _UNANSWERED,
             app=standing.app,
-            connected=line is not None and line.connected,
+            connected=any_sound if line is None else line.connected,
             confirmed=standing.live,
             trouble="" if line is None else line.trouble,
             recorded=self.recorded,

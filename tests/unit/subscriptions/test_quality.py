@@ -43,6 +43,8 @@ def test_a_sleepy_symbol_is_live_before_its_first_record_and_says_so() -> None:
         ({"open": False, "polled": True}, "closed", "its market is closed"),
         ({"rotating": True}, "rotating", "shares a slot by turns"),
         ({"rotating": True, "app": ""}, "rotating", "shares a slot by turns"),
+        ({"rotating": True, "app": "", "connected": False}, "stale", "it waits for a slot"),
+        ({"rotating": True, "connected": False}, "stale", "session app1 is away"),
     ],
 )
 def test_each_fault_has_its_quality_and_its_reason(

@@ -262,6 +262,6 @@ def test_their_quality_is_rotating_as_long_as_turns_come_in_time() -> None:
     assert all(world.of(key).last_at is None for key in keys[2:]), "they were just not traded"
     world.feeds["app1"].lose()
     world.run(1)
-    assert [world.quality(key) for key in keys].count(Quality.STALE) == 2, "those with a turn"
+    assert {world.quality(key) for key in keys} == {Quality.STALE}, "no session, no turns"
     world.run(20)
     assert {world.quality(key) for key in keys} == {Quality.STALE}, "there are no turns any more"
