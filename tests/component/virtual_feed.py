@@ -144,9 +144,15 @@ class VirtualFeed:
         self.apps = {app: f"PS{number:034d}" for number, app in enumerate(apps)}
         self.streams: dict[str, Stream] = {}
         self._folder, self._slots = folder, slots
-        self._config = cast(
-            "Config",
-            SimpleNamespace(quality=quality, kis=SimpleNamespace(environment=environment)),
+        keys = [
+            {"alias": app, "app_key": key, "app_secret": "S" * 180}
+            for app, key in self.apps.items()
+        ]
+        self._config = Config.model_validate(
+            {
+                "kis": {"environment": environment, "state_dir": folder, "apps": keys},
+                "quality": quality.model_dump(),
+            }
         )
         self._server: Server | None = None
 
