@@ -196,7 +196,9 @@ class Bridge:
                     return
                 name = self.presence.name("market")
                 writer = lane_writer(self.lane, self._endpoints, name, self.control.version)
-                self.lane.attach(writer, self.pump.routes, confirms=isinstance(writer, LaneWriter))
+                self.lane.attach(
+                    writer, self.pump.retained, confirms=isinstance(writer, LaneWriter)
+                )
                 local = LocalHalts(self.gateway, self._config.kis.state_dir).run()
                 halting = tasks.create_task(local)  # before any command is taken
                 orders = tasks.create_task(self.presence.as_owner(marks.before(self.gateway.run)))

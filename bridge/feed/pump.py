@@ -66,6 +66,8 @@ class Pump:
         self._subscribed = subscribed
         self._decoders: dict[str, ChannelDecoder] = {}
         self._routes: dict[str, Route] = {}
+        self._made: dict[str, Route] = {}
+        """Topics of what is made of records."""
         self.counters = Counters()
 
     def frame(self, frame: DataFrame, received_at: int) -> None:
@@ -111,13 +113,19 @@ class Pump:
 
     def beside(self, route: Route, kind: str) -> Route:
         """Return a topic for what is made of a route's records, named and kept like theirs."""
+        channel = replace(self._catalog.channels[route.channel], kind=kind)
         topic = self._topics.market(route.market, route.venue, kind, route.symbol)
-        made = self._routes.get(topic)
-        if made is None:
-            channel = replace(self._catalog.channels[route.channel], kind=kind)
-            made = Route(channel, route.venue, route.symbol, topic, route.zone)
-            self._routes[topic] = made
+        made = Route(channel, route.venue, route.symbol, topic, route.zone)
+        self._made[topic] = made
         return made
+
+    def let_go(self, made: Route) -> None:
+        """Say that nothing more comes of what :meth:`beside` gave."""
+        self._made.pop(made.topic, None)
+
+    def retained(self) -> Iterable[Route]:
+        """Return all that a broker that starts anew has to be told again."""
+        return [*self.routes(), *(made for made in self._made.values() if made.last)]
 
     def route(self, topic: str) -> Route | None:
         """Return one of them; None: there was no record yet."""

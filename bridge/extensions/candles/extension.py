@@ -203,6 +203,8 @@ class Candles:
         symbol = self._symbols.pop(wanted)
         symbol.route.tap = None
         self._count -= len(symbol.places)
+        for place, _ in symbol.places.values():
+            self._context.pump.let_go(place)
 
     async def _take(self) -> None:
         """Put what was traded since the last turn into candles."""

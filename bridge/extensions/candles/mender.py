@@ -13,6 +13,7 @@ from bridge.extensions.candles.chart import Chart
 from bridge.extensions.candles.series import Series
 from bridge.kis.replies import KisError, KisRefusedError
 from bridge.kis.rest import RestClient
+from bridge.kis.throttle import Priority
 from bridge.runtime.backoff import Backoff
 
 __all__ = ["Mender", "Torn"]
@@ -100,7 +101,7 @@ class Mender:
             rest = next(self._rests)
             deadline = asyncio.get_running_loop().time() + _PATIENCE_S
             reply = await rest.call(
-                chart.api, chart.params(until), deadline=deadline, client="candles"
+                chart.api, chart.params(until), priority=Priority.POLL, deadline=deadline
             )
             if not reply.ok:
                 raise KisRefusedError(f"{chart.api}: {reply.msg_cd} {reply.msg1}")

@@ -34,6 +34,7 @@ NINE = int(datetime(2026, 11, 25, 9, 0, tzinfo=SEOUL).timestamp())
 SAMSUNG, HYNIX = (Wanted("H0STCNT0", symbol, "H0STCNT0") for symbol in ("005930", "000660"))
 AMERICAN = Wanted("HDFSCNT0", "DNASAAPL", "HDFSCNT0")
 MINUTE = "kis/market/domestic_stock/krx/candle_1m/005930"
+TRADE = "kis/market/domestic_stock/krx/trade/005930"
 CHECK = jsonschema.Draft202012Validator(REPORTS["candle"])
 
 
@@ -189,6 +190,15 @@ async def test_kis_clock_decides_and_not_that_of_this_machine(world: World) -> N
     assert payload["complete"]
 
 
+async def test_a_broker_that_starts_anew_is_told_the_newest_candle_but_a_page_sees_only_records(
+    world: World,
+) -> None:
+    world.trade(NINE + 1, "100")
+    await world.at(NINE + 2)
+    assert [route.topic for route in world.pump.routes()] == [TRADE]
+    assert [route.topic for route in world.pump.retained()] == [TRADE, MINUTE]
+
+
 async def test_the_line_does_nothing_for_a_symbol_without_candles(world: World) -> None:
     world.trade(NINE + 1, "100", "000660")
     assert await world.at(NINE + 2) == []
@@ -314,6 +324,7 @@ async def test_what_nobody_wants_any_more_is_let_go_when_its_candles_are_over(
     await world.at(NINE + 4_001)
     assert not world.candles._symbols
     assert world.candles._count == 0
+    assert [route.topic for route in world.pump.retained()] == [TRADE]
 
 
 async def test_entries_choose_symbols_and_their_intervals_are_joined(

@@ -19,6 +19,7 @@ from bridge.extensions.candles.series import Series
 from bridge.extensions.candles.tally import Tally
 from bridge.extensions.candles.trades import Moment
 from bridge.kis.replies import KisError, KisUnknownError, Reply
+from bridge.kis.throttle import Priority
 
 CATALOG = load()
 SEOUL = timezone(timedelta(hours=9))
@@ -176,7 +177,7 @@ class Kis:
         self.wrong = 0
 
     async def call(self, api: str, params: Mapping[str, str], **more: Any) -> Reply:
-        assert more["client"] == "candles"
+        assert more["priority"] is Priority.POLL, "orders and queries go first"
         self.asked.append(params["FID_INPUT_HOUR_1"])
         if self.failure is not None:
             raise self.failure
