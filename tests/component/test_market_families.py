@@ -75,7 +75,7 @@ async def test_a_record_of_every_family_fulfils_its_schema(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = subscriptions()
-    families = [one for one in topics(CATALOG) if one.address.startswith("kis/market/")]
+    families = [one for one in topics(CATALOG) if one.payloads[0].startswith("market/")]
     assert {one.name for one in families} == {
         one.name for one in families if any(one.matches(topic) for topic in wanted)
     }
@@ -105,7 +105,7 @@ async def _heard(
 ) -> dict[str, Any]:
     """Return the first message on each topic; a record that does not decode is a failure."""
     monkeypatch.setattr(auth.ApprovalKeys, "interval_s", 0.05)
-    monkeypatch.setattr("bridge.app.Session", partial(Session, spacing_s=0.004))
+    monkeypatch.setattr("bridge.subscriptions.app_keys.Session", partial(Session, spacing_s=0.004))
     heard: dict[str, Any] = {}
     complete, events = asyncio.Event(), []
 

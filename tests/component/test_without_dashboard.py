@@ -38,7 +38,7 @@ async def test_the_bridge_runs_without_its_dashboard(
     gone = Gone()
     monkeypatch.setattr(sys, "meta_path", [gone, *sys.meta_path])
     monkeypatch.setattr(auth.ApprovalKeys, "interval_s", 0.05)
-    monkeypatch.setattr("bridge.app.Session", partial(Session, spacing_s=0.004))
+    monkeypatch.setattr("bridge.subscriptions.app_keys.Session", partial(Session, spacing_s=0.004))
     settings = SimulatorSettings(environment="real", any_key=True, rest_per_second=0)
     wanted = [{"channel": "H0STCNT0", "keys": ["005930"]}]
     async with Simulator(CATALOG, settings) as sim:
