@@ -180,7 +180,7 @@ class Bridge:
             )
             self.pool = self.upkeep.pool
             self.quality = self.upkeep.quality(self.control, self.pump.route, self._config)
-            seen = self._config, self.pump.route, self.quality.board
+            seen = self._config, self.pump.route, self.quality.board, self.upkeep.backup.newest
             self._overview = Overview(self.control, self.topics, *seen)
             self._serve_requests(journal)
             async with asyncio.TaskGroup() as tasks:

@@ -20,7 +20,7 @@ from bridge.kis.decode import Route
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.message import Publication
 from bridge.mqtt.shapes import Count, Microseconds, Number
-from bridge.mqtt.topics import Topics
+from bridge.mqtt.topics import Topics, decode_level
 from bridge.runtime.clock import now_us
 from bridge.subscriptions.quality import Graded, Quality
 
@@ -33,7 +33,7 @@ LONGEST = 60_000
 """Bytes: brokers and small devices often take no more than 64 kB."""
 _KINDS = frozenset({"trade", "index"})
 """What has the price of a symbol."""
-_VALUES = re.compile(rb'"(price|change|change_rate|received_at)":(-?[0-9.]+)')
+_VALUES = re.compile(rb'"(price|change|change_rate|received_at|polled_at)":(-?[0-9.]+)')
 
 
 class SymbolOverview(TypedDict):
@@ -42,7 +42,7 @@ class SymbolOverview(TypedDict):
     price: Number | None
     change: Number | None
     change_rate: Number | None
-    at: Annotated[int | None, Field(description="When it arrived, µs")]
+    at: Annotated[int | None, Field(description="When it arrived, or REST told it, µs")]
     quality: Quality
 
 
@@ -66,13 +66,16 @@ class _Board(Protocol):
 class _Entry(NamedTuple):
     """A symbol as it was told last."""
 
-    seq: int
+    last: bytes
     quality: Quality
     text: str
 
 
 class Overview:
-    """``route`` gives where the records of a topic go, ``board`` how good each is."""
+    """``route`` gives where the records of a topic go, ``board`` how good each is.
+
+    ``polled(market, venue, symbol)`` gives where the values go that REST told.
+    """
 
     def __init__(
         self,
@@ -81,9 +84,10 @@ class Overview:
         config: Config,
         route: Callable[[str], Route | None],
         board: _Board,
+        polled: Callable[[str, str, str], Route | None] = lambda market, venue, symbol: None,
     ) -> None:
         self._control, self._topics = control, topics
-        self._route, self._board = route, board
+        self._route, self._board, self._polled = route, board, polled
         self._environment = config.kis.environment
         self._most = config.overview.symbols
         self._entries: dict[str, _Entry | None] = {}
@@ -138,14 +142,17 @@ class Overview:
         known = self._entries.get(topic, ())
         if known is None:
             return None
-        route = self._route(topic)
-        seq = 0 if route is None else route.seq
-        if known and (known.seq, known.quality) == (seq, quality):
-            return known
         market, venue, kind, symbol = topic.split("/")[-4:]
         if kind not in _KINDS:
             return None
-        values = dict(reversed(_VALUES.findall(b"" if route is None else route.last)))
+        route = self._route(topic)
+        if quality is Quality.BACKUP:
+            route = self._polled(market, venue, decode_level(symbol)) or route
+        last = b"" if route is None else route.last
+        if known and known.quality is quality and known.last is last:
+            return known
+        values = dict(reversed(_VALUES.findall(last)))
+        values.setdefault(b"received_at", values.get(b"polled_at", b"null"))
         price, change, rate, at = (
             values.get(name, b"null").decode()
             for name in (b"price", b"change", b"change_rate", b"received_at")
@@ -153,7 +160,7 @@ class Overview:
         # A symbol may hold letters that take an escape; ASCII keeps bytes and letters the same.
         name = json.dumps(f"{market}/{venue}/{symbol}")
         return _Entry(
-            seq,
+            last,
             quality,
             f'{name}:{{"price":{price},"change":{change},"change_rate":{rate},"at":{at},'
             f'"quality":"{quality.value}"}}',

@@ -98,6 +98,10 @@ class Backup:
             return None
         return self.plan.polled_at(place, wanted.channel, self._monotonic())
 
+    def newest(self, market: str, venue: str, symbol: str) -> Route | None:
+        """Return where the values of a symbol go that REST told; None: it told none of late."""
+        return self._routes.get(PollPlace(market, venue, symbol))
+
     async def run(self, rests: Mapping[str, RestClient]) -> None:
         """Poll until cancelled, with the REST calls of these app keys."""
         if not self._config.enabled:

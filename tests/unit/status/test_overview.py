@@ -30,6 +30,7 @@ class World:
     def __init__(self, most: int = 100) -> None:
         self.connected = True
         self.routes: dict[str, Any] = {}
+        self.polled: dict[tuple[str, ...], Any] = {}
         self.grades: dict[str, Quality] = {}
         self.said: list[dict[str, Any]] = []
         self.sizes: list[int] = []
@@ -40,7 +41,12 @@ class World:
             kis=SimpleNamespace(environment="paper"), overview=SimpleNamespace(symbols=most)
         )
         self.overview = Overview(
-            cast("Any", self), Topics(), cast("Any", config), self._route, self
+            cast("Any", self),
+            Topics(),
+            cast("Any", config),
+            self._route,
+            self,
+            lambda *place: self.polled.get(place),
         )
 
     def on_connected(self, greeter: Any) -> None:
@@ -119,6 +125,28 @@ async def test_it_has_the_newest_values_as_kis_wrote_them(monkeypatch: pytest.Mo
         "quality": "stale",
     }
     assert len(symbols) == 4, "a quote is no price"
+
+
+async def test_of_what_rest_tells_the_polled_value_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    topic = "kis/market/overseas_stock/nys/trade/BRK%2FB"
+    world.value(topic, "350")
+    world.grades[topic] = Quality.BACKUP
+    await world.seconds(monkeypatch)
+    told = b'{"symbol":"BRK/B","source":"rest","polled_at":1795564900000000,"price":354.42}'
+    place = ("overseas_stock", "nys", "BRK/B")
+    world.polled[place] = SimpleNamespace(seq=0, last=told)
+    await world.seconds(monkeypatch)
+    world.polled[place] = SimpleNamespace(seq=0, last=told.replace(b"354.42", b"355"))
+    await world.seconds(monkeypatch)
+    world.grades[topic] = Quality.LIVE
+    await world.seconds(monkeypatch)
+    shown = [one["symbols"]["overseas_stock/nys/BRK%2FB"] for one in world.said]
+    assert [one["price"] for one in shown] == [350, Decimal("354.42"), 355, 350]
+    assert shown[1]["at"] == 1795564900000000
+    assert shown[1]["change"] is None
 
 
 async def test_nothing_is_published_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
