@@ -11,6 +11,9 @@ __all__ = ["SlotLimits"]
 PROBE_S = 3600.0
 """How often one slot more than the learned limit is tried. Some accounts are refused long
 before KIS's 41 (docs/kis.md), and whether that passes only a try can tell."""
+_SOON_S = 60.0
+"""Before the first try where KIS has granted more than it does now. It may just be slow to free
+what was left: turns leave slots all day long, and each late one would cost a slot for an hour."""
 
 
 class SlotLimits:
@@ -29,6 +32,8 @@ class SlotLimits:
     ) -> None:
         self._feeds, self._monotonic, self._patience = feeds, monotonic, patience
         self._ceilings = {app: feed.session.limit for app, feed in feeds.items()}
+        self._most: dict[str, int] = {}
+        """What each was granted at once, as far as no refusal has said otherwise since."""
         self.learned = {app: limit for app, limit in learned.items() if app in feeds}
         self._probes = {app: monotonic() + PROBE_S for app in self.learned}
         for app, limit in self.learned.items():
@@ -52,6 +57,7 @@ class SlotLimits:
     def granted(self, app: str) -> bool:
         """Take a grant; return whether it taught anything."""
         live = self._feeds[app].session.live
+        self._most[app] = max(live, self._most.get(app, 0))
         # KIS grants more than it did, so what was learned was no lasting limit.
         if live <= self.learned.get(app, live):
             return False
@@ -66,7 +72,9 @@ class SlotLimits:
         if news:
             self._learn(app, limit)
         if app in self.learned:
-            self._probes[app] = self._monotonic() + PROBE_S * self._patience
+            pause = min(_SOON_S, PROBE_S) if limit < self._most.get(app, 0) else PROBE_S
+            self._probes[app] = self._monotonic() + pause * self._patience
+        self._most[app] = limit
         return news
 
     def _learn(self, app: str, limit: int) -> None:

@@ -149,6 +149,29 @@ def test_a_learned_limit_leaves_fewer_slots_to_turns() -> None:
     assert len(play.live) == 4
 
 
+def test_a_slot_that_kis_frees_late_is_not_lost_for_long() -> None:
+    play = Play(Feed(slots=4))
+    feed = play.feeds["app1"]
+    play.connect()
+    rotate(play, 8)
+    pass_by(play, 60)
+    feed.grants = 3
+    pass_by(play, 2)
+    assert play.pool.learned == {"app1": 3}
+    feed.grants = 4
+    pass_by(play, 62)
+    assert play.pool.learned == {}
+    assert play.pool.rotation.slots == 4
+    # A slot that stays away is asked for an hour later, and not every minute.
+    feed.grants = 3
+    pass_by(play, 130)
+    assert play.pool.learned == {"app1": 3}
+    before = len(feed.asked)
+    pass_by(play, 600)
+    asked = [key for what, key in feed.asked[before:] if what != "-"]
+    assert len(asked) <= 3 * 600 // 60, "for a turn each, and for nothing else"
+
+
 def test_they_take_turns_after_a_restart_as_well() -> None:
     interests = Interests()
     interests.hold(wanted("A"), "alice", rotate=True)
