@@ -7,6 +7,7 @@ waited for would hold up every other symbol, and the PINGPONG that keeps the ses
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -22,13 +23,21 @@ from bridge.kis.decode import ChannelDecoder, Drift, Problem, Quarantined, Route
 from bridge.kis.frames import DataFrame
 from bridge.kis.values import Zone
 from bridge.mqtt.topics import Topics
+from bridge.runtime.allowance import Allowance
 
-__all__ = ["Counters", "Pump"]
+__all__ = ["OTHER", "Counters", "Pump"]
 
 log = structlog.get_logger()
 
+OTHER = "other"
+"""What all TR ids are counted under that the workbook does not know."""
 _MOST_TOPICS = 16_384
 """More than all slots of all app keys have in a day; a faulty line can invent any number."""
+_MOST_STRANGERS = 1_024
+_STRANGER_S = 10.0
+"""Topics of symbols that nobody subscribed: so many at once, and then one in so many seconds. KIS
+spells some symbols otherwise than the key, and a record can come late. A faulty line can invent any
+number, and the broker keeps a value for each."""
 
 
 @dataclass(slots=True)
@@ -38,7 +47,7 @@ class Counters:
     frames: int = 0
     records: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
-    """Records that did not decode, by channel."""
+    """Records that did not decode, by channel; of unknown ones together."""
     drifted: Counter[str] = field(default_factory=Counter)
 
 
@@ -53,10 +62,11 @@ class Pump:
         on_problem: Callable[[Problem], None],
         name_of: Callable[[str, str], str] = lambda market, symbol: "",
         subscribed: Subscribed = lambda tr_id, key: False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare; ``name_of(market, symbol)`` is put into the payloads unless it is blank.
 
-        ``subscribed`` is asked about records that name no exchange.
+        ``subscribed`` is asked about symbols that are new, and about records that name no exchange.
         """
         self._catalog = catalog
         self._topics = topics
@@ -68,6 +78,8 @@ class Pump:
         self._routes: dict[str, Route] = {}
         self._made: dict[str, Route] = {}
         """Topics of what is made of records."""
+        self._clock = clock
+        self._strangers = Allowance(_MOST_STRANGERS, _STRANGER_S)
         self.counters = Counters()
 
     def frame(self, frame: DataFrame, received_at: int) -> None:
@@ -144,6 +156,9 @@ class Pump:
         topic = self._topics.market(channel.market, venue, channel.kind, symbol)
         route = self._routes.get(topic)
         if route is None:
+            wanted = self._wanted(channel, venue, symbol)
+            if not (wanted or self._strangers.take(self._clock())):
+                raise DecodeError("too many symbols that nobody subscribed")
             if len(self._routes) >= _MOST_TOPICS:
                 self._forget()
             route = self._routes[topic] = Route(channel, venue, symbol, topic, zone)
@@ -152,9 +167,19 @@ class Pump:
                 route.tail = f',"name":{json.dumps(name, ensure_ascii=False)}}}'
         return route
 
+    def _wanted(self, channel: Channel, venue: str, symbol: str) -> bool:
+        """Tell whether somebody wants the records of a topic, as far as its symbol is the key."""
+        prefix = next((one.prefix for one in channel.venues if one.venue == venue), "")
+        return self._subscribed(channel.tr_id, prefix + symbol)
+
     def _forget(self) -> None:
-        """Let go of the half of the topics that had the fewest records: invented ones have one."""
-        rare = nsmallest(_MOST_TOPICS // 2, self._routes.values(), key=lambda route: route.seq)
+        """Let go of half of the topics: of what nobody wants, those with the fewest records."""
+
+        def worth(route: Route) -> tuple[bool, int]:
+            channel = self._catalog.channels[route.channel]
+            return self._wanted(channel, route.venue, route.symbol), route.seq
+
+        rare = nsmallest(_MOST_TOPICS // 2, self._routes.values(), key=worth)
         for route in rare:
             del self._routes[route.topic]
         # The decoders remember routes as well, and would go on feeding those that are gone.
@@ -165,7 +190,8 @@ class Pump:
     def _problem(self, problem: Problem) -> None:
         match problem:
             case Quarantined():
-                self.counters.quarantined[problem.channel] += problem.records
+                known = self._catalog.channel(problem.channel) is not None
+                self.counters.quarantined[problem.channel if known else OTHER] += problem.records
             case Drift():
                 self.counters.drifted[problem.channel] += 1
         self._on_problem(problem)

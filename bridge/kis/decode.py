@@ -9,11 +9,13 @@ one by one: same output, and errors that name the field. Pure: the time of arriv
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bridge.catalog.model import Channel
+from bridge.catalog.model import Channel, Layout
 from bridge.errors import DecodeError
 from bridge.kis.template import LayoutDecoder
 from bridge.kis.values import Zone
@@ -107,8 +109,14 @@ _MAX_EXTRA = 64
 """More unknown values than this in a record are not appended fields but garbage."""
 _MOST_PROBLEMS = 64
 """Of a frame, each told by itself; a faulty line can have half a million of them in one."""
+_LONGEST_RECORD = 4_096
+"""Letters; KIS's have a few hundred, in the widest channel a thousand."""
 _MOST_WIDTHS = 128
 """Widths that a decoder remembers, those of the workbook among them."""
+_MOST_COMPILED = 4
+_COMPILED_US = 1_000_000
+"""Of them those that had to be compiled: so many at a time, and beyond them one a second (µs). Each
+takes as much time as a hundred records."""
 _MOST_KEYS = 4_096
 """Keys whose route a decoder remembers; a faulty line can invent any number of them."""
 
@@ -145,6 +153,9 @@ class ChannelDecoder:
             layout.width: layout for layout in self._widths.values() if layout and layout.keyed
         }
         """The layouts of the workbook whose records name what was subscribed."""
+        self._compiled: deque[int] = deque()
+        """Widths that the workbook does not know, the oldest first."""
+        self._compiled_at = 0
 
     def decode(
         self, body: str, count: int, received_at: int, publish: Publish
@@ -153,6 +164,9 @@ class ChannelDecoder:
 
         ``received_at`` is µs since the epoch. One bad record never loses its neighbours.
         """
+        if len(body) > count * _LONGEST_RECORD:
+            reason = f"{len(body)} letters in {count} records, at most {_LONGEST_RECORD} in each"
+            return (Quarantined(self.channel.tr_id, reason, body, count),)
         values = body.split("^")
         # Nearly every frame is one plain record of a known symbol. What :meth:`_decode` does with
         # it is done here in fewer steps.
@@ -193,8 +207,8 @@ class ChannelDecoder:
         try:
             layout = self._widths[width]
         except KeyError:
-            problems.append(self._meet(width))
-            layout = self._widths[width]
+            problems += self._meet(width, received_at)
+            layout = self._widths.get(width)
         if layout is None:
             reason = f"no layout has {width} values"
             problems.append(Quarantined(self.channel.tr_id, reason, body, count))
@@ -213,7 +227,9 @@ class ChannelDecoder:
                 matched = match(body, position)
             position = position + len("^".join(raw)) + 1 if matched is None else matched.end()
             try:
-                route = routes.get(raw[key]) or self._meet_record(layout, raw)
+                route = routes.get(raw[key])
+                if route is None:
+                    route = self._meet_record(layout, raw, matched, received_at)
                 seq, texts = route.seq + 1, None
                 try:
                     if matched is not None and matched.lastindex is None:
@@ -256,24 +272,45 @@ class ChannelDecoder:
         for zone in self._clocks:
             zone.arrived(received_at)
 
-    def _meet_record(self, layout: LayoutDecoder, raw: Sequence[str]) -> Route:
+    def _meet_record(
+        self,
+        layout: LayoutDecoder,
+        raw: Sequence[str],
+        matched: re.Match[str] | None,
+        received_at: int,
+    ) -> Route:
         """Find out where a record goes whose key is new, or which has none."""
-        key = raw[layout.key]
-        return self._meet_symbol(key if layout.keyed else self._key_of(key), raw[layout.symbol])
+        key, symbol = raw[layout.key], raw[layout.symbol]
+        _check_named(symbol)
+        if not layout.keyed:
+            key = self._key_of(key)
+        # Nothing but what decodes may make a topic.
+        if matched is None or matched.lastindex is not None:
+            place = received_at, self._zone_of(key), "}"
+            self._arrived(received_at)
+            try:
+                if matched is None:
+                    raise KeyError
+                layout.mend(matched, raw, 1, *place)
+            except KeyError:
+                layout.explain(raw, 1, *place)
+        return self._meet_symbol(key, symbol)
 
     def _meet_symbol(self, key: str, symbol: str) -> Route:
         """Find out where the records of a new key go."""
-        if not symbol.strip() or symbol == "(null)":
-            raise DecodeError("the record names no symbol")
+        _check_named(symbol)
         if len(self._routes) >= _MOST_KEYS:
             self.forget()
         venue = self.channel.venue or self._venue(key)
-        zone = self._zones.get(key[1:4], self._zone)
+        zone = self._zone_of(key)
         try:
             route = self._routes[key] = self._route_of(self.channel, venue, symbol, zone)
         except ValueError as error:
             raise DecodeError(f"{self.channel.tr_id}: {error}") from None
         return route
+
+    def _zone_of(self, key: str) -> Zone:
+        return self._zones.get(key[1:4], self._zone)
 
     def _key_of(self, symbol: str) -> str:
         """Return the key under which the symbol of a record without one is subscribed."""
@@ -292,31 +329,53 @@ class ChannelDecoder:
             raise DecodeError(f"{self.channel.key}: no exchange in {key[:16]!r}")
         return venue
 
-    def _meet(self, width: int) -> Drift:
+    def _meet(self, width: int, received_at: int) -> Sequence[Problem]:
         """Decide once what becomes of a width that the workbook does not know."""
         if len(self._widths) >= _MOST_WIDTHS:
-            self._widths = {layout.width: self._widths[layout.width] for layout in self._layouts}
+            lasting = {*self._known, *self._compiled}
+            self._widths = {width: self._widths[width] for width in lasting}
         # The short layouts without a key divide too many widths to be told from grown ones.
         wholes = [w for w in self._known[::-1] if (known := self._widths[w]) and known.keyed]
         whole = next((known for known in wholes if width % known == 0), 0)
         if whole and width > whole:
             self._widths[width] = self._widths[whole]
             treatment = f"split into {width // whole} records of {whole}"
-        elif self._known[-1] < width <= self._known[-1] + _MAX_EXTRA:
-            self._widths[width] = LayoutDecoder(self.channel, self._layouts[-1], width)
-            treatment = f"{width - self._known[-1]} surplus values go to 'extra'"
         else:
-            self._widths[width] = self._shortened(width)
-            treatment = "quarantined" if self._widths[width] is None else "optional tail missing"
-        return Drift(self.channel.tr_id, width, self._known, treatment)
+            surplus = width - self._known[-1]
+            layout = self._layouts[-1] if 0 < surplus <= _MAX_EXTRA else self._shortened(width)
+            if layout is None:
+                self._widths[width] = None
+                treatment = "quarantined"
+            elif self._compile(layout, width, received_at):
+                grown = f"{surplus} surplus values go to 'extra'"
+                treatment = grown if surplus > 0 else "optional tail missing"
+            else:
+                return _NONE
+        return (Drift(self.channel.tr_id, width, self._known, treatment),)
 
-    def _shortened(self, width: int) -> LayoutDecoder | None:
+    def _shortened(self, width: int) -> Layout | None:
         """Return the narrowest wider layout whose missing fields are all optional."""
         for layout in self._layouts:
             missing = layout.fields[width:]
             if layout.width > width and missing and all(field.optional for field in missing):
-                return LayoutDecoder(self.channel, layout, width)
+                return layout
         return None
+
+    def _compile(self, layout: Layout, width: int, received_at: int) -> bool:
+        """Prepare for another width, unless there were too many of them just now."""
+        if len(self._compiled) >= _MOST_COMPILED:
+            if 0 <= received_at - self._compiled_at < _COMPILED_US:
+                return False
+            del self._widths[self._compiled.popleft()]
+        self._widths[width] = LayoutDecoder(self.channel, layout, width)
+        self._compiled.append(width)
+        self._compiled_at = received_at
+        return True
+
+
+def _check_named(symbol: str) -> None:
+    if not symbol.strip() or symbol == "(null)":
+        raise DecodeError("the record names no symbol")
 
 
 def notice_values(channel: Channel, count: int, body: str) -> list[Mapping[str, str]]:

@@ -18,6 +18,8 @@ _heads: dict[str, tuple[str, bool, int]] = {}
 _MOST_HEADS = 1024
 _LONGEST_CONTROL = 64 * 1024
 """Letters of what is no market data; KIS's have a few hundred."""
+_LONGEST_TR_ID = 16
+"""Letters; KIS's have eight."""
 
 
 class DataFrame(NamedTuple):
@@ -91,7 +93,7 @@ def _head(text: str, head: str) -> tuple[str, bool, int]:
     if len(parts) != 4:
         raise FrameError(f"a data frame has four parts between bars, this one {len(parts)}")
     encrypted, tr_id, count, _ = parts
-    if not (tr_id.isascii() and tr_id.isalnum()):
+    if len(tr_id) > _LONGEST_TR_ID or not (tr_id.isascii() and tr_id.isalnum()):
         raise FrameError("the TR id of the frame is not one")
     if not (count.isascii() and count.isdigit() and 0 < len(count) <= 6 and int(count)):
         raise FrameError(f"the record count of the frame is no positive number: {count[:8]!r}")

@@ -16,7 +16,18 @@ from typing import Any, TypeAlias
 
 from bridge.catalog.model import Channel, Layout
 from bridge.errors import DecodeError, WorkbookError
-from bridge.kis.values import CLOCK, Zone, down, number, scaled, string, time_of_day
+from bridge.kis.values import (
+    CLOCK,
+    LONGEST_CODE,
+    LONGEST_TEXT,
+    TimesOfDay,
+    Zone,
+    down,
+    number,
+    scaled,
+    string,
+    time_of_day,
+)
 from bridge.runtime.bounded_json import DIGITS
 
 __all__ = ["Fill", "LayoutDecoder", "Match"]
@@ -33,18 +44,24 @@ _TR_ID = re.compile(r"[A-Za-z0-9]+")
 # quantifiers keep a near miss from being tried again at every length. A text with a bracket may
 # be KIS's "(null)".
 _INTEGER = rf"-?+(?!0[0-9])[0-9]{{1,{DIGITS}}}+"
-_TEXT = r'[^\^"\\(\x00-\x1f\x7f-\x9f]*+'
+_LETTER = r'[^\^"\\(\x00-\x1f\x7f-\x9f]'
 _FAST = {
     "int": _INTEGER,
     "decimal": _INTEGER + rf"(?:\.[0-9]{{1,{DIGITS}}}+)?+",
     "sign": r"[1-5]",
     "date": r"[0-9]{8}",
     "time": CLOCK,
-    "code": _TEXT,
-    "string": _TEXT,
+    "code": rf"{_LETTER}{{0,{LONGEST_CODE}}}+",
+    "string": rf"{_LETTER}{{0,{LONGEST_TEXT}}}+",
 }
-_ANY = r"[^\^]*+"
-_LOOSE_TEXT = r'(?!\(null\)(?:\^|\Z))[^\^"\\\x00-\x1f\x7f-\x9f]*+'
+_ANY = rf"[^\^]{{0,{LONGEST_TEXT}}}+"
+_SURPLUS = rf"[^\^]{{0,{LONGEST_CODE}}}+"
+_LOOSE_LETTER = r'(?!\(null\)(?:\^|\Z))[^\^"\\\x00-\x1f\x7f-\x9f]'
+_LOOSE = {
+    "code": rf"{_LOOSE_LETTER}{{0,{LONGEST_CODE}}}+",
+    "string": rf"{_LOOSE_LETTER}{{0,{LONGEST_TEXT}}}+",
+}
+_SHORT = ("code", "date", "time", "sign")
 _HARMLESS = {"int": "0", "decimal": "0", "sign": "3", "time": "000000"}
 """What stands for an odd value until its own text takes the place."""
 _NUMBERS = ("int", "decimal")
@@ -79,6 +96,8 @@ class LayoutDecoder:
         self.keyed = not channel.key or channel.key in places
         """Whether a record names what was subscribed."""
         self.key = places.get(channel.key, self.symbol)
+        types = [field.type for field in self.fields]
+        self._longest = [LONGEST_CODE if name in _SHORT else LONGEST_TEXT for name in types]
         self._signs = [places.get(field.signed_by, -1) for field in self.fields]
         self._date = places.get(layout.date, -1) if layout.date else -1
         self._time = paths.index("time") if "time" in paths else -1
@@ -95,12 +114,15 @@ class LayoutDecoder:
         """Whether it is a number without an implied decimal point."""
         self._harmless = [_HARMLESS.get(field.type, "") for field in self.fields]
         self.match: Match = re.compile(self._strict(), re.ASCII).match
+        self._loosened = False
         self._texts, self._places = self._plan()
         self.fill = self._compile()
 
     def loosen(self) -> Match:
         """Let :attr:`match` find any record from now on: KIS leaves some value out, or signs it."""
-        self.match = re.compile(self._loose(), re.ASCII).match
+        if not self._loosened:
+            self._loosened = True
+            self.match = re.compile(self._loose(), re.ASCII).match
         return self.match
 
     def mend(
@@ -142,6 +164,9 @@ class LayoutDecoder:
         self, raw: Sequence[str], seq: int, received_at: int, zone: Zone, tail: str
     ) -> list[str]:
         """Return what :attr:`fill` does, of any record of this width, value by value."""
+        surplus = max(map(len, raw[len(self.fields) :]), default=0)
+        if surplus > LONGEST_CODE:
+            raise DecodeError(f"a surplus value: {surplus} letters, at most {LONGEST_CODE}")
         texts = self._texts.copy()
         self._put(texts, self._numbers, [self._token(i, raw, zone) for i in self._numbers])
         texts[2] = texts[2].replace(_SEQ, str(seq)).replace(_RECEIVED_AT, str(received_at))
@@ -163,6 +188,9 @@ class LayoutDecoder:
 
     def _token(self, i: int, raw: Sequence[str], zone: Zone | None) -> str:
         field, value = self.fields[i], raw[i]
+        if len(value) > self._longest[i]:
+            reason = f"{len(value)} letters, at most {self._longest[i]}"
+            raise DecodeError(f"{field.name}: {reason}")
         match field.type:
             case "int" | "decimal":
                 try:
@@ -191,21 +219,21 @@ class LayoutDecoder:
         if any(field.scale for field in self.fields):
             return r"(?!)"  # implied decimals are always rewritten
         expression = r"\^".join(_FAST[field.type] for field in self.fields)
-        return expression + rf"(?:\^{_ANY}){{{self._surplus}}}(?:\^|\Z)"
+        return expression + rf"(?:\^{_SURPLUS}){{{self._surplus}}}(?:\^|\Z)"
 
     def _loose(self) -> str:
         # Each group holds what follows an odd value, and so says by itself that there is one.
         ends = [r"\^"] * len(self.fields)
         if not self._surplus:
             ends[-1] = r"(?:\^|\Z)"
-        loose = _FAST | dict.fromkeys(("code", "string"), _LOOSE_TEXT)
+        loose = _FAST | _LOOSE
         expression = "".join(
             rf"(?>{r'(?!)' if field.scale else loose[field.type]}{end}|{_ANY}({end}))"
             for field, end in zip(self.fields, ends, strict=True)
         )
         if not self._surplus:
             return expression
-        return expression + r"\^".join([_ANY] * self._surplus) + r"(?:\^|\Z)"
+        return expression + r"\^".join([_SURPLUS] * self._surplus) + r"(?:\^|\Z)"
 
     def _plan(self) -> tuple[list[str], list[int]]:
         """Return the texts of the JSON without its values, and the place of each value in it."""
@@ -236,7 +264,7 @@ class LayoutDecoder:
     def _compile(self) -> Fill:
         # The source holds numbers, and texts that were checked, as Python writes them.
         count = len(self.fields)
-        names: dict[str, Any] = {"texts": self._texts.copy(), "clocks": _Clocks(), "down": down}
+        names: dict[str, Any] = {"texts": self._texts.copy(), "clocks": TimesOfDay(), "down": down}
         values = "values"
         if self._places != list(range(1, 2 * count, 2)):
             order = sorted(self._numbers, key=self._places.__getitem__)
@@ -280,14 +308,6 @@ def _dynamic(text: str) -> str:
         for part in parts
     ]
     return f"f'''{''.join(pieces)}'''"
-
-
-class _Clocks(dict[str, str]):
-    """``HHMMSS`` → JSON; the times of a day recur from record to record."""
-
-    def __missing__(self, clock: str) -> str:
-        text = self[clock] = time_of_day(clock)
-        return text
 
 
 _Tree: TypeAlias = "dict[str, _Tree] | str"

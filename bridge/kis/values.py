@@ -14,7 +14,24 @@ from zoneinfo import ZoneInfo
 from bridge.errors import DecodeError
 from bridge.runtime.bounded_json import DIGITS
 
-__all__ = ["CLOCK", "Zone", "down", "number", "scaled", "string", "time_of_day"]
+__all__ = [
+    "CLOCK",
+    "LONGEST_CODE",
+    "LONGEST_TEXT",
+    "TimesOfDay",
+    "Zone",
+    "down",
+    "number",
+    "scaled",
+    "string",
+    "time_of_day",
+]
+
+LONGEST_CODE = 64
+LONGEST_TEXT = 256
+"""Letters of a value in a record. KIS's codes, dates and times have a dozen, names a few dozen."""
+_MOST_CLOCKS = 4_096
+"""Times of day that are remembered at a time. They recur within their second, or a few."""
 
 CLOCK = r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d"
 """``HHMMSS`` as a regular expression."""
@@ -148,6 +165,8 @@ class _Clocks(dict[str, str]):
         self._offset = offset
 
     def __missing__(self, clock: str) -> str:
+        if len(self) >= _MOST_CLOCKS:
+            self.clear()
         moment = f"{self._day}T{clock[:2]}:{clock[2:4]}:{clock[4:]}{self._offset}"
         self[clock] = moment
         return moment
@@ -159,5 +178,17 @@ class _Arrivals(dict[str, str]):
         self._zone = zone
 
     def __missing__(self, clock: str) -> str:
-        text = self[clock] = self._zone.nearest(clock)
-        return text
+        if len(self) >= _MOST_CLOCKS:
+            self.clear()
+        moment = self[clock] = self._zone.nearest(clock)
+        return moment
+
+
+class TimesOfDay(dict[str, str]):
+    """``HHMMSS`` → the JSON text of a time of day."""
+
+    def __missing__(self, clock: str) -> str:
+        if len(self) >= _MOST_CLOCKS:
+            self.clear()
+        moment = self[clock] = time_of_day(clock)
+        return moment

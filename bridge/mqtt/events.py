@@ -23,6 +23,10 @@ _WAITING = 1000
 the part that tells it."""
 _SAME_S = 1.0
 _FORGET_S = 60.0
+_OTHERS = "(others)"
+_MOST_TOLD = 1_024
+"""Things that were told of lately. Beyond them floods are counted together: what an event is about
+can come from outside, and each name would be remembered."""
 
 
 class Events:
@@ -56,6 +60,8 @@ class Events:
         for listener in self._listeners:
             listener(event)
         now, kind = asyncio.get_running_loop().time(), event["kind"]
+        if len(self._told) >= _MOST_TOLD and (kind, about) not in self._told:
+            about = _OTHERS
         last, suppressed = self._told.get((kind, about), (-_SAME_S, 0))
         if about and now - last < _SAME_S:
             self._told[kind, about] = (last, suppressed + 1)

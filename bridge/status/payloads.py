@@ -58,7 +58,7 @@ class SessionNumbers(_Session):
 
 
 class ChannelProblems(TypedDict):
-    """Records that were not decoded as the workbook says, by channel."""
+    """Records that were not decoded as the workbook says, by channel; `other`: what it lacks."""
 
     decode_errors: _ByChannel
     schema_drift: _ByChannel

@@ -30,6 +30,10 @@ class Reports:
     def __init__(self, catalog: Catalog, events: Events) -> None:
         self._events = events
         self._notices = notice_ids(catalog)
+        self._known = {
+            name for c in catalog.channels.values() for name in (c.tr_id, c.tr_id_paper) if name
+        }
+        self._told: set[tuple[str, str]] = set()
         self._away: set[str] = set()
         self.dropped = 0
         """What sessions threw away: garbage, notices that cannot be opened."""
@@ -49,7 +53,7 @@ class Reports:
                 }
                 if len(problem.raw) > _RAW:
                     event["raw_length"] = len(problem.raw)
-                self._events.tell(event, about=problem.channel)
+                self._events.tell(event, self._flood("quarantined", problem.channel))
             case Drift():
                 self._events.tell(
                     {
@@ -58,7 +62,8 @@ class Reports:
                         "width": problem.width,
                         "known": list(problem.known),
                         "treatment": problem.treatment,
-                    }
+                    },
+                    self._flood("schema_drift", problem.channel),
                 )
 
     def session(self, app: str, event: SessionEvent) -> None:
@@ -103,10 +108,21 @@ class Reports:
                         "reason": event.reason,
                         "raw": None,
                     },
-                    about=f"{app} {event.tr_id}",
+                    self._flood(f"dropped {app}", event.tr_id),
                 )
             case _:
                 pass
+
+    def _flood(self, kind: str, tr_id: str) -> str:
+        """Return what a flood is counted by: the first of each channel by itself, others together.
+
+        Otherwise a faulty line could have as many events and log lines as it can name channels.
+        """
+        first = (kind, tr_id) if tr_id in self._known else (kind, "")
+        if first in self._told:
+            return f"{kind} again"
+        self._told.add(first)
+        return " ".join(first)
 
     def waiting(self, wanted: Sequence[Wanted]) -> None:
         """Tell who has no slot and waits for one."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable, Container
 from decimal import Decimal
+from itertools import count
 
 import pytest
 from structlog.testing import capture_logs
@@ -29,10 +32,22 @@ def catalog() -> Catalog:
 class Line:
     """A pump, and the lane behind it that nobody empties."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        wanted: Container[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.problems: list[Problem] = []
         self.lane = Lane({})
-        self.pump = Pump(catalog, Topics(), self.lane, self.problems.append)
+        self.pump = Pump(
+            catalog,
+            Topics(),
+            self.lane,
+            self.problems.append,
+            subscribed=lambda _, key: key in wanted,
+            clock=clock,
+        )
 
     def feed(self, tr_id: str, *records: str, count: int | None = None) -> None:
         body = "^".join(records)
@@ -51,6 +66,12 @@ def record(price: str, symbol: str = "005930", width: int = 46) -> str:
 def expected(symbol: str) -> str:
     """Return a record of the channel with the fewest values."""
     return "^".join([symbol, "131509", "371.5", "1.0", "2", "0.3", "1"])
+
+
+def overseas(key: str) -> str:
+    """Return a trade at an exchange overseas."""
+    values = "4^20241227^20241227^070229^20241227^210229^258.6^259.0^258.4^259.0^3^0.0^0.00^258.9"
+    return f"{key}^{key[4:]}^{values}^259.2^200^20^10^4629^1198097^2222^680^30.60^1"
 
 
 def test_a_frame_becomes_records_on_its_topic(catalog: Catalog) -> None:
@@ -140,23 +161,54 @@ def test_a_name_is_put_into_each_record_when_there_is_one() -> None:
 
 
 def test_a_faulty_line_cannot_fill_the_memory_with_topics(catalog: Catalog) -> None:
-    line = Line(catalog)
+    # A new symbol each ten seconds for two days: each may have its topic.
+    wanted = {"005930", "000660"}
+    line = Line(catalog, wanted=wanted, clock=count(0, 10).__next__)
+    line.feed("H0STCNT0", record("71900"), record("1", "000660"))
     for _ in range(3):
-        line.feed("H0STCNT0", record("71900"))
-    line.feed("H0STCNT0", record("1", "000660"))
+        line.feed("H0STCNT0", record("2", "035720"))
     with capture_logs() as logs:
         for first in range(0, 17_000, 500):
             line.feed("H0ZFANC0", *(expected(f"X{first + n}") for n in range(500)))
     assert len(list(line.pump.routes())) <= 16_384
     assert {entry["event"] for entry in logs} == {"too many symbols: the rarest are forgotten"}
-    line.feed("H0STCNT0", record("71800"))
+    line.feed("H0STCNT0", record("71800"), record("3", "035720"))
     line.feed("H0ZFANC0", expected("X16999"))
-    assert line.last()["seq"] == 4
-    assert line.pump.last_price("domestic_stock", "krx", "005930") == 71800
+    assert line.last()["seq"] == 2
+    assert line.last(TRADE.replace("005930", "035720"))["seq"] == 4
+    assert line.pump.last_price("domestic_stock", "krx", "000660") == 1
     assert line.last(EXPECTED.format("X16999"))["seq"] == 2
-    # Forgotten: they begin anew, also where the decoder had not many symbols to remember.
+    # Forgotten: it begins anew, also where the decoder had not many symbols to remember.
     line.feed("H0ZFANC0", expected("X0"))
-    line.feed("H0STCNT0", record("3", "000660"))
     assert line.last(EXPECTED.format("X0"))["seq"] == 1
-    assert line.last(TRADE.replace("005930", "000660"))["seq"] == 1
-    assert line.pump.last_price("domestic_stock", "krx", "000660") == 3
+
+
+def test_symbols_that_nobody_subscribed_get_few_topics(catalog: Catalog) -> None:
+    now = 0.0
+    line = Line(catalog, wanted={"005930", "DNASAAPL"}, clock=lambda: now)
+    line.feed("H0ZFANC0", *(expected(f"X{n}") for n in range(1_100)))
+    assert len(list(line.pump.routes())) == 1_024
+    reasons = {problem.reason for problem in line.problems if isinstance(problem, Quarantined)}
+    assert reasons == {"too many symbols that nobody subscribed", "like those before"}
+    assert line.pump.counters.quarantined == {"H0ZFANC0": 1_100 - 1_024}
+    # What is subscribed is served all the same, and so is what was met before.
+    line.feed("H0STCNT0", record("71900"))
+    line.feed("HDFSCNT0", overseas("DNASAAPL"))
+    line.feed("H0ZFANC0", expected("X0"))
+    assert line.last()["seq"] == 1
+    assert line.last("kis/market/overseas_stock/nas/trade/AAPL")["seq"] == 1
+    assert line.last(EXPECTED.format("X0"))["seq"] == 2
+    # As time goes by others can follow: KIS spells some symbols otherwise than the key.
+    line.feed("HDFSCNT0", overseas("DNYSAAPL"))
+    assert len(list(line.pump.routes())) == 1_026
+    now = 10.0
+    line.feed("HDFSCNT0", overseas("DNYSAAPL"))
+    assert len(list(line.pump.routes())) == 1_027
+
+
+def test_unknown_channels_are_counted_together(catalog: Catalog) -> None:
+    line = Line(catalog)
+    for number in range(300):
+        line.feed(f"H0X{number:05}", "1^2")
+    line.feed("H0STCNT0", record("x"))
+    assert line.pump.counters.quarantined == {"other": 300, "H0STCNT0": 1}

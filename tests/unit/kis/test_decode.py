@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.catalog.compile import load
-from bridge.catalog.model import Catalog, Channel, Field
+from bridge.catalog.model import Catalog, Channel, Field, Layout
 from bridge.errors import DecodeError, FrameError
 from bridge.kis.decode import ChannelDecoder, Drift, Problem, Quarantined, Route, notice_values
 from bridge.kis.frames import DataFrame, parse
@@ -525,3 +525,78 @@ def test_a_frame_of_nothing_but_garbage_is_told_of_in_few_words_and_counted_in_f
     assert len(decoded.body("^".join([bad] * 999 + [good]), 1_000)) == 1
     assert len(decoded.problems) == 65
     assert sum(each.records for each in decoded.problems if isinstance(each, Quarantined)) == 999
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("MKSC_SHRN_ISCD", "A" * 65, "65 letters, at most 64"),
+        ("STCK_CNTG_HOUR", "1" * 60_000, "letters in 1 records, at most 4096 in each"),
+        ("STCK_PRPR", "0" * 257, "257 letters, at most 256"),
+        ("PRDY_VRSS_SIGN", "2" * 3_000, "3000 letters, at most 64"),
+        ("MRKT_TRTM_CLS_CODE", "x" * 65, "65 letters, at most 64"),
+        ("value 48", "x" * 65, "65 letters, at most 64"),
+    ],
+)
+def test_a_value_longer_than_its_type_allows_makes_neither_a_payload_nor_a_topic(
+    field: str, value: str, reason: str
+) -> None:
+    channel = catalog().channels["H0STCNT0"]
+    names = [one.name for one in channel.layouts[0].fields] + ["value 48"]
+    values = [*captured("H0STCNT0")[-1]["raw"].split("|")[3].split("^")[:46], "", "extra"]
+    values[names.index(field)] = value
+    decoded = Decoded("H0STCNT0")
+    decoded.body("^".join(values))
+    told = [one.reason for one in decoded.problems if isinstance(one, Quarantined)]
+    assert len(told) == 1
+    assert told[0].endswith(reason)
+    assert decoded.published == []
+    assert decoded._routes == {}
+
+
+def test_a_text_as_long_as_its_type_allows_is_published() -> None:
+    values = captured("H0STCNT0")[-1]["raw"].split("|")[3].split("^")[:46]
+    for longest in ("x" * 64, "(" * 64):  # the second takes the slow path
+        [record] = Decoded("H0STCNT0").body("^".join([*values, longest]))
+        assert record["market_class"] == longest
+
+
+def test_records_that_do_not_decode_make_no_topics() -> None:
+    decoded = Decoded("H0ZFANC0")
+    for number in range(10):
+        decoded.body(f"X{number}^131509^x^1.0^2^0.3^1")
+        decoded.body("^131509^371.5^1.0^2^0.3^1")
+    assert len(decoded.problems) == 20
+    assert decoded._routes == {}
+    assert decoded._decoder._routes == {}
+
+
+def test_a_faulty_line_cannot_have_a_layout_compiled_for_each_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compiled: list[int] = []
+
+    class Counted(LayoutDecoder):
+        def __init__(self, channel: Channel, layout: Layout, width: int) -> None:
+            compiled.append(width)
+            super().__init__(channel, layout, width)
+
+    decoded = Decoded("H0ZFANC0")
+    monkeypatch.setattr("bridge.kis.decode.LayoutDecoder", Counted)
+    record = "005930^131509^371.5^1.0^2^0.3^1"
+    grown = {width: record + "^7" * (width - 7) for width in (9, 10, 11, 12, 13, 15)}
+    for _ in range(100):
+        for body in grown.values():
+            decoded.body(body)
+    assert compiled == [9, 10, 11, 12]
+    assert len(decoded.published) == 400
+    # A second later another one may come, and the oldest goes for it.
+    later = ARRIVAL + 1_000_000
+    assert decoded.body(grown[13], received_at=later)
+    assert decoded.body(grown[12], received_at=later)
+    assert decoded.body(grown[9], received_at=later) == []
+    # It goes on when others have made the decoder forget the widths that are none.
+    for width in range(100, 1_100):
+        decoded.body("^" * width, received_at=later)
+    assert decoded.body(grown[13], received_at=later)
+    assert compiled == [9, 10, 11, 12, 13]

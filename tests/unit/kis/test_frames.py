@@ -132,3 +132,10 @@ def test_a_faulty_line_cannot_fill_the_memory_with_heads() -> None:
     for number in range(1, 5_000):
         parse(f"0|T{number}|001|a")
     assert len(frames._heads) <= 1024
+
+
+def test_a_tr_id_that_is_none_is_no_frame() -> None:
+    assert parse("0|H0STCNT0ABCDEFGH|001|1") == DataFrame("H0STCNT0ABCDEFGH", False, 1, "1")
+    for tr_id in ("H0STCNT0ABCDEFGHI", "A" * 1_000_000, "H0 STCNT", ""):
+        with pytest.raises(FrameError, match="TR id"):
+            parse(f"0|{tr_id}|001|1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import DecodeError
-from bridge.kis.values import Zone, down, number, scaled, string, time_of_day
+from bridge.kis.values import TimesOfDay, Zone, down, number, scaled, string, time_of_day
 
 ARRIVAL = 1_771_820_109_123_456  # 2026-02-23T13:15:09+09:00
 
@@ -159,3 +160,15 @@ class TestZone:
             for month in range(1, 13):
                 zone.moment(f"2026{month:02d}{day:02d}", "090000")
         assert len(zone.days) <= 4
+
+
+def test_a_faulty_line_cannot_fill_the_memory_with_times_of_day() -> None:
+    zone = Zone("Asia/Seoul")
+    zone.arrived(1_771_820_109_123_456)
+    day, clocks = zone.days["20260223"], TimesOfDay()
+    for second in range(1, 10_000):
+        clock = f"{second // 3600:02}{second // 60 % 60:02}{second % 60:02}"
+        known: Mapping[str, str]
+        for known in (day, zone.clocks, clocks):
+            assert f"{clock[:2]}:{clock[2:4]}:{clock[4:]}" in known[clock]
+            assert len(known) <= 4_096

@@ -118,3 +118,16 @@ async def test_a_listener_hears_also_what_a_flood_leaves_out(publisher: Publishe
         tell(events, "quarantined", str(number), about="H0STCNT0")
     assert [one["reason"] for one in heard] == ["0", "1", "2"]
     assert len(await drain(events, publisher, 1)) == 1
+
+
+async def test_floods_about_ever_new_things_are_counted_together(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = Events(publisher, Topics(), most_waiting=5_000)
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: 100.0, raising=False)
+    for number in range(3_000):
+        tell(events, "quarantined", str(number), f"thing {number}")
+    assert events.remembered <= 1_025
+    tell(events, "quarantined", "again", "thing 7")
+    said = await drain(events, publisher, 1_025)
+    assert [event["reason"] for event in said] == [str(number) for number in range(1_025)]

@@ -186,3 +186,27 @@ def test_notices_are_known_by_both_names(catalog: Catalog) -> None:
     assert {"H0STCNI0", "H0STCNI9"} <= notice_ids(catalog)
     assert "H0STCNT0" not in notice_ids(catalog)
     assert "" not in notice_ids(catalog)
+
+
+async def test_a_faulty_line_gets_an_event_a_second(
+    catalog: Catalog, reports: Reports, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now[0], raising=False)
+    channels = [*catalog.channels, *(f"H0X{number:05}" for number in range(1_000))]
+    for _ in range(3):
+        for channel in channels:
+            reports.problem(Quarantined(channel, "no number", "1^x"))
+            reports.problem(Drift(channel, 7, (5, 6), "quarantined"))
+            reports.session("app1", Dropped("no key yet", channel))
+        told.events.settle()
+        now[0] += 1.0
+    told.events.settle()
+    said = await told.all()
+    # Once for each channel that there is, once for all others, and then one a second.
+    for kind, sources in (("quarantined", 2), ("schema_drift", 1)):
+        payloads = [payload for name, payload in said if name == kind]
+        assert len(payloads) <= sources * (len(catalog.channels) + 1 + 4)
+        told_of = sum(1 + payload.get("suppressed", 0) for payload in payloads)
+        assert told_of == 3 * sources * len(channels)
+    assert told.events.remembered <= 3 * (len(catalog.channels) + 2)
