@@ -16,6 +16,8 @@ __all__ = ["Acknowledgement", "DataFrame", "Frame", "PingPong", "parse"]
 _heads: dict[str, tuple[str, bool, int]] = {}
 """What a frame begins with, up to its last bar → its parts."""
 _MOST_HEADS = 1024
+_made = tuple.__new__
+"""Makes a named tuple without the detour through its own ``__new__``."""
 _LONGEST_CONTROL = 64 * 1024
 """Letters of what is no market data; KIS's have a few hundred."""
 _LONGEST_TR_ID = 16
@@ -69,23 +71,19 @@ def parse(text: str) -> Frame:
     Raises :class:`FrameError` with the reason; the text itself is not repeated in it, since it may
     hold account data.
     """
-    head = text[:2]
-    if head in ("0|", "1|"):
-        return _data(text)
-    if text.lstrip()[:1] == "{":
-        return _control(text)
-    raise FrameError("neither a data frame (0|… or 1|…) nor JSON")
-
-
-def _data(text: str) -> DataFrame:
-    end = text.find("|", text.find("|", 2) + 1) + 1
-    head = text[:end]
     # The same few heads come again and again, so that each is read once.
-    known = _heads.get(head) or _head(text, head)
+    end = text.find("|", text.find("|", 2) + 1) + 1
+    known = _heads.get(text[:end])
+    if known is None:
+        if text[:2] not in ("0|", "1|"):
+            if text.lstrip()[:1] == "{":
+                return _control(text)
+            raise FrameError("neither a data frame (0|… or 1|…) nor JSON")
+        known = _head(text, text[:end])
     body = text[end:]
     if not body:
         raise FrameError("the frame has no values")
-    return DataFrame(*known, body)
+    return _made(DataFrame, (*known, body))
 
 
 def _head(text: str, head: str) -> tuple[str, bool, int]:
