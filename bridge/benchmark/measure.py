@@ -65,10 +65,10 @@ class LineFigures:
 
 
 def line(mode: str, broker: str, rate: int, seconds: float, batch: int) -> LineFigures:
-    """Feed, carry and receive once; ``mode`` is ``bridge`` or ``floor``.
+    """Feed, carry and receive once; ``mode`` is ``bridge``, ``floor`` or ``plain``.
 
-    ``batch`` is the records in a frame. The floor sends one message a frame, the bridge one a
-    record. Raises :class:`BridgeError` when a part of it fails.
+    ``batch`` is the records in a frame. The bridge sends one message a record, the others one a
+    frame. Raises :class:`BridgeError` when a part of it fails.
     """
     endpoint = Endpoint.parse(broker)
     messages = int(rate * seconds)

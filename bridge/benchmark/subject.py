@@ -1,7 +1,8 @@
-"""The process that is measured: the bridge's market-data line, or the floor under it.
+"""The process that is measured: the bridge's market-data line, or what it is compared with.
 
-The floor receives the same frames through the same stream and sends one message for each frame
-through the same lane, but forwards the bytes as they came.
+``floor`` receives the same frames through the same stream on the same library and sends one message
+for each frame through the same lane, but forwards the bytes as they came. ``plain`` does that with
+the client of `websockets`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from bridge.catalog.compile import load
 from bridge.catalog.model import Catalog
 from bridge.feed.lane import Lane
 from bridge.feed.pump import Pump
+from bridge.kis import websockets_link
 from bridge.kis.decode import Problem, Route
 from bridge.kis.frames import DataFrame
+from bridge.kis.link import open_link
 from bridge.kis.session import Lost, Session, SessionEvent, Subscribed
 from bridge.kis.stream import Stream
 from bridge.kis.values import Zone
@@ -39,16 +42,19 @@ class Subject:
 
     def __init__(self, mode: str, ws_url: str, broker: str) -> None:
         self._cpu_s = [0.0, 0.0]
+        self._asked = self._arrived = 0
+        """Messages written before the last ping; those before the last that was answered."""
+        self._answered = asyncio.Event()
         self._done = asyncio.Event()
         self._ready = asyncio.Event()
         self._lane = Lane({})
         self._writer = LaneWriter(
             [Endpoint.parse(broker)],
             f"bench-{mode}",
-            on_ready=self._ready.set,
+            on_ready=self._drained,
             on_lost=self._lane.on_lost,
-            on_ping=self._lane.on_ping,
-            on_pong=self._lane.on_pong,
+            on_ping=self._ping,
+            on_pong=self._pong,
         )
         self._lane.attach(self._writer)
         carry = _bridge if mode == "bridge" else _floor
@@ -59,6 +65,7 @@ class Subject:
             on_data=carry(load(), self._lane),
             on_notice=lambda notice, at: None,
             on_event=self._happened,
+            connect=websockets_link.connect if mode == "plain" else open_link,
         )
 
     async def run(self) -> dict[str, float | int]:
@@ -70,17 +77,40 @@ class Subject:
             reading = tasks.create_task(self._stream.run())
             self._stream.subscribe(CHANNEL, SYMBOL)
             await self._done.wait()
-            self._lane.flush()
+            await self._arrival()
             reading.cancel()
             writing.cancel()
         return {"cpu_s": self._cpu_s[1] - self._cpu_s[0], "published": self._lane.published}
+
+    async def _arrival(self) -> None:
+        """Wait until the broker has all of it."""
+        self._lane.flush()
+        while len(self._lane.backlog):
+            self._ready.clear()
+            await self._ready.wait()
+        self._cpu_s[1] = time.process_time()
+        while self._arrived < self._lane.published:
+            self._answered.clear()
+            await self._answered.wait()
+
+    def _ping(self) -> None:
+        self._lane.on_ping()
+        self._asked = self._lane.published
+
+    def _pong(self) -> None:
+        self._lane.on_pong()
+        self._arrived = self._asked
+        self._answered.set()
+
+    def _drained(self) -> None:
+        self._lane.on_ready()
+        self._ready.set()
 
     def _happened(self, event: SessionEvent) -> None:
         match event:
             case Subscribed():
                 self._cpu_s[0] = time.process_time()
             case Lost():
-                self._cpu_s[1] = time.process_time()
                 self._done.set()
             case _:
                 pass

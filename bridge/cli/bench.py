@@ -8,7 +8,7 @@ import platform
 import signal
 import statistics
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from rich.table import Table
 
 from bridge.benchmark.broker import mosquitto
 from bridge.benchmark.measure import LineFigures, decode_rate, line, orders, ratio
+from bridge.benchmark.peer import PeerFigures, compare
 from bridge.errors import ConfigError
 from bridge.mqtt.endpoint import Endpoint
 
@@ -32,33 +33,44 @@ LIMITS: Mapping[int, Mapping[str, int]] = {0: {"p50": 6, "p99": 15}, 10_000: {"p
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
+WAYS = ("plain", "floor", "bridge")
+
+
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    """Runs of floor and bridge in turn, at one rate."""
+class _Turns:
+    """Runs of all three ways in turn, at one rate."""
 
     rate: int
-    floor: list[LineFigures]
-    bridge: list[LineFigures]
+    runs: Mapping[str, list[LineFigures]]
+
+    def ratio(self, to: str, value: Callable[[LineFigures], float | None]) -> float:
+        """Return how the bridge stands to another way."""
+        return ratio(self.runs["bridge"], self.runs[to], value)
 
     def summary(self) -> dict[str, object]:
-        cpu = ratio(self.bridge, self.floor, lambda run: run.cpu_us)
-        p99 = ratio(self.bridge, self.floor, lambda run: run.p99_us)
         return {
             "records_per_s": self.rate,
-            "cpu_ratio": round(cpu, 3),
-            "p99_ratio": round(p99, 3),
-            "lost": sum(run.lost for run in self.bridge),
-            "floor": [asdict(run) for run in self.floor],
-            "bridge": [asdict(run) for run in self.bridge],
+            "cpu_ratio_to_plain": round(self.ratio("plain", _cpu), 3),
+            "cpu_ratio_to_floor": round(self.ratio("floor", _cpu), 3),
+            "p99_ratio_to_plain": round(self.ratio("plain", _p99), 3),
+            "p99_ratio_to_floor": round(self.ratio("floor", _p99), 3),
+            "lost": sum(run.lost for run in self.runs["bridge"]),
+            **{way: [asdict(run) for run in runs] for way, runs in self.runs.items()},
         }
+
+
+def _cpu(run: LineFigures) -> float:
+    return run.cpu_us
+
+
+def _p99(run: LineFigures) -> float | None:
+    return run.p99_us
 
 
 def bench(
     rate: Annotated[int, typer.Option(min=1, help="Records a second of the load.")] = 20_000,
     seconds: Annotated[float, typer.Option(min=0.1, help="Length of each run.")] = 4.0,
-    pairs: Annotated[
-        int, typer.Option(min=1, help="How many runs of the floor and of the bridge, in turn.")
-    ] = 5,
+    pairs: Annotated[int, typer.Option(min=1, help="How many runs of each way, in turn.")] = 5,
     batch: Annotated[int, typer.Option(min=1, max=999, help="Records in a frame.")] = 1,
     order_count: Annotated[
         int, typer.Option("--orders", min=0, help="Orders in each run. 0 leaves them out.")
@@ -69,13 +81,23 @@ def bench(
             help="URL of a broker on this machine.", show_default="a Mosquitto of its own"
         ),
     ] = None,
+    peer: Annotated[
+        bool,
+        typer.Option(
+            "--peer", help="Only decode captured frames, beside kis-trader, where it is installed."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure simulated trades from the KIS socket to an MQTT subscriber, and orders the other way.
 
-    The floor receives the same frames and forwards their bytes without decoding. Compare ratios:
-    they come from runs made one after the other on the same machine.
+    Beside the bridge run two ways that forward the bytes of the same frames without decoding them:
+    plain, with the client of websockets, and the floor, on what the bridge receives with itself.
+    Compare ratios: they come from runs made one after the other on the same machine.
     """
+    if peer:
+        _show_peer(*compare(), as_json=as_json)
+        return
     # Python would die of it at once and leave the broker and the other processes running.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     progress = Console(stderr=True)
@@ -84,13 +106,13 @@ def bench(
     measured = []
     with _broker(broker) as url:
         for each in dict.fromkeys((LATENCY_RATE, rate)):
-            floor, carried = [], []
+            runs: dict[str, list[LineFigures]] = {way: [] for way in WAYS}
             for number in range(pairs):
-                text = f"{each} records/s, pair {number + 1} of {pairs}"
+                text = f"{each} records/s, turn {number + 1} of {pairs}"
                 with progress.status(text) if progress.is_terminal else contextlib.nullcontext():
-                    floor.append(line("floor", url, each, seconds, batch))
-                    carried.append(line("bridge", url, each, seconds, batch))
-            measured.append(_Pair(each, floor, carried))
+                    for way in WAYS:
+                        runs[way].append(line(way, url, each, seconds, batch))
+            measured.append(_Turns(each, runs))
         added = []
         for each in ORDERS_UNDER if order_count else ():
             text = f"{order_count} orders under {each} records/s"
@@ -126,18 +148,19 @@ def _broker(url: str | None) -> Iterator[str]:
     yield url
 
 
-def _show(decoded: list[float], measured: list[_Pair], batch: int) -> None:
+def _show(decoded: list[float], measured: list[_Turns], batch: int) -> None:
     console = Console()
     console.print(
         f"decode + JSON alone: {statistics.median(decoded):,.0f} trade records/s a core"
         f" (47 fields; {len(decoded)} rounds, {min(decoded):,.0f} to {max(decoded):,.0f})"
     )
-    for pair in measured:
-        title = f"{pair.rate:,} records/s, {batch} a frame, medians of {len(pair.floor)} runs"
+    for turns in measured:
+        count = len(turns.runs["bridge"])
+        title = f"{turns.rate:,} records/s, {batch} a frame, medians of {count} runs"
         table = Table("", "CPU µs/record", "p50 µs", "p99 µs", "max µs", "lost", title=title)
-        for name, runs in (("floor", pair.floor), ("bridge", pair.bridge)):
+        for way, runs in turns.runs.items():
             table.add_row(
-                name,
+                way,
                 f"{statistics.median(run.cpu_us for run in runs):.1f}",
                 *(
                     f"{statistics.median(getattr(run, value) or 0 for run in runs):,.0f}"
@@ -145,10 +168,25 @@ def _show(decoded: list[float], measured: list[_Pair], batch: int) -> None:
                 ),
                 str(sum(run.lost for run in runs)),
             )
-        cpu = ratio(pair.bridge, pair.floor, lambda run: run.cpu_us)
-        p99 = ratio(pair.bridge, pair.floor, lambda run: run.p99_us)
-        table.add_row("ratio (pairwise)", f"{cpu:.2f}", "", f"{p99:.2f}", "", "")
+        for way in WAYS[:-1]:
+            cpu, p99 = turns.ratio(way, _cpu), turns.ratio(way, _p99)
+            table.add_row(f"bridge : {way} (pairwise)", f"{cpu:.2f}", "", f"{p99:.2f}", "", "")
         console.print(table)
+
+
+def _show_peer(name: str, figures: Sequence[PeerFigures], *, as_json: bool) -> None:
+    ratio = sum(each.peer_us for each in figures) / sum(each.bridge_us for each in figures)
+    if as_json:
+        frames = [{**asdict(each), "ratio": round(each.ratio, 2)} for each in figures]
+        print(json.dumps({"peer": name, "ratio": round(ratio, 2), "frames": frames}))
+        return
+    title = f"CPU µs/record of captured frames: decode + JSON here, decode alone in {name}"
+    table = Table("channel", "values", "bridge", name, "ratio", title=title)
+    for each in figures:
+        costs = (f"{each.bridge_us:.1f}", f"{each.peer_us:.1f}", f"{each.ratio:.2f}")
+        table.add_row(each.channel, str(each.values), *costs)
+    table.add_row("one of each", "", "", "", f"{ratio:.2f}")
+    Console().print(table)
 
 
 def _show_orders(added: Sequence[Mapping[str, int | float]]) -> None:

@@ -10,9 +10,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from itertools import compress
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from bridge.catalog.model import Channel, Layout
 from bridge.errors import DecodeError, WorkbookError
@@ -63,13 +62,25 @@ _LOOSE = {
 }
 _SHORT = ("code", "date", "time", "sign")
 _HARMLESS = {"int": "0", "decimal": "0", "sign": "3", "time": "000000"}
-"""What stands for an odd value until its own text takes the place."""
+_MOST_ODD = 64
+"""Sets of odd values that a layout remembers; a faulty line can have any number of them."""
 _NUMBERS = ("int", "decimal")
 _LONGEST_KEPT = 32
 _number = lru_cache(4096)(number)
 """Of short values only, since what is kept of them is held in memory."""
 _DOWN = ("4", "5")
 """Sign codes of a fall: lower limit, down."""
+
+
+class _Odd(NamedTuple):
+    """Values that go into JSON as something else."""
+
+    values: Sequence[tuple[int, bool, int, str]]
+    """Which, whether it is a plain number, which one holds its sign, and what stands for it until
+    its own text takes the place."""
+    places: Sequence[int]
+    quoted: bool
+    """Whether one of them has its quotes beside it."""
 
 
 class LayoutDecoder:
@@ -105,14 +116,8 @@ class LayoutDecoder:
         """Whether the day of a record is the one of its arrival."""
         self._tr_id = channel.tr_id
         self._numbers = range(len(self.fields))
-        self._quoted = [
-            i == self._time or field.type not in (*_NUMBERS, "time")
-            for i, field in enumerate(self.fields)
-        ]
-        """Whether the quotes of a value stand beside it and not in it."""
-        self._plain = [field.type in _NUMBERS and not field.scale for field in self.fields]
-        """Whether it is a number without an implied decimal point."""
-        self._harmless = [_HARMLESS.get(field.type, "") for field in self.fields]
+        self._odd: dict[tuple[str | None, ...], _Odd] = {}
+        """What :attr:`match` has marked → what is to be done with it."""
         self.match: Match = re.compile(self._strict(), re.ASCII).match
         self._loosened = False
         self._texts, self._places = self._plan()
@@ -138,27 +143,44 @@ class LayoutDecoder:
 
         Raises KeyError when that takes :meth:`explain`.
         """
-        odd = [*compress(self._numbers, matched.groups(""))]
-        if matched.lastindex == len(self.fields) and odd[-1:] != [len(self.fields) - 1]:
-            odd.append(len(self.fields) - 1)  # nothing follows it
+        marks = matched.groups()
+        odd = self._odd.get(marks)
+        if odd is None:
+            odd = self._meet(marks)
         values, tokens = [*raw], []
         try:
-            for i in odd:
-                plain, values[i], value = self._plain[i], self._harmless[i], raw[i]
-                if plain and len(value) <= _LONGEST_KEPT:
-                    token, sign = _number(value), self._signs[i]
-                    tokens.append(down(token) if sign >= 0 and raw[sign] in _DOWN else token)
-                elif i == self._time or i == self._date:
-                    raise KeyError(value)
-                else:
+            for i, plain, sign, harmless in odd.values:
+                value, values[i] = raw[i], harmless
+                if not plain or len(value) > _LONGEST_KEPT:
                     tokens.append(self._token(i, raw, zone))
+                elif sign >= 0 and raw[sign] in _DOWN:
+                    tokens.append(down(_number(value)))
+                else:
+                    tokens.append(_number(value))
         except DecodeError as error:
             raise KeyError from error
         texts = self.fill(values, seq, received_at, zone, tail)
-        if not all(map(self._plain.__getitem__, odd)):
+        if odd.quoted:
             texts = texts.copy()  # quotes go with the value, but not from the next record
-        self._put(texts, odd, tokens)
+            self._put(texts, odd.places, tokens)
+        else:
+            for place, token in zip(odd.places, tokens, strict=True):
+                texts[place] = token
         return texts
+
+    def _meet(self, marks: tuple[str | None, ...]) -> _Odd:
+        """Find out once what to do with the values that are marked."""
+        fields = [i for i, mark in enumerate(marks) if mark is not None]
+        if self._time in fields or self._date in fields:
+            raise KeyError(marks)
+        if len(self._odd) >= _MOST_ODD:
+            self._odd.clear()
+        odd = self._odd[marks] = _Odd(
+            [(i, self._plain(i), self._signs[i], self._harmless(i)) for i in fields],
+            [self._places[i] for i in fields],
+            any(self._quoted(i) for i in fields),
+        )
+        return odd
 
     def explain(
         self, raw: Sequence[str], seq: int, received_at: int, zone: Zone, tail: str
@@ -168,7 +190,7 @@ class LayoutDecoder:
         if surplus > LONGEST_CODE:
             raise DecodeError(f"a surplus value: {surplus} letters, at most {LONGEST_CODE}")
         texts = self._texts.copy()
-        self._put(texts, self._numbers, [self._token(i, raw, zone) for i in self._numbers])
+        self._put(texts, self._places, [self._token(i, raw, zone) for i in self._numbers])
         texts[2] = texts[2].replace(_SEQ, str(seq)).replace(_RECEIVED_AT, str(received_at))
         texts[-2] = texts[-2].replace(_EXTRA, ",".join(map(string, raw[len(self.fields) :])))
         texts[-1] = tail
@@ -208,12 +230,23 @@ class LayoutDecoder:
 
     def _put(self, texts: list[str], places: Sequence[int], tokens: Sequence[str]) -> None:
         """Put in the JSON of values, each with the quotes that it has."""
-        for i, token in zip(places, tokens, strict=True):
-            place = self._places[i]
+        for place, token in zip(places, tokens, strict=True):
             texts[place] = token
-            if self._quoted[i]:
+            if texts[place - 1][-1:] == '"':  # after a bare value stands a name, and before it ":"
                 texts[place - 1] = texts[place - 1][:-1]
                 texts[place + 1] = texts[place + 1][1:]
+
+    def _quoted(self, i: int) -> bool:
+        """Return whether the quotes of a value stand beside it and not in it."""
+        return i == self._time or self.fields[i].type not in (*_NUMBERS, "time")
+
+    def _plain(self, i: int) -> bool:
+        """Return whether it is a number without an implied decimal point."""
+        return self.fields[i].type in _NUMBERS and not self.fields[i].scale
+
+    def _harmless(self, i: int) -> str:
+        """Return what stands for an odd value until its own text takes the place."""
+        return _HARMLESS.get(self.fields[i].type, "")
 
     def _strict(self) -> str:
         if any(field.scale for field in self.fields):
@@ -240,7 +273,7 @@ class LayoutDecoder:
         wrong = [field.path for field in self.fields if not _PATH.fullmatch(field.path)]
         if wrong or not _TR_ID.fullmatch(self._tr_id):
             raise WorkbookError(f"{self._tr_id}: {wrong or self._tr_id} cannot stand in a payload")
-        quotes = ['"' if self._quoted[i] else "" for i in self._numbers]
+        quotes = ['"' if self._quoted(i) else "" for i in self._numbers]
         members = {
             field.path: f"{quotes[i]}\0{i}\0{quotes[i]}" for i, field in enumerate(self.fields)
         }

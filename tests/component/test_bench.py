@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from bridge.benchmark.measure import orders
+from bridge.benchmark.measure import line, orders
+from bridge.benchmark.peer import compare
+from bridge.errors import ConfigError
 from tests.brokers import Mosquitto, mosquitto_program
 
 BENCH = """
@@ -51,3 +55,56 @@ def test_what_the_bridge_adds_to_orders_is_measured(mosquitto: Mosquitto) -> Non
     assert found["max_us"] < 5_000_000
     assert found["commit_p50_us"] > 0
     assert found["p99_ratio"] == round(found["p99_us"] / found["commit_p50_us"], 2)
+
+
+def test_all_ways_carry_the_same_frames_and_lose_none(mosquitto: Mosquitto) -> None:
+    runs = {way: line(way, mosquitto.url, 2_000, 0.25, 2) for way in ("plain", "floor", "bridge")}
+    assert {way: (run.sent, run.lost) for way, run in runs.items()} == {
+        "plain": (250, 0),
+        "floor": (250, 0),
+        "bridge": (500, 0),
+    }
+    assert all(run.cpu_us > 0 for run in runs.values())
+
+
+def test_without_the_peer_the_comparison_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "kis_trader", None)
+    with pytest.raises(ConfigError, match="pip install kis-trader") as caught:
+        compare()
+    assert "\n" not in str(caught.value)
+
+
+def test_the_peer_decodes_the_same_captured_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[str] = set()
+
+    class Frame:
+        def __init__(self, text: str) -> None:
+            self.tr_id = text.split("|")[1]
+            seen.add(text)
+
+        def records(self, count: int) -> list[list[str]]:
+            return [[]] * count
+
+    class Spec:
+        field_count = 1
+        parser = staticmethod(lambda record: record)
+
+    modules: dict[str, dict[str, object]] = {
+        "kis_trader": {},
+        "kis_trader.realtime": {},
+        "kis_trader.realtime.parsers": {},
+        "kis_trader.realtime._protocol": {"parse_frame": Frame},
+        "kis_trader.realtime._registry": {"lookup": lambda tr_id: Spec},
+    }
+    for name, contents in modules.items():
+        module = ModuleType(name)
+        module.__dict__.update({**contents, "__path__": []})
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(metadata, "version", lambda name: "0.0")
+    name, figures = compare(seconds=0.0001, rounds=1)
+    assert name == "kis-trader 0.0"
+    assert len(figures) == len(seen)
+    assert {"H0STCNT0", "HDFSCNT0", "H0BJCNT0"} <= {each.channel for each in figures}
+    assert all(each.bridge_us > 0 and each.peer_us > 0 for each in figures)
