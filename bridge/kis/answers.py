@@ -103,12 +103,15 @@ def read(
         msg1 = msg1.replace(secret, "***") if secret else msg1
     # In other forms, and other secrets. Cut off afterwards, so that no half of one stays.
     msg_cd, msg1 = known().text(msg_cd), known().text(msg1[: 8 * _LONGEST_TEXT])[:_LONGEST_TEXT]
-    described = msg_cd in NOT_PROCESSED or _REFUSAL.fullmatch(msg_cd) or refused(msg_cd)
-    doubt = Doubt.NONE
-    if rt_cd != "0" and msg_cd in _TOKEN_OVER:
-        doubt = Doubt.PROVEN
-    elif rt_cd != "0" and not described:
-        doubt = _doubt(response, msg_cd, f"{_text(body, 'error')} {msg1}")
+    described, doubt = False, Doubt.NONE
+    if rt_cd != "0":
+        described = (
+            msg_cd in NOT_PROCESSED or _REFUSAL.fullmatch(msg_cd) is not None or refused(msg_cd)
+        )
+        if msg_cd in _TOKEN_OVER:
+            doubt = Doubt.PROVEN
+        elif not described:
+            doubt = _doubt(response, msg_cd, f"{_text(body, 'error')} {msg1}")
     answered = response.status_code == httpx.codes.OK and rt_cd and not _fault(rt_cd, msg_cd)
     # A code that nobody has described may stand for a fault after the order was passed on.
     if answered and (rt_cd == "0" or not api.changes or refused(msg_cd)):

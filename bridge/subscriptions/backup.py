@@ -48,6 +48,8 @@ _TROUBLE = Backoff(5.0, 60.0, jitter=(1.0, 1.2))
 """Before an app key whose calls come to nothing makes the next."""
 _SLICE = 200
 """Subscriptions that are looked at before others have a turn."""
+_LARGEST = 64 * 1024
+"""Bytes of a price; an order book of ten levels has about three thousand."""
 _ROWS = 100
 """Topics in one event."""
 _KEEPS = "its market is closed"
@@ -261,9 +263,12 @@ class Backup:
             self.plan.missed(poll, now, reason or f"{api.name} knows nothing of it")
             return
         at = self._clock()
-        if self.plan.answered(poll, now, at):
-            said = {"symbol": poll.place.symbol, "source": "rest", "polled_at": at, "api": api.name}
-            self._lane.put(self._route(poll.place), encode(said | found | said))
+        said = {"symbol": poll.place.symbol, "source": "rest", "polled_at": at, "api": api.name}
+        payload = encode(said | found | said)
+        if len(payload) > _LARGEST:
+            self.plan.missed(poll, now, f"the answer of {api.name} is longer than any price")
+        elif self.plan.answered(poll, now, at):
+            self._lane.put(self._route(poll.place), payload)
 
     # where it goes
 

@@ -20,6 +20,7 @@ _STEPS = ((60.0, 5.0), (300.0, 15.0), (1_800.0, 30.0))
 _LONGEST_S = 60.0
 _MOST_MISSES = 3
 """Refusals of one symbol in a row, or answers that say nothing, after which it is left alone."""
+_UNWANTED = "nobody wants it any more"
 _MOST_PLACES = 16_384
 _SLACK_S = 15.0
 """An answer counts as recent so much longer than the next one takes."""
@@ -109,16 +110,23 @@ class BackupPlan:
         for place in [place for place in self._places if place not in missing]:
             gone = self._places.pop(place)
             if not gone.given_up:
-                reason = ended.get(place, "nobody wants it any more")
+                reason = ended.get(place, _UNWANTED)
                 self._changes.append(PlanChange(place, "ended", reason))
         for place, wanted in missing.items():
             found = self._places.get(place)
+            if found is not None and found.given_up and found.missing.channels != wanted.channels:
+                found = None  # another call may know more
             if found is None:
-                if len(self._places) < _MOST_PLACES:
+                if place in self._places or len(self._places) < _MOST_PLACES:
                     self._begin(place, wanted, now)
             elif found.missing != wanted:
                 found.missing = wanted
-                found.row = self._row(wanted.channels) or found.row
+                if (row := self._row(wanted.channels)) is not None:
+                    found.row = row
+                elif not found.given_up:  # what is missing still has no call
+                    found.given_up = True
+                    reason = ended.get(place, _UNWANTED)
+                    self._changes.append(PlanChange(place, "ended", reason))
         there = {one.missing.client for one in self._places.values()}
         self._turns = {client: self._turns.get(client, self._turn) for client in there}
 

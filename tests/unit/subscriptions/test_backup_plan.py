@@ -20,7 +20,8 @@ TRADE, BOTH = missing("TRADE"), missing("TRADE", "QUOTE")
 
 
 def choose(missing: Collection[str]) -> Snapshot | None:
-    rows = [row for row in (PRICE, BOOK) if set(missing) <= set(row.channels)]
+    known = set(missing) & {"TRADE", "QUOTE"}
+    rows = [row for row in (PRICE, BOOK) if known and known <= set(row.channels)]
     return rows[0] if rows else None
 
 
@@ -205,6 +206,26 @@ def test_what_no_call_answers_for_is_told_once_and_not_polled() -> None:
     made.want({A: missing("NEWS")}, {}, 1)
     assert made.take_changes() == []
     assert made.due_in(1) is None
+
+
+def test_what_was_given_up_is_tried_again_when_more_of_it_is_missing() -> None:
+    made = BackupPlan(choose)
+    made.want({A: missing("NEWS")}, {}, 0)
+    made.take_changes()
+    made.want({A: missing("NEWS", "TRADE")}, {}, 1)
+    assert told(made.take_changes()) == [("A", "started", "")]
+    assert made.next(1) == Poll(A, PRICE)
+
+
+def test_what_comes_again_is_not_polled_for_what_no_call_answers() -> None:
+    made = BackupPlan(choose)
+    made.want({A: missing("NEWS", "TRADE")}, {}, 0)
+    made.want({A: missing("NEWS")}, {A: "it is back"}, 1)
+    assert told(made.take_changes()) == [("A", "started", ""), ("A", "ended", "it is back")]
+    assert made.next(100) is None
+    made.want({A: missing("NEWS", "TRADE")}, {}, 101)
+    assert told(made.take_changes()) == [("A", "started", "")]
+    assert made.next(101) == Poll(A, PRICE)
 
 
 @pytest.mark.parametrize("state", ["kept", "gone"])
