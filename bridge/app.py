@@ -32,7 +32,6 @@ from bridge.kis.rest import RestClient, open_http
 from bridge.kis.session import Notice, SessionEvent
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.events import Events
-from bridge.mqtt.lane import LaneWriter
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, TradingAccount
 from bridge.orders.journal.journal import Journal
@@ -196,9 +195,7 @@ class Bridge:
                     return
                 name = self.presence.name("market")
                 writer = lane_writer(self.lane, self._endpoints, name, self.control.version)
-                self.lane.attach(
-                    writer, self.pump.retained, confirms=isinstance(writer, LaneWriter)
-                )
+                self.lane.attach(writer, self.pump.retained)
                 local = LocalHalts(self.gateway, self._config.kis.state_dir).run()
                 halting = tasks.create_task(local)  # before any command is taken
                 orders = tasks.create_task(self.presence.as_owner(marks.before(self.gateway.run)))

@@ -28,8 +28,6 @@ _JOIN = 128 * 1024
 """Bytes that are written without waiting for the end of the turn, which a burst makes long."""
 _DRAIN = 256 * 1024
 """Bytes taken from the backlog at once, before the broker is asked again whether it takes more."""
-_UNCONFIRMED_S = 5
-"""How long a record counts as under way to a broker that confirms nothing."""
 _RECEIVED_AT = re.compile(rb'"received_at":(\d+)')
 
 
@@ -44,7 +42,10 @@ class KindPolicy:
 
 
 class LaneEnd(Protocol):
-    """Where the lane ends; what ``packet`` makes only ``write`` of the same writer reads."""
+    """Where the lane ends; what ``packet`` makes only ``write`` of the same writer reads.
+
+    ``packet`` returns None for what is larger than the broker takes, see `Lane.on_too_large`.
+    """
 
     @property
     def ready(self) -> bool: ...
@@ -64,7 +65,6 @@ class Lane:
         self._default = KindPolicy()
         self.backlog = Backlog(budget)
         self._writer: LaneEnd | None = None
-        self._confirms = True
         self._joined: list[tuple[Route, bytes]] = []
         self._joined_size = 0
         self._oldest = 0
@@ -79,6 +79,13 @@ class Lane:
         self._uncertain: Counter[str] = Counter()
         self.uncertain = 0
         """Records that were under way when a connection broke."""
+        self.too_large = 0
+        """Records that are larger than what the broker takes."""
+        self.largest_taken = 0
+        """Bytes of the largest packet that the broker takes, when one was too large."""
+        self._unfit: Counter[str] = Counter()
+        self._refused: dict[str, int] = {}
+        """The last of them by topic, as a hash."""
         self.published = 0
         self.lags: deque[int] = deque(maxlen=4096)
         """µs from the arrival of a turn's first record to its write."""
@@ -87,15 +94,9 @@ class Lane:
         self,
         writer: LaneEnd,
         routes: Callable[[], Iterable[Route]] = tuple,
-        *,
-        confirms: bool = True,
     ) -> None:
-        """Say where the records go, and what topics there are to refresh after a reconnect.
-
-        ``confirms``: the writer calls :meth:`on_ping` and :meth:`on_pong`.
-        """
+        """Say where the records go, and what topics there are to refresh after a reconnect."""
         self._writer = writer
-        self._confirms = confirms
         self._routes = routes
 
     @property
@@ -183,13 +184,22 @@ class Lane:
         while len(self._unconfirmed) > 1:
             self._unconfirmed.popleft()
 
-    def tick(self) -> None:
-        """Let a second pass: without confirmations only time tells what has arrived."""
-        writer = self._writer
-        if writer is not None and writer.ready and not self._confirms:
-            self.on_ping()
-            while len(self._unconfirmed) > _UNCONFIRMED_S:
-                self._unconfirmed.popleft()
+    def on_too_large(self, topic: str, payload: bytes, limit: int) -> None:
+        """Count a record that the broker would hang up for: its limit is so many bytes.
+
+        The newest record of a topic comes once more after each reconnect, and is lost only once.
+        """
+        content = hash(payload)
+        if self._refused.get(topic) != content:
+            self._refused[topic] = content
+            self.too_large += 1
+            self._unfit[topic] += 1
+            self.largest_taken = limit
+
+    def unfit(self) -> dict[str, int]:
+        """Return what was too large for the broker, since the last call, by topic."""
+        unfit, self._unfit = dict(self._unfit), Counter()
+        return unfit
 
     def doubts(self) -> dict[str, int]:
         """Return what may not have arrived, since the last call, by topic."""
@@ -217,7 +227,10 @@ class Lane:
                 if expire_s <= 0:
                     self.backlog.lose(route)
                     continue
-            packets.append(writer.packet(route.topic, payload, policy.qos, policy.retain, expire_s))
+            packet = writer.packet(route.topic, payload, policy.qos, policy.retain, expire_s)
+            if packet is None:
+                continue
+            packets.append(packet)
             if not policy.qos:
                 written.append(route)
         self._put_back(waiting)

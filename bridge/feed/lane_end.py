@@ -16,13 +16,13 @@ def lane_writer(
     lane: Lane, endpoints: Sequence[Endpoint], client_id: str, version: str
 ) -> LaneWriter | MessageWriter:
     """Return the end that suits a broker; ``version`` is the one the control connection found."""
-    if version == "5" and all(each.transport == "tcp" for each in endpoints):
-        return LaneWriter(
-            endpoints,
-            client_id,
-            on_ready=lane.on_ready,
-            on_lost=lane.on_lost,
-            on_ping=lane.on_ping,
-            on_pong=lane.on_pong,
-        )
-    return MessageWriter(endpoints, client_id, on_ready=lane.on_ready, on_lost=lane.on_lost)
+    fast = version == "5" and all(each.transport == "tcp" for each in endpoints)
+    return (LaneWriter if fast else MessageWriter)(
+        endpoints,
+        client_id,
+        on_ready=lane.on_ready,
+        on_lost=lane.on_lost,
+        on_ping=lane.on_ping,
+        on_pong=lane.on_pong,
+        on_too_large=lane.on_too_large,
+    )

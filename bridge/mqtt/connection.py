@@ -69,7 +69,7 @@ class Connection:
         self.receive_maximum = 0xFFFF
         """Publishes of QoS 1 that the broker takes at once."""
         self.maximum_packet = 0xFFFFFFF
-        """Bytes of the largest packet that the broker takes."""
+        """Bytes of the largest packet that the broker takes, if it says."""
         self.session_present = False
         self.taken_over = False
         """The broker ended it because another client came under the same client id (MQTT 5)."""
@@ -184,6 +184,15 @@ class Connection:
             properties = described(payload, expiry_s, correlation, response_topic)
         self.unsent += len(payload)
         return self._paho.publish(topic, payload, qos, retain, properties).mid
+
+    def ping(self) -> int:
+        """Ask for a sign of life; return how many :attr:`pongs` there are when it has come."""
+        return self._paho.ping()
+
+    @property
+    def pongs(self) -> int:
+        """Answers to pings."""
+        return self._paho.pongs
 
     async def serve(self) -> str:
         """Keep the connection alive; return why it ended."""

@@ -18,6 +18,7 @@ import structlog
 
 from bridge.errors import BrokerError
 from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.packet_sizes import PacketSizes
 from bridge.mqtt.paho_client import why
 from bridge.runtime.backoff import Backoff
 
@@ -34,6 +35,7 @@ _CONNECT_S = 5.0
 not keep this from trying the next broker."""
 RETRY = Backoff(0.25, 15.0, jitter=(0.5, 1.0))
 _TAKEN = (mqtt5.PubAckReasonCode.SUCCESS, mqtt5.PubAckReasonCode.NO_MATCHING_SUBSCRIBERS)
+_TOO_LARGE = mqtt5.DisconnectReasonCode.PACKET_TOO_LARGE
 _STABLE_S = 10.0
 """A connection that lived this long starts the pauses anew."""
 _HIGH_WATER = 256 * 1024
@@ -47,6 +49,7 @@ class LaneWriter:
     ``on_lost`` when the connection is gone. Brokers read a connection in order, so an answered
     ping means that everything written before it has arrived: ``on_ping`` is called when one is
     sent (twice a second while there is traffic), ``on_pong`` when it is answered.
+    ``on_too_large(topic, payload, limit)`` is told what the broker would hang up for.
     """
 
     def __init__(
@@ -58,14 +61,17 @@ class LaneWriter:
         on_lost: Callable[[], None],
         on_ping: Callable[[], None] = lambda: None,
         on_pong: Callable[[], None] = lambda: None,
+        on_too_large: Callable[[str, bytes, int], None] = lambda topic, payload, limit: None,
     ) -> None:
         self._endpoints = [
             (endpoint, endpoint.ssl_context() if endpoint.tls else None) for endpoint in endpoints
         ]
+        self._sizes = PacketSizes()
         self._client_id = client_id
         self._on_ready = on_ready
         self._on_lost = on_lost
-        self._on_ping, self.on_pong = on_ping, on_pong
+        self._on_ping, self._on_pong = on_ping, on_pong
+        self._on_too_large = on_too_large
         self._connection: _Connection | None = None
         self._unacknowledged: dict[int, mqtt5.PublishPacket] = {}
         self._again: deque[int] = deque()
@@ -96,12 +102,17 @@ class LaneWriter:
 
     def packet(
         self, topic: str, payload: bytes, qos: int, retain: bool, expire_s: int | None
-    ) -> bytes:
-        """Return a PUBLISH; with QoS 1 it is sent again after a reconnect until acknowledged."""
+    ) -> bytes | None:
+        """Return a PUBLISH; with QoS 1 it is sent again after a reconnect until acknowledged.
+
+        None: it is larger than what the broker takes.
+        """
         if not qos:
-            return mqtt5.PublishPacket(
+            made = mqtt5.PublishPacket(
                 topic, payload, retain=retain, message_expiry_interval=expire_s
             ).write()
+            large = len(made) > self._sizes.sure
+            return None if large and not self._takes(len(made), topic, payload) else made
         self._next_id = self._next_id % 0xFFFF + 1
         while self._next_id in self._unacknowledged:
             self._next_id = self._next_id % 0xFFFF + 1
@@ -113,8 +124,18 @@ class LaneWriter:
             retain=retain,
             message_expiry_interval=expire_s,
         )
+        made = packet.write()
+        if not self._takes(len(made), topic, payload):
+            return None
         self._unacknowledged[self._next_id] = packet
-        return packet.write()
+        return made
+
+    def _takes(self, size: int, topic: str, payload: bytes) -> bool:
+        now = asyncio.get_running_loop().time()
+        if self._sizes.takes(size, now):
+            return True
+        self._on_too_large(topic, payload, self._sizes.limit(now) or 0)
+        return False
 
     async def run(self) -> None:
         """Connect and stay connected until cancelled."""
@@ -137,6 +158,8 @@ class LaneWriter:
                 told.clear()
                 try:
                     reason = await self._serve(connection, endpoint)
+                    if connection.lost.done():
+                        self._sizes.ended(loop.time(), too_large=connection.too_large)
                 finally:
                     self.forget(connection)
                     connection.close()
@@ -175,6 +198,7 @@ class LaneWriter:
         """Keep the connection alive; return why it ended."""
         self._connection = connection
         self.connects += 1
+        self._sizes.connected(connection.maximum_packet)
         log.info("lane connected", broker=str(endpoint))
         # The old ones before anything new: no topic is overtaken by its own past.
         self._again = deque(self._unacknowledged)
@@ -195,6 +219,7 @@ class LaneWriter:
                 # the second that it was passed on (see Lane.on_pong).
                 again = connection.written
                 connection.ping()
+                self._sizes.pinged()
                 self._on_ping()
                 pinged_at = loop.time()
 
@@ -208,8 +233,17 @@ class LaneWriter:
         while self._again and (
             len(self._unacknowledged) - len(self._again) < connection.receive_maximum
         ):
-            packet = self._unacknowledged[self._again.popleft()]
-            connection.transport.write(packet.write())
+            packet_id = self._again.popleft()
+            packet = self._unacknowledged[packet_id]
+            made = packet.write()
+            if self._takes(len(made), packet.topic, packet.payload or b""):
+                connection.transport.write(made)
+            else:
+                del self._unacknowledged[packet_id]
+
+    def answered(self) -> None:
+        self._sizes.answered()
+        self._on_pong()
 
     def acknowledged(self, packet_id: int) -> None:
         was_ready = self.ready
@@ -240,6 +274,9 @@ class _Connection(asyncio.Protocol):
         self.lost: asyncio.Future[str] = loop.create_future()
         self.writable = True
         self.receive_maximum = 0xFFFF
+        self.maximum_packet: int | None = None
+        self.too_large = False
+        """The broker ended it because of a packet's size, and said so."""
 
     @property
     def silent(self) -> bool:
@@ -276,6 +313,7 @@ class _Connection(asyncio.Protocol):
         match packet:
             case mqtt5.ConnAckPacket() if packet.reason_code is mqtt5.ConnAckReasonCode.SUCCESS:
                 self.receive_maximum = packet.receive_max
+                self.maximum_packet = packet.max_packet_size
                 if not self.accepted.done():
                     self.accepted.set_result(None)
             case mqtt5.ConnAckPacket():
@@ -288,8 +326,9 @@ class _Connection(asyncio.Protocol):
                 self._lane.acknowledged(packet.packet_id)
             case mqtt5.PingRespPacket():
                 self._pinged = False
-                self._lane.on_pong()
+                self._lane.answered()
             case mqtt5.DisconnectPacket():
+                self.too_large = packet.reason_code is _TOO_LARGE
                 self._end(f"the broker said {packet.reason_code.name.lower().replace('_', ' ')}")
 
     def ping(self) -> None:

@@ -17,6 +17,7 @@ from bridge.mqtt.connection import Connection
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.mqtt.options import Options, RefusedError
+from bridge.mqtt.packet_sizes import PacketSizes
 from bridge.runtime.backoff import Backoff
 
 __all__ = ["MessageWriter"]
@@ -27,10 +28,14 @@ _KEEP_ALIVE_S = 30
 RETRY = Backoff(0.25, 15.0, jitter=(0.5, 1.0))
 _STABLE_S = 10.0
 """A connection that lived this long starts the pauses anew."""
+_CONFIRM_S = 0.5
+"""While there is traffic, how often the broker is asked whether it has arrived."""
 _HIGH_WATER = 256 * 1024
 """Bytes that may wait in the library, which would take any number and count none of them."""
 _WINDOW = 100
 """Publishes of QoS 1 on the way at once; MQTT 3.1.1 brokers do not say how many they take."""
+_AROUND = 34
+"""Bytes of a PUBLISH beside its topic and payload, at most."""
 
 
 class _Publish(NamedTuple):
@@ -54,6 +59,9 @@ class MessageWriter:
         *,
         on_ready: Callable[[], None],
         on_lost: Callable[[], None],
+        on_ping: Callable[[], None] = lambda: None,
+        on_pong: Callable[[], None] = lambda: None,
+        on_too_large: Callable[[str, bytes, int], None] = lambda topic, payload, limit: None,
     ) -> None:
         self._endpoints: list[tuple[Endpoint, ssl.SSLContext | None]] = [
             (endpoint, endpoint.ssl_context() if endpoint.tls else None) for endpoint in endpoints
@@ -61,6 +69,11 @@ class MessageWriter:
         self._options = Options(client_id, None, True, 0, _WINDOW, _KEEP_ALIVE_S)
         self._on_ready = on_ready
         self._on_lost = on_lost
+        self._on_ping, self._on_pong = on_ping, on_pong
+        self._on_too_large = on_too_large
+        self._sizes = PacketSizes()
+        self._written = False
+        """Something was written since the last ping."""
         self._connection: Connection | None = None
         self._inflight: dict[int, _Publish] = {}
         self._made = 0
@@ -87,14 +100,28 @@ class MessageWriter:
 
     def packet(
         self, topic: str, payload: bytes, qos: int, retain: bool, expire_s: int | None
-    ) -> _Publish:
-        """Return what :meth:`write` takes."""
+    ) -> _Publish | None:
+        """Return what :meth:`write` takes; None: it is larger than what the broker takes."""
+        packet = _Publish(topic, payload, qos, retain, expire_s)
+        if not self._takes(packet):
+            return None
         self._made += qos
-        return _Publish(topic, payload, qos, retain, expire_s)
+        return packet
+
+    def _takes(self, packet: _Publish) -> bool:
+        size = _AROUND + len(packet.topic.encode()) + len(packet.payload)
+        if size <= self._sizes.sure:
+            return True
+        now = asyncio.get_running_loop().time()
+        if self._sizes.takes(size, now):
+            return True
+        self._on_too_large(packet.topic, packet.payload, self._sizes.limit(now) or 0)
+        return False
 
     def write(self, packets: Sequence[_Publish]) -> None:
         """Send; QoS 1 again after a reconnect until acknowledged."""
         self._made = 0
+        self._written = True
         connection = self._connection
         for packet in packets:
             if connection is not None:
@@ -154,6 +181,7 @@ class MessageWriter:
         self.connects += 1
         version = "5" if connection.v5 else "3.1.1"
         log.info("lane connected", broker=str(connection.endpoint), version=version)
+        self._sizes.connected(connection.maximum_packet)
         # In front, in their order: they were on the way before those that never had room.
         self._again.extendleft(reversed(self._inflight.values()))
         self._inflight.clear()
@@ -162,11 +190,30 @@ class MessageWriter:
         # Not only when ``serve`` returns, which is later: what is written in between would be gone.
         connection.lost.add_done_callback(lambda _: self._forget(connection))
         try:
-            reason = await connection.serve()
+            reason, _ = await asyncio.gather(connection.serve(), self._confirm(connection))
             log.warning("lane lost", broker=str(connection.endpoint), reason=reason)
+            self._sizes.ended(asyncio.get_running_loop().time())
         finally:
             self._forget(connection)
             await connection.close()
+
+    async def _confirm(self, connection: Connection) -> None:
+        """Ask what has arrived: brokers read a connection in order, and answer in it."""
+        number, again = 0, False
+        while not connection.lost.done():
+            await asyncio.wait([connection.lost], timeout=_CONFIRM_S)
+            if connection.pongs < number:
+                continue
+            if number:
+                number = 0
+                self._sizes.answered()
+                self._on_pong()
+            if self._written or again:
+                # Once more after the last record, see Lane.on_pong.
+                again, self._written = self._written, False
+                number = connection.ping()
+                self._sizes.pinged()
+                self._on_ping()
 
     def _forget(self, connection: Connection) -> None:
         if self._connection is connection:
@@ -189,7 +236,9 @@ class MessageWriter:
 
     def _send_again(self, connection: Connection) -> None:
         while self._again and self._room(connection):
-            self._send(connection, self._again.popleft())
+            packet = self._again.popleft()
+            if self._takes(packet):
+                self._send(connection, packet)
 
     def _acknowledged(self, mid: int, refused: str) -> None:
         if self._inflight.pop(mid, None) is None or (connection := self._connection) is None:

@@ -71,6 +71,9 @@ class PublishNumbers(TypedDict):
     backlog: Count
     backlog_bytes: Count
     dropped: Count
+    too_large: Annotated[
+        Count, Field(description="Those of the dropped that are larger than what the broker takes")
+    ]
     conflated: Count
     possibly_lost: Count
     control_backlog: Count

@@ -140,7 +140,6 @@ class Upkeep:
             log.info("leases over", count=len(over), channel=first.channel, key=first.key)
         for app, stream in self._streams.items():
             self._expect(app, stream)
-        self._lane.tick()
         self._report()
         if self.pool.changed and time.monotonic() >= self._save_at and self._is_written():
             self._save_at = time.monotonic() + _SAVE_S
@@ -273,6 +272,9 @@ class Upkeep:
             self._reports.waiting(sorted(crowded, key=lambda one: (one.channel, one.key)))
         if lost := self._lane.backlog.losses():
             self._reports.losses(lost, "the broker was away or slow")
+        if unfit := self._lane.unfit():
+            limit = self._lane.largest_taken
+            self._reports.losses(unfit, f"larger than the {limit} bytes that the broker takes")
         if doubtful := self._lane.doubts():
             self._reports.losses(doubtful, "under way when the broker was lost", certain=False)
 

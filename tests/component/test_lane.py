@@ -124,7 +124,13 @@ async def lane_to(
     """Run a lane and its writer, which is put into ``writers``; leaves in good order."""
     lane = Lane(policies or {}, budget=budget)
     writer = (MessageWriter if messages else LaneWriter)(
-        endpoints, f"lane-{name}", on_ready=lane.on_ready, on_lost=lane.on_lost
+        endpoints,
+        f"lane-{name}",
+        on_ready=lane.on_ready,
+        on_lost=lane.on_lost,
+        on_ping=lane.on_ping,
+        on_pong=lane.on_pong,
+        on_too_large=lane.on_too_large,
     )
     lane.attach(writer, lambda: routes)
     if writers is not None:
@@ -292,6 +298,46 @@ async def test_the_receive_maximum_is_kept(tmp_path: Path, messages: bool) -> No
             numbers = [int(payload) for payload in ear.payloads(route.topic)]
             assert numbers == list(range(1000))
             assert line.accepted == 1
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize(("version", "messages"), [(5, False), (5, True), (4, True)])
+async def test_a_record_that_the_broker_does_not_take_holds_up_no_other(
+    tmp_path: Path, version: Any, messages: bool, qos: int
+) -> None:
+    """Mosquitto hangs up for it: MQTT 5 says the limit before, MQTT 3.1.1 never does."""
+    good, bad = trades("kis"), trades("kis", "B")
+    with Mosquitto.running(tmp_path, "allow_anonymous true\nmax_packet_size 20000\n") as broker:
+        async with (
+            listening(broker.url, "kis/#") as ear,
+            line_to(broker.url) as line,
+            lane_to(
+                Endpoint.parse(f"mqtt://127.0.0.1:{line.port}", version=version),
+                policies={"trade": KindPolicy(qos=qos)},
+                routes=[good, bad],
+                messages=messages,
+            ) as lane,
+        ):
+            lane.put(good, b"first")
+            await asyncio.sleep(0)
+            lane.put(bad, b"x" * 30_000)
+            await until(lambda: lane.too_large == 1)
+            for number in range(300):
+                lane.put(good, b"%d" % number)
+                await asyncio.sleep(0)
+            await ear.until(lambda: b"299" in ear.payloads(good.topic))
+            numbers = [p for p in dict.fromkeys(ear.payloads(good.topic)) if p != b"first"]
+            assert numbers == [b"%d" % number for number in range(300)]
+            lane.put(bad, b"y" * 19_000)
+            await ear.until(lambda: ear.payloads(bad.topic))
+            lane.put(bad, b"z" * 40_000)
+            lane.put(good, b"last")
+            await ear.until(lambda: b"last" in ear.payloads(good.topic))
+            assert line.accepted == (1 if version == 5 else 3)
+            assert lane.unfit() == {bad.topic: 2}
+            assert lane.too_large == 2
+            assert lane.largest_taken == (20_000 if version == 5 else 30_000 + 34 + 11 - 1)
+            assert lane.backlog.dropped == 0
 
 
 class Broker:

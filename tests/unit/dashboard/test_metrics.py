@@ -43,6 +43,7 @@ NUMBERS: dict[str, Any] = {
         "backlog": 1,
         "backlog_bytes": 2,
         "dropped": 3,
+        "too_large": 8,
         "conflated": 4,
         "possibly_lost": 5,
         "control_backlog": 6,

@@ -15,10 +15,10 @@ TRADES = Route(TRADE, "krx", "A", "t", ZONE)
 SURE = Route(QUOTE, "krx", "A", "q", ZONE)
 
 
-def lane_and_writer(*, confirms: bool = True) -> tuple[Lane, FakeWriter]:
+def lane_and_writer() -> tuple[Lane, FakeWriter]:
     lane = Lane({"trade": KindPolicy(), "quote": KindPolicy(qos=1)})
     writer = FakeWriter()
-    lane.attach(writer, confirms=confirms)
+    lane.attach(writer)
     return lane, writer
 
 
@@ -54,17 +54,5 @@ async def test_after_a_quiet_while_nothing_is_doubtful() -> None:
     for _ in range(2):
         lane.on_ping()
         lane.on_pong()
-    lane.tick()
     lane.on_lost()
     assert lane.doubts() == {}
-
-
-async def test_without_confirmations_five_seconds_are() -> None:
-    lane, writer = lane_and_writer(confirms=False)
-    for _ in range(8):
-        await put(lane, 1)
-        lane.tick()
-    writer.ready = False
-    lane.tick()  # it does not take more: nothing arrives either
-    lane.on_lost()
-    assert lane.doubts() == {"t": 5}

@@ -140,6 +140,7 @@ def test_everything_is_in_it() -> None:
             "backlog": 0,
             "backlog_bytes": 0,
             "dropped": 0,
+            "too_large": 0,
             "conflated": 0,
             "possibly_lost": 0,
             "control_backlog": 4,
