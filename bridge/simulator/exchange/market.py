@@ -9,6 +9,7 @@ from datetime import datetime
 from random import Random
 
 from bridge.simulator.exchange import ticks
+from bridge.simulator.exchange.minutes import MinuteChart
 from bridge.simulator.exchange.order_book import Fill, Order, OrderBook, Side
 
 __all__ = ["Listing", "Market", "Print"]
@@ -89,6 +90,7 @@ class Market:
     bought: int = 0
     sold: int = 0
     latest: Print | None = None
+    chart: MinuteChart = field(default_factory=MinuteChart)
 
     def __post_init__(self) -> None:
         self.lower, self.upper = ticks.limits(self.listing.base)
@@ -202,6 +204,7 @@ class Market:
         self.last = price
         self.volume += quantity
         self.value += price * quantity
+        self.chart.count(price, quantity, self.value, now)
         if taker is Side.BUY:
             self.buys += 1
             self.bought += quantity

@@ -39,6 +39,9 @@ CALLS: dict[str, HandlerCall] = {
     _QUOTATIONS + "inquire-asking-price-exp-ccn": HandlerCall(
         "asking_price", "GET", _ids("", "FHKST01010200"), _ids("", "FHKST01010200")
     ),
+    _QUOTATIONS + "inquire-time-itemchartprice": HandlerCall(
+        "minutes", "GET", _ids("", "FHKST03010200"), _ids("", "FHKST03010200")
+    ),
     _QUOTATIONS + "search-info": HandlerCall("info", "GET", _ids("", "CTPF1604R"), {}),
     _QUOTATIONS + "chk-holiday": HandlerCall("holidays", "GET", _ids("", "CTCA0903R"), {}),
     _TRADING + "order-cash": HandlerCall(

@@ -30,6 +30,8 @@ from bridge.simulator.stream import records
 
 __all__ = ["Handlers"]
 
+_MINUTES = 30
+"""Rows of a page of the minute chart."""
 _CATCH_UP = 20
 """Turns of the traders at most when somebody asks for a symbol that has stood still."""
 
@@ -49,6 +51,7 @@ class Handlers:
         self._handlers: dict[str, Handler] = {
             "price": self._price,
             "asking_price": self._asking_price,
+            "minutes": self._minutes,
             "info": self._info,
             "holidays": self._holidays,
             "order": self._order,
@@ -116,6 +119,26 @@ class Handlers:
             "vi_cls_code": "N",
         }
         outputs = {"output1": first, "output2": second}
+        return Answer("0", "MCA00000", padded("정상처리 되었습니다.", 80), outputs)
+
+    def _minutes(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
+        symbol = self._symbol(params)
+        try:
+            asked = datetime.strptime(params.get("FID_INPUT_HOUR_1", ""), "%H%M%S").time()  # noqa: DTZ007 - a time of day
+        except ValueError as error:
+            raise InputError("FID_INPUT_HOUR_1") from error
+        market, api = (
+            self._exchange.market(symbol, now),
+            "domestic_stock/inquire_time_itemchartprice",
+        )
+        until = min(now, datetime.combine(now.date(), asked, now.tzinfo))
+        outputs: Row = {
+            "output1": self._row(api, "output1", statements.price(market, now)),
+            "output2": [
+                self._row(api, "output2", statements.minute(one))
+                for one in market.chart.until(until, _MINUTES)
+            ],
+        }
         return Answer("0", "MCA00000", padded("정상처리 되었습니다.", 80), outputs)
 
     def _info(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:

@@ -8,6 +8,7 @@ from datetime import datetime
 from bridge.simulator.exchange import ticks
 from bridge.simulator.exchange.ledger import CashAccount, Holding
 from bridge.simulator.exchange.market import Listing, Market
+from bridge.simulator.exchange.minutes import Minute
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import Ticket
 from bridge.simulator.rest.answers import Row
@@ -20,6 +21,7 @@ __all__ = [
     "daily_totals",
     "holding",
     "info",
+    "minute",
     "orderable",
     "price",
 ]
@@ -65,6 +67,19 @@ def info(listing: Listing) -> Row:
         "ivst_prdt_type_cd": "0601",
         "ivst_prdt_type_cd_name": "주식",
         "frst_erlm_dt": "",
+    }
+
+
+def minute(one: Minute) -> Row:
+    return {
+        "stck_bsop_date": f"{one.start:%Y%m%d}",
+        "stck_cntg_hour": f"{one.start:%H%M%S}",
+        "stck_prpr": str(one.close),
+        "stck_oprc": str(one.open),
+        "stck_hgpr": str(one.high),
+        "stck_lwpr": str(one.low),
+        "cntg_vol": str(one.quantity),
+        "acml_tr_pbmn": str(one.value),
     }
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -179,3 +180,35 @@ def test_product_information() -> None:
 def test_what_can_be_bought() -> None:
     row = Calls()("inquire-psbl-order", {"PDNO": "005930", "ORD_UNPR": ""}).outputs["output"]
     assert (row["psbl_qty_calc_unpr"], row["max_buy_qty"]) == ("356000", "280")
+
+
+def test_the_minute_chart_is_what_was_traded_in_each_minute() -> None:
+    calls = Calls()
+    market = calls.exchange.market("005930", NOW)
+    prints = []
+    for second in range(0, 45 * 60, 4):
+        calls.exchange.act("005930", NOW + timedelta(seconds=second))
+        prints += market.collect()
+    asked = {
+        "FID_COND_MRKT_DIV_CODE": "J",
+        "FID_INPUT_ISCD": "005930",
+        "FID_INPUT_HOUR_1": "103959",
+        "FID_PW_DATA_INCU_YN": "N",
+        "FID_ETC_CLS_CODE": "",
+    }
+    later = NOW + timedelta(minutes=50)
+    rows = calls("inquire-time-itemchartprice", asked, now=later).outputs["output2"]
+    assert [row["stck_cntg_hour"] for row in rows] == [f"10{m:02}00" for m in range(39, 9, -1)]
+    for row, before in pairwise(rows):
+        minute = [one for one in prints if f"{one.at:%H%M}00" == row["stck_cntg_hour"]]
+        prices = [one.price for one in minute]
+        assert [int(row[f"stck_{what}"]) for what in ("oprc", "hgpr", "lwpr", "prpr")] == [
+            *(prices[0], max(prices), min(prices), prices[-1])
+        ]
+        assert int(row["cntg_vol"]) == sum(one.quantity for one in minute)
+        traded = sum(one.price * one.quantity for one in minute)
+        assert int(row["acml_tr_pbmn"]) - int(before["acml_tr_pbmn"]) == traded
+    last = calls("inquire-time-itemchartprice", asked | {"FID_INPUT_HOUR_1": "000001"}, now=later)
+    assert last.outputs["output2"] == []
+    wrong = calls("inquire-time-itemchartprice", asked | {"FID_INPUT_HOUR_1": "ten"}, now=later)
+    assert wrong.msg_cd == "OPSQ2003"
