@@ -46,7 +46,8 @@ class Truth:
         self.away_since: float | None = None
         self.wanted: dict[str, float] = dict.fromkeys(ALL, 0.0)
         """Since when somebody wants it; negative: nobody does, since then."""
-        self.disturbed_at = 0.0
+        self.disturbed_at = -TOLD_S
+        self._alive: set[ServerConnection] = set()
         names = {(one.tr_id, one.key): topic for topic in ALL for one in [wanted(topic)]}
         self._names = names
         self._send = feed.sim.stream.injector.send
@@ -55,11 +56,14 @@ class Truth:
     def send(self, connections: Iterable[ServerConnection], text: str) -> None:
         connections = list(connections)
         lines = self.feed.sim.stream.injector._lines
-        alive = any(one in lines and not lines[one].dead for one in connections)
-        if text.startswith("0|") and alive:
+        alive_ones = {one for one in connections if one in lines and not lines[one].dead}
+        if text.startswith("0|") and alive_ones:
             _, tr_id, _, body = text.split("|", 3)
             topic = self._names[tr_id, body.partition("^")[0]]
             now = self.feed.now
+            if alive_ones != self._alive:  # another connection, which has to prove itself
+                self._alive = alive_ones
+                self.since.clear()
             pause = now - self.last.get(topic, 0.0)
             if topic not in self.since or pause > QUICK.kind("trade").least_s - 1.0:
                 self.since[topic] = now
@@ -90,6 +94,8 @@ class Truth:
                 continue
             busy = not SOAK or now < BUSY_S
             most_s = MOST_S if busy else QUICK.quiet_s
+            if now - self.disturbed_at < TOLD_S:
+                continue  # nobody told anything while the process stood still
             if said == "live" and why != "no record yet":
                 assert now - last <= most_s + TOLD_S, f"live without data: {place}"
             if said == "live" and why == "no record yet":
