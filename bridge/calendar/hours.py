@@ -121,16 +121,23 @@ class Calendar:
         return found
 
     def phase_since(self, market: str, venue: str, kind: str, now: datetime) -> tuple[Phase, float]:
-        """Return the phase, and when the timetable last changed before; seconds since the epoch."""
+        """Return the phase, and when the timetable last changed before; seconds since the epoch.
+
+        Right after the opening of a busy session it is ``open``: something may come, and mostly
+        does.
+        """
         moment = now.timestamp()
+        spans = [span for span in self._spans(market, venue, moment) if span.session.data]
         edges = (
             edge
-            for span in self._spans(market, venue, moment)
-            if span.session.data
+            for span in spans
             for edge in (span.opens, span.data, span.closes)
             if edge <= moment
         )
-        return self.phase(market, venue, kind, now), max(edges, default=0.0)
+        found = self.phase(market, venue, kind, now)
+        if found == "closed" and any(span.opens <= moment < span.closes for span in spans):
+            found = "open"
+        return found, max(edges, default=0.0)
 
     # orders; places are market and venue, times µs since the epoch
 

@@ -62,23 +62,36 @@ class QualityPublisher:
         self._control, self._topics, self._store = control, topics, store
         self._told: set[str] = set()
         """Topics of which a quality may be retained."""
+        self._swept = asyncio.Event()
+        self._refused = False
         control.on_connected(self._greet)
 
     async def run(self) -> None:
         """Do so until cancelled."""
         self._told = await asyncio.to_thread(self._recall)
+        async with asyncio.TaskGroup() as tasks:
+            # Apart, because the broker may be away and the sweeps go on.
+            tasks.create_task(self._tell())
+            while True:
+                for _ in self.board.sweep(now_us(), time.monotonic()):
+                    await asyncio.sleep(0)
+                self._swept.set()
+                await asyncio.sleep(_TURN_S)
+
+    async def _tell(self) -> None:
+        """Publish after each sweep what is new."""
         left_over: set[str] | None = set(self._told)
         while True:
-            for _ in self.board.sweep(now_us(), time.monotonic()):
-                await asyncio.sleep(0)
+            await self._swept.wait()
+            self._swept.clear()
             # A guest has no will that would take back what it said, and its owner says the same.
-            if self._control.connected and not self._control.guest:
-                if left_over is not None:
-                    for topic in left_over.difference(topic for topic, _ in self.board.items()):
-                        self.board.end(topic)
-                    left_over = None
-                await self._publish()
-            await asyncio.sleep(_TURN_S)
+            if not self._control.connected or self._control.guest:
+                continue
+            if left_over is not None:
+                for topic in left_over.difference(topic for topic, _ in self.board.items()):
+                    self.board.end(topic)
+                left_over = None
+            await self._publish()
 
     async def close(self) -> None:
         """Take back what will not be true any more when the bridge has left."""
@@ -111,7 +124,9 @@ class QualityPublisher:
                 # Waiting for the last one keeps them few, whatever the broker does.
                 await self._control.publish(each, wait=each is publications[-1])
         except BrokerError as error:
-            log.warning("quality not published", reason=str(error))
+            if not self._refused:
+                log.warning("quality not published, more may follow", reason=str(error))
+            self._refused = True
 
     def _news(self, topic: str) -> list[Publication]:
         """Return what is published of a topic that has changed."""

@@ -261,3 +261,27 @@ def test_what_was_stale_before_its_session_was_lost_misses_all_since_its_last_re
     feed.connect()
     world.run(1)
     assert {gap.wanted: gap.since for gap in world.pool.gaps.take()}[NAVER] == naver_at
+
+
+def test_the_first_minute_of_trading_is_not_closed() -> None:
+    world = World("2026-11-23 08:59:00")
+    world.hold(SAMSUNG, THIN)
+    world.feeds["app1"].connect()
+    world.run(58)
+    for _ in range(90):
+        world.run(1, SAMSUNG)
+        assert world.board.counts() == {"live": 2}
+
+
+def test_a_lunch_break_is_closed() -> None:
+    world = World("2026-11-23 12:59:00")  # 11:59 in Hong Kong
+    tencent = SAMSUNG._replace(tr_id="HDFSCNT0", key="DHKS00700", channel="HDFSCNT0")
+    world.hold(tencent)
+    world.feeds["app1"].connect()
+    world.run(30)
+    assert world.board.counts() == {"live": 1}
+    world.run(32)
+    assert world.board.counts() == {"closed": 1}
+    world.pass_time(3590)
+    world.run(12)
+    assert world.board.counts() == {"live": 1}
