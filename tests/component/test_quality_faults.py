@@ -428,12 +428,14 @@ async def suffer(feed: VirtualFeed, row: Row) -> None:
         await seconds(feed, row.within_s - TOLD_S)
     what = f"{row.name}, in time"
     await until(feed, row.then, TOLD_S if row.stays_s else row.within_s, what)
-    if row.why:
-        bad = {topic for topic, quality in row.then.items() if quality not in ("live", "")}
-        assert {feed.why(topic) for topic in bad if row.why not in feed.why(topic)} == set()
     for _ in range(row.stays_s):
         await seconds(feed, 1)
         assert told(feed, row.then) == dict(row.then), f"{row.name}, until {feed.now}"
+    if row.why:
+        bad = {topic for topic, quality in row.then.items() if quality not in ("live", "")}
+        assert {feed.why(topic) for topic in bad if row.why not in feed.why(topic)} == set(), (
+            row.name
+        )
     done = row.mend(feed)
     if inspect.isawaitable(done):
         await done
