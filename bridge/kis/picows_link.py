@@ -223,7 +223,7 @@ class _PicowsLink(picows.WSListener):
         except BaseException as error:  # noqa: BLE001 - goes up to whoever serves
             self._failed(error)
         if waiting:
-            self._loop.call_soon(self._hand_on)
+            self._hand_on_later()
         elif self._gone.is_set():
             self._finish()
         else:
@@ -317,7 +317,12 @@ class _PicowsLink(picows.WSListener):
         if not under.is_closing():
             under.pause_reading()
         if self._serving:
-            self._loop.call_soon(self._hand_on)
+            self._hand_on_later()
+
+    def _hand_on_later(self) -> None:
+        # Not in the next turn but in the one after: by then the other sockets were looked at, and
+        # what has come there is taken first.
+        self._loop.call_soon(self._loop.call_soon, self._hand_on)
 
     def _read_on(self) -> None:
         if self.transport is None or not self._paused:

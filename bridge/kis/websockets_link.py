@@ -65,7 +65,7 @@ class _WebsocketsLink:
 
     async def serve(self) -> None:
         counts, receive, recv = self._counts, self._receive, self._connection.recv
-        left = SLICE
+        left, transport = SLICE, self._connection.transport
         while True:
             # Bytes, since KIS has sent invalid UTF-8: a strict client closes with 1007 and loses
             # its session for one bad letter (docs/kis.md).
@@ -75,7 +75,14 @@ class _WebsocketsLink:
                 return
             left -= len(message) + FRAME
             if left < 0:
+                # What the socket has waits there meanwhile, so that what was read does not pile up.
+                if not transport.is_closing():
+                    transport.pause_reading()
+                # Twice: by then the other sockets were looked at, and what came there is taken.
                 await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                if not transport.is_closing():
+                    transport.resume_reading()
                 left = SLICE
             arrived = now_us()
             counts.bytes += len(message)

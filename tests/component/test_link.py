@@ -7,6 +7,7 @@ import base64
 import hashlib
 import itertools
 import shutil
+import socket
 import ssl
 import struct
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import ConfigError
-from bridge.kis.link import MAX_MESSAGE, Link, StreamCounts, open_link
+from bridge.kis.link import FRAME, MAX_MESSAGE, SLICE, Link, StreamCounts, open_link
 from tests.component.fakes import link_library, without_picows
 
 __all__ = ["link_library"]
@@ -420,3 +421,40 @@ async def test_a_certificate_that_nobody_vouches_for(
     async with listening(certificate[1]) as line:
         with pytest.raises(ssl.SSLCertVerificationError):
             await open_link(line.url, line.receive, line.counts, 0.2)
+
+
+async def test_a_command_beside_a_burst_waits_for_at_most_one_slice(line: Line) -> None:
+    """What lies in another socket is read between two slices, however much one read has brought."""
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    text = b"0|H0STCNT0|001|" + b"9" * 400
+    most = SLICE // (len(text) + FRAME) + 1
+    waited: list[int] = []
+    sent_at: list[int] = []
+
+    def receive(text: str, arrived: int) -> None:
+        line.texts.append(text)
+        if not sent_at:
+            sent_at.append(len(line.texts))
+            theirs.send(b"command")
+
+    def command() -> None:
+        ours.recv(64)
+        waited.append(len(line.texts) - sent_at.pop())
+
+    line.receive = receive  # type: ignore[method-assign]
+    loop.add_reader(ours, command)
+    try:
+        async with line.link() as (link, wire):
+            wire.writer.write(frame(TEXT, text) * 2_000)
+            closing = asyncio.ensure_future(wire.close())
+            await link.serve()
+            await closing
+    finally:
+        loop.remove_reader(ours)
+        ours.close()
+        theirs.close()
+    assert len(line.texts) == 2_000
+    assert len(waited) > 2_000 // (2 * most) - 2, "a command came in every slice"
+    assert max(waited) <= most
