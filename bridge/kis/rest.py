@@ -128,7 +128,7 @@ class RestClient:
         self._catalog = catalog
         self._refused = refusals(catalog)
         self._http = http
-        self._headers = http.headers.multi_items()  # the same for all calls
+        self._headers = http.headers.raw  # the same for all calls
         self._rest_url = rest_url.rstrip("/")
         self._app_key = app_key
         self._app_secret = app_secret
@@ -280,16 +280,20 @@ class RestClient:
         name, deadline = request.api.name, until.deadline
         if not until.still():
             raise KisNotSentError(f"{name}: called off")
+        url, content = self._url(request.api.path), request.content
         headers = [
+            (b"Host", url.netloc),
             *self._headers,
-            ("content-type", "application/json; charset=utf-8"),
-            ("authorization", f"Bearer {token.get_secret_value()}"),
-            ("appkey", self._app_key.get_secret_value()),
-            ("appsecret", self._app_secret.get_secret_value()),
-            ("tr_id", request.tr_id),
-            ("tr_cont", tr_cont),
-            ("custtype", "P"),
+            (b"content-type", b"application/json; charset=utf-8"),
+            (b"authorization", f"Bearer {token.get_secret_value()}".encode("ascii")),
+            (b"appkey", self._app_key.get_secret_value().encode("ascii")),
+            (b"appsecret", self._app_secret.get_secret_value().encode("ascii")),
+            (b"tr_id", request.tr_id.encode("ascii")),
+            (b"tr_cont", tr_cont.encode("ascii")),
+            (b"custtype", b"P"),
         ]
+        if content is not None:
+            headers.append((b"content-length", b"%d" % len(content)))
         left = math.inf if deadline is None else deadline - self._monotonic()
         if left <= 0:
             raise KisNotSentError(f"{name}: the deadline has passed")
@@ -313,16 +317,17 @@ class RestClient:
 
         limits = {"connect": connect, "read": answer, "write": answer, "pool": connect}
         try:
-            # Written out and sent as it is: what the client would look up for each call (cookies,
-            # redirects, its own limits) has been decided here.
+            # Written out and sent as it is: what the client would find out for each call (cookies,
+            # redirects, its own limits, how long the body is) is known here.
             asked = httpx.Request(
                 request.api.method,
-                self._url(request.api.path),
+                url,
                 params=request.query,
                 headers=headers,
-                content=request.content,
+                stream=httpx.ByteStream(content or b""),
                 extensions={"trace": hold, "timeout": limits},
             )
+            asked.read()  # as with any other request, what it holds can be looked at
             # The outer limit is for an answer that trickles in: httpx counts from byte to byte.
             async with asyncio.timeout(connect + answer + 0.1):
                 response = await self._http.send(asked)

@@ -128,6 +128,12 @@ class Throttle:
         if not self._waiting:
             self._turn = 0
             self._turns.clear()
+            now = self._clock()
+            alone = (deadline is None or now < deadline) and self._free_at(priority) <= now
+            if alone and wanted():  # nobody to go before or after
+                self._turns[client] = 1
+                self._taken.append(now)
+                return
         turn = self._turns[client] = max(self._turn, self._turns.get(client, 0)) + 1
         waiter = _Waiter(
             priority,
