@@ -23,6 +23,7 @@ SEOUL = timezone(timedelta(hours=9), "KST")
 """Korea has had no daylight saving time since 1988, so that no table of zones is needed."""
 _MICROSECOND = 1_000_000
 _DAY, _AHEAD = 86_400_000_000, 9 * 3_600_000_000
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 def now_us() -> int:
@@ -48,7 +49,7 @@ def seoul_time(at: int) -> datetime:
 
 def seoul_day(at: int) -> date:
     """Return the Korean date of a moment in µs since the epoch."""
-    return datetime.fromtimestamp(at // _MICROSECOND, SEOUL).date()
+    return date.fromordinal(_EPOCH + (at + _AHEAD) // _DAY)
 
 
 def same_seoul_day(one: int, other: int) -> bool:

@@ -101,6 +101,9 @@ class News:
 
     async def wait(self, seconds: float | None = None) -> None:
         """Return at the next news, or after ``seconds``."""
+        if seconds is None:
+            await self._event.wait()
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._event.wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -157,9 +157,9 @@ class Journal:
             sends=any(step.event is Event.SUBMIT for step, _ in lines),
         )
 
-    async def append(self, *lines: JournalStep) -> None:
-        """Write steps down, all of them or none."""
-        await self._write(
+    def append(self, *lines: JournalStep) -> Awaitable[None]:
+        """Write steps down, all of them or none; begins at once, not when it is awaited."""
+        return self._write(
             lambda connection, careful: queries.append(connection, lines, careful=careful),
             sends=any(line.step.event is Event.SUBMIT for line in lines),
         )
@@ -187,17 +187,17 @@ class Journal:
             sends=isinstance(cause, JournalStep) and cause.step.event is Event.SUBMIT,
         )
 
-    async def _write(self, work: Callable[[Connection, bool], _T], *, sends: bool) -> _T:
+    def _write(self, work: Callable[[Connection, bool], _T], *, sends: bool) -> Awaitable[_T]:
         """Write something; ``sends``: that an order is handed to KIS, which only its owner may."""
         owner, scopes = self._owner, len(self._scopes)
         if not owner or not sends:
-            return await self._writer.run(work, writes=True)
+            return self._writer.run(work, writes=True)
 
         def fenced(connection: Connection, careful: bool) -> _T:
             claims.confirm(connection, owner, scopes, now_us())
             return work(connection, careful)
 
-        return await self._noticing(fenced)
+        return self._noticing(fenced)
 
     async def _noticing(self, work: Callable[[Connection, bool], _T]) -> _T:
         try:

@@ -7,7 +7,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -57,12 +57,13 @@ class Writer(Protocol):
     async def close(self) -> None:
         """Write what was handed over, then let go of the database."""
 
-    async def run(self, work: Callable[[Connection, bool], _T], *, writes: bool = False) -> _T:
+    def run(self, work: Callable[[Connection, bool], _T], *, writes: bool = False) -> Awaitable[_T]:
         """Return what ``work(connection, careful)`` returns, when it is on disk.
 
-        Raises :class:`JournalError` when it is not known to be there, :class:`NotWrittenError`
-        when it is known not to be. ``careful``: an earlier attempt has failed, so that what is to
-        be written may be there already. ``writes``: it is no mere look.
+        It begins with the call, or when that is awaited. Raises :class:`JournalError` when it is
+        not known to be there, :class:`NotWrittenError` when it is known not to be. ``careful``: an
+        earlier attempt has failed, so that what is to be written may be there already. ``writes``:
+        it is no mere look.
         """
 
     async def adopt(self, least: int) -> None:
@@ -124,13 +125,14 @@ class WriterThread:
             self._jobs.put(None)
             await asyncio.to_thread(thread.join)
 
-    async def run(self, work: Callable[[Connection, bool], _T], *, writes: bool = False) -> _T:
-        """Return what ``work`` returns, when it is on disk."""
+    def run(self, work: Callable[[Connection, bool], _T], *, writes: bool = False) -> Awaitable[_T]:
+        """Return what ``work`` returns, when it is on disk; begins at once."""
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         if self._thread is None:
-            raise JournalError("the journal is closed")
-        future: asyncio.Future[_T] = self._loop.create_future()
-        self._jobs.put(_Job(work, writes, future))
-        return await future
+            future.set_exception(JournalError("the journal is closed"))
+        else:
+            self._jobs.put(_Job(work, writes, future))
+        return future
 
     async def adopt(self, least: int) -> None:
         """Give the journal another name, and more than ``least`` commits."""

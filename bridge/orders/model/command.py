@@ -52,6 +52,7 @@ ID = r"^[A-Za-z0-9._-]{1,64}$"
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,8})?")
 _DIGITS = re.compile(r"\d{1,9}")
 _MICROSECOND = 1_000_000
+_MOST = 10**12
 _write = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 _SYMBOLS = {
@@ -73,6 +74,8 @@ class CommandError(RequestError):
 
 
 def _decimal(value: object) -> object:
+    if type(value) is int and 0 <= value < _MOST:  # as nearly all of them are
+        return Decimal(value)
     number = isinstance(value, int) and not isinstance(value, bool)
     if number or (isinstance(value, str) and _NUMBER.fullmatch(value)):
         value = Decimal(str(value))

@@ -16,6 +16,7 @@ from bridge.orders.model.command import ID, MODELS, Command, CommandError, Modif
 __all__ = ["MAX_PAYLOAD", "check_price", "parse"]
 
 MAX_PAYLOAD = 16 * 1024
+_ID = re.compile(ID)
 _Priced = TypeVar("_Priced", Place, Modify)
 
 
@@ -33,7 +34,7 @@ def parse(verb: str, payload: bytes, order_types: OrderTypes | None = None) -> C
     except JsonError as error:
         raise CommandError(str(error)) from None
     name = content.get("client_order_id")
-    client_order_id = name if isinstance(name, str) and re.fullmatch(ID, name) else ""
+    client_order_id = name if isinstance(name, str) and _ID.fullmatch(name) else ""
     try:
         command = model.model_validate(content)
     except ValidationError as error:

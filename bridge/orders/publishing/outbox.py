@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -69,34 +69,47 @@ class Outbox:
         self._wake = asyncio.Event()
         self._attempts = News()
         self._failing = False
+        self._under_way: tuple[list[_Entry], Awaitable[None]] | None = None
+        """What is being written, until the next attempt may begin."""
 
     async def run(self) -> None:
         """Write what is taken, until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            # Everything that waits goes into one commit: a burst costs one wait for the disk. What
-            # comes during it is appended, so that the batch stays the front of the list.
-            batch, kept = self._entries[:], dict(self._kept)
-            lines = [entry.line for entry in batch if entry.line.command]
+            batch, writing = self._under_way or self._begin()
             try:
-                if kept:
-                    self._written_down(await self._journal.catch_up(kept, lines))
-                else:
-                    await self._journal.append(*lines)
+                await writing
             except JournalError as error:
                 log.warning("journal not written, trying again", cause=str(error))
                 self._failing = True
                 self._tell([entry for entry in batch if entry.urgent])
                 self._attempts.tell()
                 await asyncio.sleep(self._pause_s)
+                self._under_way = None
                 self._wake.set()  # also when nothing new comes
             else:
                 self._failing = False
+                self._under_way = None
                 del self._entries[: len(batch)]
                 self._written += len(batch)
+                if self._entries or self._kept:  # it came after this batch was made up
+                    self._wake.set()
                 self._tell(batch)
                 self._attempts.tell()
+
+    def _begin(self) -> tuple[list[_Entry], Awaitable[None]]:
+        """Hand what waits to the journal; return that, and what ends when it is written."""
+        # Everything that waits goes into one commit: a burst costs one wait for the disk. What
+        # comes during it is appended, so that the batch stays the front of the list.
+        batch, kept = self._entries[:], dict(self._kept)
+        lines = [entry.line for entry in batch if entry.line.command]
+        writing = self._catch_up(kept, lines) if kept else self._journal.append(*lines)
+        self._under_way = batch, writing
+        return self._under_way
+
+    async def _catch_up(self, kept: Mapping[int, NewRecord], lines: Sequence[JournalStep]) -> None:
+        self._written_down(await self._journal.catch_up(kept, lines))
 
     def _written_down(self, ids: Mapping[int, int]) -> None:
         """Give commands that were kept the numbers that they have in the journal."""
@@ -200,6 +213,8 @@ class Outbox:
         False: it is not, the last attempt failed, and ``until`` has passed.
         """
         wanted = self._taken
+        if self._written < wanted and self._under_way is None and not self._kept:
+            self._begin()  # a turn of the event loop earlier than :meth:`run` would
         while self._written < wanted:
             await self._attempts.wait()
             late = until is not None and self._clock() >= until

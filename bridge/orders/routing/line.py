@@ -99,6 +99,8 @@ class Line:
         try:
             refusal = self._overloaded() if full else _unseen(managed, source)
             decision = refusal or self._at_once(managed, turns)
+            if isinstance(decision, Intent):
+                self.submitter.prepare(managed, decision)
             admitted = await self.admission.admit(managed, *self._first_step(managed, decision))
             # The journal had that name already, or could not take it in time. What was reserved
             # for this delivery must not go on counting; the journal's command has its own decision.
@@ -116,8 +118,9 @@ class Line:
                     self.submitter.turn_down(managed, admitted, source.message)
                 return
             # Not before the commit: until then only the broker has it, and delivers it again after
-            # a crash. Not after the answer either: the broker would wait for KIS.
-            source.message.ack()
+            # a crash. Not after the answer either: the broker would wait for KIS. The order does
+            # not wait for it.
+            asyncio.get_running_loop().call_soon(source.message.ack)
             known, new = admitted
             if not known.means(managed):
                 refusal = Refusal("duplicate_conflict", "that name stands for another content")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
 import structlog
 
+from bridge.errors import BridgeError
 from bridge.kis import orders as kis
 from bridge.kis.listing import plain
 from bridge.kis.replies import (
@@ -50,12 +53,27 @@ class Sender:
     door: Door
     blotter: Blotter
     sightings: Sightings
+    _prepared: WeakKeyDictionary[ManagedOrder, tuple[Intent, kis.OrderCall]] = field(
+        default_factory=WeakKeyDictionary, repr=False
+    )
+    """What was written out before its turn, and of what."""
+
+    def prepare(self, managed: ManagedOrder, planned: Intent) -> None:
+        """Write out the call of a command that is about to be sent."""
+        with suppress(BridgeError):  # raised when it is sent, to whoever asked for that
+            self._prepared[managed] = planned, self._call(managed, planned)
+
+    def _call(self, managed: ManagedOrder, planned: Intent) -> kis.OrderCall:
+        number = self.terms.accounts[managed.identity.account].number
+        return planned.call(self.terms.catalog, number.get_secret_value())
 
     async def send(self, managed: ManagedOrder, planned: Intent) -> Step:
         """Return the answer of a command that the journal says is being submitted."""
         self.sightings.sending(managed)
         account = self.terms.accounts[managed.identity.account]
-        call = planned.call(self.terms.catalog, account.number.get_secret_value())
+        found = self._prepared.get(managed)
+        call = found[1] if found and found[0] is planned else self._call(managed, planned)
+        self._prepared.pop(managed, None)
         cancels = planned.request.verb == "cancel"
         refusal: Refusal | None = None
 

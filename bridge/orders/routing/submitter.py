@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -56,6 +57,10 @@ class Submitter:
             await self.answer(managed, self.refusing(_LATE_JOURNAL), message)
             return
         await self.send(managed, decision, message)
+
+    def prepare(self, managed: ManagedOrder, planned: Intent) -> None:
+        """Have written out what will be sent, while the journal writes."""
+        asyncio.get_running_loop().call_soon(self.sender.prepare, managed, planned)
 
     async def send(self, managed: ManagedOrder, planned: Intent, message: Message | None) -> None:
         """Bring a command that the journal has as ``submitting`` to its answer."""
