@@ -18,5 +18,5 @@ class BackupConfig(Section):
     """Ask REST for the prices of what no session brings, and publish them under `snapshot`."""
     after_s: Annotated[int, Strict(), Field(ge=1, le=3600)] = 10
     """Seconds without a slot or a session before REST is asked."""
-    share: Annotated[float, Field(gt=0, le=0.5)] = 0.25
+    share: Annotated[float, Field(ge=0.01, le=0.5)] = 0.25
     """Part of each app key's REST calls a second that may be used for it."""

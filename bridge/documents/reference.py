@@ -85,6 +85,8 @@ def _page(channel: Channel, catalog: Catalog) -> Iterator[str]:
         yield f"- Venues: {venues}"
     else:
         yield f"- Times: {channel.timezone}"
+    if calls := [row.api for row in catalog.snapshots if channel.tr_id in row.channels]:
+        yield f"- Over REST ([backup](../backup.md)): {', '.join(f'`{api}`' for api in calls)}"
     yield f"- Layout: `{first.id}`, {first.width} values"
     for layout in older:
         known = {field.path for field in layout.fields}
