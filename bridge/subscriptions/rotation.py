@@ -9,7 +9,9 @@ Pure: the time is an argument, in monotonic seconds. The rules:
 3. Whoever's turn is over queues up again in the line of each client that wants it. A client gets
    the next slot when it has the fewest turns; among equals it is the one that got none for longest.
    So a thousand wishes take nothing of another client's share.
-4. When there is less room, the client with the most turns gives up its longest one.
+4. When there is less room, the client with the most turns breaks off its newest one, and goes on
+   with it next. Were it the longest, or did it begin anew, then whoever wants a slot and gives it
+   up again all the time would let nobody's turn come to its end.
 
 Hence a client with ``n`` wishes and a share of ``c`` slots has each of them served again within
 ``n // c + 1`` turns. That is what :meth:`Rotation.within` says. A turn more may pass after shares
@@ -19,7 +21,7 @@ have changed, until those that run are over.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,7 +53,7 @@ class _Turn:
 
 @dataclass(slots=True)
 class _Client:
-    waiting: dict[Wanted, None] = field(default_factory=dict)
+    waiting: OrderedDict[Wanted, None] = field(default_factory=OrderedDict)
     wishes: int = 0
     turns: int = 0
     served: int = 0
@@ -74,6 +76,8 @@ class Rotation:
         self._since: dict[Wanted, float] = {}
         """Who waits, and since when."""
         self._turns: dict[Wanted, _Turn] = {}
+        self._broken_off: dict[Wanted, float] = {}
+        """When turns began that are to go on."""
         self._clients: dict[str, _Client] = {}
         self._ready: list[tuple[int, int, str]] = []
         """Clients with wishes that wait: turns, number of the last one, name. The first is next."""
@@ -129,6 +133,7 @@ class Rotation:
                 client.wishes -= 1
                 client.waiting.pop(wanted, None)
         self._since.pop(wanted, None)
+        self._broken_off.pop(wanted, None)
         self._share = None
 
     # whose turn it is
@@ -140,7 +145,7 @@ class Rotation:
         if room != self._room:
             self._room, self._share = room, None
         while len(self._turns) > room:
-            self._end(max(self._turns, key=self._first_to_go), now)
+            self._break_off(max(reversed(self._turns), key=self._first_to_go), now)
         while len(self._turns) < room and self._ready:
             self._begin(self._ready[0][2])
         if self._share is None:
@@ -257,7 +262,8 @@ class Rotation:
 
     def _first_to_go(self, wanted: Wanted) -> tuple[int, float]:
         turn = self._turns[wanted]
-        return self._clients[turn.client].turns, -(inf if turn.begun_at is None else turn.begun_at)
+        # One that KIS has not granted yet cannot be left at once.
+        return self._clients[turn.client].turns, -inf if turn.begun_at is None else turn.begun_at
 
     def _successor(self, name: str) -> str | None:
         """Return who gets the slot when a turn of this client ends; None: nobody needs it."""
@@ -276,7 +282,7 @@ class Rotation:
                 del client.waiting[wanted]
         del self._since[wanted]
         self._served += 1
-        self._turns[wanted] = _Turn(name)
+        self._turns[wanted] = _Turn(name, self._broken_off.pop(wanted, None))
         with self._changing(name) as client:
             client.turns, client.served = client.turns + 1, self._served
 
@@ -286,6 +292,14 @@ class Rotation:
         for name in self._claims[wanted]:
             with self._changing(name) as client:
                 client.waiting[wanted] = None
+
+    def _break_off(self, wanted: Wanted, now: float) -> None:
+        begun_at = self._turns[wanted].begun_at
+        self._end(wanted, now)
+        if begun_at is not None:
+            self._broken_off[wanted] = begun_at
+        for name in self._claims[wanted]:
+            self._clients[name].waiting.move_to_end(wanted, last=False)
 
     def _return(self, turn: _Turn) -> None:
         with self._changing(turn.client) as client:

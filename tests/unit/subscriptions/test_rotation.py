@@ -172,15 +172,24 @@ def test_what_two_want_stays_when_one_of_them_goes() -> None:
     assert turns.rotation._ready == []
 
 
-def test_of_those_with_most_turns_the_longest_gives_way() -> None:
+def test_of_those_with_most_turns_the_newest_is_broken_off_and_goes_on_next() -> None:
     turns = Turns({"app1": 3})
     turns.want("alice", [1])
     turns.want("bob", [2, 3])
+    turns.want("bob", [4])
+    turns.wait(62)
+    assert set(turns.places) == {wanted(1), wanted(3), wanted(4)}
     turns.wait(10)
     turns.taken = 1
     turns.seat()
     assert set(turns.places) == {wanted(1), wanted(3)}
-    assert turns.rotation.next_turn(wanted(2), turns.now) > 0
+    assert turns.rotation.next_turn(wanted(4), turns.now) > 0
+    left = turns.rotation.until(wanted(1), turns.now)
+    turns.taken = 0
+    turns.seat()
+    assert set(turns.places) == {wanted(1), wanted(3), wanted(4)}
+    assert left == 0
+    assert 40 < (turns.rotation.until(wanted(4), turns.now) or 0) < 60, "it goes on"
     turns.taken = 3
     turns.seat()
     assert turns.rotation.within() is None

@@ -81,6 +81,26 @@ def test_an_open_order_takes_a_slot_at_once_and_keeps_it() -> None:
     assert play.pool.numbers()["waiting"] == 0
 
 
+def test_who_wants_a_slot_and_gives_it_up_all_the_time_keeps_nobody_from_his_turn() -> None:
+    play = Play(Feed(slots=4))
+    play.connect()
+    rotate(play, 8)
+    seen: Counter[str] = Counter()
+    before, begun = play.live, 0
+    for _ in range(130):
+        for _ in range(2):
+            play.pool.hold([wanted("M")], "mallory")
+            play.serve()
+            play.pool.release([wanted("M")], "mallory")
+            play.serve()
+        play.wait(1)
+        live = play.live
+        seen.update(live)
+        before, begun = live, begun + len(live - before)
+    assert seen.keys() == {one.key for one in symbols(8)}
+    assert begun <= 4 * 130 / 60, "nobody's turn was shorter for it"
+
+
 def test_rows_say_when_a_turn_ends_and_when_it_comes() -> None:
     play = Play(Feed(slots=1))
     play.connect()
