@@ -45,6 +45,11 @@ _CHANNEL = {
     "decode_errors": ("quarantined_records_total", "Records that did not decode"),
     "schema_drift": ("schema_drift_total", "Widths that the workbook does not know"),
 }
+_ROTATION = {
+    "subscriptions": ("rotating_subscriptions", "Subscriptions that share slots by turns"),
+    "slots": ("rotating_slots", "Those among them that have their turn"),
+    "within_s": ("rotating_within_seconds", "Time within which each of them has its turn again"),
+}
 _CLIENT = (
     ("subscriptions", "client_subscriptions", "Subscriptions that a client wants"),
     ("slots", "client_slots", "Those among them that have a slot"),
@@ -114,6 +119,10 @@ class Metrics(Collector):
         yield _labelled("subscriptions", text, "state", numbers["subscriptions"])
         text = "Topics by the quality of their value"
         yield _labelled("topics", text, "quality", numbers["quality"])
+        for name, (metric, text) in _ROTATION.items():
+            value = numbers.get("rotation", {}).get(name)
+            if value is not None:
+                yield _single(metric, text, value)
         for name, metric, text in _CLIENT:
             values = {row["client"] or "": row[name] for row in numbers["clients"]}
             yield _labelled(metric, text, "client", values)

@@ -22,6 +22,8 @@ from bridge.kis.session import Session
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message, Publication
+from bridge.mqtt.topics import Topics
+from bridge.requests.server import request
 from bridge.simulator.server import Simulator, SimulatorSettings
 from bridge.simulator.stream.connection import ClientSession
 from bridge.simulator.stream.server import StreamServer
@@ -150,6 +152,21 @@ async def test_five_hundred_symbols_on_two_app_keys_are_fresh_within_the_time_th
             assert qualities == {"rotating": 499, "live": 2}
             rows = ear.heard["kis/bridge/sessions/app2"]["subscriptions"]
             assert len([row for row in rows if row.get("turn_until")]) >= 38
+            asked_for = {"channel": "H0STCNT0", "key": "200000"}
+            told = await request(
+                [Endpoint.parse(mosquitto.url)],
+                "subscribe",
+                {"subscriptions": [asked_for], "rotate": True},
+                topics=Topics(),
+            )
+            assert told == {
+                "subscribed": 1,
+                "waiting": 0,
+                "rotating": 1,
+                "within_s": told["within_s"],
+            }
+            assert 1 <= told["within_s"] <= 3 * (1 + HANDOVER_S)
+            await until(lambda: "200000" in ear.times, told["within_s"], "another client's")
             # Who comes later finds the newest value of each, with a slot or without.
             async with Ear(mosquitto.url, "late", TRADE + "#").listening() as late:
                 await until(lambda: late.times.keys() >= every, 10, "all are retained")

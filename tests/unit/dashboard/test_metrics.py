@@ -28,6 +28,7 @@ NUMBERS: dict[str, Any] = {
         },
     },
     "subscriptions": {"wanted": 3, "live": 2},
+    "rotation": {"subscriptions": 500, "slots": 82, "turn_s": 60.0, "within_s": 441},
     "quality": {"live": 2, "stale": 1},
     "arrivals": {
         "rate_limited": {"requests": 5, "commands": 6},
@@ -71,6 +72,8 @@ def test_every_number_is_there() -> None:
         'session_last_frame_age_seconds{app="app1"}': 0.5,
         'session_reconnects_total{app="app1"}': 2,
         'subscriptions{state="live"}': 2,
+        "rotating_subscriptions": 500,
+        "rotating_within_seconds": 441,
         "frames_dropped_total": 4,
         'quarantined_records_total{channel="H0STCNT0"}': 6,
         'rate_limited_total{client="bob"}': 11,
@@ -94,4 +97,9 @@ def test_every_number_is_there() -> None:
     assert 'kis_bridge_session_last_message_age_seconds{app="app1"}' not in values
     assert 'kis_bridge_lag_seconds{quantile="max"}' not in values
     assert "# TYPE kis_bridge_published_total counter" in lines
+    without = Metrics(lambda: NUMBERS | {"rotation": {"slots": 0, "within_s": None}}).render()
+    assert b"rotating_slots" in without
+    assert b"rotating_within" not in without
+    without = Metrics(lambda: {k: v for k, v in NUMBERS.items() if k != "rotation"}).render()
+    assert b"rotating" not in without
     assert "# TYPE kis_bridge_backlog_bytes gauge" in lines
