@@ -300,6 +300,7 @@ class Bridge:
             topics=self.topics,
             permissions=permissions,
             symbols=self._symbols,
+            broker_takes=lambda: self.control.maximum_packet,
         )
         prefixes = self._config.mqtt.response_prefixes
         unseal = SignedRequests.of(self._config, journal, self.clocks.kis.now).open

@@ -118,6 +118,11 @@ class ControlClient:
         return self._connection is not None and self._connection.session_present
 
     @property
+    def maximum_packet(self) -> int:
+        """Bytes of the largest packet that the broker takes, as far as it says."""
+        return 0xFFFFFFF if self._connection is None else self._connection.maximum_packet
+
+    @property
     def client_id(self) -> str:
         """Its own, whether it uses it now or not."""
         return self._own_options.client_id

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, NotRequired, TypeAlias
+from typing import Annotated, Generic, Literal, NotRequired, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
@@ -209,6 +210,9 @@ class SymbolListing(TypedDict):
     ]
 
 
+_Data = TypeVar("_Data")
+
+
 class Served(TypedDict):
     """The answer to a request that was served."""
 
@@ -216,6 +220,12 @@ class Served(TypedDict):
     data: object
     """What the verb promises."""
     transaction: NotRequired[_Echo]
+    next: NotRequired[
+        Annotated[
+            str,
+            Field(description="Only where more follows: ask again with this as ``after``"),
+        ]
+    ]
 
 
 class NotServed(TypedDict):
@@ -227,9 +237,21 @@ class NotServed(TypedDict):
     transaction: NotRequired[_Echo]
 
 
+@dataclass(frozen=True, slots=True)
+class Page(Generic[_Data]):
+    """A part of an answer; ``after`` is what the next part is asked for with, None for the last."""
+
+    data: _Data
+    after: str | None
+
+
 def ok(data: object, transaction: str | int | None = None) -> bytes:
-    """Return the answer to a request that was served."""
+    """Return the answer to a request that was served; ``data`` may be a `Page`."""
     answer: Served = {"status": "ok", "data": data}
+    if isinstance(data, Page):
+        answer["data"] = data.data
+        if data.after is not None:
+            answer["next"] = data.after
     if transaction is not None:
         answer["transaction"] = transaction
     return encode(answer)

@@ -9,7 +9,13 @@ from json.encoder import encode_basestring as _quoted
 
 from bridge.runtime.bounded_json import JsonError, decode_object
 
-__all__ = ["JsonError", "decode_object", "encode"]
+__all__ = ["JsonError", "Written", "decode_object", "encode"]
+
+
+class Written(str):
+    """JSON already, and put into other JSON as it is."""
+
+    __slots__ = ()
 
 
 def encode(value: object) -> bytes:
@@ -30,6 +36,8 @@ def _text(value: object) -> str:
         items = [f"{_quoted(key)}:{_text(item)}" for key, item in value.items()]
         return f"{{{','.join(items)}}}"
     match value:
+        case Written():
+            return str(value)
         case str():
             return _quoted(value)
         case None:

@@ -84,7 +84,11 @@ class NewestRecord(TypedDict):
 
 SnapshotAnswer: TypeAlias = Annotated[
     dict[str, NewestRecord],
-    Field(description="The newest record by topic; each has the members of its own topic"),
+    Field(
+        description="The newest record by topic, in the order of the topics; each has the members"
+        " of its own topic. A page: 1000 records and 256 KiB at most, less where the broker takes"
+        " less"
+    ),
 ]
 
 

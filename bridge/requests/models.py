@@ -106,6 +106,17 @@ class SnapshotRequest(_Request):
     """Topics whose newest record is wanted."""
 
     topics: tuple[str, ...] = Field(default=(), description="Only these; without it all topics")
+    after: str = Field(
+        default="",
+        max_length=65_535,
+        description="What ``next`` of the page before said; blank: from the first topic on",
+    )
+    limit: int = Field(
+        default=1000,
+        ge=1,
+        le=1000,
+        description="Most records in the answer, for those who cannot take 256 KiB at once",
+    )
 
 
 class QueryRequest(_Request):

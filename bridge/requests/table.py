@@ -63,7 +63,7 @@ REQUESTS: Final = (
         "snapshot",
         models.SnapshotRequest,
         answers.SnapshotAnswer,
-        "Get the newest record of each topic, or of some topics",
+        "Get the newest record of each topic, or of some topics, in pages",
     ),
     RequestKind(
         "query",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping
 from math import ceil
 from typing import Any, Literal, cast
 
@@ -22,6 +20,7 @@ from bridge.kis.rest import RestClient
 from bridge.mqtt.event_payloads import HaltScope
 from bridge.mqtt.events import Events
 from bridge.mqtt.message import Message
+from bridge.mqtt.payloads import Page
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway
 from bridge.orders.model.records import Identity
@@ -40,6 +39,7 @@ from bridge.requests.models import (
     SubscriptionsRequest,
     UnsubscribeRequest,
 )
+from bridge.requests.newest import newest
 from bridge.requests.permissions import Permissions
 from bridge.requests.server import RequestServer
 from bridge.requests.symbols import SymbolRequests
@@ -78,7 +78,9 @@ class Verbs:
         topics: Topics,
         permissions: Permissions,
         symbols: SymbolRequests,
+        broker_takes: Callable[[], int] = lambda: 1 << 28,
     ) -> None:
+        """Prepare; ``broker_takes()`` are the bytes of the largest packet that it takes."""
         self._catalog = catalog
         self._pool = pool
         self._pump = pump
@@ -90,6 +92,7 @@ class Verbs:
         self._topics = topics
         self._permissions = permissions
         self._symbols = symbols
+        self._broker_takes = broker_takes
         self._answers = HaltAnswers(gateway, accounts, permissions.clients(), environment)
 
     def register(self, requests: RequestServer) -> None:
@@ -146,15 +149,10 @@ class Verbs:
             if not channel.encrypted and (channel.tr_id_paper or not self._paper)
         ]
 
-    async def snapshot(self, payload: dict[str, Any], _: Message) -> answers.SnapshotAnswer:
+    async def snapshot(self, payload: dict[str, Any], _: Message) -> Page[answers.SnapshotAnswer]:
         """Return the newest record of each topic, or of the topics asked for."""
         asked = SnapshotRequest.model_validate(payload)
-        routes = [
-            route
-            for route in self._pump.routes()
-            if route.last and (not asked.topics or route.topic in asked.topics)
-        ]
-        return {route.topic: json.loads(route.last, parse_float=Decimal) for route in routes}
+        return newest(self._pump, asked, self._broker_takes())
 
     async def query(self, payload: dict[str, Any], message: Message) -> answers.QueryAnswer:
         """Make a read-only KIS call; answer in the workbook's English names."""
