@@ -213,10 +213,13 @@ class Series:
     # mending
 
     def missing(self, now: int) -> tuple[int, int] | None:
-        """Return from when to when (seconds) KIS's chart is to be asked, None: it is not."""
+        """Return from when to when (seconds) KIS's chart is to be asked, None: it is not.
+
+        Nor is it while there is nothing that it could be held against.
+        """
         ready = now // _SECOND - _MEND_AFTER_S - self._delay_s
         asked = [(start, end) for (_, start), end in self._to_mend.items() if end <= ready]
-        if not asked or self._missing_since is not None:
+        if not asked or self._missing_since is not None or not self._whole_minutes(ready):
             return None
         return min(start for start, _ in asked), max(end for _, end in asked)
 
@@ -227,9 +230,8 @@ class Series:
         """
         known = [
             (minutes.get(one.start), one.tally)
-            for one in self._lines[_MINUTE].candles.values()
-            if one.closed and not one.mended and since <= one.start and one.end <= until
-            if self._is_complete(one)
+            for one in self._whole_minutes(until)
+            if since <= one.start
         ]
         asked = {
             name: end for name, end in self._to_mend.items() if since <= name[1] and end <= until
@@ -246,6 +248,14 @@ class Series:
         return "mended"
 
     # inside
+
+    def _whole_minutes(self, until: int) -> list[Candle]:
+        """Return the minutes of which everything was seen, and nothing of a chart."""
+        return [
+            one
+            for one in self._lines[_MINUTE].candles.values()
+            if one.closed and not one.mended and one.end <= until and self._is_complete(one)
+        ]
 
     def _mend(self, line: _Line, minutes: Mapping[int, Tally], start: int, end: int) -> None:
         told: Tally | None = None

@@ -413,3 +413,13 @@ def test_the_chart_is_not_asked_while_nothing_is_delivered_nor_for_seconds_and_d
 
 def test_utc_days_of_the_tests_are_seouls() -> None:
     assert datetime.fromtimestamp(NINE, UTC).hour == 0
+
+
+def test_the_chart_is_not_asked_before_there_is_a_whole_minute_to_hold_it_against() -> None:
+    made = series("1m", live_at=NINE + 30, mends=True)
+    for second in (40, 70):
+        trade(made, NINE + second, "100")
+    made.turn((NINE + 70) * SECOND)
+    assert made.missing((NINE + 70) * SECOND) is None
+    made.turn((NINE + 125) * SECOND)
+    assert made.missing((NINE + 125) * SECOND) == (NINE, NINE + 60)
