@@ -27,6 +27,11 @@ _EXTENDED = frozenset(
 """Sessions beside the regular one."""
 _WITHOUT_TRADES = frozenset({"opening_auction"})
 """Its trades come when it has ended."""
+_IDLE_S = {
+    (("domestic_stock", "krx"), "post_close"): 600,
+    (("domestic_stock", "unified"), "post_close"): 600,
+}
+"""Sessions whose trades begin so long after their orders: KRX's at the close come from 15:40."""
 _PRINT_S = 60
 """The trades of a closing auction may carry a time so long after its end."""
 _CACHED = 16
@@ -67,6 +72,20 @@ class TradingDays:
             return int(midnight.timestamp()), int(following.timestamp())
         return min(opens for opens, _ in regular), max(closes for _, closes in regular)
 
+    def minutes(self, day: date) -> tuple[int, int] | None:
+        """Return from when to when whole minutes hold a day's regular session and nothing else.
+
+        None: they do not, because another session begins in the minute of the closing auction.
+        """
+        regular, trading = self._hours(day)
+        if not regular:
+            return None
+        opens, closes = self.span(day)
+        since, until = opens - opens % _PRINT_S, closes + _PRINT_S
+        extended = set(trading) - set(regular)
+        mixed = any(begin < until and since < end for begin, end in extended)
+        return None if mixed else (since, until)
+
     def is_quiet(self, since: float, until: float) -> bool:
         """Tell whether nothing is traded between two times, so that nothing can be missed."""
         if self._always:
@@ -96,7 +115,11 @@ class TradingDays:
             if len(self._days) >= _CACHED:
                 self._days.clear()
             sessions = [
-                (one.session.name, int(one.opens.timestamp()), int(one.closes.timestamp()))
+                (
+                    one.session.name,
+                    int(one.opens.timestamp()) + _IDLE_S.get((self._place, one.session.name), 0),
+                    int(one.closes.timestamp()),
+                )
                 for one in self._calendar.sessions(*self._place, day)
                 if one.session.data and one.session.name not in _WITHOUT_TRADES
             ]

@@ -81,7 +81,7 @@ class Mender:
             log.info("candles not mended", api=one.chart.api, reason=str(error))
             return
         outcome = one.series.mend(one.chart.tallies(rows), since, until)
-        if outcome == "mended":
+        if outcome == "mended" and one.series.missing(now) != missing:
             one.failures = 0
             one.again_at = asyncio.get_running_loop().time()
         else:

@@ -37,6 +37,8 @@ _MEND_AFTER_S = 5
 """How long after a candle's end KIS's chart has all of it."""
 _MEND_UNTIL_S = 3_600
 """How long after its end it is still asked for."""
+_LONGEST_DAY_S = 7 * 3_600
+"""A longer day has more pages than are asked for."""
 _MEND_BACK_S = 6 * 3_600
 """How far back a gap is mended: longer ones are a matter of history."""
 _MINUTE_S, _SECOND = 60, 1_000_000
@@ -48,6 +50,7 @@ Mending: TypeAlias = Literal["mended", "unproven", "contradicted"]
 
 class _Days(Protocol):
     def span(self, day: date) -> tuple[int, int]: ...
+    def minutes(self, day: date) -> tuple[int, int] | None: ...
     def is_quiet(self, since: float, until: float) -> bool: ...
 
 
@@ -87,7 +90,7 @@ class _Line:
         self.interval = interval
         self.shown = shown
         self.seconds = INTERVALS[interval]
-        self.mendable = shown and interval != DAY and self.seconds >= _MINUTE_S
+        self.mendable = shown and self.seconds >= _MINUTE_S
         self.grace = DAY_GRACE_S if interval == DAY else GRACE_S
         self.kept = _KEPT_S if self.seconds >= _MINUTE_S else _SHORT_KEPT_S
         self.candles: dict[int, Candle] = {}
@@ -113,8 +116,8 @@ class Series:
         self._holes: list[tuple[int, int]] = []
         self._missing_since: int | None = 0
         self._delay: int | None = None
-        self._to_mend: dict[tuple[Interval, int], int] = {}
-        """Interval and start of what KIS's chart is to tell → its end."""
+        self._to_mend: dict[tuple[Interval, int], tuple[int, int]] = {}
+        """Interval and key of what KIS's chart is to tell → from which minute until which."""
 
     @property
     def is_empty(self) -> bool:
@@ -142,7 +145,8 @@ class Series:
             candle = line.candles.get(key)
             if candle is None and self._is_over(end + line.kept, line, now):
                 # What it had is forgotten: one with this trade alone would be wrong.
-                self._want(line, start, end)
+                if line.interval != DAY:
+                    self._want(line, key, (start, end))
                 continue
             taken = True
             if candle is None:
@@ -166,7 +170,7 @@ class Series:
             for candle in line.candles.values():
                 if candle.complete and not self._is_complete(candle):
                     candle.changed = True
-            if line.mendable:
+            if line.mendable and line.interval != DAY:
                 end = -(-until // _SECOND)
                 self._want_all(line, max(since // _SECOND, end - _MEND_BACK_S), end)
 
@@ -188,7 +192,7 @@ class Series:
     def turn(self, now: int) -> list[Due]:
         """Return what is to be published now; call at most once a second."""
         due: list[Due] = []
-        for name, end in list(self._to_mend.items()):
+        for name, (_, end) in list(self._to_mend.items()):
             if now > (end + _MEND_UNTIL_S + self._delay_s) * _SECOND:
                 del self._to_mend[name]
         for line in self._lines.values():
@@ -200,13 +204,15 @@ class Series:
                 if candle.changed and not waiting:
                     candle.changed = False
                     candle.complete = self._is_complete(candle)
-                    if candle.closed and not candle.complete:
-                        self._want(line, candle.start, candle.end)
+                    if not candle.complete and (span := self._minutes(candle, key)) is not None:
+                        self._want(line, key, span)
                     line.newest = max(line.newest, candle.start)
                     if line.shown:
                         due.append(Due(candle, newest=candle.start == line.newest))
                 waiting = waiting or not candle.closed
-            for key in [key for key, one in line.candles.items() if self._is_done(one, line, now)]:
+            for key in [
+                key for key, one in line.candles.items() if self._is_done(key, one, line, now)
+            ]:
                 del line.candles[key]
         return due
 
@@ -218,7 +224,7 @@ class Series:
         Nor is it while there is nothing that it could be held against.
         """
         ready = now // _SECOND - _MEND_AFTER_S - self._delay_s
-        asked = [(start, end) for (_, start), end in self._to_mend.items() if end <= ready]
+        asked = [(start, end) for start, end in self._to_mend.values() if end <= ready]
         if not asked or self._missing_since is not None or not self._whole_minutes(ready):
             return None
         return min(start for start, _ in asked), max(end for _, end in asked)
@@ -234,7 +240,9 @@ class Series:
             if since <= one.start
         ]
         asked = {
-            name: end for name, end in self._to_mend.items() if since <= name[1] and end <= until
+            name: span
+            for name, span in self._to_mend.items()
+            if since <= span[0] and span[1] <= until
         }
         if any(told is None or told.figures() != seen.figures() for told, seen in known):
             for name in asked:
@@ -242,9 +250,9 @@ class Series:
             return "contradicted"
         if not known:
             return "unproven"
-        for (interval, start), end in asked.items():
-            del self._to_mend[interval, start]
-            self._mend(self._lines[interval], minutes, start, end)
+        for (interval, key), span in asked.items():
+            del self._to_mend[interval, key]
+            self._mend(self._lines[interval], minutes, key, span)
         return "mended"
 
     # inside
@@ -257,20 +265,24 @@ class Series:
             if one.closed and not one.mended and one.end <= until and self._is_complete(one)
         ]
 
-    def _mend(self, line: _Line, minutes: Mapping[int, Tally], start: int, end: int) -> None:
+    def _mend(
+        self, line: _Line, minutes: Mapping[int, Tally], key: int, span: tuple[int, int]
+    ) -> None:
         told: Tally | None = None
-        for minute in range(start, end, _MINUTE_S):
+        for minute in range(*span, _MINUTE_S):
             if minute in minutes:
                 if told is None:
                     told = minutes[minute].copy()
                 else:
                     told.merge(minutes[minute])
-        candle = line.candles.get(start)
+        candle = line.candles.get(key)
         if told is None or (candle is not None and not _holds(told, candle.tally)):
             return
         if candle is None:
-            text = self._text(start)
-            candle = line.candles[start] = Candle(line.interval, text, start, end, told)
+            if line.interval == DAY:
+                return
+            candle = Candle(line.interval, self._text(key), *span, told)
+            line.candles[key] = candle
         candle.tally, candle.closed, candle.mended, candle.changed = told, True, True, True
 
     @property
@@ -282,11 +294,11 @@ class Series:
     def _is_over(self, end: int, line: _Line, now: int) -> bool:
         return now >= (end + line.grace + self._delay_s) * _SECOND
 
-    def _is_done(self, candle: Candle, line: _Line, now: int) -> bool:
+    def _is_done(self, key: int, candle: Candle, line: _Line, now: int) -> bool:
         return (
             candle.closed
             and not candle.changed
-            and (line.interval, candle.start) not in self._to_mend
+            and (line.interval, key) not in self._to_mend
             and self._is_over(candle.end + line.kept, line, now)
         )
 
@@ -313,12 +325,19 @@ class Series:
         for start in range(since - clock % line.seconds, until, line.seconds):
             end = start + line.seconds
             if start not in line.candles and not self._days.is_quiet(start, end):
-                self._want(line, start, end)
+                self._want(line, start, (start, end))
 
-    def _want(self, line: _Line, start: int, end: int) -> None:
+    def _minutes(self, candle: Candle, key: int) -> tuple[int, int] | None:
+        """Return the minutes of which KIS's chart can tell a candle; None: it cannot."""
+        if candle.interval != DAY:
+            return (candle.start, candle.end) if candle.closed else None
+        span = self._days.minutes(date.fromordinal(key))
+        return None if span is None or span[1] - span[0] > _LONGEST_DAY_S else span
+
+    def _want(self, line: _Line, key: int, span: tuple[int, int]) -> None:
         """Have KIS's chart tell a candle."""
         if self._mends and line.mendable and len(self._to_mend) < _MOST_TO_MEND:
-            self._to_mend[line.interval, start] = end
+            self._to_mend[line.interval, key] = span
 
     def _text(self, start: int) -> str:
         return datetime.fromtimestamp(start, self._zone).isoformat()

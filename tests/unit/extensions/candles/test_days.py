@@ -15,6 +15,7 @@ CALENDAR = Calendar(load().hours)
 PLACES = {
     "krx": ("domestic_stock", "krx", "Asia/Seoul"),
     "nxt": ("domestic_stock", "nxt", "Asia/Seoul"),
+    "unified": ("domestic_stock", "unified", "Asia/Seoul"),
     "futures": ("domestic_derivative", "krx", "Asia/Seoul"),
     "night": ("domestic_derivative", "krx_night", "Asia/Seoul"),
     "nas": ("overseas_stock", "nas", "America/New_York"),
@@ -72,6 +73,23 @@ def test_what_is_regular(place: str, time: str, regular: bool) -> None:
 )
 def test_from_when_to_when_a_day_is_traded(place: str, day: date, opens: str, closes: str) -> None:
     assert days(place).span(day) == (at(place, opens), at(place, closes))
+
+
+@pytest.mark.parametrize(
+    ("place", "minutes"),
+    [
+        ("krx", ("2026-11-25T09:00", "2026-11-25T15:31")),
+        ("nxt", ("2026-11-25T09:00", "2026-11-25T15:21")),
+        ("unified", None),  # NXT trades at the close while KRX still prints its auction
+        ("futures", ("2026-11-25T08:45", "2026-11-25T15:46")),
+        ("nas", None),  # the after-market begins with the closing auction
+        ("hks", ("2026-11-25T09:30", "2026-11-25T16:11")),
+    ],
+)
+def test_of_which_minutes_a_day_can_be_made(place: str, minutes: tuple[str, str] | None) -> None:
+    expected = None if minutes is None else (at(place, minutes[0]), at(place, minutes[1]))
+    assert days(place).minutes(date(2026, 11, 25)) == expected
+    assert days(place).minutes(date(2026, 11, 28)) is None
 
 
 def test_daylight_saving_moves_new_york_and_not_seoul() -> None:

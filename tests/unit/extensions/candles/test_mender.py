@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, cast
@@ -162,6 +163,9 @@ class Days:
     def span(self, day: date) -> tuple[int, int]:
         return NINE, NINE + 23_400
 
+    def minutes(self, day: date) -> tuple[int, int] | None:
+        return None
+
     def is_quiet(self, since: float, until: float) -> bool:
         return False
 
@@ -286,6 +290,19 @@ async def test_a_chart_that_tells_something_else_is_not_taken_and_not_asked_for_
     world.turn()
     assert not world.closed[60].complete
     assert len(world.kis.asked) == 1
+
+
+async def test_what_the_chart_does_not_reach_is_asked_for_less_and_less_often() -> None:
+    world = World("1h")
+    world.torn.chart = replace(STOCK, pages=False)
+    world.until(NINE + 90)
+    world.until(NINE + 130, lost=True)
+    world.until(NINE + 3_610)
+    now = asyncio.get_running_loop().time()
+    await world.mender.mend(world.torn)
+    world.turn()
+    assert not world.closed[0].complete
+    assert world.torn.again_at - now > 25
 
 
 @pytest.mark.parametrize("fault", ["unknown", "refused"])

@@ -33,6 +33,10 @@ class Days:
         opens = NINE + (day - DAY).days * 86_400
         return opens, opens + 23_400
 
+    def minutes(self, day: date) -> tuple[int, int] | None:
+        opens, closes = self.span(day)
+        return opens, closes + 60
+
     def is_quiet(self, since: float, until: float) -> bool:
         return any(begin <= since and until <= end for begin, end in self.quiet)
 
@@ -402,8 +406,41 @@ def test_trades_that_come_after_a_candle_was_mended_are_in_it_already() -> None:
     assert published(made, NINE + 253) == []
 
 
-def test_the_chart_is_not_asked_while_nothing_is_delivered_nor_for_seconds_and_days() -> None:
-    made = series("1s", "1d", mends=True)
+def test_a_day_is_mended_from_all_minutes_of_its_regular_session() -> None:
+    made = series("1d", mends=True)
+    closes = NINE + 23_400
+    made.lose(NINE * SECOND, (NINE + 600) * SECOND)
+    for second in (NINE + 3_600, closes + 10):
+        trade(made, second, "100", "2")
+    assert published(made, closes + 11) == [("1d", "00:00:00", False, False)]
+    made.turn((closes + 65) * SECOND)
+    assert made.missing((closes + 64) * SECOND) is None
+    assert made.missing((closes + 65) * SECOND) == (NINE, closes + 60)
+    rows = dict.fromkeys((NINE + 3600, closes), (100, 100, 100, 100, 2))
+    rows[NINE + 120] = (90, 95, 90, 95, 7)
+    minutes = {start: chart(start, row)[start] for start, row in rows.items()}
+    assert made.mend(minutes, NINE, closes + 60) == "mended"
+    [(candle, _)] = made.turn((closes + 66) * SECOND)
+    assert (candle.closed, candle.complete, candle.text[:10]) == (True, True, "2026-11-25")
+    assert [*map(int, candle.tally.figures())] == [90, 100, 90, 100, 11]
+
+
+def test_a_day_that_its_minutes_do_not_tell_stays_as_it_is() -> None:
+    made = series("1d", mends=True)
+    made._days = _Mixed()
+    made.lose(NINE * SECOND, (NINE + 600) * SECOND)
+    trade(made, NINE + 3_600, "100")
+    made.turn((NINE + 30_000) * SECOND)
+    assert made._to_mend == {}
+
+
+class _Mixed(Days):
+    def minutes(self, day: date) -> tuple[int, int] | None:
+        return None
+
+
+def test_the_chart_is_not_asked_while_nothing_is_delivered_nor_for_seconds() -> None:
+    made = series("1s", mends=True)
     made.lose(NINE * SECOND, (NINE + 130) * SECOND)
     assert made.missing((NINE + 500) * SECOND) is None
     made = after_a_gap("1m")
