@@ -283,7 +283,9 @@ class Series:
                 return
             candle = Candle(line.interval, self._text(key), *span, told)
             line.candles[key] = candle
-        candle.tally, candle.closed, candle.mended, candle.changed = told, True, True, True
+        if told.figures() != candle.tally.figures():  # otherwise all of it was seen, and counted
+            candle.tally = told
+        candle.closed = candle.mended = candle.changed = True
 
     @property
     def _delay_s(self) -> int:

@@ -398,6 +398,16 @@ def test_a_chart_with_less_than_was_seen_of_a_candle_leaves_it_as_it_is() -> Non
     assert [text for _, text, _, _ in published(made, NINE + 251)] == ["09:01:00", "09:02:00"]
 
 
+def test_where_the_chart_has_no_more_than_was_seen_nothing_is_forgotten() -> None:
+    made = after_a_gap("1m")
+    rows = ((100, 100, 100, 100, 7), ROWS[1], (104, 104, 104, 104, 2), ROWS[3])
+    assert made.mend(chart(NINE, *rows), NINE, NINE + 240) == "mended"
+    [first, second, third] = [candle for candle, _ in made.turn((NINE + 251) * SECOND)]
+    assert (first.complete, first.tally.trades, first.tally.value) == (True, 1, Decimal(700))
+    assert (second.complete, second.tally.trades) == (True, None)
+    assert (third.complete, third.tally.trades) == (True, 1)
+
+
 def test_trades_that_come_after_a_candle_was_mended_are_in_it_already() -> None:
     made = after_a_gap("1m")
     made.mend(chart(NINE, *ROWS), NINE, NINE + 240)
