@@ -50,6 +50,10 @@ class LiveToken:
                 raise
             return token
 
+    def holds(self, token: SecretStr) -> bool:
+        """Tell whether a token that was taken is still the one to call with."""
+        return self._doubts.holds(token)
+
     async def instead(
         self, token: SecretStr, api: Api, said: Reply | KisError, deadline: float | None
     ) -> SecretStr | None:

@@ -242,37 +242,32 @@ class RestClient:
         self, request: RestRequest, tr_cont: str, priority: Priority, until: _Until
     ) -> Reply:
         api = request.api
-        token = await self._token.take(api, until.deadline)
-        said: Reply | KisError
-        try:
-            said = await self._attempt(request, tr_cont, priority, until, token)
-        except KisError as error:
-            said = error
+        said, token = await self._attempt(request, tr_cont, priority, until)
         # KIS's maintenance can revoke a token that is still inside its day (docs/kis.md).
-        another = await self._token.instead(token, api, said, until.deadline)
-        if another is not None:
-            token = another
-            said = await self._attempt(request, tr_cont, priority, until, token)
+        if await self._token.instead(token, api, said, until.deadline) is not None:
+            said, token = await self._attempt(request, tr_cont, priority, until)
         if isinstance(said, KisError):
             raise said
         self._token.answered(token, api, said)
         return said
 
     async def _attempt(
-        self,
-        request: RestRequest,
-        tr_cont: str,
-        priority: Priority,
-        until: _Until,
-        token: SecretStr,
-    ) -> Reply:
+        self, request: RestRequest, tr_cont: str, priority: Priority, until: _Until
+    ) -> tuple[Reply | KisError, SecretStr]:
+        """Return what KIS said, and with which token it was asked."""
+        token = await self._token.take(request.api, until.deadline)
         await self._throttle.acquire(priority, until.deadline, until.wanted, until.client)
+        if not self._token.holds(token):  # it came into doubt while this waited for its turn
+            token = await self._token.take(request.api, until.deadline)
         self.counts.calls += 1
-        response = await self._send(request, tr_cont, until, token)
-        if (said := said_rate(response)) is not None:
-            self._throttle.said(said)
-        secrets = [one.get_secret_value() for one in (self._app_key, self._app_secret, token)]
-        return read(request.api, response, [*secrets, request.account], self._refused)
+        try:
+            response = await self._send(request, tr_cont, until, token)
+            if (said := said_rate(response)) is not None:
+                self._throttle.said(said)
+            secrets = [one.get_secret_value() for one in (self._app_key, self._app_secret, token)]
+            return read(request.api, response, [*secrets, request.account], self._refused), token
+        except KisError as error:
+            return error, token
 
     async def _send(
         self, request: RestRequest, tr_cont: str, until: _Until, token: SecretStr

@@ -57,6 +57,10 @@ class TokenDoubts:
         """Tell whether no call should be made with this token any more."""
         return token == self._dying
 
+    def holds(self, token: SecretStr) -> bool:
+        """Tell whether a token is the newest one and in no doubt."""
+        return token == self._newest and not self.stands(token)
+
     def failed(self, token: SecretStr, api: str, doubt: Doubt, now: float) -> bool:
         """Take note of a refusal; return whether the call needs another token."""
         if doubt is Doubt.DENIED:

@@ -63,8 +63,16 @@ class Clock:
 class World:
     """A simulated KIS and an app key of it; ``restarted`` is what another process would have."""
 
-    def __init__(self, sim: Simulator, http: httpx.AsyncClient, store: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        sim: Simulator,
+        http: httpx.AsyncClient,
+        store: Path,
+        clock: Clock,
+        throttle: Throttle | None,
+    ) -> None:
         self.sim, self.clock, self.store, self._http = sim, clock, store, http
+        self._throttle = throttle or Throttle(100_000)
         self.rest = self.restarted()
 
     def restarted(self) -> RestClient:
@@ -76,7 +84,7 @@ class World:
             sleep=self.clock.sleep,
         )
         return RestClient(
-            *(CATALOG, self._http, self.sim.rest_url, *keys, tokens, Throttle(100_000)),
+            *(CATALOG, self._http, self.sim.rest_url, *keys, tokens, self._throttle),
             paper=True,
             monotonic=self.clock.epoch,
         )
@@ -118,7 +126,9 @@ async def outcome(call: Coroutine[Any, Any, Reply]) -> Reply | KisError:
 
 
 @asynccontextmanager
-async def world(store: Path, **settings: Any) -> AsyncIterator[World]:
+async def world(
+    store: Path, throttle: Throttle | None = None, **settings: Any
+) -> AsyncIterator[World]:
     clock = Clock()
     chosen = SimulatorSettings(**({"manual": True, "rest_per_second": 0} | settings))
     async with (
@@ -126,7 +136,7 @@ async def world(store: Path, **settings: Any) -> AsyncIterator[World]:
         Simulator(CATALOG, chosen, clock=clock.now) as sim,
         open_http() as http,
     ):
-        yield World(sim, http, store, clock)
+        yield World(sim, http, store, clock, throttle)
 
 
 @pytest.mark.parametrize(("code", "text", "status"), WORDS)
@@ -192,6 +202,21 @@ async def test_of_twenty_orders_at_once_none_is_placed_twice(
         assert all(isinstance(order.result(), Reply | KisUnknownError) for order in orders)
         assert (await kis.place()).ok
         assert kis.sim.keys.issued == 2
+
+
+async def test_an_order_that_waited_does_not_go_with_a_token_that_came_into_doubt_meanwhile(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path, throttle=Throttle(1)) as kis:
+        await kis.price()
+        kis.sim.keys.revoke_all("", "유효하지 않은 token 입니다.", 403)
+        async with asyncio.TaskGroup() as group:
+            orders = [group.create_task(outcome(kis.place())) for _ in range(2)]
+        first, second = (order.result() for order in orders)
+        assert isinstance(first, KisUnknownError)
+        assert isinstance(second, Reply)
+        assert second.ok
+        assert kis.orders == 1
 
 
 async def test_calls_that_are_not_let_in_cost_a_token_when_three_in_a_row_are_not(
