@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import islice
 from typing import Annotated
 
 import structlog
@@ -28,6 +29,9 @@ log = structlog.get_logger()
 _TURN_S = 1.0
 _SLICE = 50
 """Messages that may be under way: the acks of orders leave on the same connection."""
+_MOST_A_TURN = 1000
+"""Topics that are told of after one sweep. Whoever wants and drops thousands of them all the time
+must not keep the connection busy; meanwhile only the newest of each waits."""
 _TOPICS = "quality-topics.txt"
 _MOST_TOPICS = 200_000
 _STOPPED = "the bridge has stopped"
@@ -111,12 +115,17 @@ class QualityPublisher:
             # Before the first of them is told: whoever dies in between leaves nothing unknown.
             self._told.update(new)
             await asyncio.to_thread(self._store.write, _TOPICS, "\n".join(self._told))
-        while changed:
-            some = [changed.popitem()[0] for _ in range(min(_SLICE, len(changed)))]
-            await self._send([each for topic in some for each in self._news(topic)])
-        if unwritten := self.board.withdrawals.unwritten:
-            await self._send([Publication(topic, b"", retain=True) for topic in unwritten])
-            unwritten.clear()
+        for _ in range(_MOST_A_TURN // _SLICE):
+            some = list(islice(changed, _SLICE))
+            for topic in some:
+                del changed[topic]
+            unwritten = self.board.withdrawals.unwritten
+            cleared, unwritten[:] = unwritten[:_SLICE], unwritten[_SLICE:]
+            told = [each for topic in some for each in self._news(topic)]
+            told += [Publication(topic, b"", retain=True) for topic in cleared]
+            if not told:
+                return
+            await self._send(told)
 
     async def _send(self, publications: list[Publication]) -> None:
         try:

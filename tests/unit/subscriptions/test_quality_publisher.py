@@ -124,6 +124,25 @@ async def test_each_change_is_one_message_and_few_are_under_way_at_once(play: Pl
         assert set(play.control.qualities()) == {"stale"}
 
 
+async def test_a_flood_of_changes_is_told_by_turns_and_of_each_topic_the_newest(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality_publisher, "_MOST_A_TURN", 50)
+    play.world.hold(*WANTED)
+    play.control.there.clear()
+    async with play.running():
+        await play.control.until(50)
+        play.world.pool.release(WANTED[55:], "configuration")
+        await swept(play)
+        play.control.there.set()
+        await play.control.until(65)
+        await swept(play)
+    told = [topic for topic, _ in play.control.said]
+    assert len(set(told[:50])) == 50
+    assert play.control.qualities()[50:55] == ["stale"] * 5
+    assert play.control.qualities().count("off") == 5
+
+
 async def test_the_board_is_looked_at_while_the_broker_is_away(play: Play) -> None:
     play.world.hold(*WANTED[:2])
     play.control.there.clear()
