@@ -271,3 +271,32 @@ def test_every_turn_comes_within_the_time_that_is_told(
         assert max(Counter(moves).values(), default=0) <= 2
     if len(turns.rotation) <= turns.rotation.slots:
         assert not any(at > begun + 100 for moves in turns.moves.values() for at in moves)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 30), st.integers(1, 15), st.integers(0, 150)),
+        min_size=1,
+        max_size=12,
+    ),
+    st.integers(2, 6),
+)
+def test_nobody_is_called_overdue_while_the_sessions_serve(
+    changes: list[tuple[int, int, int, int]], slots: int
+) -> None:
+    turns = Turns({"app1": slots, "app2": slots}, turn_s=20.0)
+    for client, first, wishes, seconds in changes:
+        if wishes > 13:
+            for one in list(turns.rotation._claims)[:: client + 1]:
+                turns.rotation.drop(one)
+            turns.seat()
+        elif wishes > 11:
+            turns.taken = first % (2 * slots)
+            turns.seat()
+        else:
+            turns.want(f"client{client}", range(first, first + wishes))
+        for _ in range(seconds):
+            turns.wait(1)
+            for one in turns.rotation.order():
+                assert turns.rotation.next_turn(one, turns.now) >= 0
