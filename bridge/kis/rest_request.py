@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from pydantic_core import to_json
 
 from bridge.catalog.model import Api, Catalog, TrId
 from bridge.kis.params import is_page_key
 from bridge.kis.replies import KisRefusedError
 
 __all__ = ["RestRequest"]
-
-_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class RestRequest:
     @property
     def content(self) -> bytes | None:
         """The body as it goes over the wire."""
-        return None if self.body is None else _write(self.body).encode()
+        return None if self.body is None else to_json(self.body)
 
     @classmethod
     def build(

@@ -8,6 +8,7 @@ Hangul and the rest of non-ASCII text stays as it is.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
@@ -32,6 +33,8 @@ RequestVerb: TypeAlias = Literal[
 """What clients may ask the bridge for."""
 REQUEST_VERBS: Final[tuple[RequestVerb, ...]] = get_args(RequestVerb)
 
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
+"""Nearly all levels are like that."""
 _LONGEST = 65_535
 """Bytes of UTF-8 that MQTT gives a topic."""
 
@@ -48,6 +51,8 @@ def encode_level(text: str) -> str:
     """
     if not text:
         raise ValueError("a topic level cannot be empty")
+    if _PLAIN.fullmatch(text):
+        return text
     return "".join(quote(c, safe="") if _unsafe(c) else c for c in text)
 
 

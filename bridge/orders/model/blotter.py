@@ -46,7 +46,8 @@ class Blotter:
 
     def order(self, identity: Identity) -> ManagedOrder | None:
         """Return the order that a command is about."""
-        return self._commands.get(identity._replace(command_id=""))
+        account, client, client_order_id, _ = identity  # ``_replace`` takes five times as long
+        return self._commands.get(Identity(account, client, client_order_id, ""))
 
     def add(self, managed: ManagedOrder) -> None:
         """Take a command that is in the journal."""

@@ -60,6 +60,8 @@ class Halts:
     def of(self, account: str, client: str) -> tuple[Mode, str]:
         """Return the mode that holds for a client on an account, and who is meant by it."""
         found: tuple[Mode, str] = ("", "")
+        if not self._said:
+            return found
         for circle in ((account, client), ("", client), (account, ""), ("", "")):
             mode = self._said.get(circle, "")
             if _SEVERITY[mode] > _SEVERITY[found[0]]:

@@ -75,7 +75,7 @@ class LimitLedger:
         before = self._reserved.get(managed)
         if before is None or at - before.at >= MINUTE or not same_seoul_day(at, before.at):
             return False
-        self._reserved[managed] = before._replace(at=at)
+        self._reserved[managed] = _Reservation(at, before.notional)
         for ledger in self._of(managed.identity):
             ledger.move(before.at, at)
         return True

@@ -121,9 +121,9 @@ class Admission:
                 await _decided(managed, before)
             # A second delivery that got into the journal while the first one tries again would be
             # there as ``received``, and a restart would send what the first one has sent.
-            await _decided(
-                managed, [pair for pair in before if pair[0].identity == managed.identity]
-            )
+            same = [pair for pair in before if pair[0].identity == managed.identity]
+            if same:
+                await _decided(managed, same)
             known = self._blotter.get(managed.identity)
             if known is not None and known is not managed and known.id < 0:
                 return Admitted(known, False)  # it waits in memory for the journal
