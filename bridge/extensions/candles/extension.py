@@ -80,6 +80,10 @@ class Candles:
         self._symbols: dict[Wanted, _Symbol] = {}
         self._tables: dict[tuple[str, str], TradeTable] = {}
         """By channel and venue."""
+        self._keys: set[tuple[str, str]] = set()
+        """Channel and key of all symbols."""
+        self._doubts: dict[tuple[str, str], tuple[int, int]] = {}
+        """Channel and key, either blank for all, → when something of them was not decoded."""
         self._refused: set[Wanted] = set()
         """Those that the configuration does not ask for, or that are too many."""
         self._full = False
@@ -116,6 +120,7 @@ class Candles:
         """See what is live, count what has come, and publish; once a second."""
         now = self._context.clock()
         self._look(now)
+        self._settle_doubts()
         await self._take()
         await self._publish(now)
 
@@ -257,26 +262,33 @@ class Candles:
             self._unread(event["channel"], event["raw"] or "")
 
     def _unread(self, tr_id: str, raw: str) -> None:
-        """Take that a record, or a whole frame, was not decoded: whose was it?"""
+        """Note that a record, or a whole frame, was not decoded: whose was it?
+
+        Only noted, since a faulty line can have thousands of them in a second.
+        """
         channel = self._context.catalog.channel(tr_id)
         if channel is not None and channel.kind != "trade":
             return
-        now = self._context.clock()
-        hit = [
-            symbol
-            for symbol in self._symbols.values()
-            if channel is None or symbol.wanted.channel == channel.tr_id
-        ]
+        name, key = "" if channel is None else channel.tr_id, ""
         values = raw.split("^")
         layout = None if channel is None else channel.layout(len(values))
         if channel is not None and layout is not None:
             # One record of a known width: its key stands where it always does.
-            name = channel.key or channel.symbol
-            places = [i for i, field in enumerate(layout.fields) if field.name == name]
-            keys = {values[place] for place in places}
-            hit = [symbol for symbol in hit if symbol.wanted.key in keys] or hit
-        for symbol in hit:
-            symbol.series.lose(now - _UNSURE_US, now + 1)
+            field = channel.key or channel.symbol
+            keys = [values[i] for i, one in enumerate(layout.fields) if one.name == field]
+            key = next((one for one in keys if (name, one) in self._keys), "")
+        now = self._context.clock()
+        since, _ = self._doubts.get((name, key), (now - _UNSURE_US, 0))
+        self._doubts[name, key] = since, now + 1
+
+    def _settle_doubts(self) -> None:
+        """Have the candles know what was not decoded since the last turn."""
+        doubts, self._doubts = self._doubts, {}
+        for wanted, symbol in self._symbols.items() if doubts else ():
+            for name in (("", ""), (wanted.channel, ""), (wanted.channel, wanted.key)):
+                if name in doubts:
+                    symbol.series.lose(*doubts[name])
+        self._keys = {(wanted.channel, wanted.key) for wanted in self._symbols}
 
 
 def _payload(name: str, candle: Candle) -> bytes:

@@ -8,7 +8,7 @@ basket, liquidation, buy-in) has no part in a candle.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from operator import itemgetter
 from typing import Literal, NamedTuple, TypeAlias
@@ -31,6 +31,8 @@ _HOUR = 3_600_000_000
 _AHEAD_S = 60
 """A trade may carry a time so far in the future, by clocks that differ, and no more."""
 _PAST_S = 2 * 86_400
+_LONGEST_HOLIDAY = timedelta(days=15)
+"""A trading day is no farther from the date of its trades."""
 _add, _multiply = EXACT.add, EXACT.multiply
 
 
@@ -167,7 +169,9 @@ class TradeTable:
         if not -_PAST_S <= second - received_at // 1_000_000 <= _AHEAD_S:
             return False
         clock = told.hour * 3_600 + told.minute * 60 + told.second
-        day = _date(values.get("business_date", "")) or self.days.day_of(second)
+        day = _date(values.get("business_date", ""))
+        if day is None or abs(day - told.date()) > _LONGEST_HOLIDAY:
+            day = self.days.day_of(second)
         if name := named.get("market_class"):
             regular = name in _REGULAR
         elif phase:
@@ -270,4 +274,4 @@ def _date(text: str) -> date | None:
         found = datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a day has no zone
     except ValueError:
         return None
-    return found if abs(found.year - 2100) < 200 else None
+    return found

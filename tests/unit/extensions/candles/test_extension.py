@@ -279,6 +279,22 @@ async def test_a_record_that_was_not_decoded_harms_the_candles_that_it_may_belon
     assert payload["complete"] is complete
 
 
+async def test_a_flood_of_what_is_not_decoded_is_one_hole_in_the_candles(world: World) -> None:
+    world.trade(NINE + 1, "100")
+    await world.at(NINE + 2)
+    [symbol] = world.candles._symbols.values()
+    before = len(symbol.series._holes)
+    event: Any = {"kind": "quarantined", "channel": "garbage", "reason": "odd", "raw": None}
+    for number in range(3_000):
+        world.now = NINE + 2 + number / 3_000
+        world.candles._heard(event)
+    assert len(world.candles._doubts) == 1
+    [(_, payload, _)] = await world.at(NINE + 3)
+    assert not payload["complete"]
+    assert len(symbol.series._holes) == before + 1
+    assert await world.at(NINE + 4) == []
+
+
 async def test_a_trade_without_a_price_makes_the_candle_incomplete(world: World) -> None:
     world.trade(NINE + 1, "100")
     world.trade(NINE + 2, "")

@@ -168,6 +168,17 @@ def test_a_trade_that_cannot_be_placed_is_told(values: dict[str, str]) -> None:
     assert one(**values) == ([], (ARRIVED, ARRIVED + 1))
 
 
+@pytest.mark.parametrize("invented", ["20991231", "99999999", "00010101"])
+def test_a_trading_day_that_cannot_be_is_not_taken_from_the_record(invented: str) -> None:
+    body, _ = frame("HDFSCNT0", "2023-05-02")
+    values = body.split("^")[:26]
+    values[
+        [f.path for f in CATALOG.channels["HDFSCNT0"].layouts[0].fields].index("business_date")
+    ] = invented
+    [(moment, _, _)], _ = read("HDFSCNT0", "^".join(values), 1, us("2023-05-02T22:19:12.5+09:00"))
+    assert moment.day == date(2023, 5, 2)
+
+
 def test_numbers_that_kis_pads_are_the_same_numbers() -> None:
     [(_, tally, _)], _ = one(price="000249250", quantity="+0000000012")
     assert [tally.close, tally.volume, tally.value] == [249250, 12, 249250 * 12]
