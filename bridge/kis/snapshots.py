@@ -51,6 +51,8 @@ def values(api: Api, row: Snapshot, body: Mapping[str, Any]) -> dict[str, Any]:
         first = (block[0] if block else None) if isinstance(block, list) else block
         if isinstance(first, dict):
             found |= first
+    # Lists last: who looks for the price in the text should not find an order book's first.
+    found = dict(sorted(found.items(), key=lambda item: isinstance(item[1], list)))
     return found if any(_says(value) for value in _leaves(found)) else {}
 
 

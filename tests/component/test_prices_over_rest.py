@@ -416,8 +416,9 @@ async def test_readers_see_a_lost_session_stood_in_for_and_its_return(
     def newest(topic: str) -> Any:
         return heard.get(topic, [{}])[-1]
 
+    overview = "kis/bridge/overview"
     ear = ControlClient([Endpoint.parse(mosquitto.url)], client_id="reader", clean=True)
-    for topic in ("kis/market/#", "kis/quality/#", "kis/bridge/event/#"):
+    for topic in ("kis/market/#", "kis/quality/#", "kis/bridge/event/#", overview):
         ear.subscribe(topic, 1, hear)
     symbols = [f"{number:06d}" for number in range(1, 23)]
     made = SimulatorSettings(rest_per_second=40)
@@ -450,6 +451,14 @@ async def test_readers_see_a_lost_session_stood_in_for_and_its_return(
             sim.drop_connections()
             await until(lambda: newest(first).get("quality") == "backup", 10, "it is polled")
             assert newest(first)["source"] == "rest"
+            shown = f"domestic_stock/krx/{there}"
+            await until(
+                lambda: (
+                    newest(overview)["symbols"][shown]["at"] >= newest(snapshot(there))["polled_at"]
+                ),
+                5,
+                "the overview shows its price",
+            )
             assert newest(snapshot(there))["source"] == "rest"
 
             sim.stream.injector.lock(sim.app_key, 0)

@@ -71,6 +71,7 @@ def test_an_answer_is_told_in_the_workbooks_words_and_exact() -> None:
     assert found["asks"] == [{"price": Decimal(72000), "quantity": Decimal(15)}]
     assert (found["price"], found["vi"]) == (Decimal(71900), "N")
     assert str(found["expected_change_rate"]) == "0.10"
+    assert list(found)[-1] == "asks"  # behind the price, for who looks for it in the text
 
 
 def test_of_a_list_the_first_row_counts() -> None:
