@@ -34,7 +34,8 @@ __all__ = ["ControlClient", "Message", "Will"]
 
 log = structlog.get_logger()
 
-_RETRY = Backoff(0.5, 30.0, jitter=(0.5, 1.0))
+_RETRY = Backoff(0.25, 2.0, jitter=(0.5, 1.0))
+"""However long the broker was away: a try costs little, and orders wait for the next one."""
 _STABLE_S = 10.0
 """A connection that lived this long starts the back-off anew."""
 

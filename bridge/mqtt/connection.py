@@ -23,6 +23,7 @@ from bridge.mqtt.paho_client import (
     as_published,
     connect,
     described,
+    keep,
     prepared,
     why,
     words,
@@ -37,7 +38,7 @@ log = structlog.get_logger()
 
 _UNSUPPORTED_VERSION = 132
 _SESSION_TAKEN_OVER = 142
-_TICK_S = 1.0
+_GOODBYE_S = 1.0
 _PACKETS = 8
 """Packets that are handled before others have their turn in the event loop."""
 _FLOOD, _FLOOD_S = 64, 0.05
@@ -196,16 +197,14 @@ class Connection:
 
     async def serve(self) -> str:
         """Keep the connection alive; return why it ended."""
-        while not self.lost.done():
-            self._guarded(self._paho.loop_misc)
-            await asyncio.wait([self.lost], timeout=_TICK_S)
-        return self.lost.result()
+        self.lost.add_done_callback(lambda _: self.abort())  # a dead line has its socket still
+        return await keep(self._paho, self.lost, self._guarded)
 
     async def close(self) -> None:
         """Say good-bye and wait until the connection is gone; the will is not published."""
         if not self.lost.done():
             self._paho.disconnect()
-            await asyncio.wait([self.lost], timeout=_TICK_S)
+            await asyncio.wait([self.lost], timeout=_GOODBYE_S)
         self.abort()
 
     def abort(self) -> None:

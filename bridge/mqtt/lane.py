@@ -18,8 +18,9 @@ import structlog
 
 from bridge.errors import BrokerError
 from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.liveness import TICK_S, Liveness, Sign, unacknowledged
 from bridge.mqtt.packet_sizes import PacketSizes
-from bridge.mqtt.paho_client import why
+from bridge.mqtt.paho_client import NO_ANSWER, why
 from bridge.runtime.backoff import Backoff
 
 __all__ = ["LaneWriter"]
@@ -27,13 +28,10 @@ __all__ = ["LaneWriter"]
 log = structlog.get_logger()
 
 KEEP_ALIVE_S = 30
-_CONFIRM_S = 0.5
-"""While there is traffic, how often the broker is asked whether it has arrived. It bounds what has
-to be reported as possibly lost when the connection breaks."""
 _CONNECT_S = 5.0
 """For the handshakes and the CONNACK together: a port that takes connections and says nothing must
 not keep this from trying the next broker."""
-RETRY = Backoff(0.25, 15.0, jitter=(0.5, 1.0))
+RETRY = Backoff(0.25, 2.0, jitter=(0.5, 1.0))
 _TAKEN = (mqtt5.PubAckReasonCode.SUCCESS, mqtt5.PubAckReasonCode.NO_MATCHING_SUBSCRIBERS)
 _TOO_LARGE = mqtt5.DisconnectReasonCode.PACKET_TOO_LARGE
 _STABLE_S = 10.0
@@ -97,8 +95,7 @@ class LaneWriter:
     def write(self, packets: Sequence[bytes]) -> None:
         """Send what :meth:`packet` made, in one write."""
         if self._connection is not None:
-            self._connection.written = True
-            self._connection.transport.write(b"".join(packets))
+            self._connection.write(b"".join(packets))
 
     def packet(
         self, topic: str, payload: bytes, qos: int, retain: bool, expire_s: int | None
@@ -205,23 +202,25 @@ class LaneWriter:
         self._send_again(connection)
         self._on_ready()
         loop = asyncio.get_running_loop()
-        pinged_at, again = loop.time(), False
+        alive, again = Liveness(loop.time()), False
         while True:
-            await asyncio.wait([connection.lost], timeout=_CONFIRM_S)
+            # While there is traffic, the broker is asked each time whether it has arrived. That
+            # bounds what has to be reported as possibly lost when the connection breaks.
+            await asyncio.wait([connection.lost], timeout=TICK_S)
             if connection.lost.done():
                 return connection.lost.result()
-            quiet = loop.time() - pinged_at >= KEEP_ALIVE_S / 2
-            if connection.silent:
-                if quiet:
-                    return "no answer to a ping"
-            elif connection.written or again or quiet:
+            sign = connection.look(alive, loop.time())
+            if sign is Sign.GIVE_UP:
+                connection.transport.abort()  # a polite close would wait for what is not read
+                return NO_ANSWER
+            if not connection.silent and (connection.written or again or sign is Sign.ASK):
                 # Once more after the last record: the first answer only says that it has arrived,
                 # the second that it was passed on (see Lane.on_pong).
                 again = connection.written
                 connection.ping()
+                alive.asked()
                 self._sizes.pinged()
                 self._on_ping()
-                pinged_at = loop.time()
 
     def forget(self, connection: _Connection) -> None:
         """Write no more to this connection; at once, so that nothing is written into the void."""
@@ -237,7 +236,7 @@ class LaneWriter:
             packet = self._unacknowledged[packet_id]
             made = packet.write()
             if self._takes(len(made), packet.topic, packet.payload or b""):
-                connection.transport.write(made)
+                connection.write(made)
             else:
                 del self._unacknowledged[packet_id]
 
@@ -267,7 +266,8 @@ class _Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._lane = lane
         self._buffer = bytearray()
-        self._pinged = self._refused = False
+        self._pinged = self._refused = self._heard = False
+        self._sent = 0
         self.written = False
         """Something was written since the last ping."""
         self.accepted: asyncio.Future[None] = loop.create_future()
@@ -283,6 +283,23 @@ class _Connection(asyncio.Protocol):
         """Whether the last ping was not answered."""
         return self._pinged
 
+    def look(self, alive: Liveness, now: float) -> Sign:
+        """Say what to do about a silent broker."""
+        heard, self._heard = self._heard, False
+        kept = self.transport.get_write_buffer_size() + unacknowledged(self._descriptor)
+        return alive.tick(
+            now,
+            heard=heard,
+            answered=not self._pinged,
+            written=self._sent,
+            delivered=self._sent - kept,
+        )
+
+    def write(self, data: bytes) -> None:
+        self.written = True
+        self._sent += len(data)
+        self.transport.write(data)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport = cast(
             "asyncio.Transport", transport
@@ -292,8 +309,10 @@ class _Connection(asyncio.Protocol):
         # before is acknowledged, which the other side may put off for 40 ms.
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._descriptor: int = sock.fileno()
 
     def data_received(self, data: bytes) -> None:
+        self._heard = True
         self._buffer += data
         while self._buffer:
             try:
@@ -332,8 +351,8 @@ class _Connection(asyncio.Protocol):
                 self._end(f"the broker said {packet.reason_code.name.lower().replace('_', ' ')}")
 
     def ping(self) -> None:
+        self.write(mqtt5.PingReqPacket().write())
         self._pinged, self.written = True, False
-        self.transport.write(mqtt5.PingReqPacket().write())
 
     def pause_writing(self) -> None:
         self.writable = False
@@ -358,5 +377,5 @@ class _Connection(asyncio.Protocol):
         if not self.writable:
             self.transport.abort()  # a polite close would wait for a broker that no longer reads
         elif not self.transport.is_closing():
-            self.transport.write(mqtt5.DisconnectPacket().write())
+            self.write(mqtt5.DisconnectPacket().write())
             self.transport.close()

@@ -25,7 +25,7 @@ __all__ = ["MessageWriter"]
 log = structlog.get_logger()
 
 _KEEP_ALIVE_S = 30
-RETRY = Backoff(0.25, 15.0, jitter=(0.5, 1.0))
+RETRY = Backoff(0.25, 2.0, jitter=(0.5, 1.0))
 _STABLE_S = 10.0
 """A connection that lived this long starts the pauses anew."""
 _CONFIRM_S = 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import ssl
@@ -18,16 +19,19 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.liveness import TICK_S, Liveness, Sign, unacknowledged
 from bridge.mqtt.options import Options
 from bridge.mqtt.packets import PacketReader, Skipped
 
 __all__ = [
     "CONNECT_S",
+    "NO_ANSWER",
     "PahoClient",
     "TidySocket",
     "as_published",
     "connect",
     "described",
+    "keep",
     "matches",
     "prepared",
     "why",
@@ -38,6 +42,7 @@ CONNECT_S = 5.0
 """For each of: TCP and TLS, CONNACK, SUBACK."""
 
 
+NO_ANSWER = "no answer to a ping"
 _PUBACK = b"\x40\x02"
 _READ = 64 * 1024
 """Bytes that are read at once."""
@@ -97,6 +102,10 @@ class PahoClient(paho.Client):
     """Sent on this connection."""
     pongs = 0
     """Answered."""
+    sent = 0
+    """Bytes written to the socket."""
+    heard = False
+    """Anything came; whoever looks takes it back."""
 
     def ping(self) -> int:
         """Send a PINGREQ; return the number of its answer."""
@@ -142,6 +151,7 @@ class PahoClient(paho.Client):
                 data = super()._sock_recv(_READ)
                 if not data:
                     return data
+                self.heard = True
                 self.reader.feed(data)
                 found = self.reader.next(_SKIPPED_AT_ONCE)
             if found is None:
@@ -150,6 +160,11 @@ class PahoClient(paho.Client):
         data = packet[self._at : self._at + bufsize]
         self._at += len(data)
         return data
+
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        count = int(super()._sock_send(buf))
+        self.sent += count
+        return count
 
     def _handle_publish(self) -> Any:
         self._decoded = False
@@ -176,6 +191,38 @@ class PahoClient(paho.Client):
         if self._payload is not None:
             message.payload = self._payload
         super()._handle_on_message(message)
+
+
+async def keep(
+    client: PahoClient, lost: asyncio.Future[str], guarded: Callable[[Callable[[], Any]], None]
+) -> str:
+    """Do what has to be done from time to time until ``lost``; return why it ended.
+
+    ``guarded`` calls a function and turns what it raises into the end.
+    """
+    loop = asyncio.get_running_loop()
+    alive, number = Liveness(loop.time()), client.pongs
+    while not lost.done():
+        guarded(client.loop_misc)
+        await asyncio.wait([lost], timeout=TICK_S)
+        sock = client.socket()
+        if lost.done() or sock is None:
+            continue
+        heard, client.heard = client.heard, False
+        sign = alive.tick(
+            loop.time(),
+            heard=heard,
+            answered=client.pongs >= number,
+            written=client.sent,
+            delivered=client.sent - unacknowledged(sock.fileno()),
+            flushed=not client.want_write(),
+        )
+        if sign is Sign.ASK:
+            number = client.ping()
+            alive.asked()
+        elif sign is Sign.GIVE_UP:
+            lost.set_result(NO_ANSWER)
+    return lost.result()
 
 
 def prepared(

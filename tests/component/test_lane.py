@@ -21,6 +21,7 @@ from bridge.kis.decode import Route
 from bridge.kis.values import Zone
 from bridge.mqtt import lane as fast
 from bridge.mqtt import lane_messages as slow
+from bridge.mqtt import liveness
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.lane import LaneWriter
@@ -621,7 +622,7 @@ async def test_leaving_says_goodbye(messages: bool) -> None:
 
 
 async def test_a_broker_that_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fast, "KEEP_ALIVE_S", 1)
+    monkeypatch.setattr(liveness, "ANSWER_S", 0.5)
     writers: list[LaneWriter | MessageWriter] = []
     async with scripted() as broker:
         with capture_logs() as logs:

@@ -36,7 +36,7 @@ __all__ = ["Owner"]
 log = structlog.get_logger()
 
 _S = 1_000_000
-_RETRY = Backoff(0.25, 4.0, jitter=(0.5, 1.0))
+_RETRY = Backoff(0.25, 2.0, jitter=(0.5, 1.0))
 """Quicker than other connections: without this one nothing may be sent for long."""
 _SETTLE_S = 0.1
 """Where nothing is heard of a scope, some brokers may only be slow to pass on what is retained."""
