@@ -36,6 +36,7 @@ VALIDATOR = ROOT / "tests/asyncapi"
 SOUND = {
     "PDNO": "005930",
     "FID_INPUT_ISCD": "005930",
+    "FID_INPUT_HOUR_1": "235959",
     "FID_COND_MRKT_DIV_CODE": "J",
     "PRDT_TYPE_CD": "300",
     "BASS_DT": "20260922",
