@@ -6,6 +6,7 @@ cannot be imported, `websockets` does the same work for more CPU.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -23,6 +24,7 @@ __all__ = [
     "Receive",
     "StreamCounts",
     "open_link",
+    "prepare",
 ]
 
 OPEN_S = 10.0
@@ -38,6 +40,27 @@ FRAME = 200
 
 Receive: TypeAlias = Callable[[str, int], None]
 """Takes a text and when it arrived (µs since the epoch)."""
+
+
+_IDLE_S, _PROBE_S, _PROBES = 8, 4, 3
+
+
+def prepare(line: socket.socket) -> None:
+    """Let a socket send at once, and notice within 20 s that the way to KIS is broken.
+
+    Nobody closes a connection over a way that swallows everything, and KIS says little at night.
+    """
+    options = [(socket.IPPROTO_TCP, "TCP_NODELAY", 1), (socket.SOL_SOCKET, "SO_KEEPALIVE", 1)]
+    # What an operating system does not have keeps its usual, much longer time.
+    options += [
+        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", _IDLE_S),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", _PROBE_S),
+        (socket.IPPROTO_TCP, "TCP_KEEPCNT", _PROBES),
+        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", (_IDLE_S + _PROBES * _PROBE_S) * 1000),
+    ]
+    for level, name, value in options:
+        if hasattr(socket, name):
+            line.setsockopt(level, getattr(socket, name), value)
 
 
 @dataclass(slots=True)

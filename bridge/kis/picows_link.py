@@ -11,7 +11,7 @@ from contextlib import suppress
 import picows
 import structlog
 
-from bridge.kis.link import FRAME, MAX_MESSAGE, OPEN_S, SLICE, Link, Receive, StreamCounts
+from bridge.kis.link import FRAME, MAX_MESSAGE, OPEN_S, SLICE, Link, Receive, StreamCounts, prepare
 from bridge.runtime.clock import now_us
 
 __all__ = ["connect"]
@@ -81,6 +81,7 @@ async def _dial(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket
         line = socket.socket(family, kind, protocol)
         try:
             line.setblocking(False)
+            prepare(line)
             await loop.sock_connect(line, address)
         except OSError as error:
             line.close()

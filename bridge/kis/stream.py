@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from bridge.kis.codes import meaning
 from bridge.kis.frames import DataFrame
 from bridge.kis.link import Link, Open, StreamCounts, open_link
+from bridge.kis.reconnection import Reconnection
 from bridge.kis.replies import KisError
 from bridge.kis.session import Lost, Notice, Session, SessionEvent
 from bridge.runtime.backoff import Backoff
@@ -74,7 +75,8 @@ class Stream:
         self._on_event = on_event
         self._rng = rng or random.Random()  # noqa: S311 - spreads reconnections, no secret
         self._sleep = sleep
-        self._retry = retry or RETRY
+        self._reconnection = Reconnection(retry or RETRY, LONGEST_QUIET_S, self._rng.uniform)
+        self._connected_at: float | None = None
         self._connect = connect
         self._wake = asyncio.Event()
         self._lost: Lost | None = None
@@ -109,20 +111,23 @@ class Stream:
     async def run(self) -> None:
         """Stay connected until cancelled; then close politely, so that KIS frees the app key."""
         monotonic = asyncio.get_running_loop().time
-        failures = 0
         refresh = refused = False
         try:
             while True:
                 self.state = "connecting"
-                began = monotonic()
+                frames, self._connected_at = self.counts.frames, None
                 lost = await self._connection(refresh)
                 refused, refresh = refresh, lost.code == "OPSP0011"
                 if refused and refresh:  # the new key as well: issuing keys does not help
                     lost = Lost(lost.code, REFUSED_AGAIN_S)
-                # By how long it lasted, not by that it was made: KIS takes a connection that it is
-                # about to refuse, and a storm of retries gets the app key blocked (docs/kis.md).
-                failures = 1 if monotonic() - began > self._retry.longest_s else failures + 1
-                lost = Lost(lost.code, _delay(lost.retry_after, failures, self._rng, self._retry))
+                now, since = monotonic(), self._connected_at
+                pause = self._reconnection.pause(
+                    now,
+                    quiet_s=lost.retry_after,
+                    lived_s=0.0 if since is None else now - since,
+                    brought_data=self.counts.frames > frames,
+                )
+                lost = Lost(lost.code, pause)
                 self.state = "waiting"
                 log.warning(
                     "session lost",
@@ -142,6 +147,7 @@ class Stream:
         except KisError as error:
             log.warning("no approval key", reason=str(error))
             return Lost("approval")
+        self._reconnection.connects(asyncio.get_running_loop().time())
         try:
             link = await self._connect(self._url, self._received, self.counts, CLOSE_S)
         except OSError as error:
@@ -156,7 +162,8 @@ class Stream:
             self.state = "connected"
             self._lost = None
             log.info("session connected", url=self._url)
-            self._tell(self.session.connected(asyncio.get_running_loop().time()))
+            self._connected_at = self._monotonic()
+            self._tell(self.session.connected(self._connected_at))
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(self._write(link))
                 await link.serve()
@@ -208,10 +215,3 @@ class Stream:
                 self._lost = event
             else:
                 self._on_event(event)
-
-
-def _delay(quiet: float, failures: int, rng: random.Random, retry: Backoff) -> float:
-    """Return how long to wait after the n-th failure in a row, never less than the quiet asked."""
-    if quiet:
-        retry = Backoff(quiet, LONGEST_QUIET_S, factor=1.5, jitter=(1.0, 1.25))
-    return retry.pause(failures, rng.uniform)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as _connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from bridge.kis.link import FRAME, MAX_MESSAGE, OPEN_S, SLICE, Link, Receive, StreamCounts
+from bridge.kis.link import FRAME, MAX_MESSAGE, OPEN_S, SLICE, Link, Receive, StreamCounts, prepare
 from bridge.runtime.clock import now_us
 
 __all__ = ["connect"]
@@ -57,7 +56,7 @@ class _WebsocketsLink:
         self._counts = counts
         raw = connection.transport.get_extra_info("socket")
         if raw is not None:
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            prepare(raw)
 
     @property
     def close_code(self) -> int:

@@ -255,7 +255,9 @@ class Upkeep:
         if frames != self._frames[app]:
             self._frames[app] = frames
             self._watchdogs[app].heard()
-        now = datetime.fromtimestamp(self._clock(), UTC)
+        seconds = self._clock()
+        self._watchdogs[app].beat(stream.counts.heard_at / 1e6, seconds)
+        now = datetime.fromtimestamp(seconds, UTC)
         busy = sum(self._busy(wanted, now) for wanted in self.pool.live(app))
         stream.expect(*self._watchdogs[app].limits(busy, stream.session.ping_every_s))
 

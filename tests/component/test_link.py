@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import importlib
 import itertools
 import shutil
 import socket
@@ -18,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import ConfigError
-from bridge.kis.link import FRAME, MAX_MESSAGE, SLICE, Link, StreamCounts, open_link
+from bridge.kis.link import FRAME, MAX_MESSAGE, SLICE, Link, StreamCounts, open_link, prepare
 from tests.component.fakes import link_library, without_picows
 
 __all__ = ["link_library"]
@@ -458,3 +459,22 @@ async def test_a_command_beside_a_burst_waits_for_at_most_one_slice(line: Line) 
     assert len(line.texts) == 2_000
     assert len(waited) > 2_000 // (2 * most) - 2, "a command came in every slice"
     assert max(waited) <= most
+
+
+async def test_either_library_notices_that_the_way_to_kis_is_broken(
+    monkeypatch: pytest.MonkeyPatch, line: Line, link_library: str
+) -> None:
+    module = importlib.import_module(f"bridge.kis.{link_library}_link")
+    prepared: list[socket.socket] = []
+
+    def noted(made: socket.socket) -> None:
+        prepare(made)
+        prepared.append(made)
+
+    monkeypatch.setattr(module, "prepare", noted)
+    names = ("TCP_NODELAY", "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+    async with line.link():
+        [made] = prepared
+        found = [made.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names]
+        assert found == [1, 8, 4, 3, 20_000]
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1

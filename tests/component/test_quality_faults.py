@@ -41,6 +41,13 @@ def nothing(feed: VirtualFeed) -> None:
     """Do nothing."""
 
 
+async def half_open(feed: VirtualFeed) -> None:
+    """Let a line swallow everything until the bridge has given it up."""
+    feed.strike("silence", for_s=60.0)
+    await seconds(feed, 14.0)
+    assert feed.streams["app1"].counts.reconnects >= 1
+
+
 def every(quality: str) -> dict[str, str]:
     return dict.fromkeys(ALL, quality)
 
@@ -182,11 +189,7 @@ ROWS = (
         mend=lambda feed: asyncio.sleep(20),
         why="session app1 is away",
     ),
-    Row(
-        *("a line that is half open", strikes("silence", for_s=60.0), every("stale"), SILENT_S),
-        mend=lambda feed: asyncio.sleep(50),
-        live_s=15.0,
-    ),
+    Row("a line that is half open", half_open, every("live"), 5.0),
     Row(
         *("the app key is in use elsewhere", locked, every("stale")),
         mend=lambda feed: asyncio.sleep(20),
@@ -362,6 +365,7 @@ ROWS = (
         SILENT_S,
         mend=calm,
         live_s=20.0,
+        stays_s=0,  # each new connection is live until its first frame
     ),
     # the bridge
     Row("the process stands still for a second", frozen(1.5), every("live")),

@@ -134,6 +134,7 @@ class VirtualFeed:
         self.gaps: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.key_is_dead = False
+        self.retry = Backoff(0.5, 4.0)
         self.sim = Simulator(CATALOG, settings, clock=self.seoul)
         self.lane = Lane({})
         self.lane.attach(_End())
@@ -285,7 +286,7 @@ class VirtualFeed:
             on_notice=lambda notice, at: None,
             on_event=on_event,
             rng=random.Random(1),  # noqa: S311 - spreads reconnections, no secret
-            retry=Backoff(0.5, 4.0),
+            retry=self.retry,
         )
 
     async def _tend(self) -> None:
@@ -310,6 +311,7 @@ def run(
     settings: SimulatorSettings | None = None,
     quality: QualityConfig | None = None,
     environment: str = "paper",
+    retry: Backoff | None = None,
 ) -> None:
     """Do some work in a feed that runs since ``at`` in Seoul, on a loop of its own."""
     loop = _Loop(datetime.fromisoformat(at).replace(tzinfo=SEOUL).timestamp())
@@ -336,6 +338,7 @@ def run(
             quality=quality or QUICK,
             environment=environment,
         )
+        feed.retry = retry or feed.retry
         async with feed.running():
             await work(feed)
 

@@ -16,7 +16,7 @@ __all__ = ["Injector"]
 log = structlog.get_logger()
 
 _TURN_S = 0.02
-_UNCLEAN, _GOING_AWAY = 1006, 1001
+_NORMAL, _GOING_AWAY, _UNCLEAN = 1000, 1001, 1006
 
 
 @dataclass(slots=True)
@@ -177,10 +177,15 @@ class Injector:
             case "silence":
                 for line in self._lines.values():
                     line.dead = True
+            case "close":
+                self._close(_NORMAL)
             case "maintenance":
-                for connection in list(self._lines):
-                    if not connection.transport.is_closing():
-                        connection.protocol.send_close(_GOING_AWAY, "maintenance")
-                        connection.send_data()
+                self._close(_GOING_AWAY, "maintenance")
             case _:
                 pass
+
+    def _close(self, code: int, reason: str = "") -> None:
+        for connection in list(self._lines):
+            if not connection.transport.is_closing():
+                connection.protocol.send_close(code, reason)
+                connection.send_data()

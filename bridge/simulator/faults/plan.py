@@ -21,7 +21,7 @@ __all__ = ["KINDS", "Fault", "FaultPlan", "Faults", "read"]
 
 _LARGEST = 1 << 20
 
-_NOW = ("drop", "revoke", "forget", "mislay")
+_NOW = ("drop", "close", "revoke", "forget", "mislay")
 _WORDED = ("revoke", "forget", "code", "answer")
 _WINDOWS = (
     *("silence", "mute", "deaf", "slow"),

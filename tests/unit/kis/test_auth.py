@@ -516,3 +516,32 @@ async def test_a_refused_approval_key_is_replaced_a_second_later_at_the_earliest
     await approvals.key()
     assert (await approvals.key(refresh=True)).get_secret_value() == "approval-2"
     assert kis.slept == [1]
+
+
+def approval(text: str) -> httpx.Response:
+    return httpx.Response(200, json={"approval_key": text})
+
+
+async def test_another_approval_key_within_the_minute_comes_as_soon_as_kis_may_be_asked(
+    kis: Kis, store: Path
+) -> None:
+    keys = kis.approvals(store)
+    kis.answers = [approval("first"), httpx.Response(403, json=TOO_OFTEN), approval("second")]
+    assert (await keys.key()).get_secret_value() == "first"
+    kis.now += 4
+    assert (await keys.key(refresh=True)).get_secret_value() == "second"
+    assert [at - START for at, _, _ in kis.asked] == [0, 4, 60]
+    # It is asked at once, since KIS documents a second: only its refusal makes it a minute.
+    kis.answers = [approval("third")]
+    kis.now += 4
+    assert (await keys.key(refresh=True)).get_secret_value() == "third"
+    assert kis.asked[-1][0] - START == 64
+
+
+async def test_an_approval_key_that_somebody_else_had_within_the_minute_is_waited_for(
+    kis: Kis, store: Path
+) -> None:
+    refusal = httpx.Response(403, json=TOO_OFTEN)
+    kis.answers = [refusal, refusal, approval("first")]
+    assert (await kis.approvals(store).key()).get_secret_value() == "first"
+    assert [at - START for at, _, _ in kis.asked] == [0, 20, 40]
