@@ -153,7 +153,7 @@ class _PicowsLink(picows.WSListener):
                 self._take(arrived, kind, frame.fin, frame.get_payload_as_bytes())
             if frame.last_in_buffer:
                 self._arrived = 0
-                if self._left < SLICE // 2:
+                if self._waiting:
                     self._pause()
                 else:
                     self._left = SLICE
