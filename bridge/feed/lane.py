@@ -107,10 +107,11 @@ class Lane:
     def put(self, route: Route, payload: bytes) -> None:
         """Send a record, or keep it as the policy of its kind says."""
         route.last = payload
-        writer = self._writer
-        # Behind what waits, even when the broker is ready again: no topic is ever reordered.
-        if writer is not None and writer.ready and not len(self.backlog):
-            self._joined.append((route, payload))
+        writer, joined = self._writer, self._joined
+        # Behind what waits, even when the broker is ready again: no topic is ever reordered. Where
+        # something is joined already, the broker was ready and nothing waited.
+        if joined or (writer is not None and writer.ready and not len(self.backlog)):
+            joined.append((route, payload))
             self._joined_size += len(payload)
             if self._joined_size > _JOIN:
                 self.flush()

@@ -84,8 +84,8 @@ class Pump:
 
     def frame(self, frame: DataFrame, received_at: int) -> None:
         """Publish the records of a plain frame that arrived at ``received_at`` (µs, epoch)."""
-        decoder = self._decoders.get(frame.tr_id) or self.prepare(frame.tr_id)
-        if decoder is None:
+        decoder = self._decoders.get(frame.tr_id)
+        if decoder is None and (decoder := self.prepare(frame.tr_id)) is None:
             self._problem(
                 Quarantined(frame.tr_id, "no such channel in the workbook", "", frame.count)
             )
@@ -94,8 +94,10 @@ class Pump:
         counters.frames += 1
         counters.records += frame.count
         lane.arrived(received_at)
-        for problem in decoder.decode(frame.body, frame.count, received_at, lane.put):
-            self._problem(problem)
+        problems = decoder.decode(frame.body, frame.count, received_at, lane.put)
+        if problems:
+            for problem in problems:
+                self._problem(problem)
 
     def prepare(self, tr_id: str) -> ChannelDecoder | None:
         """Compile a channel's layouts, so that its first record need not wait for that.

@@ -6,7 +6,7 @@ Pure: text in, frozen objects out. Source: KIS's protocol notes and captured tra
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from bridge.errors import FrameError
 from bridge.runtime.bounded_json import JsonError, decode_lenient
@@ -16,26 +16,21 @@ __all__ = ["Acknowledgement", "DataFrame", "Frame", "PingPong", "parse"]
 _heads: dict[str, tuple[str, bool, int]] = {}
 """What a frame begins with, up to its last bar → its parts."""
 _MOST_HEADS = 1024
-_made = tuple.__new__
-"""Makes a named tuple without the detour through its own ``__new__``."""
 _LONGEST_CONTROL = 64 * 1024
 """Letters of what is no market data; KIS's have a few hundred."""
 _LONGEST_TR_ID = 16
 """Letters; KIS's have eight."""
 
 
-class DataFrame(NamedTuple):
+@dataclass(slots=True)
+class DataFrame:
     """``enc|TR|count|body``: one or more records, still joined."""
 
-    # A tuple, since a frozen dataclass takes three times as long to make.
+    # Not frozen: one is made for each frame, and that would take three times as long.
     tr_id: str
     encrypted: bool
-    count: int  # type: ignore[assignment]  # a name that tuples have as well
-    body: str
-
-    def __repr__(self) -> str:
-        """Show everything but the body, which may hold account data."""
-        return f"DataFrame({self.tr_id!r}, encrypted={self.encrypted}, count={self.count})"
+    count: int
+    body: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +78,8 @@ def parse(text: str) -> Frame:
     body = text[end:]
     if not body:
         raise FrameError("the frame has no values")
-    return _made(DataFrame, (*known, body))
+    tr_id, encrypted, count = known
+    return DataFrame(tr_id, encrypted, count, body)
 
 
 def _head(text: str, head: str) -> tuple[str, bool, int]:

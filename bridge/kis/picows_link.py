@@ -95,8 +95,11 @@ async def _dial(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket
 
 
 class _PicowsLink(picows.WSListener):
-    transport: picows.WSTransport | None = None
-    """None before the opening handshake is done."""
+    __slots__ = (
+        *("_arrived", "_close_s", "_counts", "_fragments", "_gone", "_left"),
+        *("_loop", "_paused", "_receive", "_served", "_serving", "_waiting", "_writable"),
+        *("close_code", "transport"),
+    )
 
     def __init__(
         self,
@@ -106,6 +109,8 @@ class _PicowsLink(picows.WSListener):
         close_s: float,
     ) -> None:
         self._loop = loop
+        self.transport: picows.WSTransport | None = None
+        """None before the opening handshake is done."""
         self._receive = receive
         self._counts = counts
         self._close_s = close_s
@@ -137,10 +142,9 @@ class _PicowsLink(picows.WSListener):
             arrived = self._arrived
             if not arrived:
                 arrived = self._arrived = now_us()
-            size = frame.payload_size
-            kind = frame.msg_type
-            self._left -= size + FRAME
-            if self._left < 0 or self._waiting:
+            size, kind = frame.payload_size, frame.msg_type
+            self._left = left = self._left - size - FRAME
+            if left < 0 or self._waiting:
                 self._waiting.append((arrived, kind, frame.fin, frame.get_payload_as_bytes()))
             elif kind == _TEXT and frame.fin and self._fragments is None:
                 self._counts.bytes += size
