@@ -194,7 +194,7 @@ class QualityBoard:
             key=lambda one: _RANKS[one.quality],
         )
         if phase == "busy":
-            self._count(topic, found, standings, best, busy)
+            self._count(topic, found, standings, best, busy, came=came)
         if found.note(best, now):
             self.changed[topic] = None
         waits = not any(one.app for one in standings) and not found.surprising(monotonic)
@@ -207,12 +207,17 @@ class QualityBoard:
         standings: Sequence[SlotStanding],
         best: Grade,
         busy: dict[str, list[float]],
+        *,
+        came: bool,
     ) -> None:
         """Count for each session what it brings, and what is silent."""
+        sound = best.quality is Quality.LIVE and not best.reason
+        if best.quality is Quality.ROTATING:
+            sound = came  # its turn may have begun with nothing traded for long
         for wanted, one in zip(found.wanted, standings, strict=True):
             if one.live:
                 busy[one.app].append(found.edge)
-                self._sound[one.app] += best.quality is Quality.LIVE and not best.reason
+                self._sound[one.app] += sound
                 if best.reason == SILENT:
                     self._silent.append(Silent(wanted, topic, one.app, found.sign_at))
 

@@ -292,6 +292,17 @@ def check(play: Play) -> None:
         assert gap.reason in ("no_slot", "moved", "closed 1006")
 
 
+def test_one_that_is_silent_beside_those_that_take_turns_is_told() -> None:
+    world = quality_world.World(slots=4)
+    fixed, *keys = (quality_world.trade(f"{number:06d}") for number in range(5, 12))
+    world.hold(fixed)
+    world.pool.hold(keys, CONFIGURATION, rotate=True)
+    world.feeds["app1"].connect()
+    world.run(300, fixed, *keys)
+    world.run(20, *keys)
+    assert [row["key"] for row in world.stale] == [fixed.key]
+
+
 def test_their_quality_is_rotating_as_long_as_turns_come_in_time() -> None:
     world = quality_world.World(slots=2)
     keys = [quality_world.trade(f"{number:06d}") for number in range(5, 9)]
