@@ -59,6 +59,8 @@ class Ear:
         """Topic → its newest payload."""
         self.client = ControlClient([Endpoint.parse(url)], client_id=name, clean=True)
         self.client.subscribe(topics, 0, self._hear)
+        self.late = 0.0
+        """For how long in all this process has come late to what was due: the machine was busy."""
 
     async def _hear(self, message: Message) -> None:
         if message.topic.startswith(TRADE):
@@ -68,10 +70,17 @@ class Ear:
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[Ear]:
         async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(self.client.run())
+            works = [tasks.create_task(work) for work in (self.client.run(), self._watch())]
             await self.client.wait_connected()
             yield self
-            task.cancel()
+            for work in works:
+                work.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            due = time.monotonic() + 0.02
+            await asyncio.sleep(0.02)
+            self.late += max(0.0, time.monotonic() - due)
 
     def longest_pause(self, symbol: str, since: float = 0.0) -> float:
         times = [at for at in self.times[symbol] if at >= since]
@@ -109,7 +118,7 @@ async def test_five_hundred_symbols_on_two_app_keys_are_fresh_within_the_time_th
         return answer(server, session, text)
 
     monkeypatch.setattr(StreamServer, "_answer", counting)
-    settings = SimulatorSettings(any_key=True, rest_per_second=0, rate=800)
+    settings = SimulatorSettings(any_key=True, rest_per_second=0, rate=400)
     async with Simulator(load(), settings) as sim, Ear(mosquitto.url, "ear").listening() as ear:
         config = configuration(sim, mosquitto.url, tmp_path, ["005930"], **APPS)
         config = config.model_copy(update={"market": MARKET})
@@ -121,7 +130,8 @@ async def test_five_hundred_symbols_on_two_app_keys_are_fresh_within_the_time_th
             told = max(pool.next_turn(one) or 0.0 for one in pool.interests.all())
             assert told <= within + 1
             every = {"005930", *SYMBOLS}
-            await until(lambda: ear.times.keys() >= every, told, "every symbol had its turn")
+            await until(lambda: ear.times.keys() >= every, told + 60, "every symbol had its turn")
+            assert time.monotonic() - begun <= told + ear.late
 
             # An order takes one of their slots, and its symbol does not pause any more.
             [traded] = [one for one in pool.interests.all() if one.key == "000660"]
@@ -129,8 +139,8 @@ async def test_five_hundred_symbols_on_two_app_keys_are_fresh_within_the_time_th
             await ear.client.publish(
                 Publication("kis/orders/main/alice/command/place", order, qos=1)
             )
-            await until(lambda: not pool.rotating(traded), 5, "it needs a slot for itself")
-            await until(lambda: pool.standing(traded).live, 5, "it has one")
+            await until(lambda: not pool.rotating(traded), 20, "it needs a slot for itself")
+            await until(lambda: pool.standing(traded).live, 20, "it has one")
             placed = time.monotonic()
 
             def all_again() -> bool:
@@ -138,9 +148,9 @@ async def test_five_hundred_symbols_on_two_app_keys_are_fresh_within_the_time_th
                 assert sim.stream.subscribed("H0STCNT0", "000660")
                 return all(ear.times[symbol][-1] > placed + 1 for symbol in every)
 
-            await until(all_again, within, "every symbol had another turn")
-            assert max(map(ear.longest_pause, every)) <= within
-            assert ear.longest_pause("000660", since=placed) < 5
+            await until(all_again, within + 60, "every symbol had another turn")
+            assert max(map(ear.longest_pause, every)) <= within + ear.late
+            assert ear.longest_pause("000660", since=placed) < 5 + ear.late
             # Half of what KIS's spacing allows, beside what was asked at the start.
             most = 0.5 * (time.monotonic() - begun) / SPACING_S + 2 * 41
             assert all(asked[key] < most for key in APPS.values())
@@ -166,7 +176,7 @@ async def test_five_hundred_symbols_on_two_app_keys_are_fresh_within_the_time_th
                 "within_s": told["within_s"],
             }
             assert 1 <= told["within_s"] <= 3 * (1 + HANDOVER_S)
-            await until(lambda: "200000" in ear.times, told["within_s"], "another client's")
+            await until(lambda: "200000" in ear.times, told["within_s"] + 20, "another client's")
             # Who comes later finds the newest value of each, with a slot or without.
             async with Ear(mosquitto.url, "late", TRADE + "#").listening() as late:
-                await until(lambda: late.times.keys() >= every, 10, "all are retained")
+                await until(lambda: late.times.keys() >= every, 30, "all are retained")
