@@ -69,12 +69,17 @@ class Dated(Kis):
     machine: Machine = field(default_factory=Machine)
     silent: bool = False
     """It tells none."""
+    mended: bool = False
+    """Somebody sets the machine's clock right while KIS answers for the list of orders, the first
+    time that it tells anything."""
 
-    async def pages(self, *args: Any, **more: Any) -> AsyncIterator[Reply]:
+    async def pages(self, api: str, *args: Any, **more: Any) -> AsyncIterator[Reply]:
         sent = self.machine.clock.steady()
-        async for reply in super().pages(*args, **more):
+        async for reply in super().pages(api, *args, **more):
+            if self.mended and api.endswith("inquire_daily_ccld"):
+                self.machine.askew, self.mended = 0, False
             date = format_datetime(datetime.now(UTC), usegmt=True)
-            self.machine.clock.heard({} if self.silent else {"date": date}, sent)
+            self.machine.clock.heard({} if self.silent or self.mended else {"date": date}, sent)
             yield reply
 
 
@@ -236,6 +241,21 @@ async def test_what_was_refused_as_expired_is_not_sent_when_the_clock_is_right_a
         assert not kis.calls
         await b.send("place", PLACE | {"expires_at": in_seconds(7_200)})  # meant anew
         assert (await b.broker.wait(ack_topic(), 3))[-1]["status"] == "accepted"
+
+
+async def test_a_clock_of_tomorrow_that_is_set_right_while_kis_answers_ends_no_order(
+    tmp_path: Path,
+) -> None:
+    machine = Machine()
+    async with bench(tmp_path, kis=Dated(machine=machine), **machine.terms) as b:
+        await b.place()
+    machine = Machine(askew=DAY_S)
+    kis = Dated(machine=machine, mended=True)
+    kis.listed = [row("1")]
+    async with bench(tmp_path, kis=kis, **machine.terms) as b:
+        await rounds(b, 3)
+        assert b.gateway.states() == {"accepted": 1}
+        assert b.broker.on(state_topic())[-1]["state"] == "accepted"
 
 
 async def test_with_a_clock_of_tomorrow_at_the_start_the_limit_of_today_holds(

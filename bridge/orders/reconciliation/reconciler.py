@@ -166,8 +166,9 @@ class Reconciler:
                 try:
                     listed = await self._lists.read(alias, market)
                     # ``asked`` is KIS's time (:class:`Terms`). While this machine's clock is far
-                    # from it, one of the two is wrong, and nobody knows since when.
-                    trusted = not self._clock_problem()
+                    # from it, one of the two is wrong, and nobody knows since when. And a question
+                    # of the future was asked before KIS told the time.
+                    trusted = not self._clock_problem() and asked <= self._clock()
                     window = ProofWindow(asked, self._proof, trusted)
                     self._settlement.settle(alias, market, listed, window)
                     if trusted:
