@@ -113,7 +113,8 @@ def orders(broker: str, rate: int, count: int, per_s: float) -> dict[str, int | 
         with _role("orders", ws_url, broker, str(count)) as subject:
             subject()
             with _role("trader", broker, str(count), str(per_s)) as trader:
-                commit = max(1, trader()["commit_p50_us"])
+                told = trader()
+                commit = max(1, told["commit_p50_us"])
             found = subject()
     ratios = {f"{name}_ratio": round(found[f"{name}_us"] / commit, 2) for name in ("p50", "p99")}
     return {
@@ -121,6 +122,7 @@ def orders(broker: str, rate: int, count: int, per_s: float) -> dict[str, int | 
         "orders_per_s": per_s,
         **found,
         "commit_p50_us": commit,
+        "commit_p99_us": told["commit_p99_us"],
         **ratios,
     }
 

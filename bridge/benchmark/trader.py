@@ -21,6 +21,7 @@ from bridge.status.health import percentile
 __all__ = ["trade"]
 
 CLIENTS = 10
+_SHARES = (("p50", 0.5), ("p99", 0.99))
 
 
 async def trade(broker: str, count: int, per_s: float) -> None:
@@ -30,7 +31,8 @@ async def trade(broker: str, count: int, per_s: float) -> None:
     with plain_commits() as plain:
         await _trade(control, topics, plain, count, per_s)
     commits = sorted(plain.taken_us)
-    print(json.dumps({"sent": count, "commit_p50_us": percentile(commits, 0.5)}), flush=True)
+    shares = {f"commit_{name}_us": percentile(commits, share) for name, share in _SHARES}
+    print(json.dumps({"sent": count, **shares}), flush=True)
 
 
 async def _trade(
