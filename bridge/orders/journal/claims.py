@@ -10,13 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 
 from bridge.errors import NotOwnerError
 from bridge.orders.journal import tables
 from bridge.orders.journal.statement import Statement
+from bridge.runtime.clock import now_us
 
-__all__ = ["JournalClaim", "beat", "confirm", "inherit", "read", "release", "take"]
+__all__ = [
+    "Claimant",
+    "JournalClaim",
+    "beat",
+    "confirm",
+    "held",
+    "inherit",
+    "read",
+    "release",
+    "take",
+]
 
 _claims = tables.claims
 _TAKEN_OVER = "another bridge has taken over the journal"
@@ -77,18 +88,35 @@ _BEAT = Statement(
     .where(_claims.c.owner == bindparam("its_owner"))
     .values(beaten_at=bindparam("now")),
 )
-_HELD = Statement(select(func.count()).where(_claims.c.owner == bindparam("its_owner")))
+_HELD = select(func.count()).where(_claims.c.owner == bindparam("its_owner"))
+_COUNT_HELD = Statement(_HELD)
 
 
-def beat(connection: Connection, owner: str, count: int, at: int) -> None:
-    """Say that all ``count`` scopes are the owner's and alive; raises :class:`NotOwnerError`."""
-    values: dict[str, Any] = {"its_owner": owner, "now": at}
-    if _BEAT.execute(connection, values).rowcount != count:
+class Claimant(NamedTuple):
+    """A process that has claimed so many scopes under its random name."""
+
+    owner: str
+    scopes: int
+
+    def values(self) -> dict[str, object]:
+        """Return what :func:`held` is asked with."""
+        return {"its_owner": self.owner, "its_count": self.scopes}
+
+
+def held() -> ColumnElement[bool]:
+    """Return the condition that a claim holds; only for SQLite, see :func:`confirm`."""
+    return _HELD.scalar_subquery() == bindparam("its_count")
+
+
+def beat(connection: Connection, claim: Claimant, at: int) -> None:
+    """Say that what is claimed is alive; raises :class:`NotOwnerError` when it is another's."""
+    values: dict[str, Any] = {"its_owner": claim.owner, "now": at}
+    if _BEAT.execute(connection, values).rowcount != claim.scopes:
         raise NotOwnerError(_TAKEN_OVER)
 
 
-def confirm(connection: Connection, owner: str, count: int, at: int) -> None:
-    """See to it that all ``count`` scopes are still the owner's when this transaction ends.
+def confirm(connection: Connection, claim: Claimant) -> None:
+    """See to it that all scopes are still the owner's when this transaction ends.
 
     Used in one that has written already. SQLite has one writer, which nobody else can be until
     then, so that to look is enough. On a server a row that is only read could be taken over between
@@ -96,8 +124,8 @@ def confirm(connection: Connection, owner: str, count: int, at: int) -> None:
     one process, and whoever takes a row over replaces it. Raises :class:`NotOwnerError`.
     """
     if connection.dialect.name != "sqlite":
-        beat(connection, owner, count, at)
-    elif _HELD.execute(connection, {"its_owner": owner}).fetchone()[0] != count:
+        beat(connection, claim, now_us())
+    elif _COUNT_HELD.execute(connection, {"its_owner": claim.owner}).fetchone()[0] != claim.scopes:
         raise NotOwnerError(_TAKEN_OVER)
 
 

@@ -14,7 +14,7 @@ from bridge.config.models import Config
 from bridge.errors import JournalError, NotOwnerError, NotWrittenError
 from bridge.mqtt.signatures import Seal
 from bridge.orders.journal import claims, controls, nonces, queries
-from bridge.orders.journal.claims import JournalClaim
+from bridge.orders.journal.claims import Claimant, JournalClaim
 from bridge.orders.journal.database import lock_name, parse
 from bridge.orders.journal.identity import Binding, Mark
 from bridge.orders.journal.reader import read_claims
@@ -60,6 +60,7 @@ class Journal:
         self._url = url
         self._owner = ""  # who has claimed accounts here; blank: nobody asks, nothing is checked
         self._scopes: Sequence[str] = ()
+        self._claim: Claimant | None = None
         self.taken_over = asyncio.Event()
         """Set when another bridge has taken over a claim that was held here."""
 
@@ -152,10 +153,12 @@ class Journal:
 
         Returns the record that is in the journal now, and whether it is this one.
         """
-        return await self._write(
-            lambda connection, careful: queries.admit(connection, new, lines, careful=careful),
-            sends=any(step.event is Event.SUBMIT for step, _ in lines),
-        )
+        claim = self._claim if any(step.event is Event.SUBMIT for step, _ in lines) else None
+
+        def work(connection: Connection, careful: bool) -> tuple[Record, bool]:
+            return queries.admit(connection, new, lines, careful=careful, claim=claim)
+
+        return await (self._write(work, sends=False) if claim is None else self._noticing(work))
 
     def append(self, *lines: JournalStep) -> Awaitable[None]:
         """Write steps down, all of them or none; begins at once, not when it is awaited."""
@@ -189,12 +192,12 @@ class Journal:
 
     def _write(self, work: Callable[[Connection, bool], _T], *, sends: bool) -> Awaitable[_T]:
         """Write something; ``sends``: that an order is handed to KIS, which only its owner may."""
-        owner, scopes = self._owner, len(self._scopes)
-        if not owner or not sends:
+        claim = self._claim
+        if claim is None or not sends:
             return self._writer.run(work, writes=True)
 
         def fenced(connection: Connection, careful: bool) -> _T:
-            claims.confirm(connection, owner, scopes, now_us())
+            claims.confirm(connection, claim)
             return work(connection, careful)
 
         return self._noticing(fenced)
@@ -217,8 +220,6 @@ class Journal:
             rows = await self.claims(self._scopes)
             return any(row.owner != self._owner for row in rows.values())
         return False
-
-    # whose it is
 
     async def claims(self, scopes: Sequence[str]) -> Mapping[str, JournalClaim]:
         """Return who has claimed these accounts in this journal."""
@@ -248,12 +249,13 @@ class Journal:
             writes=True,
         )
         self._owner, self._scopes = owner, scopes
+        self._claim = Claimant(owner, len(scopes))
         return highest
 
     async def beat(self) -> None:
         """Say that the claims are alive; raises :class:`NotOwnerError` when they are not."""
-        owner, scopes = self._owner, len(self._scopes)
-        await self._noticing(lambda connection, _: claims.beat(connection, owner, scopes, now_us()))
+        claim = self._claim or Claimant("", 0)
+        await self._noticing(lambda one, _: claims.beat(one, claim, now_us()))
 
     async def inherit(self, since: int) -> None:
         """Write down since when a silent bridge may have sent what is not in here; 0: none has."""

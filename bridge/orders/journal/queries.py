@@ -11,8 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, bindparam, func, insert, or_, select
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from bridge.orders.journal import controls, nonces, tables
+from bridge.orders.journal.claims import Claimant, confirm, held
 from bridge.orders.journal.statement import Statement
 from bridge.orders.model.lifecycle import CLOSED, State, Step
 from bridge.orders.model.records import Control, Identity, JournalStep, NewRecord, Origin, Record
@@ -40,6 +42,17 @@ _SAME = Statement(
     )
 )
 _NEW, _STEP = _without_id(tables.commands), _without_id(tables.steps)
+_COLUMNS = [column for column in tables.commands.c if column.name != "id"]
+_NEW_OF_OWNER = Statement(
+    sqlite_insert(tables.commands)
+    .from_select(
+        [column.name for column in _COLUMNS],
+        select(*(bindparam(column.name, type_=column.type) for column in _COLUMNS)).where(held()),
+    )
+    .on_conflict_do_nothing()
+)
+"""Asks SQLite once: the journal's thread waits for Python after each statement, and market data has
+it in between."""
 
 
 def admit(
@@ -48,10 +61,23 @@ def admit(
     lines: Sequence[tuple[Step, State]],
     *,
     careful: bool,
+    claim: Claimant | None = None,
 ) -> tuple[Record, bool]:
-    """Write a command down unless its identity is there; return what is there, and if it is new."""
+    """Write a command down unless its identity is there; return what is there, and if it is new.
+
+    ``claim`` has to hold for it, or :class:`NotOwnerError` is raised.
+    """
     if new.seal is not None:
+        if claim is not None:
+            confirm(connection, claim)
         nonces.use(connection, new.identity.client, new.seal)
+    if claim is not None:
+        if connection.dialect.name == "sqlite":
+            key = _NEW_OF_OWNER.insert(connection, {**_values(new), **claim.values()})
+            if key:
+                return _written(connection, key, new, lines, careful=careful)
+        # It is another bridge's now, or the identity is there: what follows tells which.
+        confirm(connection, claim)
     its = {f"its_{name}": value for name, value in new.identity._asdict().items()}
     # Asked even when nothing has failed: a client may repeat a name of days ago, of which the
     # blotter knows nothing any more.
@@ -59,8 +85,17 @@ def admit(
         found = find(connection, new.identity)
         assert found is not None  # noqa: S101
         return found, False
-    values = {
-        **new.identity._asdict(),
+    key = _NEW.insert(connection, _values(new))
+    return _written(connection, key, new, lines, careful=careful)
+
+
+def _values(new: NewRecord) -> dict[str, object]:
+    account, client, client_order_id, command_id = new.identity
+    return {
+        "account": account,
+        "client": client,
+        "client_order_id": client_order_id,
+        "command_id": command_id,
         "verb": new.verb,
         "digest": new.digest,
         "body": new.body,
@@ -68,7 +103,17 @@ def admit(
         "expires_at": new.expires_at,
         "origin": new.origin.dumps(),
     }
-    key = _NEW.insert(connection, values)
+
+
+def _written(
+    connection: Connection,
+    key: int,
+    new: NewRecord,
+    lines: Sequence[tuple[Step, State]],
+    *,
+    careful: bool,
+) -> tuple[Record, bool]:
+    """Write the first steps of a command that was just written down."""
     new_lines = [JournalStep(key, n, *line) for n, line in enumerate(lines, 1)]
     append(connection, new_lines, careful=careful)
     record = Record(

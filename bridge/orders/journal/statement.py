@@ -41,9 +41,14 @@ class Statement:
         return result
 
     def insert(self, connection: Connection, row: Mapping[str, Any]) -> int:
-        """Run it for a row of values; return the number that the database gave the row."""
+        """Run it for a row of values; return the number that the database gave the row.
+
+        0: it had a condition, and there is no row.
+        """
         result = self._run(connection, [row])
-        if isinstance(result, sqlite3.Cursor) or not result.returns_rows:
+        if isinstance(result, sqlite3.Cursor):  # which tells of the row before where there is none
+            return int(result.lastrowid or 0) if result.rowcount == 1 else 0
+        if not result.returns_rows:
             return int(result.lastrowid or 0)
         return int(result.scalar_one())
 

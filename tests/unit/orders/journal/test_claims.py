@@ -57,6 +57,39 @@ async def test_whoever_was_taken_over_from_cannot_say_that_an_order_is_sent(
     assert found.steps == ()
 
 
+async def test_to_send_is_no_sign_of_life_and_leaves_the_claim_as_it_is(
+    journals: Sequence[Journal], tmp_path: Path
+) -> None:
+    first, _ = journals
+    before = await first.claims(["main"])
+    again, new = await first.admit(NEW, SUBMITTED)
+    assert (again.steps[0].event, new) == (Event.SUBMIT, False), "it is there and ours"
+    more, new = await first.admit(
+        replace(NEW, identity=NEW.identity._replace(client_order_id="a-3")), SUBMITTED
+    )
+    assert new
+    assert more.id == again.id + 1, "what is not new takes no number"
+    assert await first.claims(["main"]) == before
+    await first.beat()
+    assert await first.claims(["main"]) != before
+
+
+async def test_whoever_lost_a_part_of_what_it_claimed_sends_nothing(tmp_path: Path) -> None:
+    journal = Journal(f"sqlite:///{tmp_path}/orders.db")
+    await journal.open()
+    try:
+        await journal.take("one", ["main", "other"], {})
+        await journal.admit(NEW, SUBMITTED)
+        with closing(connect(tmp_path / "orders.db")) as database, database:
+            database.execute("UPDATE claims SET owner = 'two' WHERE scope = 'other'")
+        other = replace(NEW, identity=NEW.identity._replace(client_order_id="a-2"))
+        with pytest.raises(NotOwnerError):
+            await journal.admit(other, SUBMITTED)
+        assert await journal.find(other.identity) is None
+    finally:
+        await journal.close()
+
+
 async def test_the_row_alone_shuts_it_out_whoever_counts_the_commits(
     journals: Sequence[Journal], tmp_path: Path
 ) -> None:
