@@ -114,9 +114,9 @@ _LONGEST_RECORD = 4_096
 _MOST_WIDTHS = 128
 """Widths that a decoder remembers, those of the workbook among them."""
 _MOST_COMPILED = 4
-_COMPILED_US = 1_000_000
-"""Of them those that had to be compiled: so many at a time, and beyond them one a second (µs). Each
-takes as much time as a hundred records."""
+_COMPILED_US = 10_000_000
+"""Of them those that had to be compiled: so many at a time, and beyond them one in so long (µs).
+Each takes as much time as hundreds of records, and sixty channels can be forged at once."""
 _MOST_KEYS = 4_096
 """Keys whose route a decoder remembers; a faulty line can invent any number of them."""
 
