@@ -183,7 +183,7 @@ class Bridge:
             self._overview = Overview(self.control, self.topics, *seen)
             self._serve_requests(journal)
             async with asyncio.TaskGroup() as tasks:
-                beating = tasks.create_task(self.clocks.run(self.events.tell))
+                beating = tasks.create_task(self.clocks.run(self.events.tell, self.lane.beat))
                 present = tasks.create_task(self.presence.run(_BROKER_S))
                 urgent = tasks.create_task(self.presence.as_owner(self.urgent.run))
                 stopped = tasks.create_task(stop.wait())

@@ -129,9 +129,11 @@ class Metrics(Collector):
         yield _labelled("orders", "Today's orders by state", "state", numbers["orders"])
         yield _single("halted", "Whether new orders are refused", float(numbers["halted"]))
         lag = {name: us / 1e6 for name, us in numbers["lag_us"].items() if us is not None}
+        text = "Age of the oldest record that the broker has not read"
+        yield _single("waiting_seconds", text, lag.pop("waiting", 0.0))
         text = "Longest that the event loop was late in the last minute"
         yield _single("loop_lag_seconds", text, numbers["loop_lag_s"])
-        text = "KIS frame in to written to the broker, of the latest writes"
+        text = "KIS frame in to written to the broker, of the last minute"
         yield _labelled("lag_seconds", text, "quantile", lag)
 
 

@@ -25,6 +25,8 @@ class Backlog:
         self._latest: dict[Route, bytes] = {}
         self._again: set[Route] = set()
         """Topics whose latest value was sent before, so that nothing is lost with it."""
+        self.repeated: set[Route] = set()
+        """Those among them that :meth:`take` gave last."""
         self._records: deque[tuple[Route, bytes]] = deque()
         self._losses: Counter[str] = Counter()
 
@@ -85,18 +87,29 @@ class Backlog:
     def take(self, limit: int) -> list[tuple[Route, bytes]]:
         """Return the next payloads, up to about ``limit`` bytes."""
         taken: list[tuple[Route, bytes]] = []
+        self.repeated = set()
         size = 0
         # State first: there is one value a topic, and it says at once how things stand.
         while size < limit and self._latest:
             route = next(iter(self._latest))
             taken.append((route, self._latest.pop(route)))
-            self._again.discard(route)
+            if route in self._again:
+                self._again.discard(route)
+                self.repeated.add(route)
             size += len(taken[-1][1])
         while size < limit and self._records:
             taken.append(self._records.popleft())
             size += len(taken[-1][1])
         self.size -= size
         return taken
+
+    def oldest(self) -> bytes | None:
+        """Return the payload that waits for longest, about; None when nothing waits."""
+        if self._records:
+            return self._records[0][1]
+        return next(
+            (last for route, last in self._latest.items() if route not in self._again), None
+        )
 
     def losses(self) -> dict[str, int]:
         """Return what was dropped since the last call, by topic."""

@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bridge.feed.ages import Ages, Freezes
 from bridge.feed.backlog import Backlog
 from bridge.kis.decode import Route
-from bridge.runtime.clock import now_us
+from bridge.runtime.clock import now_us, steady_us
 
 __all__ = ["KindPolicy", "Lane", "LaneEnd"]
 
@@ -28,6 +29,8 @@ _JOIN = 128 * 1024
 """Bytes that are written without waiting for the end of the turn, which a burst makes long."""
 _DRAIN = 256 * 1024
 """Bytes taken from the backlog at once, before the broker is asked again whether it takes more."""
+_SLOW_US = 1_000_000
+"""A broker that takes longer to read what was written was stopped, or the line was."""
 _RECEIVED_AT = re.compile(rb'"received_at":(\d+)')
 
 
@@ -87,8 +90,10 @@ class Lane:
         self._refused: dict[str, int] = {}
         """The last of them by topic, as a hash."""
         self.published = 0
-        self.lags: deque[int] = deque(maxlen=4096)
-        """µs from the arrival of a turn's first record to its write."""
+        self.ages = Ages()
+        """Of records when they were handed to the socket, or read behind it by a slow broker."""
+        self._freezes = Freezes()
+        self._wrote_at = self._pinged_at = 0
 
     def attach(
         self,
@@ -135,7 +140,7 @@ class Lane:
 
     def arrived(self, received_at: int) -> None:
         """Say when (µs since the epoch) the frame came whose records follow."""
-        if not self._oldest:
+        if not self._joined:  # of what came before nothing waits for the end of this turn
             self._oldest = received_at
 
     def on_ready(self) -> None:
@@ -152,7 +157,9 @@ class Lane:
                 if route.last and policy.retain and not _expired(policy, route.last):
                     self.backlog.refresh(route, route.last)
         while writer is not None and writer.ready and len(self.backlog):
-            self._joined += self.backlog.take(_DRAIN)
+            self._joined += (taken := self.backlog.take(_DRAIN))
+            self._oldest = 0  # it is of one that waits, and each of these has its own age
+            self._count_waited(taken)
             self.flush()
         if not len(self.backlog):
             self._resuming = False
@@ -160,6 +167,7 @@ class Lane:
     def on_lost(self) -> None:
         """Keep only the last value of each topic until the broker is back."""
         self._away = True
+        self._pinged_at = 0
         for routes in (*self._unconfirmed, self._written):
             self._uncertain.update(route.topic for route in routes)
             self.uncertain += len(routes)
@@ -175,6 +183,7 @@ class Lane:
         """Remember what the broker will have got when it answers."""
         self._unconfirmed.append(self._written)
         self._written = []
+        self._pinged_at = steady_us()
 
     def on_pong(self) -> None:
         """Take the answer to a ping.
@@ -184,6 +193,29 @@ class Lane:
         """
         while len(self._unconfirmed) > 1:
             self._unconfirmed.popleft()
+        now = steady_us()
+        waited, self._pinged_at = now - (self._pinged_at or now), 0
+        if waited > _SLOW_US:
+            # In the socket they were young. There they waited for a broker that did not read.
+            before = sum(map(len, self._unconfirmed))
+            self.ages.add(waited, before, now)
+            self.ages.spread(waited, len(self._written), now)
+
+    def beat(self) -> None:
+        """Say that the event loop runs; twice a second."""
+        self._freezes.beat(steady_us())
+
+    def waiting_us(self) -> int | None:
+        """Return how old the oldest record is that the broker has not read; None: there is none.
+
+        A second may pass until a broker that reads nothing is noticed.
+        """
+        asked = steady_us() - self._pinged_at if self._pinged_at else 0
+        if not (sum(map(len, self._unconfirmed)) and asked > _SLOW_US):
+            asked = 0
+        oldest = self.backlog.oldest()
+        since = 0 if oldest is None else _received_at(oldest)
+        return max(asked, now_us() - since if since else 0) or None
 
     def on_too_large(self, topic: str, payload: bytes, limit: int) -> None:
         """Count a record that the broker would hang up for: its limit is so many bytes.
@@ -238,8 +270,21 @@ class Lane:
         writer.write(packets)
         self.published += len(packets)
         if self._oldest:
-            self.lags.append(now_us() - self._oldest)
-            self._oldest = 0
+            now, at = steady_us(), now_us()
+            late = self._freezes.late(now, self._oldest - self._wrote_at)
+            age = max(0, at - self._oldest)
+            if late:
+                self.ages.spread(age + late, len(packets), now)
+            else:
+                self.ages.add(age, len(packets), now)
+            self._oldest, self._wrote_at = 0, at
+
+    def _count_waited(self, taken: list[tuple[Route, bytes]]) -> None:
+        """Count the ages of what waited; what only is said again after a reconnect has none."""
+        at, now, repeated = now_us(), steady_us(), self.backlog.repeated
+        for route, payload in taken:
+            if route not in repeated and (came := _received_at(payload)):
+                self.ages.add(max(0, at - came), 1, now)
 
     def _put_back(self, waiting: list[tuple[Route, bytes]]) -> None:
         for route, payload in reversed(waiting):
@@ -257,5 +302,10 @@ def _age_s(payload: bytes) -> int:
     Read from the payload, because it is needed only after a reconnection: to carry the time along
     would cost something for every record.
     """
+    came = _received_at(payload)
+    return max(0, int(time.time() - came / 1e6)) if came else 0
+
+
+def _received_at(payload: bytes) -> int:
     found = _RECEIVED_AT.search(payload)
-    return 0 if found is None else max(0, int(time.time() - int(found[1]) / 1e6))
+    return 0 if found is None else int(found[1])

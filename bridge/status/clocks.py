@@ -55,12 +55,17 @@ class Clocks:
         silent_s = asyncio.get_running_loop().time() - stream.session.last_message_at
         return min(stream.counts.heard_at, self.kis.now() - int(silent_s * 1_000_000))
 
-    async def run(self, tell: Callable[[ClockSkewEvent | FrozenEvent], None]) -> None:
-        """Watch until cancelled."""
+    async def run(
+        self,
+        tell: Callable[[ClockSkewEvent | FrozenEvent], None],
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Watch until cancelled; ``beat`` is called twice a second while the event loop runs."""
         self.pulse.start()
         loop = asyncio.get_running_loop()
         while True:
             self.tick(tell)
+            beat()
             due = loop.time() + BEAT_S
             await asyncio.sleep(BEAT_S)
             self._lags.append(loop.time() - due)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,7 @@ from bridge.feed.pump import Pump
 from bridge.kis.rest import CallCounts
 from bridge.kis.stream import Stream
 from bridge.mqtt.payloads import HaltRow, JournalReport, OwnerReport
-from bridge.runtime.clock import now_us
+from bridge.runtime.clock import now_us, steady_us
 from bridge.status.clocks import Clocks
 from bridge.status.payloads import ArrivalNumbers, HealthReport, LagNumbers, SessionNumbers
 from bridge.subscriptions.pool import Pool
@@ -107,7 +107,7 @@ def snapshot(
             "control_backlog": control_backlog,
             "events_dropped": events_dropped,
         },
-        "lag_us": _lag(lane.lags),
+        "lag_us": _lag(lane),
         "loop_lag_s": clocks.loop_lag_s,
         "rest": {
             "calls": sum(count.calls for count in calls),
@@ -151,10 +151,6 @@ def _age_s(at_us: int, now_us: int) -> float | None:
     return round((now_us - at_us) / 1e6, 3) if at_us else None
 
 
-def _lag(lags: Iterable[int]) -> LagNumbers:
-    ordered = sorted(lags)
-    return {
-        "p50": percentile(ordered, 0.50),
-        "p99": percentile(ordered, 0.99),
-        "max": ordered[-1] if ordered else None,
-    }
+def _lag(lane: Lane) -> LagNumbers:
+    p50, p99, longest = lane.ages.quantiles(steady_us(), 0.50, 0.99, 1.0)
+    return {"p50": p50, "p99": p99, "max": longest, "waiting": lane.waiting_us()}

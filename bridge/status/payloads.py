@@ -81,11 +81,17 @@ class PublishNumbers(TypedDict):
 
 
 class LagNumbers(TypedDict):
-    """How long records took, in µs."""
+    """How old records of the last minute were when they left for the broker, in µs.
+
+    Time in which the bridge stood still or the broker read nothing counts as well.
+    """
 
     p50: int | None
     p99: int | None
     max: int | None
+    waiting: Annotated[
+        int | None, Field(description="Age of the oldest that the broker has not read; null: none")
+    ]
 
 
 class RestNumbers(TypedDict):
@@ -144,7 +150,7 @@ class HealthReport(TypedDict):
     by_channel: ChannelProblems
     publish: PublishNumbers
     lag_us: Annotated[
-        LagNumbers, Field(description="From the KIS frame to MQTT, of the latest records")
+        LagNumbers, Field(description="From the KIS frame to MQTT, of the last minute")
     ]
     loop_lag_s: Annotated[
         float, Field(description="Longest that the event loop was late in the last minute")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ from bridge.mqtt.lane import LaneWriter
 from bridge.mqtt.lane_messages import MessageWriter
 from bridge.mqtt.message import Message
 from bridge.runtime.backoff import Backoff
+from bridge.runtime.clock import steady_us
 from tests.brokers import Mosquitto, embedded, free_port, mosquitto_program
 from tests.unit.subscriptions.channels import QUOTE, TRADE
 
@@ -339,6 +341,44 @@ async def test_a_record_that_the_broker_does_not_take_holds_up_no_other(
             assert lane.too_large == 2
             assert lane.largest_taken == (20_000 if version == 5 else 30_000 + 34 + 11 - 1)
             assert lane.backlog.dropped == 0
+
+
+@pytest.mark.parametrize("messages", [False, True])
+async def test_the_ages_are_those_that_a_reader_measures(tmp_path: Path, messages: bool) -> None:
+    """Mosquitto stands still for two seconds, while all fits into the socket."""
+    route = trades("kis")
+    read: list[int] = []
+    with Mosquitto.running(tmp_path) as broker:
+        async with (
+            listening(broker.url, "kis/#") as ear,
+            lane_to(Endpoint.parse(broker.url), messages=messages) as lane,
+        ):
+
+            async def send(seconds: float) -> None:
+                ends = time.monotonic() + seconds
+                while time.monotonic() < ends:
+                    now = time.time_ns() // 1000
+                    lane.arrived(now)
+                    lane.put(route, b'{"received_at":%d}' % now)
+                    await asyncio.sleep(0.005)
+                    read.extend(
+                        m.received_at - int(m.payload[15:-1]) for m in ear.heard[len(read) :]
+                    )
+
+            await send(0.6)
+            broker.signal(signal.SIGSTOP)
+            try:
+                await send(2.0)
+            finally:
+                broker.signal(signal.SIGCONT)
+            await send(1.2)
+            told = lane.ages.quantiles(steady_us(), 0.5, 0.99, 1.0)
+    read.sort()
+    seen = [read[len(read) // 2], read[int(len(read) * 0.99)], read[-1]]
+    for at, right in zip(told[1:], seen[1:], strict=True):
+        assert right > 1_500_000
+        assert at is not None
+        assert right / 2 < at < right * 2, (told, seen)
 
 
 class Broker:

@@ -50,7 +50,7 @@ NUMBERS: dict[str, Any] = {
         "control_backlog": 6,
         "events_dropped": 7,
     },
-    "lag_us": {"p50": 400, "p99": 1500, "max": None},
+    "lag_us": {"p50": 400, "p99": 1500, "max": None, "waiting": 2_500_000},
     "loop_lag_s": 0.125,
     "clients": [
         {"client": "bob", "subscriptions": 1000, "slots": 20, "refused": 3},
@@ -85,6 +85,7 @@ def test_every_number_is_there() -> None:
         "possibly_lost_total": 5,
         "events_dropped_total": 7,
         'lag_seconds{quantile="p99"}': 0.0015,
+        "waiting_seconds": 2.5,
         "loop_lag_seconds": 0.125,
         'client_subscriptions{client="bob"}': 1000,
         'client_slots{client=""}': 1,

@@ -23,6 +23,7 @@ from bridge.kis.stream import Stream, StreamCounts
 from bridge.mqtt.payloads import HaltRow, JournalReport, OwnerReport
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
+from bridge.runtime.clock import steady_us
 from bridge.status.clocks import Clocks
 from bridge.status.health import SessionHealth, percentile, snapshot
 from bridge.status.payloads import ArrivalNumbers
@@ -75,7 +76,8 @@ def test_everything_is_in_it() -> None:
     pump = Pump(load(), Topics(), lane, lambda _: None)
     pump.counters.quarantined = Counter({"H0STCNT0": 2, "H0STASP0": 1})
     pump.counters.drifted["H0STCNT0"] = 1
-    lane.lags.extend([300, 100, 200])
+    for age in (300, 100, 200):
+        lane.ages.add(age, 1, steady_us())
     lane.published = 9
     stream = FakeStream(StreamCounts(frames=5, connections=3))
     stream.counts.last_frame_at = time.time_ns() // 1000 - 2_000_000
@@ -147,7 +149,7 @@ def test_everything_is_in_it() -> None:
             "events_dropped": 6,
         },
         "loop_lag_s": 0.0,
-        "lag_us": {"p50": 200, "p99": 300, "max": 300},
+        "lag_us": {"p50": 215, "p99": 300, "max": 300, "waiting": None},
         "rest": {"calls": 7, "throttled": 1, "errors": 2},
         "clock_offset_s": -1.3,
         "orders": {"filled": 2},
@@ -175,7 +177,7 @@ def test_a_bridge_that_has_done_nothing_yet() -> None:
         events_dropped=0,
         clocks=Clocks(),
     )
-    assert numbers["lag_us"] == {"p50": None, "p99": None, "max": None}
+    assert numbers["lag_us"] == {"p50": None, "p99": None, "max": None, "waiting": None}
     assert numbers["rest"] == {"calls": 0, "throttled": 0, "errors": 0}
 
 
