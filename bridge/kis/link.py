@@ -31,10 +31,10 @@ OPEN_S = 10.0
 MAX_MESSAGE = 4 * 1024 * 1024
 """Frames above 8 KB have been seen (docs/kis.md). Only what could exhaust the memory is refused."""
 
-SLICE = 24 * 1024
-"""Bytes that are handed on in one turn of the event loop: about forty trades, half a millisecond's
-work. The rest of a burst waits until the other sockets were looked at. So an order waits for one
-slice at most when it comes, and has ten turns to wait for until its answer."""
+SLICE = 32 * 1024
+"""Bytes that are handed on in one turn of the event loop: about sixty trades, less than a
+millisecond's work. The rest of a burst waits until the other sockets were looked at. So an order
+waits for one slice at most when it comes, and has ten turns to wait for until its answer."""
 FRAME = 200
 """Bytes that each frame counts besides its own: the work that even an empty one makes."""
 
