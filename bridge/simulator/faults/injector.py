@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from websockets.asyncio.server import ServerConnection, broadcast
+from websockets.protocol import State
 
 from bridge.simulator.faults.plan import Fault, Faults
 
@@ -186,6 +187,6 @@ class Injector:
 
     def _close(self, code: int, reason: str = "") -> None:
         for connection in list(self._lines):
-            if not connection.transport.is_closing():
+            if connection.state is State.OPEN:  # a client may be closing it just now
                 connection.protocol.send_close(code, reason)
                 connection.send_data()
