@@ -88,8 +88,8 @@ class Truth:
             if now - self.wanted[topic] <= TOLD_S:
                 continue
             last = self.last.get(topic, 0.0)
-            if SOAK and now > CLOSE_S + TOLD_S:
-                assert said == "closed", place
+            if SOAK and now > CLOSE_S:
+                assert said == "closed" or now <= CLOSE_S + TOLD_S, place
                 continue
             busy = not SOAK or now < BUSY_S
             most_s = MOST_S if busy else QUICK.quiet_s
@@ -100,8 +100,7 @@ class Truth:
             if said == "live" and why == "no record yet":
                 assert not busy, place
             if self.away_since is not None and now - self.away_since > TOLD_S:
-                over = SOAK and now > CLOSE_S and said == "closed"
-                assert said in ("stale", "refused") or over, f"no session: {place}"
+                assert said in ("stale", "refused"), f"no session: {place}"
             steady = now - last <= QUICK.kind("trade").least_s - 1.0
             long = now - max(self.since.get(topic, now), self.disturbed_at) >= STEADY_S
             if steady and long:
