@@ -25,11 +25,14 @@ COUNT = 2500
 
 def filled() -> Pump:
     """Return a pump that has had a record of 1.1 kB of each topic."""
-    pump = Pump(load(), Topics("kis"), Lane({}), lambda problem: None)
+    pump = Pump(
+        load(), Topics("kis"), Lane({}), lambda problem: None, subscribed=lambda tr_id, key: True
+    )
     for number in range(COUNT):
         route = pump.destination("H0STCNT0", f"{number:06}", f"{number:06}")
         assert route is not None
-        route.last = json.dumps({"symbol": f"{number:06}", "x": "x" * 1100}).encode()
+        record = {"symbol": f"{number:06}", "channel": "H0STCNT0", "seq": number, "x": "x" * 1100}
+        route.last = json.dumps(record).encode()
     return pump
 
 
