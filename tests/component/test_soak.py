@@ -33,7 +33,7 @@ DEADLINE_S = 120
 SYMBOLS = [f"{number:06d}" for number in range(100010, 100210, 10)]
 PLAN = FaultPlan(
     (
-        *(Fault(kind, every_s=7) for kind in ("drop", "forget", "revoke")),
+        *(Fault(kind, every_s=7) for kind in ("drop", "close", "forget", "revoke")),
         Fault("silence", every_s=9, for_s=2),
         Fault("mute", every_s=11, for_s=2),
         Fault("deaf", every_s=9, for_s=1, tr_id="H0STASP0"),
