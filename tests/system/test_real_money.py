@@ -44,7 +44,8 @@ def passwords(folder: Path) -> str:
 
 
 def configuration(folder: Path, kis: dict[str, str], url: str, environment: str = "real") -> Path:
-    path = bridge_toml(folder, kis, url, "[orders]\nallow_real = true\n")
+    orders = "[orders]\nallow_real = true\nmarket_hours = false\n"  # at whatever hour it is tried
+    path = bridge_toml(folder, kis, url, orders)
     login = f'[mqtt]\nusername = "{LOGIN[0]}"\npassword = "{LOGIN[1]}"\n'
     text = path.read_text().replace("[mqtt]\n", login)
     path.write_text(text.replace('"simulator"', f'"{environment}"'))

@@ -257,6 +257,6 @@ def never_written(error: Exception) -> bool:
     SQLite writes the mark that ends a commit last, and without it what is before it does not
     count. So a failed write is certain; a failed sync is not.
     """
-    cause = getattr(error, "orig", None)
+    cause = getattr(error, "orig", None) or error
     name = getattr(cause, "sqlite_errorname", "") or ""
     return name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_BUSY", "SQLITE_READONLY")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import DBAPIError
 
-from bridge.orders.journal.database import open_engine
+from bridge.orders.journal.database import never_written, open_engine
 from bridge.orders.journal.transaction import transaction
 
 Write = Callable[[Connection, str], None]
@@ -115,3 +116,13 @@ def test_whoever_only_looks_takes_no_lock(connection: Connection, tmp_path: Path
             other.execute("INSERT INTO rows (word) VALUES ('other')")
     other.close()
     assert words(connection) == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("name", "certain"), [("SQLITE_IOERR_WRITE", True), ("SQLITE_IOERR_FSYNC", False)]
+)
+def test_a_failed_write_is_certain_and_a_failed_sync_is_not(name: str, *, certain: bool) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = name
+    assert never_written(error) is certain
+    assert never_written(DBAPIError("COMMIT", None, error)) is certain
