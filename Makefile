@@ -12,11 +12,10 @@ TOOLS  := .tools
 demo: $(VENV)/.installed
 	$(BIN)/kis-bridge demo $(DEMO)
 
-# What compares times has the machine to itself.
+# What runs whole programs and measures their times has the machine to itself.
 test: $(VENV)/.dev system-packages tests/asyncapi/node_modules lint types
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore tests/system
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not alone" tests/system
-	$(BIN)/python -m pytest -q -m alone tests/system
+	$(BIN)/python -m pytest -q tests/system
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -23,8 +23,6 @@ from tests.brokers import listening
 from tests.system.deployment import NOT_AUTHORISED, Deployment, Intruder
 from tests.system.programs import DEADLINE_S, KIS_BRIDGE, Ear, Program, bridge_toml, simulator
 
-pytestmark = pytest.mark.alone
-
 MARK = "marked-by-an-intruder"
 MARKED = json.dumps({"client_order_id": MARK, "marked": MARK})
 CONFIG = """

@@ -16,14 +16,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.system.flood import Attacker, publish_packet
 from tests.system.programs import DEADLINE_S, Ear, Program, World
-
-pytestmark = pytest.mark.alone
 
 TWO = """
 [orders.clients.bob]

@@ -15,8 +15,6 @@ import pytest
 
 from tests.system.programs import KIS_BRIDGE, World
 
-pytestmark = pytest.mark.alone
-
 LIMIT = 1024
 IDLE = 1100
 ATTEMPTS = 1000

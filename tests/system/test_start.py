@@ -12,8 +12,6 @@ import pytest
 from tests.brokers import Mosquitto
 from tests.system.programs import KIS_BRIDGE, Ear, Program, bridge_toml, simulator
 
-pytestmark = pytest.mark.alone
-
 TRADE = "kis/market/domestic_stock/krx/trade/005930"
 LIMIT_S = 1.0
 YARDS = 10
