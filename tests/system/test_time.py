@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -129,7 +130,7 @@ def test_while_the_clocks_are_minutes_apart_no_new_orders_are_sent(
         assert len([m for m in world.ear.heard if m.topic == SKEW]) == 1
         checked = ask("check", "--config", str(world.config))
         assert checked.returncode == 1
-        assert "900 s" in checked.stdout
+        assert re.search(r"\b(899|900|901) s", checked.stdout)  # KIS tells whole seconds
         assert "no new orders are sent" in checked.stdout
 
 
