@@ -178,8 +178,10 @@ class Bridge:
                 config=self._config,
             )
             self.pool = self.upkeep.pool
-            self.quality = self.upkeep.quality(self.control, self.pump.route, self._config)
-            seen = self._config, self.pump.route, self.quality.board, self.upkeep.backup.newest
+            backup = self.upkeep.backup(self._config)
+            told = self.control, self.pump.route, self._config, backup
+            self.quality = self.upkeep.quality(*told)
+            seen = self._config, self.pump.route, self.quality.board, backup.newest
             self._overview = Overview(self.control, self.topics, *seen)
             self._serve_requests(journal)
             async with asyncio.TaskGroup() as tasks:
@@ -213,7 +215,8 @@ class Bridge:
                     self.presence.as_owner(marks.run),
                     extensions.run(),
                     self._overview.run(lambda: self.gateway.halted),
-                    *self.upkeep.works(self._rests),
+                    *(self.upkeep.follow_days(rest.call) for rest in [*self._rests.values()][:1]),
+                    backup.run(self._rests),
                 )
                 others = [beating, urgent, halting, *map(tasks.create_task, works)]
                 # The sessions connect meanwhile: what follows keeps Python busy.

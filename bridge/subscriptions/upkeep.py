@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias
@@ -20,7 +20,6 @@ from bridge.feed.lane import Lane
 from bridge.kis.decode import Route
 from bridge.kis.events import Lost, SessionEvent
 from bridge.kis.replies import KisError, Reply
-from bridge.kis.rest import RestClient
 from bridge.kis.stream import Stream
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.topics import Topics
@@ -151,12 +150,6 @@ class Upkeep:
             self._written.result()
         self._write(*self._lasting())
 
-    def works(self, rests: Mapping[str, RestClient]) -> Iterator[Coroutine[None, None, None]]:
-        """Return what is to be done over REST, by the calls of these app keys."""
-        for rest in [*rests.values()][:1]:
-            yield self.follow_days(rest.call)
-        yield self.backup.run(rests)
-
     async def follow_days(self, call: _Call) -> None:
         """Learn from KIS, for ever, which days are trading days; paper trading cannot tell."""
         while not self._paper:
@@ -192,12 +185,19 @@ class Upkeep:
             }
             self._store.save_trading_days(self.calendar.known)
 
+    def backup(self, config: Config) -> Backup:
+        """Build what asks REST for the values that no session brings."""
+        about = self._catalog, self._topics, self.pool, self._lane, self.calendar, config
+        return Backup(*about, self._reports.backup)
+
     def quality(
-        self, control: ControlClient, route: Callable[[str], Route | None], config: Config
+        self,
+        control: ControlClient,
+        route: Callable[[str], Route | None],
+        config: Config,
+        backup: Backup,
     ) -> QualityPublisher:
         """Build what tells how good the values are; ``route`` is where a topic's records go."""
-        about = self._catalog, self._topics, self.pool, self._lane, self.calendar, config
-        self.backup = Backup(*about, self._reports.backup)
         board = QualityBoard(
             self._catalog,
             self._topics,
@@ -209,7 +209,7 @@ class Upkeep:
             always_open=config.kis.environment == "simulator",
             clear=self._lane.clear,
             tell=self._reports.stale,
-            polled=lambda wanted: self.backup.polled_at(wanted) is not None,
+            polled=lambda wanted: backup.polled_at(wanted) is not None,
         )
         return QualityPublisher(board, control, self._topics, self._store)
 

@@ -243,7 +243,10 @@ class VirtualFeed:
             clock=self.loop.wall,
         )
         self.publisher = self.upkeep.quality(
-            cast("ControlClient", self.control), self.pump.route, self._config
+            cast("ControlClient", self.control),
+            self.pump.route,
+            self._config,
+            self.upkeep.backup(self._config),
         )
         works: list[Coroutine[Any, Any, None]] = [
             *(stream.run() for stream in self.streams.values()),
