@@ -6,6 +6,9 @@ DEMO   ?=
 JOBS   ?= 2
 TOOLS  := .tools
 
+# The tests start hundreds of programs; without cached bytecode each takes a second longer.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test lint types unit soak fuzz cover bench spec constraints requirements image-check audit sbom clean \
 	system-packages
 
@@ -25,7 +28,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n $(JOBS) tests/unit --ignore tests/unit/fuzz
+	$(BIN)/python -m pytest -q -n $(JOBS) --hypothesis-profile quick tests/unit --ignore tests/unit/fuzz
 
 # Hours of it: any interleaving of commands and faults, and a thousand daemons that are killed.
 soak: $(VENV)/.dev system-packages

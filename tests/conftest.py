@@ -17,9 +17,10 @@ from tests.brokers import Mosquitto, embedded
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The unit tests are to be run all the time; a busy machine is no failure.
-settings.register_profile("quick", max_examples=50, deadline=None)
-settings.load_profile("quick")
+# A busy machine is no failure. The unit tests alone (`make unit`) are to be run all the time.
+settings.register_profile("usual", max_examples=50, deadline=None)
+settings.register_profile("quick", max_examples=10, deadline=None)
+settings.load_profile("usual")
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
@@ -735,14 +735,12 @@ _trees = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(tree=st.dictionaries(_names, _trees, max_size=4))
 def test_no_tree_raises_anything_else(tree: dict[str, Any]) -> None:
     with contextlib.suppress(ValidationError):
         Config.model_validate(tree)
 
 
-@settings(max_examples=50, deadline=None)
 @given(data=st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_no_file_raises_anything_else(data: bytes) -> None:
     path = Path("random.toml")
@@ -751,7 +749,6 @@ def test_no_file_raises_anything_else(data: bytes) -> None:
         load(path, {})
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     tree=st.dictionaries(_names, _trees, max_size=4),
     path=st.lists(_names, max_size=4),

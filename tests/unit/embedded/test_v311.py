@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.embedded.v311 import ProtocolError, Translator
@@ -114,7 +114,6 @@ def test_long_packets_get_a_longer_length() -> None:
 
 
 @given(st.lists(st.integers(1, 9), max_size=30))
-@settings(max_examples=50)
 def test_cuts_between_reads_do_not_matter(cuts: list[int]) -> None:
     stream = CLEAN_311 + packet(0x32, field(b"topic") + b"\x00\x07payload") * 3
     whole = Translator().to_broker(stream)
@@ -147,7 +146,6 @@ def test_a_publish_that_ends_too_early() -> None:
 
 
 @given(st.binary(max_size=60), st.binary(max_size=60))
-@settings(max_examples=50)
 def test_any_bytes_raise_nothing_else(up: bytes, down: bytes) -> None:
     translator = old_client()
     for way, data in ((translator.to_broker, up), (translator.to_client, down)):

@@ -16,7 +16,7 @@ from typing import Any
 from unittest.mock import ANY
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.catalog.compile import load
@@ -332,7 +332,6 @@ def fast_and_slow(tr_id: str) -> tuple[Decoded, Decoded]:
     return fast, slow
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(market_frames), st.data())
 def test_any_values_decode_or_are_quarantined(row: dict[str, Any], data: st.DataObject) -> None:
     decoded = fast_and_slow(row["tr_id"])[0].anew()
@@ -344,7 +343,6 @@ def test_any_values_decode_or_are_quarantined(row: dict[str, Any], data: st.Data
     assert len(records) + len(lost) == len(values) // width_of(row)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(market_frames), st.data())
 def test_the_fast_and_the_slow_path_say_the_same(row: dict[str, Any], data: st.DataObject) -> None:
     values = row["raw"].split("|", 3)[3].split("^")

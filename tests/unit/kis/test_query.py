@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -231,7 +231,6 @@ def test_every_other_call_can_be_prepared() -> None:
             assert wire.keys() == {param.name for param in call.params}
 
 
-@settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from(["symbol", "market", "x"]), st.text() | st.integers()))
 def test_whatever_is_given_only_our_error_comes(params: dict[str, str | int]) -> None:
     try:

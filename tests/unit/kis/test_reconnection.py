@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.kis.reconnection import Reconnection
@@ -91,7 +91,6 @@ def losses() -> Iterator[st.SearchStrategy[tuple[float, bool, float]]]:
 
 
 @given(st.lists(st.one_of(*losses()), min_size=1, max_size=60), st.integers(0, 9))
-@settings(max_examples=50)
 def test_no_sequence_of_losses_makes_a_storm(
     lives: list[tuple[float, bool, float]], seed: int
 ) -> None:

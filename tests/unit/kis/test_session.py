@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.kis.crypto import encrypt
@@ -625,7 +625,6 @@ _steps = st.one_of(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(_steps, max_size=40), st.integers(1, 4))
 def test_whatever_happens_the_limit_holds_and_nothing_raises(
     steps: list[tuple[Any, ...]], slots: int

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from time import monotonic
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.kis.replies import KisNotSentError
@@ -284,7 +284,6 @@ def test_a_rate_is_above_zero() -> None:
         Throttle(0)
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 2), st.sampled_from(Priority)), max_size=40))
 def test_no_second_ever_sees_more_than_the_rate(arrivals: list[tuple[float, Priority]]) -> None:
     async def play() -> list[float]:

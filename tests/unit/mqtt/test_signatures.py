@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -141,7 +141,6 @@ def test_only_so_many_are_remembered_and_only_as_long_as_they_are_good(
     opener.open("alice", TOPIC, sealed(), MOST)
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.one_of(
         st.binary(max_size=300),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.mqtt.topics import Topics, decode_level, encode_level, is_topic
@@ -11,7 +11,6 @@ AWKWARD = st.text("/+#% $\t\n\0\u3000\ufffe한a", min_size=1, max_size=8)
 
 
 @given(TEXT | AWKWARD)
-@settings(max_examples=50)
 def test_a_level_survives_the_round_trip_and_is_always_valid(text: str) -> None:
     level = encode_level(text)
     assert decode_level(level) == text
@@ -89,7 +88,6 @@ def test_the_topics_of_the_contract() -> None:
 
 
 @given(TEXT, TEXT, TEXT)
-@settings(max_examples=50)
 def test_a_command_topic_parses_back(account: str, client: str, verb: str) -> None:
     topics = Topics("home/kis")
     assert topics.parse_command(topics.command(account, client, verb)) == (account, client, verb)

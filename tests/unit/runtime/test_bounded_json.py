@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.runtime.bounded_json import (
@@ -56,7 +56,6 @@ def test_the_size_limit() -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=50)
 def test_any_bytes_raise_nothing_else(payload: bytes) -> None:
     with contextlib.suppress(JsonError):
         assert isinstance(decode_object(payload, 200), dict)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.runtime.turns import Turn, Turns
@@ -54,7 +54,6 @@ async def test_to_be_woken_gives_no_turn_and_lasts_for_one_look() -> None:
     assert await comes(second)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sets(st.integers(0, 3), min_size=1), max_size=8), st.randoms())
 def test_of_two_with_a_key_in_common_never_both_have_their_turn(
     keys: list[set[int]], random: object

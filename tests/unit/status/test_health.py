@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.catalog.compile import load
@@ -189,7 +189,6 @@ def test_percentile(values: list[int], share: float, expected: int | None) -> No
     assert percentile(values, share) == expected
 
 
-@settings(max_examples=50)
 @given(st.lists(st.integers(0, 10**9), min_size=1), st.floats(0, 1))
 def test_a_percentile_is_one_of_the_values(values: list[int], share: float) -> None:
     ordered = sorted(values)

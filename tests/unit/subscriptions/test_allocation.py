@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.subscriptions.allocation import Lines, allocate
@@ -106,7 +106,6 @@ CLAIMS = st.dictionaries(
 )
 
 
-@settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.integers(0, 14), st.none() | CLAIMS | st.just("requeue")), max_size=60),
     st.dictionaries(st.sampled_from(SESSIONS), st.integers(0, 8)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.errors import RequestError
@@ -234,7 +234,6 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(STEPS, max_size=25))
 @example([("hold", (0, n, True)) for n in range(9)] + [("wait", 61), ("order", {1, 9})])
 def test_whatever_happens_those_that_need_a_slot_never_give_it_to_one_that_takes_turns(

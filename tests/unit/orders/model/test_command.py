@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import RequestError
@@ -217,7 +217,6 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(["place", "modify", "cancel", "cancel_all", "x"]), st.binary(max_size=200))
 def test_random_bytes_raise_nothing_else(verb: str, payload: bytes) -> None:
     try:
@@ -226,7 +225,6 @@ def test_random_bytes_raise_nothing_else(verb: str, payload: bytes) -> None:
         assert error.code == "invalid_payload"
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from([*PLACE, "condition_price", "x"]), _JSON))
 def test_random_values_raise_nothing_else(fields: dict[str, object]) -> None:
     try:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.orders.model.lifecycle import (
@@ -142,7 +142,6 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 20), _STEPS)
 def test_no_notices_make_more_than_was_ordered(
     quantity: int, notices: list[tuple[str, int, int]]

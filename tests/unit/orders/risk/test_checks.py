@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.orders.risk.checks import added, check, needs_reference
@@ -243,7 +243,6 @@ def test_the_ledger_forgets_minutes_and_days() -> None:
     assert ledger.scope("x", Limits(), 60_000_001, "tue").day == 0
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(1, 2000)), max_size=40))
 def test_nothing_gets_past_the_daily_limit(orders: list[tuple[int, int]]) -> None:
     limits, ledger, sent = Limits(daily_notional=D(100_000)), Ledger(), D(0)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.calendar.hours import Calendar
@@ -332,7 +332,6 @@ operations = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(operations, st.integers(0, 5))
 def test_nothing_is_lost_whatever_is_asked(steps: list[Operation], seed: int) -> None:
     made = exchange(seed)
