@@ -7,7 +7,7 @@ import contextlib
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -21,7 +21,7 @@ from bridge.runtime.process import new_event_loop
 from bridge.simulator.faults.plan import FaultPlan
 from bridge.simulator.faults.plan import read as read_faults
 from bridge.simulator.server import Simulator
-from bridge.simulator.settings import KIS_RATES, SimulatorSettings
+from bridge.simulator.settings import KIS_RATES, MOST_CLIENTS, SimulatorSettings
 
 __all__ = ["description", "simulate"]
 
@@ -74,6 +74,14 @@ def simulate(
     any_key: Annotated[
         bool, typer.Option("--any-key", help="Accept any well-formed app key and secret.")
     ] = False,
+    clients: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=MOST_CLIENTS,
+            help="How many customers there are: each with app key, HTS id and accounts of its own.",
+        ),
+    ] = 1,
     faults: Annotated[
         Path | None,
         typer.Option(help="TOML file that says what is to go wrong. See the simulator's README."),
@@ -98,6 +106,7 @@ def simulate(
         rest_per_second=_rate(environment, rest_per_second),
         play=play,
         any_key=any_key,
+        clients=clients,
         faults=read_faults(faults) if faults else FaultPlan(),
         widths=_widths(width or [], catalog),
     )
@@ -145,8 +154,8 @@ async def _run(catalog: Catalog, settings: SimulatorSettings, *, as_json: bool) 
     return 130 if ended.by == signal.SIGINT else 0
 
 
-def description(simulator: Simulator) -> dict[str, str]:
-    """Return the ``kis`` object of the ready line."""
+def description(simulator: Simulator) -> dict[str, Any]:
+    """Return the ``kis`` object of the ready line: the first customer's, then everybody's."""
     return {
         "rest": simulator.rest_url,
         "ws": simulator.ws_url,
@@ -154,10 +163,20 @@ def description(simulator: Simulator) -> dict[str, str]:
         "app_secret": simulator.app_secret,
         "account": simulator.account,
         "hts_id": simulator.hts_id,
+        "clients": [
+            {
+                "app_key": client.app_key,
+                "app_secret": client.app_secret,
+                "account": client.accounts[0],
+                "accounts": client.accounts,
+                "hts_id": client.hts_id,
+            }
+            for client in simulator.clients
+        ],
     }
 
 
-def _show(kis: dict[str, str], settings: SimulatorSettings) -> None:
+def _show(kis: dict[str, Any], settings: SimulatorSettings) -> None:
     lines = [
         f"KIS simulator ({settings.environment} TR ids). Everything it says is simulated.",
         f"  REST        {kis['rest']}",
@@ -167,6 +186,13 @@ def _show(kis: dict[str, str], settings: SimulatorSettings) -> None:
         f"  account     {kis['account']}",
         f"  HTS id      {kis['hts_id']}",
         f"  REST calls  {_calls(settings.rest_limit)}",
+        *(
+            f"Client {number}: account {' '.join(client['accounts'])}, HTS id {client['hts_id']}\n"
+            f"  app key     {client['app_key']}\n"
+            f"  app secret  {client['app_secret']}"
+            for number, client in enumerate(kis["clients"], 1)
+            if number > 1
+        ),
         "Ctrl-C ends it.",
     ]
     print("\n".join(lines), flush=True)

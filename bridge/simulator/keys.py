@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
+from bridge.simulator.clients import Clients
 from bridge.simulator.settings import SimulatorSettings
 
 __all__ = ["Approval", "KeyRefused", "Keys", "Token"]
@@ -46,6 +47,8 @@ class Keys:
 
     def __init__(self, settings: SimulatorSettings) -> None:
         self._settings = settings
+        self.clients = Clients(settings)
+        """Who has which keys."""
         self._random = Random(f"keys {settings.seed}")  # noqa: S311 - opens only this simulator
         self._tokens: dict[str, Token] = {}
         self._asked: dict[str, datetime] = {}
@@ -64,8 +67,8 @@ class Keys:
             raise KeyRefused("EGW00102")
         if not app_secret:
             raise KeyRefused("EGW00104")
-        if app_key == settings.app_key:
-            if app_secret != settings.app_secret:
+        if (holder := self.clients.holder(app_key)) is not None:
+            if app_secret != holder.app_secret:
                 raise KeyRefused("EGW00105")
         elif not settings.any_key or len(app_key) != 36:
             raise KeyRefused("EGW00103")

@@ -20,6 +20,7 @@ from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
 from bridge.errors import ConfigError
 from bridge.runtime.clock import SEOUL
+from bridge.simulator.clients import Client
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.tickets import ExchangeEvent
@@ -60,6 +61,8 @@ class Simulator:
         self.settings = settings
         ahead = timedelta(seconds=settings.clock_offset_s)
         self.clock = clock or (lambda: datetime.now(SEOUL) + ahead)
+        self.keys = Keys(settings)
+        accounts = self.keys.clients.accounts
         shares = [
             (symbol, settings.shares, base) for symbol, (_, base, _) in listings.KNOWN.items()
         ]
@@ -68,13 +71,12 @@ class Simulator:
             calendar=None if settings.hours == "always" else Calendar(catalog.hours),
             accounts=[
                 with_holdings(number, settings.cash, shares)
-                for number in settings.accounts
+                for number in accounts
                 if not number.endswith("-03")
             ],
         )
-        self.off_book = OffBook(settings.seed, settings.accounts)
+        self.off_book = OffBook(settings.seed, accounts)
         """Overseas stocks, futures and options."""
-        self.keys = Keys(settings)
         player = None
         if settings.play is not None:
             frames = playback.read(settings.play, catalog)
@@ -120,6 +122,11 @@ class Simulator:
     @property
     def hts_id(self) -> str:
         return self.settings.hts_id
+
+    @property
+    def clients(self) -> tuple[Client, ...]:
+        """Everybody who has keys, the one of :attr:`app_key` first."""
+        return self.keys.clients.all
 
     @property
     def rest_url(self) -> str:
@@ -205,8 +212,9 @@ class Simulator:
             self.stream.send_notice(event)
         told, self.off_book.events = self.off_book.events, []
         for one in told:
-            tr_id, values = notices.off_book_notice(one, hts_id=self.hts_id)
-            self.stream.send_values(tr_id, values)
+            hts_id = self.keys.clients.owner(one.ticket.account).hts_id
+            tr_id, values = notices.off_book_notice(one, hts_id=hts_id)
+            self.stream.send_values(tr_id, values, hts_id)
 
     def drop_connections(self) -> None:
         """Cut every WebSocket connection without a closing handshake."""

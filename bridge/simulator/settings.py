@@ -10,10 +10,12 @@ from typing import Literal
 from bridge.simulator.exchange.sessions import Hours
 from bridge.simulator.faults.plan import FaultPlan
 
-__all__ = ["KIS_RATES", "SimulatorSettings"]
+__all__ = ["KIS_RATES", "MOST_CLIENTS", "SimulatorSettings"]
 
 KIS_RATES = {"real": 18.0, "paper": 1.0}
 """REST calls a second and app key that KIS takes since April 2026."""
+MOST_CLIENTS = 100
+"""Customers at most, since each has accounts that the exchange keeps."""
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -44,6 +46,8 @@ class SimulatorSettings:
     shares: int = 100
     """Of each well-known symbol, in every account, at the start."""
     hts_id: str = "simtrader"
+    clients: int = 1
+    """How many customers have keys; each beyond the first gets accounts of its own."""
     any_key: bool = False
     """Any app key of 36 characters with any secret of 180 is good, not only the printed pair."""
     slots: int = 41
@@ -68,12 +72,16 @@ class SimulatorSettings:
 
     @property
     def app_key(self) -> str:
-        return "PS" + self._letters("app key", 34)
+        return self.key("app key")
 
     @property
     def app_secret(self) -> str:
-        return self._letters("app secret", 180)
+        return self.key("app secret")
 
-    def _letters(self, what: str, length: int) -> str:
-        draw = Random(f"{what} {self.seed}")  # noqa: S311 - opens nothing but this simulator
-        return "".join(draw.choice(_LETTERS) for _ in range(length))
+    def key(self, what: Literal["app key", "app secret"], client: int = 1) -> str:
+        """Return the app key or the secret of a customer, who are counted from 1."""
+        seed = f"{what} {self.seed}" + (f" {client}" if client > 1 else "")
+        draw = Random(seed)  # noqa: S311 - opens nothing but this simulator
+        length = 34 if what == "app key" else 180
+        letters = "".join(draw.choice(_LETTERS) for _ in range(length))
+        return f"PS{letters}" if what == "app key" else letters

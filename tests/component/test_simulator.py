@@ -7,174 +7,30 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bridge.catalog.compile import load
 from bridge.errors import ConfigError
 from bridge.kis.crypto import decrypt
-from bridge.kis.frames import Acknowledgement, DataFrame, PingPong, parse
+from bridge.kis.frames import DataFrame, PingPong, parse
 from bridge.simulator.server import Simulator, SimulatorSettings
-
-DEADLINE_S = 5.0
-PRICE = "/uapi/domestic-stock/v1/quotations/inquire-price"
-ORDER = "/uapi/domestic-stock/v1/trading/order-cash"
-CHANGE = "/uapi/domestic-stock/v1/trading/order-rvsecncl"
-DAILY = "/uapi/domestic-stock/v1/trading/inquire-daily-ccld"
-BALANCE = "/uapi/domestic-stock/v1/trading/inquire-balance"
-OPEN = "/uapi/domestic-stock/v1/trading/inquire-psbl-rvsecncl"
-ORDERABLE = "/uapi/domestic-stock/v1/trading/inquire-psbl-order"
-HOLIDAY = "/uapi/domestic-stock/v1/quotations/chk-holiday"
-BOOK = "/uapi/domestic-stock/v1/quotations/inquire-asking-price-exp-ccn"
-NOTICE_FIELDS = [field.name for field in load().channels["H0STCNI0"].layouts[0].fields]
-
-
-@dataclass
-class Socket:
-    """A WebSocket client as plain as can be."""
-
-    connection: ClientConnection
-    approval_key: str
-    keys: dict[str, tuple[str, str]] = field(default_factory=dict)
-
-    async def ask(
-        self, tr_id: str, key: str, tr_type: str = "1", approval_key: str = ""
-    ) -> Acknowledgement:
-        """Send a registration and return its answer; data in between is passed over."""
-        header = {
-            "approval_key": approval_key or self.approval_key,
-            "custtype": "P",
-            "tr_type": tr_type,
-            "content-type": "utf-8",
-        }
-        body = {"input": {"tr_id": tr_id, "tr_key": key}}
-        answer = await self.say(json.dumps({"header": header, "body": body}))
-        if answer.key:
-            self.keys[tr_id] = (answer.key, answer.iv)
-        return answer
-
-    async def say(self, text: str) -> Acknowledgement:
-        await self.connection.send(text)
-        while True:
-            message = parse(await self.text())
-            if isinstance(message, Acknowledgement):
-                return message
-
-    async def text(self) -> str:
-        async with asyncio.timeout(DEADLINE_S):
-            received = await self.connection.recv()
-        assert isinstance(received, str)
-        return received
-
-    async def frame(self, tr_id: str) -> DataFrame:
-        while True:
-            message = parse(await self.text())
-            if isinstance(message, DataFrame) and message.tr_id == tr_id:
-                return message
-
-    async def notice(self, tr_id: str = "H0STCNI9") -> dict[str, str]:
-        frame = await self.frame(tr_id)
-        assert (frame.encrypted, frame.count) == (True, 1)
-        values = decrypt(frame.body, *self.keys[tr_id]).split("^")
-        return dict(zip(NOTICE_FIELDS, values, strict=True))
-
-
-@dataclass
-class Client:
-    """A KIS client with nothing in it: headers, parameters, answers."""
-
-    simulator: Simulator
-    http: httpx.AsyncClient
-    token: str = ""
-
-    async def post_keys(self, path: str, **others: str) -> httpx.Response:
-        keys = {
-            "grant_type": "client_credentials",
-            "appkey": self.simulator.app_key,
-            "appsecret": self.simulator.app_secret,
-        }
-        return await self.http.post(path, json=keys | others)
-
-    async def call(
-        self, path: str, tr_id: str, params: Mapping[str, str], **headers: str
-    ) -> httpx.Response:
-        if not self.token:
-            self.token = (await self.post_keys("/oauth2/tokenP")).json()["access_token"]
-        sent = {
-            "authorization": f"Bearer {self.token}",
-            "appkey": self.simulator.app_key,
-            "appsecret": self.simulator.app_secret,
-            "tr_id": tr_id,
-            "custtype": "P",
-        } | headers
-        if tr_id.endswith("U"):
-            return await self.http.post(path, json=dict(params), headers=sent)
-        return await self.http.get(path, params=dict(params), headers=sent)
-
-    @property
-    def account(self) -> dict[str, str]:
-        number, product = self.simulator.account.split("-")
-        return {"CANO": number, "ACNT_PRDT_CD": product}
-
-    async def place(
-        self,
-        quantity: int,
-        price: int,
-        kind: str = "00",
-        *,
-        tr_id: str = "VTTC0012U",
-        **others: str,
-    ) -> dict[str, Any]:
-        order = {
-            "PDNO": "005930",
-            "ORD_DVSN": kind,
-            "ORD_QTY": str(quantity),
-            "ORD_UNPR": str(price),
-        }
-        answer = await self.call(ORDER, tr_id, self.account | order | others)
-        body: dict[str, Any] = answer.json()
-        return body
-
-    async def daily(self, tr_id: str = "VTTC0081R", **others: str) -> httpx.Response:
-        params = {
-            "INQR_STRT_DT": "20000101",
-            "INQR_END_DT": "20991231",
-            "SLL_BUY_DVSN_CD": "00",
-            "CCLD_DVSN": "00",
-            "INQR_DVSN": "00",
-            "INQR_DVSN_3": "00",
-            "CTX_AREA_FK100": "",
-            "CTX_AREA_NK100": "",
-        }
-        tr_cont = others.pop("tr_cont", "")
-        params = self.account | params | others
-        return await self.call(DAILY, tr_id, params, tr_cont=tr_cont)
-
-    @asynccontextmanager
-    async def socket(self, path: str = "/tryitout") -> AsyncIterator[Socket]:
-        answer = await self.post_keys("/oauth2/Approval", secretkey=self.simulator.app_secret)
-        url = self.simulator.ws_url + path
-        async with connect(url, ping_interval=None, compression=None) as connection:
-            yield Socket(connection, answer.json()["approval_key"])
-
-
-@asynccontextmanager
-async def simulated(**changes: Any) -> AsyncIterator[Client]:
-    settings = SimulatorSettings(**({"manual": True, "rest_per_second": 0} | changes))
-    async with (
-        Simulator(load(), settings) as simulator,
-        httpx.AsyncClient(base_url=simulator.rest_url, timeout=DEADLINE_S) as http,
-    ):
-        yield Client(simulator, http)
+from tests.component.kis_client import (
+    BALANCE,
+    BOOK,
+    CHANGE,
+    DEADLINE_S,
+    HOLIDAY,
+    OPEN,
+    ORDER,
+    ORDERABLE,
+    PRICE,
+    simulated,
+)
 
 
 class TestTokens:
@@ -358,7 +214,6 @@ class TestTrading:
             ({"ORD_UNPR": "274100"}, "40310000", "APBK0506"),
             ({"ORD_UNPR": "400000"}, "40270000", "APBK0507"),
             ({"ORD_QTY": "100000"}, "40250000", "APBK0952"),
-            ({"CANO": "87654321"}, "APAC0081", "APAC0081"),
             ({"PDNO": "SAMSUNG"}, "40070000", "APBK0656"),
         ]
         async with simulated() as one, simulated(environment="real") as other:
@@ -367,6 +222,9 @@ class TestTrading:
                 assert (body["msg_cd"], body["rt_cd"] == "0") == (paper, False)
                 body = await other.place(1, 274_000, tr_id="TTTC0012U", **changes)
                 assert (body["msg_cd"], body["rt_cd"]) == (real, "7")
+            for kis, tr_id in ((one, "VTTC0012U"), (other, "TTTC0012U")):
+                body = await kis.place(1, 274_000, tr_id=tr_id, CANO="87654321")
+                assert (body["msg_cd"], body["rt_cd"]) == ("OPSQ2000", "2")
             assert not one.simulator.exchange.tickets
             assert not other.simulator.exchange.tickets
 
@@ -605,6 +463,7 @@ async def test_the_command_says_one_line_and_ends_when_told(number: int, code: i
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-c", program, "simulate", "--json", "--rest-port", "0", "--ws-port", "0"),
+        *("--clients", "2"),
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
@@ -612,9 +471,12 @@ async def test_the_command_says_one_line_and_ends_when_told(number: int, code: i
         async with asyncio.timeout(3 * DEADLINE_S):
             kis = json.loads(await process.stdout.readline())["kis"]
             async with httpx.AsyncClient(base_url=kis["rest"]) as http:
-                keys = {"appkey": kis["app_key"], "secretkey": kis["app_secret"]}
-                answer = await http.post("/oauth2/Approval", json=keys)
-            assert len(answer.json()["approval_key"]) == 36
+                for one in (kis, *kis["clients"]):
+                    keys = {"appkey": one["app_key"], "secretkey": one["app_secret"]}
+                    answer = await http.post("/oauth2/Approval", json=keys)
+                    assert len(answer.json()["approval_key"]) == 36
+            assert kis["clients"][0] | kis == kis | {"accounts": ["12345678-01", "12345678-03"]}
+            assert len({one["app_key"] for one in kis["clients"]}) == 2
             process.send_signal(number)
             rest = await process.stdout.read()
             assert (rest, await process.wait()) == (b"", code)

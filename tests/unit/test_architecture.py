@@ -72,11 +72,14 @@ SIMULATOR: Mapping[str, set[str]] = {
     "exchange": set(),
     "faults": set(),
     "settings": {"exchange", "faults"},
-    "keys": {"settings"},
+    "clients": {"settings"},
+    "keys": {"clients", "settings"},
     "off_book": {"exchange"},
     "stream": {"exchange", "faults", "keys", "off_book", "settings"},
     "rest": {"exchange", "faults", "keys", "off_book", "settings", "stream"},
-    "server": {"exchange", "faults", "keys", "off_book", "rest", "settings", "stream"},
+    "server": {
+        *("clients", "exchange", "faults", "keys", "off_book", "rest", "settings", "stream"),
+    },
 }
 """Room of the simulator → what of the simulator it may import; each names only those above it."""
 

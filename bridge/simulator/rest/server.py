@@ -25,7 +25,7 @@ from bridge.simulator.keys import KeyRefused, Keys
 from bridge.simulator.rest.answers import GATEWAY, Answer, gateway
 from bridge.simulator.rest.calls import HandlerCall
 from bridge.simulator.rest.handlers import Handlers
-from bridge.simulator.rest.params import CHANNEL
+from bridge.simulator.rest.params import CHANNEL, account_of
 from bridge.simulator.rest.spoiled import order_no, spoiled
 from bridge.simulator.settings import SimulatorSettings
 
@@ -157,7 +157,12 @@ class RestServer:
             params[CHANNEL] = channel
         tr_cont = request.headers.get("tr_cont", "").strip()
         self.calls.append((tr_id, request.url.path))
-        answer = self._handlers.answer(call, variant, params, tr_cont, now)
+        own = self._keys.clients.of(request.headers.get("appkey", "")).accounts
+        if "CANO" in params and account_of(params) not in own:
+            # KIS looks at this before the call itself, and tells nobody whose account it is.
+            answer = Answer("2", "OPSQ2000", "ERROR : INPUT INVALID_CHECK_ACNO")
+        else:
+            answer = self._handlers.answer(call, variant, params, tr_cont, now)
         number = order_no(answer)
         if fault is not None:
             answer = spoiled(answer, fault, self._numbers, now)

@@ -211,7 +211,7 @@ class StreamServer:
         channel = self._channel(tr_id)
         if channel is None:
             return "OPSP8991"
-        if channel.encrypted and key != self._settings.hts_id:
+        if channel.encrypted and key != self._hts_id(session):
             return "OPSP0017"
         if slot in session.slots:
             return "OPSP0002"
@@ -255,6 +255,9 @@ class StreamServer:
         channel = self._channel(tr_id)
         return channel is not None and channel.encrypted
 
+    def _hts_id(self, session: ClientSession) -> str:
+        return self._keys.clients.of(session.app_key).hts_id
+
     def _encoder(self, channel: Channel, tr_id: str, session: ClientSession) -> Encoder:
         width = self._settings.widths.get(tr_id) or session.widths.get(tr_id, 0)
         made = self._encoders.get((tr_id, width))
@@ -288,17 +291,18 @@ class StreamServer:
                 self._play(played)
 
     def send_notice(self, event: ExchangeEvent) -> None:
-        """Tell every session that has registered for it what happened to an order."""
+        """Tell the owner's sessions that have registered for it what happened to an order."""
         name = self._name_of(event.ticket.request.symbol)
-        self.send_values("H0STCNI0", stock_notice(event, hts_id=self._settings.hts_id, name=name))
+        hts_id = self._keys.clients.owner(event.ticket.request.account).hts_id
+        self.send_values("H0STCNI0", stock_notice(event, hts_id=hts_id, name=name), hts_id)
 
-    def send_values(self, real_tr_id: str, values: Values) -> None:
-        """Send an execution notice to every session that has registered for its channel."""
+    def send_values(self, real_tr_id: str, values: Values, hts_id: str) -> None:
+        """Send an execution notice to this customer's sessions that have registered for it."""
         channel = self._catalog.channel(real_tr_id)
         if channel is None:
             return
         tr_id = real_tr_id if self._settings.environment == "real" else channel.tr_id_paper
-        slot = (tr_id, self._settings.hts_id)
+        slot = (tr_id, hts_id)
         for session in self._sessions.values():
             if slot in session.slots:
                 record = self._encoder(channel, tr_id, session).record(values)
@@ -310,7 +314,7 @@ class StreamServer:
 
     def _play(self, played: Played) -> None:
         for session in self._sessions.values():
-            if played.notice and (played.tr_id, self._settings.hts_id) in session.slots:
+            if played.notice and (played.tr_id, self._hts_id(session)) in session.slots:
                 sealed_text = sealed(played.tr_id, played.body, *session.keys[played.tr_id])
                 self._send([session.connection], sealed_text)
             elif (played.tr_id, played.key) in session.slots:
