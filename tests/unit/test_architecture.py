@@ -68,18 +68,21 @@ Only the command line imports the simulator.
 """
 
 
+_LISTED = {"bonds", "derivatives", "exchange"}
+"""What can be traded in the simulator."""
+
 SIMULATOR: Mapping[str, set[str]] = {
+    "bonds": set(),
+    "derivatives": set(),
     "exchange": set(),
     "faults": set(),
     "settings": {"exchange", "faults"},
     "clients": {"settings"},
     "keys": {"clients", "settings"},
-    "off_book": {"exchange"},
-    "stream": {"exchange", "faults", "keys", "off_book", "settings"},
-    "rest": {"exchange", "faults", "keys", "off_book", "settings", "stream"},
-    "server": {
-        *("clients", "exchange", "faults", "keys", "off_book", "rest", "settings", "stream"),
-    },
+    "off_book": _LISTED,
+    "stream": _LISTED | {"faults", "keys", "off_book", "settings"},
+    "rest": _LISTED | {"faults", "keys", "off_book", "settings", "stream"},
+    "server": _LISTED | {"clients", "faults", "keys", "off_book", "rest", "settings", "stream"},
 }
 """Room of the simulator → what of the simulator it may import; each names only those above it."""
 
