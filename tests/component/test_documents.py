@@ -66,8 +66,9 @@ SOUND = {
     "CTX_AREA_NK200": "",
 }
 """Values with which a call succeeds; every second request has them."""
-PATHS = sorted(Handlers(Exchange(), CATALOG, SimulatorSettings(), OffBook(1, ())).calls)
-"""Every call that the simulator answers."""
+WRITTEN = Handlers(Exchange(), CATALOG, SimulatorSettings(), OffBook(1, ())).written
+PATHS = sorted(CATALOG.apis[name].path for name in WRITTEN)
+"""Calls with an answer of their own."""
 TRADE = "kis/market/domestic_stock/krx/trade/005930"
 
 

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import cached_property
 
-from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
-from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange
-from bridge.simulator.exchange.order_book import Side
-from bridge.simulator.exchange.tickets import OrderRefused, OrderRequest
+from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.off_book.off_book import OffBook
-from bridge.simulator.rest import statements
-from bridge.simulator.rest.answers import Answer, Row, blank, done, padded, refusal
-from bridge.simulator.rest.calls import CALLS, Handler, HandlerCall
+from bridge.simulator.rest.answers import Answer, refusal
+from bridge.simulator.rest.calls import Family, Handler, HandlerCall, calls
+from bridge.simulator.rest.domestic_handlers import DomesticHandlers
+from bridge.simulator.rest.facts import DomesticFacts, OffBookFacts
+from bridge.simulator.rest.generic.handlers import GenericHandlers
 from bridge.simulator.rest.off_book_handlers import OffBookHandlers
-from bridge.simulator.rest.params import (
-    CHANNEL,
-    InputError,
-    Params,
-    account_of,
-    number_of,
-    text_of,
-)
+from bridge.simulator.rest.params import InputError, Params
 from bridge.simulator.rest.price_handlers import PriceHandlers
 from bridge.simulator.settings import SimulatorSettings
-from bridge.simulator.stream import records
 
 __all__ = ["Handlers"]
-
-_MINUTES = 30
-"""Rows of a page of the minute chart."""
-_CATCH_UP = 20
-"""Turns of the traders at most when somebody asks for a symbol that has stood still."""
 
 
 class Handlers:
@@ -46,313 +32,36 @@ class Handlers:
         settings: SimulatorSettings,
         off_book: OffBook | None = None,
     ) -> None:
-        self._exchange, self._catalog, self._settings = exchange, catalog, settings
-        self._calendar = Calendar(catalog.hours)
-        self._handlers: dict[str, Handler] = {
-            "price": self._price,
-            "asking_price": self._asking_price,
-            "minutes": self._minutes,
-            "info": self._info,
-            "holidays": self._holidays,
-            "order": self._order,
-            "change": self._change,
-            "changeable": self._changeable,
-            "daily": self._daily,
-            "balance": self._balance,
-            "orderable": self._orderable,
-        }
-        self.calls = dict(CALLS)
-        """Every call that is answered, by its path."""
-        if off_book is not None:
-            others = OffBookHandlers(off_book, catalog, settings).handlers()
-            known = [*self.calls, *(catalog.apis[name].path for name in others)]
-            others |= PriceHandlers(catalog, settings.seed, off_book).handlers(known)
-            self._handlers |= others
-            for name in others:
-                api = catalog.apis[name]
-                self.calls[api.path] = HandlerCall(
-                    name,
-                    api.method,
-                    {ids.real: ids.variant for ids in api.tr_ids if ids.real},
-                    {ids.paper: ids.variant for ids in api.tr_ids if ids.paper},
-                )
+        self._catalog, self._settings = catalog, settings
+        if off_book is None:
+            off_book = OffBook(settings.seed, settings.accounts)
+        families: tuple[Family, ...] = (
+            DomesticHandlers(exchange, catalog, settings),
+            OffBookHandlers(off_book, catalog, settings),
+            PriceHandlers(catalog, settings.seed, off_book),
+        )
+        """Of two that answer the same call the first one does."""
+        self.written: dict[str, Handler] = {}
+        """Calls with an answer of their own, by their workbook name; all others get one made of
+        the workbook's outputs."""
+        for family in families:
+            self.written = family.handlers() | self.written
+        facts = (DomesticFacts(exchange), OffBookFacts(off_book))
+        self._generic = GenericHandlers(exchange, catalog, settings, facts)
+
+    @cached_property
+    def calls(self) -> dict[str, HandlerCall]:
+        """Every call of the workbook, by its path; read when the first one comes."""
+        return calls(self._catalog)
 
     def answer(
         self, call: HandlerCall, variant: str, params: Params, tr_cont: str, now: datetime
     ) -> Answer:
         """Carry out a call."""
+        handler = self.written.get(call.api.name) or self._generic.handler(call.api)
         try:
-            return self._handlers[call.handler](variant, params, tr_cont, now)
+            return handler(variant, params, tr_cont, now)
         except OrderRefused as refused:
             return refusal(self._settings.environment, refused)
         except InputError as error:
             return Answer("1", "OPSQ2003", f"ERROR : INVALID INPUT FIELD [{error}]")
-
-    # -- quotations
-
-    def _price(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        symbol = self._symbol(params)
-        market = self._exchange.market(symbol, now)
-        self._catch_up(symbol, now)
-        row = self._row("domestic_stock/inquire_price", "output", statements.price(market, now))
-        return Answer("0", "MCA00000", padded("정상처리 되었습니다.", 80), {"output": row})
-
-    def _asking_price(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        symbol = self._symbol(params)
-        market = self._exchange.market(symbol, now)
-        self._catch_up(symbol, now)
-        book = {k.lower(): str(v) for k, v in records.quote(market, now).items()}
-        first = book | {"aspr_acpt_hour": now.strftime("%H%M%S"), "new_mkop_cls_code": "20"}
-        second = {
-            "antc_mkop_cls_code": "311",
-            "stck_prpr": str(market.last),
-            "stck_oprc": str(market.open),
-            "stck_hgpr": str(market.high),
-            "stck_lwpr": str(market.low),
-            "stck_sdpr": str(market.listing.base),
-            "antc_cnpr": book["antc_cnpr"],
-            "antc_cntg_vrss_sign": book["antc_cntg_vrss_sign"],
-            "antc_cntg_vrss": book["antc_cntg_vrss"],
-            "antc_cntg_prdy_ctrt": book["antc_cntg_prdy_ctrt"],
-            "antc_vol": book["antc_vol"],
-            "stck_shrn_iscd": symbol,
-            "vi_cls_code": "N",
-        }
-        outputs = {"output1": first, "output2": second}
-        return Answer("0", "MCA00000", padded("정상처리 되었습니다.", 80), outputs)
-
-    def _minutes(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        symbol = self._symbol(params)
-        try:
-            asked = datetime.strptime(params.get("FID_INPUT_HOUR_1", ""), "%H%M%S").time()  # noqa: DTZ007 - a time of day
-        except ValueError as error:
-            raise InputError("FID_INPUT_HOUR_1") from error
-        market, api = (
-            self._exchange.market(symbol, now),
-            "domestic_stock/inquire_time_itemchartprice",
-        )
-        until = min(now, datetime.combine(now.date(), asked, now.tzinfo))
-        outputs: Row = {
-            "output1": self._row(api, "output1", statements.price(market, now)),
-            "output2": [
-                self._row(api, "output2", statements.minute(one))
-                for one in market.chart.until(until, _MINUTES)
-            ],
-        }
-        return Answer("0", "MCA00000", padded("정상처리 되었습니다.", 80), outputs)
-
-    def _info(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        symbol, kind = params.get("PDNO", ""), params.get("PRDT_TYPE_CD", "")
-        if kind != "300" or not listings.plausible(symbol):
-            return Answer("7", "KIER2620", padded("조회할 자료가 없습니다", 80))
-        row = statements.info(self._exchange.market(symbol, now).listing)
-        return Answer("0", "KIOK0530", padded("조회되었습니다", 80), {"output": row})
-
-    def _holidays(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        try:
-            first = datetime.strptime(params.get("BASS_DT", ""), "%Y%m%d")  # noqa: DTZ007 - a date
-        except ValueError as error:
-            raise InputError("BASS_DT") from error
-        always = self._settings.hours == "always"
-        rows = []
-        for day in (first + timedelta(days=offset) for offset in range(24)):
-            open_day = "Y" if always or self._calendar.trades("KRX", day.date()) else "N"
-            rows.append(
-                {
-                    "bass_dt": day.strftime("%Y%m%d"),
-                    "wday_dvsn_cd": f"{(day.weekday() + 1) % 7 + 1:02d}",
-                    "bzdy_yn": open_day,
-                    "tr_day_yn": open_day,
-                    "opnd_yn": open_day,
-                    "sttl_day_yn": open_day,
-                }
-            )
-        outputs = {"ctx_area_nk": " " * 20, "ctx_area_fk": " " * 20, "output": rows}
-        return done(self._settings.environment, outputs, "D")
-
-    # -- trading
-
-    def _order(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        side = Side.BUY if variant == "buy" else Side.SELL
-        request = OrderRequest(
-            account=self._account(params),
-            symbol=text_of(params, "PDNO"),
-            side=side,
-            quantity=number_of(params, "ORD_QTY"),
-            price=number_of(params, "ORD_UNPR"),
-            kind=text_of(params, "ORD_DVSN"),
-            trigger=number_of(params, "CNDT_PRIC", blank=0),
-            venue=self._venue(params),
-            channel=params.get(CHANNEL, "OpnAPI"),
-        )
-        ticket = self._exchange.place(request, now)
-        name = "매수" if side is Side.BUY else "매도"
-        code = "40600000" if side is Side.BUY else "40590000"
-        return self._sent(ticket.number, code, f"모의투자 {name}주문이 완료 되었습니다.", now)
-
-    def _change(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        account = self._account(params)
-        number = text_of(params, "ORGN_ODNO").zfill(10)
-        whole = params.get("QTY_ALL_ORD_YN") == "Y"
-        quantity = None if whole else number_of(params, "ORD_QTY")
-        match text_of(params, "RVSE_CNCL_DVSN_CD"):
-            case "01":
-                ticket = self._exchange.modify(
-                    account,
-                    number,
-                    quantity=quantity,
-                    price=number_of(params, "ORD_UNPR"),
-                    kind=text_of(params, "ORD_DVSN"),
-                    trigger=number_of(params, "CNDT_PRIC", blank=0),
-                    now=now,
-                )
-                code, name = "40610000", "정정"
-            case "02":
-                ticket = self._exchange.cancel(account, number, quantity=quantity, now=now)
-                code, name = "40630000", "취소"
-            case _:
-                raise InputError("RVSE_CNCL_DVSN_CD")
-        return self._sent(ticket.number, code, f"모의투자 {name}주문이 완료 되었습니다.", now)
-
-    def _sent(self, number: str, paper_code: str, paper_text: str, now: datetime) -> Answer:
-        paper = self._settings.environment == "paper"
-        output = {
-            "KRX_FWDG_ORD_ORGNO": "00950" if paper else "91252",
-            "ODNO": number,
-            "ORD_TMD": now.strftime("%H%M%S"),
-        }
-        if paper:
-            return Answer("0", paper_code, paper_text, {"output": output})
-        return Answer("0", "APBK0013", "주문 전송 완료 되었습니다.", {"output": output})
-
-    def _changeable(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        account = self._account(params)
-        side = {"1": "01", "2": "02"}.get(params.get("INQR_DVSN_2", "0"))
-        tickets = [
-            ticket
-            for ticket in reversed(self._exchange.tickets.values())
-            if ticket.request.account == account
-            and ticket.remaining
-            and (side is None or ticket.request.side == side)
-        ]
-        rows = [
-            self._row("domestic_stock/inquire_psbl_rvsecncl", "output", statements.changeable(t))
-            for t in tickets
-        ]
-        return self._page("output", rows, "odno", params, tr_cont)
-
-    def _daily(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        account = self._account(params)
-        first, last = text_of(params, "INQR_STRT_DT"), text_of(params, "INQR_END_DT")
-        side, done_only = params.get("SLL_BUY_DVSN_CD", "00"), params.get("CCLD_DVSN", "00")
-        symbol, number = params.get("PDNO", ""), params.get("ODNO", "")
-        chosen = [
-            ticket
-            for ticket in self._exchange.tickets.values()
-            if ticket.request.account == account
-            and first <= ticket.at.strftime("%Y%m%d") <= last
-            and side in ("00", "", ticket.request.side)
-            and symbol in ("", ticket.request.symbol)
-            and (not number or number.zfill(10) == ticket.number)
-            and {"01": ticket.filled > 0, "02": ticket.remaining > 0}.get(done_only, True)
-        ]
-        if params.get("INQR_DVSN") != "01":
-            chosen.reverse()
-        rows = [
-            self._row("domestic_stock/inquire_daily_ccld", "output1", statements.daily(ticket))
-            for ticket in chosen
-        ]
-        totals = statements.daily_totals(chosen)
-        return self._page("output1", rows, "odno", params, tr_cont, output2=totals)
-
-    def _balance(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        account = self._exchange.accounts.get(self._account(params))
-        if account is None:
-            raise OrderRefused("account")
-        rows, value, cost = [], 0, 0
-        for symbol, held in account.holdings.items():
-            if not (held.quantity or held.bought_today or held.sold_today):
-                continue
-            market = self._exchange.market(symbol, now)
-            value += held.quantity * market.last
-            cost += held.cost
-            rows.append(
-                self._row(
-                    "domestic_stock/inquire_balance", "output1", statements.holding(market, held)
-                )
-            )
-        totals = statements.balance(account, value, cost)
-        total = self._row("domestic_stock/inquire_balance", "output2", totals)
-        return self._page("output1", rows, "pdno", params, tr_cont, output2=[total])
-
-    def _orderable(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        account = self._exchange.accounts.get(self._account(params))
-        if account is None:
-            raise OrderRefused("account")
-        price = number_of(params, "ORD_UNPR", blank=0)
-        symbol = params.get("PDNO", "")
-        if symbol and not price:
-            price = self._exchange.market(symbol, now).upper
-        row = statements.orderable(account.free_cash, price)
-        row = self._row("domestic_stock/inquire_psbl_order", "output", row)
-        return done(self._settings.environment, {"output": row})
-
-    # -- inside
-
-    def _catch_up(self, symbol: str, now: datetime) -> None:
-        """Let a market that nobody watches live through the time since its last trade."""
-        latest = self._exchange.market(symbol, now).latest
-        if self._settings.manual or latest is None:
-            return
-        for _ in range(min(_CATCH_UP, int((now - latest.at).total_seconds() * 4))):
-            self._exchange.act(symbol, now)
-
-    def _account(self, params: Params) -> str:
-        number = account_of(params)
-        if number not in self._exchange.accounts:
-            raise OrderRefused("account")
-        return number
-
-    def _symbol(self, params: Params) -> str:
-        if params.get("FID_COND_MRKT_DIV_CODE") not in ("J", "NX", "UN"):
-            raise InputError("FID_COND_MRKT_DIV_CODE")
-        return text_of(params, "FID_INPUT_ISCD")
-
-    def _venue(self, params: Params) -> str:
-        venue = params.get("EXCG_ID_DVSN_CD") or "KRX"
-        if venue not in ("KRX", "NXT", "SOR"):
-            raise InputError("EXCG_ID_DVSN_CD")
-        if venue != "KRX" and self._settings.environment == "paper":
-            raise OrderRefused("kind")
-        return venue
-
-    def _row(self, api: str, block: str, values: Mapping[str, object]) -> Row:
-        """Return a row with every field that the catalog names, blank where we know nothing."""
-        row = blank(self._catalog.apis.get(api), block)
-        return row | {name: str(value) for name, value in values.items()}
-
-    def _page(
-        self,
-        block: str,
-        rows: Sequence[Row],
-        key: str,
-        params: Params,
-        tr_cont: str,
-        **others: object,
-    ) -> Answer:
-        """Cut a page; the continuation key is the last row's own, so that new rows do no harm."""
-        size = 100 if self._settings.environment == "real" else 15
-        after = params.get("CTX_AREA_NK100", "").strip() if tr_cont == "N" else ""
-        start = next((i for i, row in enumerate(rows, 1) if row[key] == after), 0) if after else 0
-        page = rows[start : start + size]
-        more = start + size < len(rows)
-        asked = "^".join(
-            (params.get("CANO", ""), params.get("ACNT_PRDT_CD", ""), params.get("INQR_STRT_DT", ""))
-        )
-        outputs: Row = {
-            "ctx_area_fk100": asked.ljust(100),
-            "ctx_area_nk100": (page[-1][key] if more else "").ljust(100),
-            block: page,
-        } | others
-        mark = ("M" if after else "F") if more else ("E" if after else "D")
-        return done(self._settings.environment, outputs, mark)

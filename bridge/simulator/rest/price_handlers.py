@@ -5,7 +5,6 @@ Pure, seeded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -41,20 +40,16 @@ class PriceHandlers:
         self._catalog, self._seed, self._tape = catalog, seed, _Looked(tape)
         self._drawn: dict[tuple[str, str, str], Typed] = {}
 
-    def handlers(self, known: Iterable[str]) -> dict[str, Handler]:
-        """Return what answers each call, by its workbook name; those of known paths are left."""
-        answered = set(known)
-        rows = self._catalog.snapshots
-        apis = {row.api: self._catalog.apis[row.api] for row in rows}
-        return {
-            name: partial(self._price, api)
-            for name, api in apis.items()
-            if api.path not in answered
-        }
+    def handlers(self) -> dict[str, Handler]:
+        """Return what answers each call, by its workbook name."""
+        return {row.api: partial(self._price, row.api) for row in self._catalog.snapshots}
 
-    def _price(self, api: Api, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        name = next(param.name for param in api.params if param.path == "symbol")
-        symbol = params.get(name.upper(), "")
+    def _price(
+        self, name: str, variant: str, params: Params, tr_cont: str, now: datetime
+    ) -> Answer:
+        api = self._catalog.apis[name]
+        asked = next(param.name for param in api.params if param.path == "symbol")
+        symbol = params.get(asked.upper(), "")
         outputs: Row = {}
         for output in api.outputs:
             row = blank(api, output.name)

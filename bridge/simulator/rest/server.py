@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge.runtime.bounded_json import JsonError, decode_object
@@ -65,7 +65,6 @@ class RestServer:
         self._requests = 0
         self._numbers: deque[str] = deque(maxlen=10_000)
         """Order numbers that were answered."""
-        calls = handlers.calls.items()
         self.calls: deque[tuple[str, str]] = deque(maxlen=10_000)
         """(TR id, path) of the latest calls that passed the gateway, for tests."""
         self.app = Starlette(
@@ -74,10 +73,10 @@ class RestServer:
                 Route("/oauth2/Approval", self._oauth(self._approval), methods=["POST"]),
                 Route("/oauth2/revokeP", self._oauth(self._revoke), methods=["POST"]),
                 Route("/uapi/hashkey", self._oauth(self._hash), methods=["POST"]),
-                *(Route(path, self._call, methods=[call.method]) for path, call in calls),
             ],
-            exception_handlers={404: _not_found},
         )
+        # One route for all: the patterns of as many as KIS has calls would take a while to compile.
+        self.app.router.default = request_response(self._call)
         self.app.add_middleware(_Dated, clock=clock)
 
     # -- keys and tokens
@@ -135,10 +134,14 @@ class RestServer:
     # -- everything else
 
     async def _call(self, request: Request) -> Response:
+        call = self._handlers.calls.get(request.url.path)
+        if call is None:
+            return _absent(404)
+        if request.method != call.api.method:
+            return _absent(405)
         body = await _json(request) if request.method == "POST" else dict(request.query_params)
         now = self._clock()
         tr_id = request.headers.get("tr_id", "")
-        call = self._handlers.calls[request.url.path]
         fault = self._fault(tr_id)
         if fault is not None and fault.kind == "http":
             return _broken(fault.status)
@@ -225,9 +228,10 @@ class _Dated:
         await self._app(scope, receive, dated)
 
 
-async def _not_found(request: Request, error: Exception) -> Response:
+def _absent(status: int) -> Response:
+    """Answer what no call of KIS is: 404, or 405 where the path wants the other method."""
     body = {"rt_cd": "1", "msg_cd": "EGW00101", "msg1": GATEWAY["EGW00101"]}
-    return _response(body, status=404)
+    return _response(body, status=status)
 
 
 def _broken(status: int) -> Response:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,14 +15,16 @@ from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRequest
 from bridge.simulator.rest.answers import Answer
-from bridge.simulator.rest.calls import CALLS
+from bridge.simulator.rest.calls import calls
 from bridge.simulator.rest.handlers import Handlers
 from bridge.simulator.settings import SimulatorSettings
 
 CATALOG = load()
+CALLS = calls(CATALOG)
 NOW = datetime(2026, 9, 22, 10, 0, tzinfo=ZoneInfo("Asia/Seoul"))
 ACCOUNT = {"CANO": "12345678", "ACNT_PRDT_CD": "01"}
 NUMBER = "12345678-01"
+DOMESTIC = "/uapi/domestic-stock/v1/"
 DAYS = {"INQR_STRT_DT": "20260922", "INQR_END_DT": "20260922"}
 
 
@@ -46,16 +49,16 @@ class Calls:
         variant: str = "",
         now: datetime = NOW,
     ) -> Answer:
-        (path,) = (path for path in CALLS if path.endswith(f"/{name}"))
+        (path,) = (one for one in CALLS if re.fullmatch(f"{DOMESTIC}[a-z]+/{name}", one))
         return self.handlers.answer(CALLS[path], variant, ACCOUNT | dict(params or {}), "", now)
 
 
 def test_every_call_of_the_catalog_is_answered_under_its_tr_ids() -> None:
     for api in CATALOG.apis.values():
-        if api.category == "auth" or api.path not in CALLS:
+        if api.category == "auth":
             continue
         call = CALLS[api.path]
-        assert call.method == api.method
+        assert call.api is api
         for tr in api.tr_ids:
             assert tr.real in call.real
             assert not tr.paper or tr.paper in call.paper

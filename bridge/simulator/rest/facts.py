@@ -1,0 +1,147 @@
+"""What is known of a symbol, for answers that nobody wrote by hand (pure).
+
+An answer made of the workbook's outputs alone would have prices of its own. It asks these sources
+first, so that it says the same as the exchange, the order book and the records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from random import Random
+from typing import Protocol
+
+from bridge.catalog.model import Api
+from bridge.simulator.exchange import listings
+from bridge.simulator.exchange.exchange import Exchange
+from bridge.simulator.exchange.order_book import Side
+from bridge.simulator.off_book.off_book import OffBook
+
+__all__ = ["DomesticFacts", "FactSource", "Facts", "OffBookFacts"]
+
+_STOCKS = ("domestic_stock", "etfetn", "elw")
+_OFF_BOOK = ("overseas_stock", "domestic_futureoption", "overseas_futureoption")
+
+
+_NAMED = {
+    "overseas_stock": ("AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "GOOGL", "META"),
+    "domestic_futureoption": ("A01612", "A01703", "B01612400", "C01612400"),
+    "overseas_futureoption": ("ESZ26", "NQZ26", "CLF27", "GCG27"),
+}
+"""What a list of such symbols has in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A symbol at a moment; ``base`` is the previous close, ``volume`` and ``value`` the day's."""
+
+    symbol: str
+    name: str
+    price: Decimal
+    base: Decimal
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    volume: int
+    value: int
+    previous_volume: int
+    decimals: int = 0
+    """Of prices, where they are written with any."""
+    upper: Decimal | None = None
+    lower: Decimal | None = None
+    shares: int | None = None
+    """Listed ones."""
+    asks: tuple[tuple[Decimal, int], ...] = ()
+    """Price and size, the best first; so are ``bids``."""
+    bids: tuple[tuple[Decimal, int], ...] = ()
+
+    @property
+    def change(self) -> Decimal:
+        return self.price - self.base
+
+    @property
+    def rate(self) -> Decimal:
+        """The change in percent."""
+        return self.change / self.base * 100 if self.base else Decimal(0)
+
+    @property
+    def sign(self) -> str:
+        return "3" if not self.change else "2" if self.change > 0 else "5"
+
+
+class FactSource(Protocol):
+    """Knows some symbols."""
+
+    def facts(self, api: Api, symbol: str, now: datetime) -> Facts | None:
+        """Return what is known of the symbol that a call names, or None."""
+
+    def listed(self, api: Api) -> tuple[str, ...]:
+        """Return the symbols of which a call's list is made; none where this is not its market."""
+
+
+class DomesticFacts:
+    """Stocks, ETF and ELW, from the exchange."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def facts(self, api: Api, symbol: str, now: datetime) -> Facts | None:
+        """Return what the exchange knows."""
+        if api.category not in _STOCKS or not listings.plausible(symbol):
+            return None
+        market = self._exchange.market(symbol, now)
+        listing, book = market.listing, market.book
+        return Facts(
+            symbol=symbol,
+            name=listing.name,
+            price=Decimal(market.last),
+            base=Decimal(listing.base),
+            open=Decimal(market.open),
+            high=Decimal(market.high),
+            low=Decimal(market.low),
+            volume=market.volume,
+            value=market.value,
+            previous_volume=listing.previous_volume,
+            upper=Decimal(market.upper),
+            lower=Decimal(market.lower),
+            shares=listing.shares,
+            asks=tuple((Decimal(price), size) for price, size in book.depth(Side.SELL)),
+            bids=tuple((Decimal(price), size) for price, size in book.depth(Side.BUY)),
+        )
+
+    def listed(self, api: Api) -> tuple[str, ...]:
+        """Return the stocks that have names."""
+        return tuple(listings.KNOWN) if api.category in _STOCKS else ()
+
+
+class OffBookFacts:
+    """Overseas stocks, futures and options: a price and what it was first."""
+
+    def __init__(self, off_book: OffBook) -> None:
+        self._off_book = off_book
+
+    def facts(self, api: Api, symbol: str, now: datetime) -> Facts | None:
+        """Return what follows from the two prices; the day has no other trades."""
+        if api.category not in _OFF_BOOK or not symbol:
+            return None
+        price, base = self._off_book.price(symbol), self._off_book.base(symbol)
+        draw = Random(f"volume {self._off_book.seed} {symbol}")  # noqa: S311 - a market, no secret
+        volume = draw.randrange(10_000, 5_000_000)
+        return Facts(
+            symbol=symbol,
+            name=symbol,
+            price=price,
+            base=base,
+            open=base,
+            high=max(price, base),
+            low=min(price, base),
+            volume=volume,
+            value=int(volume * (price + base) / 2),
+            previous_volume=draw.randrange(10_000, 5_000_000),
+            decimals=4 if api.category == "overseas_stock" else 2,
+        )
+
+    def listed(self, api: Api) -> tuple[str, ...]:
+        """Return a few symbols of the market."""
+        return _NAMED.get(api.category, ())
