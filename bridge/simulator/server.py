@@ -75,7 +75,7 @@ class Simulator:
                 if not number.endswith("-03")
             ],
         )
-        self.off_book = OffBook(settings.seed, accounts)
+        self.off_book = OffBook(settings.seed, accounts, self.exchange.accounts, settings.cash)
         """Overseas stocks, futures and options."""
         player = None
         if settings.play is not None:

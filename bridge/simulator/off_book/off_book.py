@@ -1,12 +1,12 @@
 """Orders without an order book: overseas stocks, futures and options (pure, seeded).
 
 Each symbol has a price; an order that crosses it fills there at once, any other rests until the
-price comes to it. Stocks start with 100 shares of everything, money is never short.
+price comes to it. Money and holdings are those of :mod:`bridge.simulator.off_book.accounts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -15,26 +15,23 @@ from typing import Literal
 
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRefused
-from bridge.simulator.off_book.holdings import Position, position
+from bridge.simulator.off_book.accounts import OffBookAccount, Purse
+from bridge.simulator.off_book.dates import business_date
+from bridge.simulator.off_book.holdings import Position
+from bridge.simulator.off_book.listings import FIRST_MONEY, FIRST_PRICES, LISTED, SHARES
+from bridge.simulator.off_book.terms import TradingTerms, terms
 from bridge.simulator.off_book.tickets import Action, OffBookEvent, OffBookMarket, OffBookTicket
 
-__all__ = ["SHARES", "OffBook"]
+__all__ = ["OffBook"]
 
-SHARES = 100
-"""Of every overseas stock, in every account, at the start."""
-
-_KNOWN = {
-    "AAPL": 258.0,
-    "MSFT": 512.0,
-    "NVDA": 186.0,
-    "TSLA": 431.0,
-    "AMZN": 226.0,
-    "GOOGL": 252.0,
-    "META": 713.0,
-}
-"""First prices in dollars: plausible, not the market's."""
+_PRODUCTS: Mapping[OffBookMarket, str] = {"domestic_derivative": "03", "overseas_derivative": "08"}
+"""Product of the accounts that trade in a market; the others are traded from all the rest."""
 _STEP = 0.002
 _FIRST_NUMBER = 30_000_001
+_MOST_TICKETS = 20_000
+"""That are remembered; those that are over are forgotten first."""
+_MOST_WAITING = 5_000
+"""Orders of an account that may wait for their price."""
 
 
 @dataclass(slots=True)
@@ -43,7 +40,11 @@ class OffBook:
 
     seed: int
     accounts: Container[str]
-    """Those of product 03 trade futures and options, all others stocks."""
+    """Those of product 03 and 08 trade futures and options, all others stocks."""
+    purses: Mapping[str, Purse] = field(default_factory=dict)
+    """Won of accounts that trade domestic stocks too."""
+    cash: int = 500_000_000
+    """Won of the others at the start."""
     events: list[OffBookEvent] = field(default_factory=list)
     tickets: dict[str, OffBookTicket] = field(default_factory=dict)
     """By number, oldest first."""
@@ -53,6 +54,7 @@ class OffBook:
     numbered: int = 0
     """How many order numbers have been given; KIS begins again each day."""
     random: Random = field(init=False)
+    _opened: dict[str, OffBookAccount] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.random = Random(f"off book {self.seed}")  # noqa: S311 - a market, no secret
@@ -63,9 +65,8 @@ class OffBook:
         """Return the last price of a symbol, listing it when it is new."""
         if symbol not in self.prices:
             draw = Random(f"off book {self.seed} {symbol}")  # noqa: S311
-            known = _KNOWN.get(symbol)
             drawn = Decimal(draw.randrange(2_000, 60_000)) / 100
-            self.prices[symbol] = Decimal(f"{known:.2f}") if known else drawn
+            self.prices[symbol] = FIRST_PRICES.get(symbol, drawn)
             self.bases[symbol] = self.prices[symbol]
         return self.prices[symbol]
 
@@ -75,7 +76,8 @@ class OffBook:
 
     def live(self, now: datetime) -> None:
         """Let the prices move for which orders wait."""
-        for symbol in sorted({one.symbol for one in self.tickets.values() if one.remaining}):
+        waiting = {one.symbol for account in self._opened.values() for one in account.waiting}
+        for symbol in sorted(waiting):
             last = self.price(symbol)
             moved = last * Decimal(1 + self.random.gauss(0, _STEP))
             self.move(symbol, max(Decimal("0.01"), moved.quantize(Decimal("0.01"))), now)
@@ -83,17 +85,43 @@ class OffBook:
     def move(self, symbol: str, price: Decimal, now: datetime) -> None:
         """Set a price; what waits for it fills."""
         self.prices[symbol] = price
-        for ticket in list(self.tickets.values()):
-            if ticket.symbol == symbol and ticket.remaining and ticket.crosses(price):
-                self._fill(ticket, ticket.remaining, ticket.price, now)
+        for account in self._opened.values():
+            for ticket in list(account.waiting):
+                if ticket.symbol == symbol and ticket.remaining and ticket.crosses(price):
+                    self._fill(account, ticket, ticket.remaining, ticket.price, now)
 
-    # orders
+    # accounts
 
     def account(self, number: str) -> str:
         """Return the number of an account that is here, or raise :class:`OrderRefused`."""
         if number not in self.accounts:
             raise OrderRefused("account")
         return number
+
+    def money(self, number: str) -> OffBookAccount:
+        """Return what an account owns, or raise :class:`OrderRefused` for one that is not here."""
+        found = self._opened.get(self.account(number))
+        if found is None:
+            found = self._opened[number] = self._begin(number)
+        return found
+
+    def _begin(self, number: str) -> OffBookAccount:
+        product, purse = number[-2:], self.purses.get(number)
+        account = OffBookAccount(number, self.price, purse=purse)
+        if purse is None and product != "08":
+            account.cash["KRW"] = Decimal(self.cash)
+        if product == "08":
+            account.cash["USD"] = FIRST_MONEY["USD"]
+        elif product != "03":
+            account.cash |= FIRST_MONEY
+            for symbol, exchange in LISTED.items():
+                found = terms("overseas_stock", exchange, symbol)
+                if found is not None:
+                    given = (symbol, exchange, found, SHARES, self.base(symbol))
+                    account.endow("overseas_stock", *given)
+        return account
+
+    # orders
 
     def place(
         self,
@@ -111,16 +139,24 @@ class OffBook:
         """Take a new order or raise :class:`OrderRefused`; it may have filled when this returns."""
         if not 0 < quantity < 10**9:
             raise OrderRefused("quantity")
-        if account.endswith("-03") is not (market == "domestic_derivative"):
+        owner, product = self.money(account), _PRODUCTS.get(market)
+        if account[-2:] != product if product else account[-2:] in _PRODUCTS.values():
             raise OrderRefused("account")
+        found = terms(market, exchange, symbol)
+        if found is None or not price.is_finite() or not 0 <= price < 10**12:
+            raise OrderRefused("symbol" if found is None else "limit")
         ticket = OffBookTicket(
             *(market, self._number(), account, symbol, side, quantity),
             *(price, kind, exchange, now),
+            date=business_date(market, exchange, now),
         )
-        self._enter(ticket, now)
+        self._check(owner, ticket, found)
+        owner.open(market, symbol, exchange, found)
+        self._enter(owner, ticket, found, now)
         at_once = market == "domestic_derivative" and kind >= "10"
         if ticket.remaining and (at_once or not price):
             ticket.cancelled = ticket.remaining
+            owner.waiting.pop(ticket, None)
             self._tell("lapsed", ticket, now, ticket.cancelled)
         return ticket
 
@@ -136,16 +172,28 @@ class OffBook:
         quantity = old.remaining if quantity is None else quantity
         if not 0 < quantity <= old.remaining:
             raise OrderRefused("left")
+        if not price.is_finite() or not 0 <= price < 10**12:
+            raise OrderRefused("limit")
+        owner = self.money(old.account)
         ticket = OffBookTicket(
             *(old.market, self._number(), old.account, old.symbol, old.side, quantity),
             *(price or old.price, old.kind, old.exchange, now, action, old.number),
+            date=business_date(old.market, old.exchange, now),
         )
+        found = owner.waiting[old]
         if action == "modify":
             old.moved += quantity
-            self._enter(ticket, now)
+            try:
+                self._check(owner, ticket, found)
+            except OrderRefused:
+                old.moved -= quantity
+                raise
+            self._rest(owner, old, found)
+            self._enter(owner, ticket, found, now)
         else:
             old.cancelled += quantity
-            self.tickets[ticket.number] = ticket
+            self._rest(owner, old, found)
+            self._remember(ticket)
             self._tell("taken", ticket, now, quantity)
             self._tell("confirmed", ticket, now, quantity)
         return ticket
@@ -165,15 +213,29 @@ class OffBook:
 
     def held(self, market: OffBookMarket, account: str, symbol: str) -> Position:
         """Return what an account has of a symbol."""
-        own, price = self.of(market, account), self.price(symbol)
-        if market == "overseas_stock":
-            return position(symbol, own, price, SHARES, self.base(symbol))
-        return position(symbol, own, price)
+        return self.money(account).position(market, symbol)
 
     # inside
 
-    def _enter(self, ticket: OffBookTicket, now: datetime) -> None:
-        self.tickets[ticket.number] = ticket
+    def _check(self, owner: OffBookAccount, ticket: OffBookTicket, found: TradingTerms) -> None:
+        """Refuse what the account has no money or no holdings for."""
+        if len(owner.waiting) >= _MOST_WAITING:
+            raise OrderRefused("quantity")
+        if ticket.side is Side.SELL and not found.shorts:
+            held = owner.position(ticket.market, ticket.symbol)
+            if ticket.quantity > held.sellable:
+                raise OrderRefused("holdings")
+        # What is for sale at the market brings at least what it costs.
+        price = ticket.price or self.price(ticket.symbol)
+        needed = owner.needed(ticket, found, ticket.quantity, price)
+        if needed and needed > owner.free(found.currency):
+            raise OrderRefused("cash")
+
+    def _enter(
+        self, owner: OffBookAccount, ticket: OffBookTicket, found: TradingTerms, now: datetime
+    ) -> None:
+        self._remember(ticket)
+        owner.waiting[ticket] = found
         self._tell("taken", ticket, now, ticket.quantity)
         if ticket.action == "modify":
             self._tell("confirmed", ticket, now, ticket.quantity)
@@ -181,12 +243,39 @@ class OffBook:
         if not ticket.price or ticket.crosses(last):
             first = ticket.quantity // 2
             for quantity in filter(None, (first, ticket.quantity - first)):
-                self._fill(ticket, quantity, last, now)
+                self._fill(owner, ticket, quantity, last, now)
 
-    def _fill(self, ticket: OffBookTicket, quantity: int, price: Decimal, now: datetime) -> None:
+    def _fill(
+        self,
+        owner: OffBookAccount,
+        ticket: OffBookTicket,
+        quantity: int,
+        price: Decimal,
+        now: datetime,
+    ) -> None:
         ticket.filled += quantity
         ticket.value += price * quantity
+        owner.settle(
+            *(ticket, quantity, price),
+            date=business_date(ticket.market, ticket.exchange, now),
+            now=now,
+        )
+        self._rest(owner, ticket, owner.waiting[ticket])
         self.events.append(OffBookEvent("filled", ticket, now, quantity, price))
+
+    def _rest(self, owner: OffBookAccount, ticket: OffBookTicket, found: TradingTerms) -> None:
+        """Keep an order among those that wait, or take it from there."""
+        if ticket.remaining:
+            owner.waiting[ticket] = found
+        else:
+            owner.waiting.pop(ticket, None)
+
+    def _remember(self, ticket: OffBookTicket) -> None:
+        if len(self.tickets) >= _MOST_TICKETS:
+            over = next((n for n, one in self.tickets.items() if not one.remaining), None)
+            if over is not None:
+                del self.tickets[over]
+        self.tickets[ticket.number] = ticket
 
     def _tell(
         self,

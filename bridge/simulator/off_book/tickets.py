@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -12,9 +12,13 @@ from bridge.simulator.exchange.order_book import Side
 __all__ = ["NIGHT", "Action", "OffBookEvent", "OffBookMarket", "OffBookTicket"]
 
 Action = Literal["place", "modify", "cancel"]
-OffBookMarket = Literal["overseas_stock", "domestic_derivative"]
+OffBookMarket = Literal[
+    "overseas_stock", "domestic_derivative", "domestic_bond", "overseas_derivative"
+]
 NIGHT = "NIGHT"
 """In place of an exchange: futures and options of the session that runs over midnight."""
+
+_NO_DATE = date(1970, 1, 1)
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +43,8 @@ class OffBookTicket:
     cancelled: int = 0
     moved: int = 0
     """What a modification took over to a new number."""
+    date: date = _NO_DATE
+    """The business date at its exchange."""
 
     @property
     def remaining(self) -> int:

@@ -11,20 +11,9 @@ from bridge.simulator.rest.answers import Row
 __all__ = ["future_row", "future_totals", "stock_row", "stock_totals"]
 
 _ZERO = Decimal(0)
-_POINT = 250_000
-"""Won a point of a future on the index."""
-_MARGIN = Decimal("0.1")
-"""Of the worth of a position."""
-_CURRENCIES = {
-    **dict.fromkeys(("NASD", "NYSE", "AMEX"), "USD"),
-    "SEHK": "HKD",
-    **dict.fromkeys(("SHAA", "SZAA"), "CNY"),
-    "TKSE": "JPY",
-    **dict.fromkeys(("HASE", "VNSE"), "VND"),
-}
 
 
-def stock_row(held: Position, exchange: str) -> Row:
+def stock_row(held: Position) -> Row:
     return {
         "ovrs_pdno": held.symbol,
         "ovrs_item_name": held.symbol,
@@ -32,22 +21,22 @@ def stock_row(held: Position, exchange: str) -> Row:
         "evlu_pfls_rt": _percent(held.profit, held.cost),
         "pchs_avg_pric": f"{held.average:.4f}",
         "ovrs_cblc_qty": str(held.quantity),
-        "ord_psbl_qty": str(held.quantity - held.reserved),
+        "ord_psbl_qty": str(held.sellable),
         "frcr_pchs_amt1": f"{held.cost:.5f}",
         "ovrs_stck_evlu_amt": f"{held.worth:.6f}",
         "now_pric2": f"{held.price:.6f}",
-        "tr_crcy_cd": _CURRENCIES.get(exchange, ""),
-        "ovrs_excg_cd": exchange,
+        "tr_crcy_cd": held.terms.currency,
+        "ovrs_excg_cd": held.exchange,
     }
 
 
-def stock_totals(held: Sequence[Position], shares: int) -> Row:
-    """Add up the positions; ``shares`` of each were not bought but there from the start."""
+def stock_totals(held: Sequence[Position]) -> Row:
+    """Add up the positions."""
     cost = sum((one.cost for one in held), _ZERO)
     profit = sum((one.profit for one in held), _ZERO)
     realized = sum((one.realized for one in held), _ZERO)
-    closed = sum((one.average * one.sold for one in held), _ZERO)
-    bought = sum((one.average * (one.bought - shares) for one in held), _ZERO)
+    closed = sum((one.released for one in held), _ZERO)
+    bought = sum((one.bought for one in held), _ZERO)
     return {
         "frcr_pchs_amt1": f"{cost:.5f}",
         "ovrs_rlzt_pfls_amt": f"{realized:.5f}",
@@ -78,17 +67,17 @@ def future_row(held: Position) -> Row:
     }
 
 
-def future_totals(held: Sequence[Position], cash: int) -> Row:
-    """Add up the positions of an account that began with ``cash`` won."""
+def future_totals(held: Sequence[Position], cash: Decimal, available: Decimal) -> Row:
+    """Add up the positions of an account that has so much money, and so much of it free."""
     cost = sum((one.cost for one in held), _ZERO)
     worth = sum((one.worth for one in held), _ZERO)
     profit = sum((one.profit for one in held), _ZERO)
     realized = sum((one.realized for one in held), _ZERO)
-    own, margin = cash + int(realized * _POINT), int(worth * _POINT * _MARGIN)
-    free, whole = str(own - margin), str(own + int(profit * _POINT))
+    own, margin = _won(cash), _won(sum((one.margin for one in held), _ZERO))
+    free, whole = _won(available), _won(cash + profit)
     return {
-        **dict.fromkeys(("dnca_cash", "tot_dncl_amt", "nxdy_dnca", "nxdy_dncl_amt"), str(own)),
-        **dict.fromkeys(("cash_mgna", "mgna_tota"), str(margin)),
+        **dict.fromkeys(("dnca_cash", "tot_dncl_amt", "nxdy_dnca", "nxdy_dncl_amt"), own),
+        **dict.fromkeys(("cash_mgna", "mgna_tota"), margin),
         **dict.fromkeys(("prsm_dpast", "prsm_dpast_amt"), whole),
         **dict.fromkeys(("pprt_ord_psbl_cash", "ord_psbl_cash", "ord_psbl_tota"), free),
         "wdrw_psbl_tot_amt": free,
@@ -99,8 +88,8 @@ def future_totals(held: Sequence[Position], cash: int) -> Row:
     }
 
 
-def _won(points: Decimal) -> str:
-    return str(int(points * _POINT))
+def _won(amount: Decimal) -> str:
+    return str(int(amount))
 
 
 def _percent(part: Decimal, whole: Decimal) -> str:

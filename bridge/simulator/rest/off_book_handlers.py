@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from bridge.catalog.model import Catalog
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRefused
-from bridge.simulator.off_book.off_book import SHARES, OffBook
+from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.off_book.tickets import NIGHT, Action, OffBookMarket, OffBookTicket
 from bridge.simulator.rest.answers import Answer, Row, blank, done, padded
 from bridge.simulator.rest.calls import Handler
@@ -65,9 +65,6 @@ class OffBookHandlers:
         if not symbol:
             raise OrderRefused("symbol")
         account = self._account(params)
-        held = self._off_book.held(_STOCK, account, symbol)
-        if side is Side.SELL and quantity > held.quantity - held.reserved:
-            raise OrderRefused("holdings")
         price, kind = amount_of(params, "OVRS_ORD_UNPR"), params.get("ORD_DVSN", "00")
         if not price and kind not in ("31", "33"):
             raise OrderRefused("no_price")
@@ -110,14 +107,10 @@ class OffBookHandlers:
         account, exchange = self._account(params), params.get("OVRS_EXCG_CD", "")
         real = self._settings.environment == "real"
         wanted = _UNITED_STATES if real and exchange == "NASD" else (exchange,)
-        listed = {
-            ticket.symbol: ticket.exchange
-            for ticket in self._off_book.tickets.values()
-            if ticket.market == _STOCK and ticket.exchange in wanted
-        }
-        held = [self._off_book.held(_STOCK, account, symbol) for symbol in listed]
-        rows = [stock_row(one, listed[one.symbol]) for one in held if one.quantity]
-        totals = {"output2": stock_totals(held, SHARES)}
+        owned = self._off_book.money(account).positions(_STOCK)
+        held = [one for one in owned if one.exchange in wanted]
+        rows = [stock_row(one) for one in held if one.quantity]
+        totals = {"output2": stock_totals(held)}
         return self._page("overseas_stock/inquire_balance", "output1", rows, params, cont, totals)
 
     def _price_stock(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
@@ -164,19 +157,18 @@ class OffBookHandlers:
         return self._page("domestic_futureoption/inquire_ccnl", "output1", rows, params, cont)
 
     def _list_nights(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
-        rows = []
-        for ticket in self._chosen(_DERIVATIVE, params, "STRT_ORD_DT", "END_ORD_DT"):
-            if ticket.exchange == NIGHT:
-                day = f"{_session_day(ticket.at):%Y%m%d}"
-                rows.append(_listed(ticket) | _future_row(ticket, "ord_idx4") | {"ord_dt": day})
+        rows = [
+            _listed(ticket) | _future_row(ticket, "ord_idx4")
+            for ticket in self._chosen(_DERIVATIVE, params, "STRT_ORD_DT", "END_ORD_DT")
+            if ticket.exchange == NIGHT
+        ]
         return self._page("domestic_futureoption/inquire_ngt_ccnl", "output1", rows, params, cont)
 
     def _hold_futures(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
-        account = self._account(params)
-        symbols = dict.fromkeys(one.symbol for one in self._off_book.of(_DERIVATIVE, account))
-        held = [self._off_book.held(_DERIVATIVE, account, symbol) for symbol in symbols]
+        money = self._off_book.money(self._account(params))
+        held = list(money.positions(_DERIVATIVE))
         rows = [future_row(one) for one in held if one.quantity]
-        totals = {"output2": future_totals(held, self._settings.cash)}
+        totals = {"output2": future_totals(held, money.funds("KRW"), money.free("KRW"))}
         name = "domestic_futureoption/inquire_balance"
         return self._page(name, "output1", rows, params, cont, totals)
 
@@ -215,8 +207,7 @@ class OffBookHandlers:
         self, market: OffBookMarket, params: Params, first: str, last: str
     ) -> Iterator[OffBookTicket]:
         for ticket in self._off_book.of(market, self._account(params)):
-            at = _session_day(ticket.at) if ticket.exchange == NIGHT else ticket.at
-            if params.get(first, "") <= f"{at:%Y%m%d}" <= params.get(last, ""):
+            if params.get(first, "") <= f"{ticket.date:%Y%m%d}" <= params.get(last, ""):
                 yield ticket
 
     def _row(self, api: str, block: str, values: Row) -> Answer:
@@ -259,14 +250,6 @@ def _sign(price: Decimal, base: Decimal) -> str:
     return "3" if price == base else "2" if price > base else "5"
 
 
-def _session_day(at: datetime) -> datetime:
-    """Return the trading day that a night belongs to: the one after it."""
-    day = at + timedelta(days=at.hour >= 12)
-    while day.weekday() > 4:
-        day += timedelta(days=1)
-    return day
-
-
 def _future_row(ticket: OffBookTicket, price: str) -> Row:
     return {
         "trad_dvsn_name": f"{_SIDES[ticket.side]}{_ACTIONS[ticket.action]}",
@@ -282,7 +265,7 @@ def _future_row(ticket: OffBookTicket, price: str) -> Row:
 
 def _listed(ticket: OffBookTicket) -> Row:
     return {
-        "ord_dt": f"{ticket.at:%Y%m%d}",
+        "ord_dt": f"{ticket.date:%Y%m%d}",
         "ord_gno_brno": "91252",
         "odno": ticket.number,
         "orgn_odno": ticket.original,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -77,6 +77,10 @@ def test_changes_move_or_end_what_is_left() -> None:
         ("us_buy", {"ORD_QTY": "x"}, "quantity"),
         ("us_buy", {"PDNO": ""}, "symbol"),
         ("us_buy", {"CANO": "1"}, "account"),
+        ("us_buy", {"ORD_QTY": "9999", "OVRS_ORD_UNPR": "250"}, "cash"),
+        ("us_sell", {"PDNO": "XYZ"}, "holdings"),
+        ("us_buy", {"OVRS_EXCG_CD": "SEHK"}, "symbol"),
+        ("us_buy", {"OVRS_EXCG_CD": "MOON"}, "symbol"),
     ],
 )
 def test_what_is_refused(variant: str, params: dict[str, str], reason: str) -> None:
@@ -123,18 +127,23 @@ def test_an_overseas_balance_adds_up() -> None:
     calls.ask("overseas_stock/order", "us_sell", **sell)
     calls.ask("overseas_stock/order", "us_sell", **(sell | {"OVRS_ORD_UNPR": f"{base + 99}"}))
     answer = calls.ask("overseas_stock/inquire_balance", OVRS_EXCG_CD="NASD").outputs
-    [row], totals = answer["output1"], answer["output2"]
+    rows, totals = answer["output1"], answer["output2"]
+    row = next(one for one in rows if one["ovrs_pdno"] == "AAPL")
     # What waits to be sold is still held; the simulated account began with 100.
     assert (row["ovrs_cblc_qty"], row["ord_psbl_qty"], row["tr_crcy_cd"]) == ("150", "100", "USD")
     assert Decimal(row["pchs_avg_pric"]) == base
-    assert Decimal(row["frcr_pchs_amt1"]) == Decimal(totals["frcr_pchs_amt1"]) == 150 * base
+    assert Decimal(row["frcr_pchs_amt1"]) == 150 * base
+    assert Decimal(totals["frcr_pchs_amt1"]) == sum(Decimal(x["frcr_pchs_amt1"]) for x in rows)
     assert Decimal(totals["tot_evlu_pfls_amt"]) == 1500
-    assert Decimal(totals["ovrs_rlzt_pfls_amt"]) == 500
-    assert Decimal(totals["ovrs_tot_pfls"]) == 2000
+    # 0.25 % and a tax of 0.00206 % of two executions of 25.
+    costs = 2 * ((base + 10) * 25 * Decimal("0.0025")).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    costs += 2 * ((base + 10) * 25 * Decimal("0.0000206")).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    assert Decimal(totals["ovrs_rlzt_pfls_amt"]) == 500 - costs
+    assert Decimal(totals["ovrs_tot_pfls"]) == 2000 - costs
     assert Decimal(totals["frcr_buy_amt_smtl1"]) == 100 * base
     other = calls.ask("overseas_stock/inquire_balance", OVRS_EXCG_CD="TKSE").outputs
-    assert not other["output1"]
-    assert Decimal(other["output2"]["frcr_pchs_amt1"]) == 0
+    assert [one["ovrs_pdno"] for one in other["output1"]] == ["7203"]
+    assert Decimal(other["output2"]["ovrs_rlzt_pfls_amt"]) == 0
 
 
 def test_a_balance_of_futures_adds_up() -> None:

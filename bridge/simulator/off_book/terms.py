@@ -1,0 +1,107 @@
+"""What it costs to trade and to hold a symbol that has no order book (pure data)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from bridge.simulator.exchange.order_book import Side
+from bridge.simulator.off_book.tickets import OffBookMarket
+
+__all__ = ["CURRENCIES", "TradingTerms", "terms"]
+
+_ZERO = Decimal(0)
+
+CURRENCIES = {
+    **dict.fromkeys(("NASD", "NYSE", "AMEX"), "USD"),
+    "SEHK": "HKD",
+    **dict.fromkeys(("SHAA", "SZAA"), "CNY"),
+    "TKSE": "JPY",
+    **dict.fromkeys(("HASE", "VNSE"), "VND"),
+}
+"""What the stocks of an exchange are paid in."""
+
+_UNITS = {"KRW": Decimal(1), "JPY": Decimal(1), "VND": Decimal(1)}
+
+
+@dataclass(frozen=True, slots=True)
+class TradingTerms:
+    """How a symbol is paid for; a stock in full, a future by its margin, an option by both."""
+
+    currency: str
+    point: Decimal = Decimal(1)
+    """What 1 of the price of 1 of the quantity is worth, in that currency."""
+    paid: bool = True
+    """Paid in full when it trades; otherwise only gains and losses are, when it is closed."""
+    margin: Decimal = _ZERO
+    """Part of the worth of a position that ties up money; where it is paid, of a short one.
+
+    0: there are no short positions.
+    """
+    fee: Decimal = _ZERO
+    """Part of the amount of an execution."""
+    fee_each: Decimal = _ZERO
+    """Of each contract."""
+    sale_tax: Decimal = _ZERO
+    """Part of the amount of a sale."""
+
+    @property
+    def shorts(self) -> bool:
+        return not self.paid or self.margin > 0
+
+    def amount(self, quantity: int, price: Decimal) -> Decimal:
+        """Return what so much is worth at a price; in won, which has no smaller coin, whole."""
+        worth = quantity * price * self.point
+        return self.rounded(worth) if self.currency == "KRW" else worth
+
+    def fees(self, quantity: int, price: Decimal) -> Decimal:
+        """Return what the broker takes of an execution."""
+        return self.rounded(self.amount(quantity, price) * self.fee + quantity * self.fee_each)
+
+    def tax(self, side: Side, quantity: int, price: Decimal) -> Decimal:
+        """Return what the state takes of an execution."""
+        if side is Side.BUY:
+            return _ZERO
+        return self.rounded(self.amount(quantity, price) * self.sale_tax)
+
+    def part(self, cost: Decimal, quantity: int, held: int) -> Decimal:
+        """Return what a part of what is held was bought for; all of it to the last coin."""
+        if quantity == held:
+            return cost
+        share = cost * quantity / held
+        return self.rounded(share) if self.currency == "KRW" else share
+
+    def rounded(self, money: Decimal) -> Decimal:
+        """Return an amount in the smallest unit of its currency."""
+        return money.quantize(_UNITS.get(self.currency, Decimal("0.01")), ROUND_HALF_UP)
+
+
+_OVERSEAS = Decimal("0.0025")
+_SALE_TAX = {
+    "USD": Decimal("0.0000206"),
+    "HKD": Decimal("0.001"),
+    "CNY": Decimal("0.0005"),
+    "VND": Decimal("0.001"),
+}
+_STOCKS = {
+    exchange: TradingTerms(currency, fee=_OVERSEAS, sale_tax=_SALE_TAX.get(currency, _ZERO))
+    for exchange, currency in CURRENCIES.items()
+}
+_INDEX_FUTURE = TradingTerms("KRW", Decimal(250_000), paid=False, margin=Decimal("0.1"))
+_BOND = TradingTerms("KRW", Decimal("0.1"))
+_CONTRACT = TradingTerms(
+    "USD", Decimal(50), paid=False, margin=Decimal("0.05"), fee_each=Decimal("7.50")
+)
+
+
+def terms(market: OffBookMarket, exchange: str, symbol: str) -> TradingTerms | None:
+    """Return how a symbol is paid for; None: there is no such exchange."""
+    match market:
+        case "overseas_stock":
+            return _STOCKS.get(exchange)
+        case "domestic_derivative":
+            return _INDEX_FUTURE
+        case "domestic_bond":
+            return _BOND
+        case "overseas_derivative":
+            return _CONTRACT
