@@ -80,8 +80,9 @@ SIMULATOR: Mapping[str, set[str]] = {
     "clients": {"settings"},
     "keys": {"clients", "settings"},
     "off_book": _LISTED,
+    "board": _LISTED,
     "stream": _LISTED | {"faults", "keys", "off_book", "settings"},
-    "rest": _LISTED | {"faults", "keys", "off_book", "settings", "stream"},
+    "rest": _LISTED | {"board", "faults", "keys", "off_book", "settings", "stream"},
     "server": _LISTED | {"clients", "faults", "keys", "off_book", "rest", "settings", "stream"},
 }
 """Room of the simulator → what of the simulator it may import; each names only those above it."""

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from random import Random
 
 from bridge.calendar.hours import Calendar
-from bridge.simulator.exchange import listings, ticks, traders
+from bridge.simulator.exchange import listings, opening, ticks, traders
 from bridge.simulator.exchange.ledger import CashAccount, Holding
 from bridge.simulator.exchange.market import Listing, Market
 from bridge.simulator.exchange.order_book import Order, Side
@@ -84,6 +84,10 @@ class Exchange:
                 raise OrderRefused("symbol")
             found = self._open(listings.listing(symbol, self._seed), now)
         return found
+
+    def preview(self, symbol: str, now: datetime) -> Market:
+        """Return a market as it would open now; it is neither listed nor kept."""
+        return self._opened(listings.listing(symbol, self._seed), now)
 
     def act(self, symbol: str, now: datetime) -> None:
         """Let the traders act once in a market, when it is open."""
@@ -325,13 +329,13 @@ class Exchange:
         return f"{self._number:010d}"
 
     def _open(self, listing: Listing, now: datetime) -> Market:
+        market = self.markets[listing.symbol] = self._opened(listing, now)
+        return market
+
+    def _opened(self, listing: Listing, now: datetime) -> Market:
         draw = Random(f"market {self._seed} {listing.symbol} {now.date()}")  # noqa: S311
         market = Market(listing, now, draw, self._filled)
-        self.markets[listing.symbol] = market
-        traders.populate(market, now)
-        for _ in range(8):
-            traders.act(market, now)
-        market.collect()
+        opening.begin(market, now)
         return market
 
     def _new_day(self, market: Market, now: datetime) -> Market:

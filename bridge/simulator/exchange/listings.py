@@ -6,10 +6,10 @@ import math
 import re
 from random import Random
 
-from bridge.simulator.exchange import ticks
+from bridge.simulator.exchange import securities, ticks
 from bridge.simulator.exchange.market import Listing
 
-__all__ = ["KNOWN", "listing", "plausible"]
+__all__ = ["KNOWN", "listing", "plausible", "standard_symbol"]
 
 KNOWN: dict[str, tuple[str, int, int]] = {
     "005930": ("삼성전자", 274_000, 5_919_637_922),
@@ -33,13 +33,27 @@ def plausible(symbol: str) -> bool:
     return _SYMBOL.fullmatch(symbol) is not None
 
 
+def standard_symbol(symbol: str) -> str:
+    """Return the ISIN of a symbol, with its check digit."""
+    body = f"KR7{symbol[-6:]}00"
+    digits = "".join(str(int(letter, 36)) for letter in body)
+    doubled = [int(one) * (2 if place % 2 == 0 else 1) for place, one in enumerate(digits[::-1])]
+    return f"{body}{-sum(sum(divmod(one, 10)) for one in doubled) % 10}"
+
+
 def listing(symbol: str, seed: int) -> Listing:
     """Return the listing of a symbol, the same for the same seed."""
     draw = Random(f"listing {seed} {symbol}")  # noqa: S311 - a market, not a secret
+    security = securities.find(symbol)
     if symbol in KNOWN:
         name, base, shares = KNOWN[symbol]
+    elif security is not None and security.common:
+        # A preferred share follows its common one at a discount.
+        common = listing(security.common, seed)
+        name, base = security.name, ticks.down(int(common.base * draw.uniform(0.6, 0.9)))
+        shares = common.shares // 10
     else:
-        name = f"모의{symbol}"
+        name = security.name if security else f"모의{symbol}"
         base = ticks.down(int(math.exp(draw.uniform(math.log(1_500), math.log(300_000)))))
         shares = draw.randrange(5_000_000, 200_000_000)
     return Listing(symbol, name, base, shares, max(1_000, int(shares * draw.uniform(0.001, 0.01))))

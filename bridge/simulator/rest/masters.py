@@ -11,6 +11,9 @@ from collections.abc import Iterable, Mapping
 
 from bridge.catalog.model import Catalog, Column, Master
 from bridge.simulator.exchange import listings
+from bridge.simulator.exchange.listings import standard_symbol
+from bridge.simulator.exchange.securities import SECTORS, Security, securities
+from bridge.simulator.stream import records
 
 __all__ = ["FOLDER", "content", "packed"]
 
@@ -19,17 +22,12 @@ FOLDER = "/common/master/"
 
 Entry = Mapping[str, str]
 
+_INDICES = (("0", "0001", "종합"), ("1", "1001", "KOSDAQ"), ("2", "2001", "KOSPI200"))
 _OTHERS: Mapping[str, tuple[Entry, ...]] = {
-    "kosdaq": (
-        {"symbol": "247540", "name": "에코프로비엠", "standard_symbol": "KR7247540008"},
-        {"symbol": "196170", "name": "알테오젠", "standard_symbol": "KR7196170005"},
+    "member": (
+        {"symbol": "00003", "name": "한국투자증권", "foreign": "0"},
+        *({"symbol": code, "name": name, "foreign": "0"} for name, code in records.MEMBERS),
     ),
-    "index": (
-        {"market_class": "0", "symbol": "0001", "name": "종합"},
-        {"market_class": "1", "symbol": "1001", "name": "KOSDAQ"},
-        {"market_class": "2", "symbol": "2001", "name": "KOSPI200"},
-    ),
-    "member": ({"symbol": "00003", "name": "한국투자증권", "foreign": "0"},),
     "nas": (
         {"symbol": "AAPL", "name": "애플", "english_name": "APPLE INC", "key": "NASAAPL"},
         {"symbol": "TSLA", "name": "테슬라", "english_name": "TESLA INC", "key": "NASTSLA"},
@@ -63,27 +61,46 @@ def packed(catalog: Catalog, file: str, seed: int) -> bytes | None:
 
 
 def _rows(master: Master, seed: int) -> Iterable[Entry]:
-    if master.id in ("kospi", "nxt_kospi"):
-        return [_listed(symbol, seed) for symbol in listings.KNOWN]
+    board = master.id.removeprefix("nxt_")
+    if board in ("kospi", "kosdaq"):
+        listed = (one for one in securities().values() if one.board == board)
+        # Funds and notes are not traded on NXT.
+        return [_listed(one, seed) for one in listed if board == master.id or one.kind == "stock"]
+    if master.id == "index":
+        return _indices()
     if master.market == "overseas_stock":
         common = dict(_COMMON, exchange=master.venue.upper())
         return [{**common, **row} for row in _OTHERS.get(master.id, (_MADE_UP,))]
-    return _OTHERS.get(master.id.removeprefix("nxt_"), (_MADE_UP,))
+    return _OTHERS.get(master.id, (_MADE_UP,))
 
 
-def _listed(symbol: str, seed: int) -> Entry:
-    listing = listings.listing(symbol, seed)
+def _indices() -> list[Entry]:
+    rows = [dict(zip(("market_class", "symbol", "name"), row, strict=True)) for row in _INDICES]
+    for sector in SECTORS:
+        rows.append({"market_class": "0", "symbol": sector.kospi, "name": sector.name})
+        rows.append({"market_class": "1", "symbol": sector.kosdaq, "name": sector.name})
+    return list(rows)
+
+
+def _listed(one: Security, seed: int) -> Entry:
+    listing = listings.listing(one.symbol, seed)
     return {
-        "symbol": symbol,
-        "standard_symbol": f"KR7{symbol}000",
+        "symbol": one.symbol,
+        "standard_symbol": standard_symbol(one.symbol),
         "name": listing.name,
-        "security_group_code": "ST",
+        "security_group_code": {"stock": "ST", "etf": "EF", "etn": "EN"}[one.kind],
+        "large_sector": one.sector_code if one.kind == "stock" else "0000",
+        "kospi200_sector_class": "1" if "2001" in one.groups else "0",
+        "krx100_member": "Y" if "4001" in one.groups else "N",
+        "kosdaq150_member": "Y" if "3003" in one.groups else "N",
         "base_price": f"{listing.base:09d}",
         "regular_session_lot_size": "00001",
         "halted": "N",
         "previous_volume": f"{listing.previous_volume:012d}",
         "listed_shares": f"{listing.shares // 1000:015d}",
         "listing_date": "19750611",
+        "preferred_share_class": "1" if one.common else "0",
+        "market_cap": f"{listing.base * listing.shares // 100_000_000:09d}",
     }
 
 

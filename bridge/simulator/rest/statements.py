@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bridge.simulator.exchange import ticks
 from bridge.simulator.exchange.ledger import CashAccount, Holding
+from bridge.simulator.exchange.listings import standard_symbol
 from bridge.simulator.exchange.market import Listing, Market
 from bridge.simulator.exchange.minutes import Minute
 from bridge.simulator.exchange.order_book import Side
@@ -55,7 +56,7 @@ def info(listing: Listing) -> Row:
         "prdt_eng_name": listing.symbol,
         "prdt_eng_name120": listing.symbol,
         "prdt_eng_abrv_name": listing.symbol,
-        "std_pdno": f"KR7{listing.symbol}000",
+        "std_pdno": standard_symbol(listing.symbol),
         "shtn_pdno": listing.symbol,
         "prdt_sale_stat_cd": "",
         "prdt_risk_grad_cd": "",

@@ -8,7 +8,18 @@ from bridge.simulator.exchange.market import Market, Print
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.stream.encode import Values
 
-__all__ = ["member", "nav", "program", "quote", "rate", "sign", "status", "trade"]
+__all__ = [
+    "MEMBERS",
+    "MEMBER_SHARES",
+    "member",
+    "nav",
+    "program",
+    "quote",
+    "rate",
+    "sign",
+    "status",
+    "trade",
+]
 
 _LEVELS = 10
 
@@ -145,20 +156,20 @@ def program(market: Market, now: datetime) -> Values:
     }
 
 
-_MEMBERS = (
+MEMBERS = (
     ("모의증권", "90001"),
     ("가상증권", "90002"),
     ("연습투자증권", "90003"),
     ("시험증권", "90004"),
     ("견본증권", "90005"),
 )
-_SHARES = (24, 18, 12, 9, 6)
+MEMBER_SHARES = (24, 18, 12, 9, 6)
 
 
 def member(market: Market) -> Values:
     """Return the five busiest members of each side; the members are invented."""
     values: Values = {"MKSC_SHRN_ISCD": market.symbol}
-    for rank, ((name, code), share) in enumerate(zip(_MEMBERS, _SHARES, strict=True), 1):
+    for rank, ((name, code), share) in enumerate(zip(MEMBERS, MEMBER_SHARES, strict=True), 1):
         for side, total, names in (
             ("SELN", market.sold, "SELN2_MBCR_NAME"),
             ("SHNU", market.bought, "BYOV_MBCR_NAME"),
