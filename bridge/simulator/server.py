@@ -25,6 +25,7 @@ from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.tickets import ExchangeEvent
 from bridge.simulator.faults.plan import Faults
+from bridge.simulator.history.history import History
 from bridge.simulator.keys import Keys
 from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest import documents
@@ -77,6 +78,8 @@ class Simulator:
         )
         self.off_book = OffBook(settings.seed, accounts, self.exchange.accounts, settings.cash)
         """Overseas stocks, futures and options."""
+        self.history = History(Calendar(catalog.hours), seed=settings.seed, end=self.clock().date())
+        """What every symbol was traded at before today."""
         player = None
         if settings.play is not None:
             frames = playback.read(settings.play, catalog)

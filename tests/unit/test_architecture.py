@@ -79,11 +79,13 @@ SIMULATOR: Mapping[str, set[str]] = {
     "settings": {"exchange", "faults"},
     "clients": {"settings"},
     "keys": {"clients", "settings"},
-    "off_book": _LISTED,
+    "history": _LISTED,
+    "off_book": _LISTED | {"history"},
     "board": _LISTED,
-    "stream": _LISTED | {"faults", "keys", "off_book", "settings"},
-    "rest": _LISTED | {"board", "faults", "keys", "off_book", "settings", "stream"},
-    "server": _LISTED | {"clients", "faults", "keys", "off_book", "rest", "settings", "stream"},
+    "stream": _LISTED | {"faults", "history", "keys", "off_book", "settings"},
+    "rest": _LISTED | {"board", "faults", "history", "keys", "off_book", "settings", "stream"},
+    "server": _LISTED
+    | {"clients", "faults", "history", "keys", "off_book", "rest", "settings", "stream"},
 }
 """Room of the simulator → what of the simulator it may import; each names only those above it."""
 

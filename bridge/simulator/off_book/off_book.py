@@ -15,10 +15,11 @@ from typing import Literal
 
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRefused
+from bridge.simulator.history.instruments import family_of, instrument
 from bridge.simulator.off_book.accounts import OffBookAccount, Purse
 from bridge.simulator.off_book.dates import business_date
 from bridge.simulator.off_book.holdings import Position
-from bridge.simulator.off_book.listings import FIRST_MONEY, FIRST_PRICES, LISTED, SHARES
+from bridge.simulator.off_book.listings import FIRST_MONEY, LISTED, SHARES
 from bridge.simulator.off_book.terms import TradingTerms, terms
 from bridge.simulator.off_book.tickets import Action, OffBookEvent, OffBookMarket, OffBookTicket
 
@@ -50,7 +51,7 @@ class OffBook:
     """By number, oldest first."""
     prices: dict[str, Decimal] = field(default_factory=dict)
     bases: dict[str, Decimal] = field(default_factory=dict)
-    """The first price of each symbol."""
+    """The first price of each symbol: the last close of its history."""
     numbered: int = 0
     """How many order numbers have been given; KIS begins again each day."""
     random: Random = field(init=False)
@@ -64,14 +65,12 @@ class OffBook:
     def price(self, symbol: str) -> Decimal:
         """Return the last price of a symbol, listing it when it is new."""
         if symbol not in self.prices:
-            draw = Random(f"off book {self.seed} {symbol}")  # noqa: S311
-            drawn = Decimal(draw.randrange(2_000, 60_000)) / 100
-            self.prices[symbol] = FIRST_PRICES.get(symbol, drawn)
-            self.bases[symbol] = self.prices[symbol]
+            base = instrument(family_of(symbol), symbol, self.seed).base
+            self.prices[symbol] = self.bases[symbol] = base
         return self.prices[symbol]
 
     def base(self, symbol: str) -> Decimal:
-        """Return the first price of a symbol."""
+        """Return the first price of a symbol: the last close of its history."""
         return self.bases.get(symbol, self.price(symbol))
 
     def live(self, now: datetime) -> None:

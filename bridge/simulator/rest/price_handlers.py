@@ -10,11 +10,12 @@ from decimal import Decimal
 from functools import partial
 
 from bridge.catalog.model import Api, Catalog, Layout, Output
+from bridge.simulator.history.instruments import INDICES
 from bridge.simulator.rest.answers import Answer, Row, blank, padded
 from bridge.simulator.rest.calls import Handler
 from bridge.simulator.rest.params import Params
 from bridge.simulator.stream.feed import KEY
-from bridge.simulator.stream.price_walks import INDICES, Tape, Typed
+from bridge.simulator.stream.price_walks import Tape, Typed
 
 __all__ = ["PriceHandlers"]
 

@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 from bridge.catalog.model import Code, Field, Layout
 from bridge.runtime.clock import SEOUL
+from bridge.simulator.history.instruments import instrument
 from bridge.simulator.stream.encode import Value, Values
 from bridge.simulator.stream.records import rate, sign
 
-__all__ = ["INDICES", "Index", "Overseas", "Tape", "Typed"]
+__all__ = ["Index", "Overseas", "Tape", "Typed"]
 
-INDICES = {"0001": 3_900.0, "1001": 880.0, "2001": 530.0}
 _OVERSEAS_KEY = re.compile(r"([DR])([A-Z]{3})([A-Z0-9./]{1,12})")
 _ZONES = {
     "America/New_York": ("NAS", "NYS", "AMS", "BAQ", "BAY", "BAA"),
@@ -64,8 +64,7 @@ class Index:
     """A KRX index (``H0UPCNT0``, ``H0UPANC0``)."""
 
     def __init__(self, code: str, seed: int) -> None:
-        draw = Random(f"index base {code}")  # noqa: S311 - a market, not a secret
-        base = INDICES.get(code) or round(draw.uniform(300, 3_000), 2)
+        base = float(instrument("domestic_index", code, seed).base)
         self._code = code
         self._walk = _Walk(f"index {seed} {code}", base, 0.00005)
 
