@@ -262,6 +262,7 @@ class Bridge:
             on_data=on_data,
             on_notice=self._notice,
             on_event=lambda event: self._happened(app.alias, event),
+            reads=self.lane,
         )
         health = self.sessions[app.alias] = SessionHealth(stream, rest.counts)
         return rest

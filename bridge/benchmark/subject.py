@@ -66,6 +66,7 @@ class Subject:
             on_notice=lambda notice, at: None,
             on_event=self._happened,
             connect=websockets_link.connect if mode == "plain" else open_link,
+            reads=self._lane,
         )
 
     async def run(self) -> dict[str, float | int]:

@@ -1,7 +1,8 @@
 """The market-data lane: encoded records on their way to the broker.
 
-Records of one turn of the event loop leave in one write. While the broker takes no more, they wait
-in the backlog. While it is away, only the last value of each topic waits.
+Records of one read of KIS's socket leave in one write at its end; those that come otherwise, with
+all of their turn of the event loop. While the broker takes no more, they wait in the backlog. While
+it is away, only the last value of each topic waits.
 
 Nothing is lost in silence. The backlog counts what is conflated or dropped. What was written when
 the connection broke, and not confirmed by an answered ping, is counted as possibly lost: QoS 0 has
@@ -131,6 +132,14 @@ class Lane:
             self.backlog.park(route, payload, conflate=policy.conflate)
         else:
             self.backlog.add(route, payload, conflate=policy.conflate)
+
+    def begin_read(self) -> None:
+        """Expect records until the read ends, so that none needs another turn to be written."""
+        self._flushing = True
+
+    def end_read(self) -> None:
+        """Write what a read of KIS's socket brought, without another turn of the event loop."""
+        self.flush()
 
     def clear(self, route: Route) -> None:
         """Take back what the broker retains of a topic, behind all that was written of it."""

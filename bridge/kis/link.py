@@ -21,6 +21,7 @@ __all__ = [
     "SLICE",
     "Link",
     "Open",
+    "Reads",
     "Receive",
     "StreamCounts",
     "open_link",
@@ -87,6 +88,13 @@ class StreamCounts:
         return max(0, self.connections - 1)
 
 
+class Reads(Protocol):
+    """Is told where the frames of one read of the socket begin, and where they end."""
+
+    def begin_read(self) -> None: ...
+    def end_read(self) -> None: ...
+
+
 class Link(Protocol):
     """One connection, from its opening handshake to its end."""
 
@@ -110,14 +118,17 @@ class Link(Protocol):
         """Shake hands and close; cut the line when the other side does not answer in time."""
 
 
-Open: TypeAlias = Callable[[str, Receive, StreamCounts, float], Awaitable[Link]]
+Open: TypeAlias = Callable[[str, Receive, StreamCounts, float, Reads | None], Awaitable[Link]]
 """What :func:`open_link` does."""
 
 
-async def open_link(url: str, receive: Receive, counts: StreamCounts, close_s: float) -> Link:
+async def open_link(
+    url: str, receive: Receive, counts: StreamCounts, close_s: float, reads: Reads | None = None
+) -> Link:
     """Connect to this address and no other: no proxy, no redirect, no compression.
 
-    ``close_s`` is how long the other side has to answer a close. Raises :class:`OSError` when it
+    ``close_s`` is how long the other side has to answer a close. ``reads`` is told of every read,
+    by a library that can tell. Raises :class:`OSError` when it
     cannot be reached or does not speak WebSocket.
     """
     if not _is_address(url):
@@ -127,7 +138,7 @@ async def open_link(url: str, receive: Receive, counts: StreamCounts, close_s: f
         from bridge.kis.picows_link import connect
     except ImportError:
         from bridge.kis.websockets_link import connect
-    return await connect(url, receive, counts, close_s)
+    return await connect(url, receive, counts, close_s, reads)
 
 
 def _is_address(url: str) -> bool:

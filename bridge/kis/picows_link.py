@@ -11,7 +11,17 @@ from contextlib import suppress
 import picows
 import structlog
 
-from bridge.kis.link import FRAME, MAX_MESSAGE, OPEN_S, SLICE, Link, Receive, StreamCounts, prepare
+from bridge.kis.link import (
+    FRAME,
+    MAX_MESSAGE,
+    OPEN_S,
+    SLICE,
+    Link,
+    Reads,
+    Receive,
+    StreamCounts,
+    prepare,
+)
 from bridge.runtime.clock import now_us
 
 __all__ = ["connect"]
@@ -29,10 +39,12 @@ _NO_CODE, _CUT_OFF = 1005, 1006
 """What an end counts as that came without a code, or without a word."""
 
 
-async def connect(url: str, receive: Receive, counts: StreamCounts, close_s: float) -> Link:
+async def connect(
+    url: str, receive: Receive, counts: StreamCounts, close_s: float, reads: Reads | None = None
+) -> Link:
     """See :func:`bridge.kis.link.open_link`."""
     loop = asyncio.get_running_loop()
-    link = _PicowsLink(loop, receive, counts, close_s)
+    link = _PicowsLink(loop, receive, counts, close_s, reads or _NobodyAsks())
     line: socket.socket | None = None
 
     async def dial(address: picows.WSParsedURL) -> socket.socket:
@@ -97,7 +109,7 @@ async def _dial(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket
 class _PicowsLink(picows.WSListener):
     __slots__ = (
         *("_arrived", "_close_s", "_counts", "_fragments", "_gone", "_left"),
-        *("_loop", "_paused", "_receive", "_served", "_serving", "_waiting", "_writable"),
+        *("_loop", "_paused", "_reads", "_receive", "_served", "_serving", "_waiting", "_writable"),
         *("close_code", "transport"),
     )
 
@@ -107,8 +119,10 @@ class _PicowsLink(picows.WSListener):
         receive: Receive,
         counts: StreamCounts,
         close_s: float,
+        reads: Reads,
     ) -> None:
         self._loop = loop
+        self._reads = reads
         self.transport: picows.WSTransport | None = None
         """None before the opening handshake is done."""
         self._receive = receive
@@ -142,6 +156,7 @@ class _PicowsLink(picows.WSListener):
             arrived = self._arrived
             if not arrived:
                 arrived = self._arrived = now_us()
+                self._reads.begin_read()
             size, kind = frame.payload_size, frame.msg_type
             self._left = left = self._left - size - FRAME
             if left < 0 or self._waiting:
@@ -156,7 +171,7 @@ class _PicowsLink(picows.WSListener):
             else:
                 self._take(arrived, kind, frame.fin, frame.get_payload_as_bytes())
             if frame.last_in_buffer:
-                self._arrived = 0
+                self._read()
                 if self._waiting:
                     self._pause()
                 else:
@@ -165,6 +180,7 @@ class _PicowsLink(picows.WSListener):
             self._failed(error)
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
+        self._read()
         self._gone.set()
         self._writable.set()
         if not self._waiting:
@@ -215,6 +231,12 @@ class _PicowsLink(picows.WSListener):
             await transport.wait_disconnected()
 
     # Frames.
+
+    def _read(self) -> None:
+        """End a read, also one that ends before its last frame."""
+        if self._arrived:
+            self._arrived = 0
+            self._reads.end_read()
 
     def _hand_on(self) -> None:
         """Hand on what waits, a slice in each turn of the event loop; then read on."""
@@ -304,6 +326,7 @@ class _PicowsLink(picows.WSListener):
 
     def _stop(self) -> None:
         """Hand on nothing more, and read only to hear the other side's last word."""
+        self._read()
         self._receive = _ignore
         self._waiting.clear()
         self._fragments = None
@@ -336,6 +359,11 @@ class _PicowsLink(picows.WSListener):
         under = self.transport.underlying_transport
         if not under.is_closing():
             under.resume_reading()
+
+
+class _NobodyAsks:
+    def begin_read(self) -> None: ...
+    def end_read(self) -> None: ...
 
 
 def _ignore(text: str, arrived: int) -> None:

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from bridge.kis.codes import meaning
 from bridge.kis.frames import DataFrame
-from bridge.kis.link import Link, Open, StreamCounts, open_link
+from bridge.kis.link import Link, Open, Reads, StreamCounts, open_link
 from bridge.kis.reconnection import Reconnection
 from bridge.kis.replies import KisError
 from bridge.kis.session import Lost, Notice, Session, SessionEvent
@@ -64,6 +64,7 @@ class Stream:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         retry: Backoff | None = None,
         connect: Open = open_link,
+        reads: Reads | None = None,
     ) -> None:
         self.counts = StreamCounts()
         self.state: Literal["stopped", "connecting", "connected", "waiting"] = "stopped"
@@ -78,6 +79,7 @@ class Stream:
         self._reconnection = Reconnection(retry or RETRY, LONGEST_QUIET_S, self._rng.uniform)
         self._connected_at: float | None = None
         self._connect = connect
+        self._reads = reads
         self._wake = asyncio.Event()
         self._lost: Lost | None = None
         self._monotonic: Callable[[], float] = time.monotonic  # the event loop's, while connected
@@ -149,7 +151,7 @@ class Stream:
             return Lost("approval")
         self._reconnection.connects(asyncio.get_running_loop().time())
         try:
-            link = await self._connect(self._url, self._received, self.counts, CLOSE_S)
+            link = await self._connect(self._url, self._received, self.counts, CLOSE_S, self._reads)
         except OSError as error:
             log.info("not connected", url=self._url, reason=str(error))
             return Lost("unreachable")

@@ -9,7 +9,17 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as _connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from bridge.kis.link import FRAME, MAX_MESSAGE, OPEN_S, SLICE, Link, Receive, StreamCounts, prepare
+from bridge.kis.link import (
+    FRAME,
+    MAX_MESSAGE,
+    OPEN_S,
+    SLICE,
+    Link,
+    Reads,
+    Receive,
+    StreamCounts,
+    prepare,
+)
 from bridge.runtime.clock import now_us
 
 __all__ = ["connect"]
@@ -26,7 +36,9 @@ class _Direct(_connect):
         return exc
 
 
-async def connect(url: str, receive: Receive, counts: StreamCounts, close_s: float) -> Link:
+async def connect(
+    url: str, receive: Receive, counts: StreamCounts, close_s: float, reads: Reads | None = None
+) -> Link:
     """See :func:`bridge.kis.link.open_link`."""
     try:
         connection = await _Direct(

@@ -11,6 +11,7 @@ from bridge.config.kis import AppConfig, KisConfig
 from bridge.kis.auth import ApprovalKeys, Tokens
 from bridge.kis.clock import KisClock
 from bridge.kis.frames import DataFrame
+from bridge.kis.link import Reads
 from bridge.kis.rest import RestClient
 from bridge.kis.session import Notice, Session, SessionEvent
 from bridge.kis.stream import Stream
@@ -30,6 +31,7 @@ def app_key(
     on_data: Callable[[DataFrame, int], None],
     on_notice: Callable[[Notice, int], None],
     on_event: Callable[[SessionEvent], None],
+    reads: Reads,
 ) -> tuple[RestClient, Stream]:
     """Build both; the callbacks are those of :class:`~bridge.kis.stream.Stream`."""
     credentials = (http, kis.rest_url, app.app_key, app.app_secret)
@@ -48,5 +50,6 @@ def app_key(
         on_data=on_data,
         on_notice=on_notice,
         on_event=on_event,
+        reads=reads,
     )
     return rest, stream

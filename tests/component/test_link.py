@@ -95,6 +95,19 @@ class Line:
         self.wires: asyncio.Queue[Wire] = asyncio.Queue()
         self.answer: Callable[[bytes], bytes] = upgrade
         self.url = ""
+        self.reads: list[list[str]] = []
+        """What came in each read of the socket that has ended, where the library tells."""
+        self.begun = 0
+        self.ended = asyncio.Event()
+
+    def begin_read(self) -> None:
+        self.begun = len(self.texts) + 1
+
+    def end_read(self) -> None:
+        assert self.begun, "a read ended that had not begun"
+        self.reads.append(self.texts[self.begun - 1 :])
+        self.begun = 0
+        self.ended.set()
 
     def receive(self, text: str, arrived: int) -> None:
         self.texts.append(text)
@@ -107,7 +120,9 @@ class Line:
 
     @asynccontextmanager
     async def link(self) -> AsyncIterator[tuple[Link, Wire]]:
-        link = await open_link(self.url, lambda text, at: self.receive(text, at), self.counts, 0.2)
+        link = await open_link(
+            self.url, lambda text, at: self.receive(text, at), self.counts, 0.2, self
+        )
         wire = await self.wires.get()
         try:
             yield link, wire
@@ -332,6 +347,29 @@ async def test_a_bug_of_the_receiver_is_raised_and_nothing_more_handed_on(line: 
         await link.close()
         assert (await wire.read()) == (CLOSE, struct.pack("!H", 1000))
     assert heard == ["one"]
+    assert not line.begun
+
+
+@pytest.mark.parametrize("link_library", ["picows"], indirect=True)
+async def test_what_comes_in_one_read_is_told_to_belong_together(line: Line) -> None:
+    async with line.link() as (link, wire):
+        serving = asyncio.ensure_future(link.serve())
+        await wire.write(frame(TEXT, b"one") + frame(TEXT, b"two") + frame(PING, b""))
+        await line.ended.wait()
+        await wire.write(frame(TEXT, b"three") + frame(CLOSE, b"") + frame(TEXT, b"four"))
+        await serving
+    assert [read for read in line.reads if read] == [["one", "two"], ["three"]]
+    assert not line.begun
+
+
+@pytest.mark.parametrize("link_library", ["picows"], indirect=True)
+async def test_a_read_ends_where_the_line_breaks_the_protocol(line: Line) -> None:
+    async with line.link() as (link, wire):
+        serving = asyncio.ensure_future(link.serve())
+        await wire.write(frame(TEXT, b"one") + frame(7, b"no such frame") + frame(TEXT, b"two"))
+        await serving
+    assert [text for read in line.reads for text in read] == line.texts
+    assert not line.begun
 
 
 async def test_a_burst_is_cut_into_slices(line: Line) -> None:

@@ -1,4 +1,4 @@
-"""The lane: one write a turn, a backlog for a slow broker, last values for one that is away."""
+"""The lane: one write a read or a turn, a backlog for a slow broker, last values while away."""
 
 from __future__ import annotations
 
@@ -49,6 +49,29 @@ async def test_the_records_of_one_turn_leave_in_one_write() -> None:
     assert writer.writes == [[b"t:1:0:0", b"t:2:0:0", b"q:3:0:1"]]
     assert lane.published == 3
     assert lane.ages.quantiles(steady_us(), 1.0) != [None]
+
+
+async def test_what_one_read_brings_leaves_in_one_write_at_its_end() -> None:
+    lane, writer = lane_and_writer()
+    lane.begin_read()
+    lane.put(TRADES, b"1")
+    lane.put(TRADES, b"2")
+    await asyncio.sleep(0)
+    assert writer.writes == [], "no other turn was asked for"
+    lane.end_read()
+    assert writer.writes == [[b"t:1:0:0", b"t:2:0:0"]]
+    lane.put(TRADES, b"3")
+    await asyncio.sleep(0)
+    assert writer.writes[1:] == [[b"t:3:0:0"]], "outside of a read the end of the turn counts"
+
+
+async def test_a_read_that_brings_nothing_holds_nothing_up() -> None:
+    lane, writer = lane_and_writer()
+    lane.begin_read()
+    lane.end_read()
+    lane.put(TRADES, b"1")
+    await asyncio.sleep(0)
+    assert writer.writes == [[b"t:1:0:0"]]
 
 
 async def test_a_slow_broker_gets_every_trade_and_the_latest_quote() -> None:
