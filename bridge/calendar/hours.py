@@ -69,7 +69,7 @@ class Calendar:
         self._spans_at: dict[tuple[str, str, int], tuple[_Span, ...]] = {}
         self._rows_of: dict[tuple[str, str], tuple[TradingSession, ...]] = {}
         self._taking_of: dict[tuple[tuple[str, str], str], tuple[TradingSession, ...]] = {}
-        self._places: dict[tuple[str, str], _Place] = {}
+        self._places: dict[tuple[str, str, bool], _Place] = {}
 
     # days
 
@@ -157,7 +157,7 @@ class Calendar:
         """Return why an order cannot go in now, for people; blank: it can."""
         if self.takes(place, order_type, now):
             return ""
-        venue, exchange = place[1], self._place(place)
+        venue, exchange = place[1], self._place(place, by_data=True)
         local = datetime.fromtimestamp(now / _MICROSECOND, exchange.zone)
         if not self.trades(exchange.calendar, local.date()):
             return f"{venue} does not trade on {local:%A, %Y-%m-%d}"
@@ -170,9 +170,9 @@ class Calendar:
 
     def over(self, place: tuple[str, str], submitted_at: int) -> int:
         """Return when an order for the day is over at the latest."""
-        exchange = self._place(place)
+        exchange = self._place(place, by_data=True)
         end = datetime.combine(
-            self.trading_date(place, submitted_at) + _DAY,
+            _date_at(exchange, submitted_at) + _DAY,
             exchange.night_closes or time(0),
             exchange.zone,
         )
@@ -182,11 +182,7 @@ class Calendar:
 
     def trading_date(self, place: tuple[str, str], at: int) -> date:
         """Return the exchange's own date of a moment; a night belongs to the day it began on."""
-        exchange = self._place(place)
-        local = datetime.fromtimestamp(at / _MICROSECOND, exchange.zone)
-        # Before noon it can only be the night: its evening session begins in the afternoon.
-        yesterday = exchange.night_closes is not None and local.hour < 12
-        return local.date() - _DAY if yesterday else local.date()
+        return _date_at(self._place(place), at)
 
     # inside
 
@@ -246,31 +242,46 @@ class Calendar:
             and not any(self.trades(calendar, day.replace(day=d)) for d in range(1, day.day))
         )
 
+    def _ordering(self, place: tuple[str, str]) -> list[TradingSession]:
+        """Return the sessions that take orders: where none says so, those that have data."""
+        rows = list(self._rows(*place))
+        return [row for row in rows if row.orders] or rows
+
     def _taking(self, place: tuple[str, str], order_type: str) -> tuple[TradingSession, ...]:
         """Return the sessions that take an order type: those that name it, or name none."""
         found = self._taking_of.get((place, order_type))
         if found is None:
             if len(self._taking_of) >= _CACHED:
                 self._taking_of.clear()
-            rows = [row for row in self._rows(*place) if row.orders]
+            rows = self._ordering(place)
             own = tuple(row for row in rows if order_type in row.order_types)
             found = own or tuple(row for row in rows if not row.order_types)
             self._taking_of[place, order_type] = found
         return found
 
-    def _place(self, place: tuple[str, str]) -> _Place:
-        found = self._places.get(place)
+    def _place(self, place: tuple[str, str], *, by_data: bool = False) -> _Place:
+        """Return what does not change; ``by_data``: of data, where nothing takes orders."""
+        found = self._places.get((*place, by_data))
         if found is None:
             rows = [row for row in self._rows(*place) if row.orders]
+            if by_data:
+                rows = self._ordering(place)
             nights = [
                 time_of(row.closes) for row in rows if time_of(row.closes) <= time_of(row.opens)
             ]
-            found = self._places[place] = _Place(
+            found = self._places[*place, by_data] = _Place(
                 ZoneInfo(rows[0].timezone if rows else "Asia/Seoul"),
                 rows[0].calendar if rows else "weekdays",
                 max(nights, default=None),
             )
         return found
+
+
+def _date_at(exchange: _Place, at: int) -> date:
+    local = datetime.fromtimestamp(at / _MICROSECOND, exchange.zone)
+    # Before noon it can only be the night: its evening session begins in the afternoon.
+    yesterday = exchange.night_closes is not None and local.hour < 12
+    return local.date() - _DAY if yesterday else local.date()
 
 
 def _span(hours: SessionHours) -> _Span:

@@ -20,7 +20,7 @@ from bridge.config.values import (
 __all__ = ["ClientConfig", "LimitsConfig", "OrdersConfig"]
 
 Currency = Literal["USD", "HKD", "JPY", "CNY", "VND"]
-TradedMarket = Literal["domestic_stock", "overseas_stock"]
+TradedMarket = Literal["domestic_stock", "overseas_stock", "domestic_bond"]
 
 
 class LimitsConfig(Section):
@@ -76,7 +76,8 @@ class OrdersConfig(Section):
     allow_real: Flag = False
     """Send real orders. The broker must also know who the bridge is."""
     markets: Annotated[tuple[TradedMarket, ...], Field(min_length=1)] = ("domestic_stock",)
-    """Which markets stock accounts trade. Accounts of product 03 trade futures and options."""
+    """Which markets stock accounts trade. Accounts of product 03 trade futures and options, those
+    of product 08 futures and options overseas."""
     market_hours: Flag | None = None
     """Refuse orders while their market is closed. By default `true`, but not with the simulator."""
     rates: dict[Currency, Amount] = Field(default_factory=dict)

@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from math import ceil
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
-from bridge.catalog.model import Api, Catalog
+from bridge.catalog.model import Api, Catalog, Output
 from bridge.errors import DecodeError
+from bridge.kis.executions import MOST
 from bridge.kis.markets import NIGHT, at_exchange
-from bridge.kis.orders import MOST, OrderCall
+from bridge.kis.orders import OrderCall
 from bridge.kis.params import account_values, wire
 from bridge.kis.values import number
 from bridge.runtime.clock import SEOUL, seoul_day
 
-__all__ = ["ListedOrder", "ask", "plain", "rows"]
+__all__ = [
+    "ListedOrder",
+    "OrderList",
+    "Part",
+    "ask",
+    "lists",
+    "orders_of",
+    "plain",
+    "rows",
+    "same_symbol",
+]
 
 _YEARS = 2000, 2999
 _ASKEW = 3_600_000_000
 """How far (µs) KIS's clock may be ahead of ours before a time counts as one of another day."""
 _DAY = 86_400_000_000
-_CHANNELS = ("orderer", "media_class_name", "order_staff_no")
+_CHANNELS = ("orderer", "media_class_name", "order_staff_no", "order_media_class_name")
 _NIGHT = "domestic_futureoption/inquire_ngt_ccnl"
+_TODAY = "overseas_futureoption/inquire_ccld"
+_LENGTH = 12
+"""Of a bond's symbol, its standard code."""
+_SHORT = 8
+"""Of what is left of it in KIS's list, at the least."""
+Part: TypeAlias = Literal["", "night", "today"]
+"""Which of a market's lists: of the days as a rule; of the session that runs over midnight; of the
+day alone, where the list of the days may be behind."""
 _CANCEL = "취소"
 """In the name of a row that is a cancellation, where KIS has no code for it."""
 
@@ -58,6 +77,8 @@ class ListedOrder:
     does not say."""
     venue: str = ""
     """Where it stands; blank: at an exchange that is not known here."""
+    sure: bool = True
+    """What it does is known: not all lists tell a modification from a cancellation."""
 
     @property
     def key(self) -> tuple[date | None, str]:
@@ -74,6 +95,51 @@ def plain(order_no: str) -> str:
     return order_no.strip().lstrip("0")
 
 
+@dataclass(frozen=True, slots=True)
+class OrderList:
+    """What the exchange has of an account in a market."""
+
+    rows: list[ListedOrder]
+    """Oldest first."""
+    complete: bool
+    """Whether every page was read that KIS announced in any way, and every row says what it is."""
+
+    @classmethod
+    def of(cls, parts: Sequence[OrderList]) -> OrderList:
+        """Join the lists of a market."""
+        rows = sorted((row for one in parts for row in one.rows), key=lambda row: row.at or 0)
+        found: dict[tuple[date | None, str], ListedOrder] = {}
+        for row in rows:
+            # An order that comes in while pages are read shifts the rows, so that one can come
+            # twice; and of two lists, one may be behind.
+            known = found.get(row.key)
+            found[row.key] = row if known is None else _further(known, row)
+        sure = all(row.sure for row in found.values())
+        return cls(list(found.values()), sure and all(one.complete for one in parts))
+
+
+def _further(one: ListedOrder, other: ListedOrder) -> ListedOrder:
+    """Return what two lists know of one number together."""
+    teller = other if other.sure else one
+    further = one if one.filled > other.filled else other
+    if teller.action == "cancel" or further.filled == teller.filled:
+        return teller
+    return replace(further, action=teller.action, sure=teller.sure)
+
+
+def same_symbol(listed: str, ordered: str) -> bool:
+    """Tell whether a list's symbol is the one of an order: of bonds KIS lists a short one."""
+    short = len(ordered) == _LENGTH and _SHORT <= len(listed) < _LENGTH
+    return listed == ordered or (short and listed in ordered)
+
+
+def lists(market: str, *, night: bool) -> tuple[Part, ...]:
+    """Return which lists a market has; ``night``: with the one of its night session."""
+    if market == "overseas_derivative":
+        return "today", ""
+    return ("", "night") if night else ("",)
+
+
 def ask(
     catalog: Catalog,
     *,
@@ -82,12 +148,9 @@ def ask(
     first: date,
     last: date,
     paper: bool,
-    night: bool = False,
+    part: Part = "",
 ) -> OrderCall:
-    """Write the query of all orders of those Korean days, oldest first.
-
-    ``night``: of the session that runs over midnight, which has a list of its own.
-    """
+    """Write the query of all orders of those Korean days, oldest first where KIS sorts."""
     values = account_values(account) | {"sort": "oldest_first"}
     days = {"from_date": f"{first:%Y%m%d}", "to_date": f"{last:%Y%m%d}"}
     variant, raw = "", {}
@@ -103,7 +166,23 @@ def ask(
             values |= {"org_no": "", "order_no": "", "order_date": ""}
             everything = "" if paper else "%"
             raw = {"symbol": everything, "exchange": everything}
-        case _ if night:
+        case "overseas_derivative":
+            api = "overseas_futureoption/inquire_daily_order"
+            # A trading day overseas may begin on the day before, and end on the one after.
+            values = account_values(account) | {"fill_state": "all", "derivative_class": "all"}
+            values |= {
+                "from_date": f"{first - timedelta(days=1):%Y%m%d}",
+                "to_date": f"{last + timedelta(days=1):%Y%m%d}",
+                "product_group": "",
+            }
+            if part == "today":
+                api = _TODAY
+                values = account_values(account) | {"fill_state": "all", "derivative_class": "all"}
+            raw = {"side": "%%"}
+        case "domestic_bond":
+            api = "domestic_bond/inquire_daily_ccld"
+            values |= days | {"side": "all", "unfilled": "all", "symbol": ""}
+        case _ if part == "night":
             # A night may be listed under the trading day after it, which may be after a weekend.
             api = _NIGHT
             values |= days | {"to_date": f"{last + timedelta(days=4):%Y%m%d}"}
@@ -124,7 +203,7 @@ def ask(
 def rows(catalog: Catalog, call: OrderCall, body: Mapping[str, Any], now: int) -> list[ListedOrder]:
     """Read one page, answered ``now``; raises :class:`DecodeError` for a row that it cannot."""
     api = catalog.apis[call.api]
-    output = next(output for output in api.outputs if output.array)
+    output = orders_of(api)
     # No list is not an empty list: that one would prove that nothing was placed.
     if output.name not in body:
         raise DecodeError(f"{call.api}: the answer has no {output.name}")
@@ -148,6 +227,12 @@ def rows(catalog: Catalog, call: OrderCall, body: Mapping[str, Any], now: int) -
     return read
 
 
+def orders_of(api: Api) -> Output:
+    """Return the block of an answer that has a row for each order, and not for their sums."""
+    named = (one for one in api.outputs if any(field.path == "order_no" for field in one.fields))
+    return next(one for one in named if one.array)
+
+
 def _row(
     catalog: Catalog, api: Api, market: str, values: Mapping[str, str], now: int
 ) -> ListedOrder:
@@ -167,6 +252,7 @@ def _row(
     quantity, filled = int(amount("order_quantity")), int(amount("filled_quantity"))
     rejected = int(amount("rejected_quantity"))
     price, value = amount("order_price"), amount("filled_value")
+    symbol, sure = values.get("symbol", ""), True
     match market:
         case "domestic_stock":
             remaining = int(amount("remaining_quantity"))
@@ -179,6 +265,20 @@ def _row(
                 rejected = quantity - filled
             cancelled = _gone(action, quantity, filled, remaining, rejected)
             at = _moment(values.get("domestic_order_date", ""), values.get("house_order_time", ""))
+        case "overseas_derivative":
+            remaining, kind = int(amount("remaining_quantity")), ""
+            if values.get("reject_reason_name") or values.get("receipt_class") == "03":
+                rejected = quantity - filled
+            cancelled = _gone(action, quantity, filled, remaining, rejected)
+            value = amount("price") * filled  # without the multiplier
+            at = _detailed(values)
+            sure = not original or api.name != _TODAY
+        case "domestic_bond":
+            remaining, kind = int(amount("remaining_quantity")), ""
+            cancelled = _gone(action, quantity, filled, remaining, rejected)
+            value = amount("bond_average_price") * filled  # KIS's is in won
+            at = _moment(values.get("order_date", ""), values.get("order_time", ""))
+            symbol = values.get("short_symbol", "")
         case _:
             remaining, kind = int(amount("quantity")), ""
             cancelled = _gone(action, quantity, filled, remaining, rejected)
@@ -192,9 +292,9 @@ def _row(
         market=market,
         order_no=values["order_no"],
         original_order_no=original,
-        org_no=values.get("org_no", ""),
+        org_no=values.get("org_no", "") or _day_of(market, values),
         action=action,
-        symbol=values.get("symbol", ""),
+        symbol=symbol,
         side={"01": "sell", "02": "buy"}.get(values.get("side", ""), ""),
         order_type=kind,
         quantity=quantity,
@@ -207,7 +307,19 @@ def _row(
         at=at,
         channel=_channel(catalog, values),
         venue=_venue(catalog, api, market, values),
+        sure=sure,
     )
+
+
+def _day_of(market: str, values: Mapping[str, str]) -> str:
+    """Return the day that KIS wants beside an order's number, overseas."""
+    return values.get("order_date", "") if market == "overseas_derivative" else ""
+
+
+def _detailed(values: Mapping[str, str]) -> int | None:
+    """Return when an order came in, of a list that writes day and time as one."""
+    said = values.get("receipt_datetime") or values.get("registration_datetime") or ""
+    return _moment(said[:8], said[8:14])
 
 
 def _venue(catalog: Catalog, api: Api, market: str, values: Mapping[str, str]) -> str:
@@ -218,6 +330,8 @@ def _venue(catalog: Catalog, api: Api, market: str, values: Mapping[str, str]) -
         case "overseas_stock":
             names = (x.name for x in catalog.codes["overseas_exchange"] if x.code == said)
             return at_exchange(market, next(names, "?"))
+        case "overseas_derivative":
+            return "all"
     return NIGHT[1] if api.name == _NIGHT else "krx"
 
 

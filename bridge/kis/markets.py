@@ -5,7 +5,7 @@ The workbook has the codes; which of them fit together is in no table of KIS's b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
@@ -22,7 +22,10 @@ __all__ = [
     "at_exchange",
     "grid",
     "order_types",
+    "told_of_fills",
+    "traded",
     "venue",
+    "wanted",
     "won_per_point",
 ]
 
@@ -62,16 +65,24 @@ class OrderVenue:
     variant: str = ""
     """Of the REST calls, where they differ by country or session."""
     currency: str = "KRW"
+    """Of its prices; blank: each contract has its own."""
     decimals: int = 0
     """Most decimals that a price has."""
     paper: bool = True
     modifies: bool = True
     parts: bool = True
     """A part of an order can be cancelled."""
+    hours: bool = True
+    """The timetable says when it takes orders; else KIS alone knows."""
 
 
 def _us(venue: str, exchange: str) -> OrderVenue:
     return OrderVenue("overseas_stock", venue, exchange, "us", "USD", 4)
+
+
+def _daytime(venue: str, exchange: str) -> OrderVenue:
+    # The same exchanges in the Korean daytime: other calls of KIS's, limit orders only.
+    return OrderVenue("overseas_stock", venue, exchange, "daytime", "USD", 4, paper=False)
 
 
 def _asia(venue: str, exchange: str, country: str, currency: str, decimals: int) -> OrderVenue:
@@ -90,6 +101,9 @@ _VENUES = (
     _us("nas", "nasdaq"),
     _us("nys", "new_york"),
     _us("ams", "amex"),
+    _daytime("baq", "nasdaq"),
+    _daytime("bay", "new_york"),
+    _daytime("baa", "amex"),
     _asia("hks", "hongkong", "hongkong", "HKD", 3),
     _asia("tse", "japan", "japan", "JPY", 1),
     _asia("shs", "shanghai", "shanghai", "CNY", 3),
@@ -98,6 +112,12 @@ _VENUES = (
     _asia("hsx", "ho_chi_minh", "vietnam", "VND", 0),
     OrderVenue("domestic_derivative", "krx", "", "day", "KRW", 2),
     OrderVenue(*NIGHT, "", "night", "KRW", 2, paper=False, parts=False),
+    OrderVenue("domestic_bond", "krx", "", "regular", "KRW", 2, paper=False, parts=False),
+    OrderVenue("domestic_bond", "krx_small", "", "small", "KRW", 2, paper=False, parts=False),
+    # Each exchange of the world has hours of its own, and KIS takes orders for all of them here.
+    OrderVenue(
+        *("overseas_derivative", "all", "", "", "", 8), paper=False, parts=False, hours=False
+    ),
 )
 _BY_PLACE = {(one.market, one.venue): one for one in _VENUES}
 
@@ -116,6 +136,12 @@ _OVERSEAS: Mapping[str, tuple[str, frozenset[str]]] = {
 """Order types overseas: the only country that has it, and the sides. The two that split an order
 over time need more than a command says."""
 _UNPRICED_OVERSEAS = frozenset({"moo", "moc"})
+_CONTRACTS = ("limit", "market", "stop", "stop_limit")
+"""Order types of overseas futures and options; a stop is a market order once its price is seen."""
+_UNHEARD = frozenset({"domestic_bond"})
+"""Markets of which KIS sends no execution notices."""
+_PRODUCTS = {"domestic_derivative": "03", "overseas_derivative": "08"}
+"""Markets with accounts of their own, by the product at the end of their numbers."""
 
 
 def venue(place: Place) -> OrderVenue:
@@ -127,6 +153,27 @@ def at_exchange(market: str, exchange: str) -> str:
     """Return the venue of a market at an exchange of the workbook; blank for an unknown one."""
     places = (one for one in _VENUES if one.market == market and one.exchange == exchange)
     return next((one.venue for one in places), "")
+
+
+def told_of_fills(market: str) -> bool:
+    """Tell whether KIS sends execution notices of a market; its list alone tells of the others."""
+    return market not in _UNHEARD
+
+
+def traded(product: str, configured: Sequence[str]) -> tuple[str, ...]:
+    """Return the markets of an account of a product; ``configured`` are those of stock accounts."""
+    own = tuple(market for market, only in _PRODUCTS.items() if only == product)
+    return own or tuple(configured)
+
+
+def wanted(place: Place) -> str:
+    """Return of which accounts alone KIS takes orders for a place, for people; blank: of any."""
+    at, product = _BY_PLACE.get(place), _PRODUCTS.get(place[0])
+    if at is None or at.paper:
+        return ""
+    accounts = f"accounts of product {product}" if product else "stock accounts"
+    listed = "" if product or place[0] == "domestic_stock" else ", with it in orders.markets"
+    return f"of real {accounts} only{listed}"
 
 
 def order_types(catalog: Catalog, *, paper: bool) -> OrderTypes:
@@ -143,6 +190,19 @@ def _domestic(catalog: Catalog, one: OrderVenue, paper: bool) -> list[OrderType]
     return [
         OrderType(name, code, code in _PRICED, code in _CONDITIONAL)
         for name, code in _codes(catalog, f"order_type_{one.venue}").items()
+    ]
+
+
+def _bond(catalog: Catalog, one: OrderVenue, paper: bool) -> list[OrderType]:
+    return [OrderType("limit", "", priced=True, conditional=False)]
+
+
+def _contract(catalog: Catalog, one: OrderVenue, paper: bool) -> list[OrderType]:
+    codes = _codes(catalog, "overseas_futureoption_order_price_class")
+    return [
+        OrderType(name, codes[name], "limit" in name, "stop" in name)
+        for name in _CONTRACTS
+        if name in codes
     ]
 
 
@@ -166,6 +226,8 @@ _READERS = {
     "domestic_stock": _domestic,
     "overseas_stock": _overseas,
     "domestic_derivative": _derivative,
+    "domestic_bond": _bond,
+    "overseas_derivative": _contract,
 }
 
 
@@ -215,10 +277,14 @@ def grid(
 ) -> Decimal | None:
     """Return the tick at ``price``, or None where it is not known.
 
-    ``told`` is what KIS says of a domestic stock: its price and the tick there. That tells the
-    grid of funds from the one of stocks; where both agree, the finer one is taken.
+    ``told`` is what KIS says: the price and the tick there. Of domestic stock, that tells the grid
+    of funds from the one of stocks; where both agree, the finer one is taken.
     """
     market, where = place
+    if market == "overseas_derivative":
+        return None if told is None else told[1]
+    if market == "domestic_bond":
+        return None
     if market == "domestic_stock":
         if told is None:
             return None
@@ -250,10 +316,15 @@ def _derivative_tick(symbol: str, price: Decimal) -> Decimal | None:
     return None
 
 
+_BOND_UNIT = Decimal("0.1")
+"""Bonds are counted in 1,000 won of face value, and their prices are for 10,000 won of it."""
+
+
 def won_per_point(place: Place, symbol: str, rates: Mapping[str, Decimal]) -> Decimal | None:
     """Return what one of it at a price of 1 is worth in won; None where that is not known.
 
-    ``rates`` are won for one unit of a currency.
+    What a contract overseas is worth only KIS can tell. ``rates`` are won for one unit of a
+    currency.
     """
     if place[0] == "domestic_derivative":
         if symbol[:1] not in tuple("123ABC"):
@@ -261,6 +332,8 @@ def won_per_point(place: Place, symbol: str, rates: Mapping[str, Decimal]) -> De
         return {"01": Decimal(250_000), "05": Decimal(50_000), "06": Decimal(10_000)}.get(
             symbol[1:3]
         )
+    if place[0] == "domestic_bond":
+        return _BOND_UNIT
     currency = _BY_PLACE[place].currency
     return Decimal(1) if currency == "KRW" else rates.get(currency)
 

@@ -1,7 +1,7 @@
-"""Orders as KIS writes them: requests, answers, execution notices; pure.
+"""Orders as KIS writes them: requests and answers; pure.
 
-Domestic cash stock, overseas stock, domestic futures and options. The workbook says what a
-parameter is called on the wire and which codes there are; here is what they are used for.
+Stock and bonds, futures and options, at home and overseas. The workbook says what a parameter is
+called on the wire and which codes there are; here is what they are used for.
 """
 
 from __future__ import annotations
@@ -13,41 +13,26 @@ from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 from bridge.catalog.model import Api, Catalog
-from bridge.errors import DecodeError, WorkbookError
+from bridge.errors import WorkbookError
 from bridge.kis.markets import OrderType, OrderVenue
 from bridge.kis.params import account_values, wire
 from bridge.kis.replies import Reply
 
 __all__ = [
-    "MOST",
     "Accepted",
-    "ExecutionNotice",
-    "NoticeKind",
     "OrderCall",
     "Outcome",
     "Rejected",
     "Unreadable",
     "change",
-    "notice",
     "outcome",
     "place",
 ]
 
-MOST = Decimal(10) ** 18
-"""No quantity, price or amount of KIS's reaches it; beyond it decimals would lose digits."""
-_DIGITS = re.compile(r"\d{1,32}(\.\d{1,32})?", re.ASCII)
 _LONGEST_NUMBER = 32
 """Letters of an order's number; KIS's have ten."""
 _CONDITION = re.compile(r"(?P<kind>\w+?)_(?P<condition>ioc|fok)")
 _SYMBOL_CLASS = {"1": "future", "A": "future", "2": "call", "B": "call", "3": "put", "C": "put"}
-_OVERSEAS_DECIMALS = {
-    **dict.fromkeys("6789", 4),
-    **dict.fromkeys("45ABC", 3),
-    "D": 1,
-    "E": 0,
-    "F": 0,
-}
-"""By the class of an overseas symbol in a notice: US, Hong Kong and China, Japan, Vietnam."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +53,8 @@ class Accepted:
     order_no: str
     """As KIS wrote it, leading zeros kept."""
     org_no: str
+    """What KIS wants beside the number to find the order: the organisation that it went through,
+    of futures and options overseas its day."""
     kis: Mapping[str, str]
 
 
@@ -86,31 +73,6 @@ class Unreadable:
 
 
 Outcome: TypeAlias = Accepted | Rejected | Unreadable
-
-NoticeKind: TypeAlias = Literal["taken", "modified", "cancelled", "rejected", "fill"]
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionNotice:
-    """One execution notice.
-
-    ``quantity`` and ``price`` are this fill's in a ``fill``; in the other kinds they are what was
-    ordered, modified or cancelled. ``taken`` means that a request arrived at the exchange, and
-    nothing more: a modification or cancellation counts when it is confirmed.
-    """
-
-    kind: NoticeKind
-    account: str = field(repr=False)
-    """The raw number, digits only."""
-    order_no: str
-    original_order_no: str
-    """Blank unless this is about a modification or cancellation."""
-    symbol: str
-    side: str
-    quantity: int
-    price: Decimal
-    time: str
-    market: str = "domestic_stock"
 
 
 def place(
@@ -138,6 +100,14 @@ def place(
             }
             if condition_price is not None:
                 values["condition_price"] = _plain(condition_price)
+        case "overseas_stock" if at.variant == "daytime":
+            api, variant = "overseas_stock/daytime_order", side
+            values |= {
+                "symbol": symbol,
+                "exchange": at.exchange,
+                "order_type": order_type.code,
+                "order_price": _plain(price),
+            }
         case "overseas_stock":
             api, variant = "overseas_stock/order", f"{at.variant}_{side}"
             values |= {
@@ -147,6 +117,28 @@ def place(
                 "order_price": _plain(price),
                 "sell_type": "00" if side == "sell" else "",
             }
+        case "overseas_derivative":
+            api, variant = "overseas_futureoption/order", ""
+            values = _ordered(values) | _contract(price, condition_price)
+            values |= {
+                "symbol": symbol,
+                "side": side,
+                "price_class": order_type.name,
+                # Good for the day; KIS has a word of its own for what trades at once.
+                "order_condition": "market" if order_type.name == "market" else "end_of_day",
+                "complex_order_class": "0",
+            }
+        case "domestic_bond":
+            api, variant = f"domestic_bond/{'buy' if side == 'buy' else 'sell'}", ""
+            values = _ordered(values) | {
+                "symbol": symbol,
+                "order_price": _plain(price),
+                "small_market": at.variant,
+            }
+            if side == "buy":
+                values["bond_retail_market"] = "no"
+            else:  # what was bought first, taxed with all other income
+                values |= {"order_type": "by_symbol", "separate_tax": "aggregate"}
         case _:
             api, variant = "domestic_futureoption/order", at.variant
             values |= _derivative(order_type, price) | {"side": side, "short_symbol": symbol}
@@ -187,10 +179,23 @@ def change(
         case "overseas_stock":
             api = "overseas_stock/order_rvsecncl"
             variant = at.variant if at.modifies else f"{at.variant}_cancel_only"
+            if at.variant == "daytime":
+                api, variant = "overseas_stock/daytime_order_rvsecncl", ""
             values |= {
                 "symbol": symbol,
                 "exchange": at.exchange,
                 "quantity": str(quantity),
+                "order_price": _plain(price),
+            }
+        case "overseas_derivative":
+            api, variant = "overseas_futureoption/order_rvsecncl", kind
+            del values["modify_cancel"]
+            values |= _contract(price, condition_price) | {"original_order_date": org_no}
+        case "domestic_bond":
+            api, variant = "domestic_bond/order_rvsecncl", ""
+            values |= {
+                "symbol": symbol,
+                "order_quantity": str(quantity),
                 "order_price": _plain(price),
             }
         case _:
@@ -219,6 +224,19 @@ def _derivative(order_type: OrderType, price: Decimal | None) -> dict[str, str]:
     }
 
 
+def _contract(price: Decimal | None, condition: Decimal | None) -> dict[str, str]:
+    """Write the prices of a contract overseas: blank is none, since a price may be zero or less."""
+    return {
+        "limit_price": "" if price is None else _plain(price),
+        "condition_price": "" if condition is None else _plain(condition),
+    }
+
+
+def _ordered(values: Mapping[str, str]) -> dict[str, str]:
+    """Call the quantity what some calls have it as."""
+    return {"order_quantity" if k == "quantity" else k: v for k, v in values.items()}
+
+
 def outcome(catalog: Catalog, call: OrderCall, reply: Reply) -> Outcome:
     """Tell what KIS's readable answer to ``call`` means."""
     kis = {"rt_cd": reply.rt_cd, "msg_cd": reply.msg_cd, "msg1": reply.msg1.strip()}
@@ -239,77 +257,7 @@ def outcome(catalog: Catalog, call: OrderCall, reply: Reply) -> Outcome:
     short = len(order_no) <= _LONGEST_NUMBER
     if not (short and order_no.isascii() and order_no.isalnum() and order_no.strip("0")):
         return Unreadable(kis)
-    return Accepted(order_no, values.get("org_no", ""), kis)
-
-
-def notice(values: Mapping[str, str], market: str = "domestic_stock") -> ExecutionNotice:
-    """Read the values of an execution notice of a market, by their English paths.
-
-    Raises :class:`DecodeError` naming the path; the value is not repeated.
-    """
-
-    def text(path: str) -> str:
-        try:
-            return values[path].strip()
-        except KeyError as error:
-            raise DecodeError(f"the execution notice has no {path!r}") from error
-
-    def number(path: str) -> Decimal:
-        value = text(path)
-        if value and not _DIGITS.fullmatch(value):
-            raise DecodeError(f"the execution notice's {path!r} is no number")
-        found = Decimal(value or 0)
-        if found >= MOST:
-            raise DecodeError(f"the execution notice's {path!r} is out of range")
-        return found
-
-    original = text("original_order_no")
-    quantity = number("quantity")
-    if quantity != quantity.to_integral_value():
-        raise DecodeError("the execution notice's 'quantity' is no whole number")
-    # KIS writes these prices without their point. The two decimals of derivatives are deduced from
-    # samples (docs/kis.md); a price that has a point is taken as it stands.
-    decimals = 2 if market == "domestic_derivative" else 0
-    if market == "overseas_stock":
-        known = _OVERSEAS_DECIMALS.get(text("overseas_class"))
-        if known is None:
-            raise DecodeError("the execution notice's 'overseas_class' is not known")
-        decimals = known
-    if "." in values.get("price", ""):
-        decimals = 0
-    return ExecutionNotice(
-        kind=_kind(
-            text("filled"), text("rejected"), text("modify_cancel"), text("acceptance"), original
-        ),
-        account=re.sub(r"\D", "", text("account"), flags=re.ASCII),
-        order_no=text("order_no"),
-        original_order_no=original if original.strip("0") else "",
-        symbol=text("symbol"),
-        side={"01": "sell", "02": "buy"}.get(text("side"), text("side")),
-        quantity=int(quantity),
-        price=number("price").scaleb(-decimals),
-        time=text("time"),
-        market=market,
-    )
-
-
-def _kind(
-    filled: str, rejected: str, modify_cancel: str, acceptance: str, original: str
-) -> NoticeKind:
-    # In this order: a rejection is written with ``filled`` 1 like an order that was taken, and only
-    # 2 is a fill (docs/kis.md).
-    if rejected in ("1", "Y"):
-        return "rejected"
-    if filled == "2":
-        return "fill"
-    if acceptance == "3":  # the rest of an IOC or FOK order
-        return "cancelled"
-    if acceptance == "2" and original.strip("0"):
-        if modify_cancel == "1":
-            return "modified"
-        if modify_cancel == "2":
-            return "cancelled"
-    return "taken"
+    return Accepted(order_no, values.get("org_no") or values.get("order_date", ""), kis)
 
 
 def _plain(price: Decimal | None) -> str:

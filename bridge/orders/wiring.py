@@ -128,7 +128,11 @@ def wire(
     seals = Seals(terms.rules.signing_keys, clock)
     intake = Intake(terms, topics, publisher, seals, admission.arrival)
     reference_data = ReferenceData(
-        terms.catalog, paper=terms.rules.paper, last_price=reference_price, clock=clock
+        terms.catalog,
+        paper=terms.rules.paper,
+        last_price=reference_price,
+        clock=clock,
+        rates=terms.rules.rates,
     )
     door = Door(
         *(terms, blotter, ledger, halts, reference_data, holdings, reconciler),

@@ -27,6 +27,8 @@ _NOTICES = {
     "domestic_stock": ("H0STCNI0",),
     "overseas_stock": ("H0GSCNI0",),
     "domestic_derivative": ("H0IFCNI0", "H0MFCNI0", "H0EUCNI0"),
+    "overseas_derivative": ("HDFFF1C0", "HDFFF2C0"),
+    "domestic_bond": (),  # KIS has none: its list is read instead
 }
 """Channels of execution notices, by the market in which an account trades."""
 

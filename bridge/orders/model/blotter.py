@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 
 from bridge.calendar.hours import Calendar
-from bridge.kis.listing import ListedOrder, plain
+from bridge.kis.listing import ListedOrder, plain, same_symbol
 from bridge.kis.markets import NIGHT
 from bridge.orders.model.command import Cancel, CancelAll, Place
 from bridge.orders.model.lifecycle import CLOSED, State, Step
@@ -204,7 +204,8 @@ class Blotter:
                 near = [
                     (0 if row.at is None else abs(row.at - since), row)
                     for row in group
-                    if row.symbol in ("", self.symbol(order))  # KIS may have answered a wrong one
+                    # KIS may have answered a wrong one.
+                    if not row.symbol or same_symbol(row.symbol, self.symbol(order))
                     if row.at is None or self.lives(order, row.at)
                 ]
                 if near:

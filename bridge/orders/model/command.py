@@ -62,14 +62,21 @@ _SYMBOLS = {
         "e.g. AAPL, BRK/B, 00700",
     ),
     "domestic_derivative": (re.compile(r"[0-9A-Z]{6,9}"), "e.g. A01603, B01603955"),
+    "domestic_bond": (re.compile(r"KR[0-9A-Z]{10}"), "standard codes, e.g. KR6095572D81"),
+    "overseas_derivative": (
+        re.compile(r"[0-9A-Z]{3,8}( [CP][0-9.]{1,7})?"),
+        "e.g. CLF27, OESH23 C3900",
+    ),
 }
 
 
 class CommandError(RequestError):
     """A payload that is no command; ``client_order_id`` is set where one could be read."""
 
-    def __init__(self, message: str, client_order_id: str = "") -> None:
-        super().__init__("invalid_payload", message)
+    def __init__(
+        self, message: str, client_order_id: str = "", code: str = "invalid_payload"
+    ) -> None:
+        super().__init__(code, message)
         self.client_order_id = client_order_id
 
 
@@ -176,7 +183,13 @@ class Place(_Base):
 
     verb: ClassVar[CommandVerb] = "place"
 
-    market: Literal["domestic_stock", "overseas_stock", "domestic_derivative"]
+    market: Literal[
+        "domestic_stock",
+        "overseas_stock",
+        "domestic_derivative",
+        "domestic_bond",
+        "overseas_derivative",
+    ]
     venue: Venue
     symbol: Symbol
     side: Literal["buy", "sell"]

@@ -61,7 +61,12 @@ def check_price(
         here = ", ".join(other for where, other in order_types if where == market)
         hint = f"one of {here}" if here else "nor does any other venue of this market"
         text = f"venue: {market} {venue} takes no orders here ({hint})"
-        raise CommandError(text, name)
+        accounts = markets.wanted(place)
+        if accounts:
+            text = f"{text}; KIS takes them {accounts}"
+        # The first places had no word of their own for it, and their clients know the one they had.
+        unsupported = accounts and market not in ("domestic_stock", "domestic_derivative")
+        raise CommandError(text, name, "unsupported" if unsupported else "invalid_payload")
     supported = {key for key, kind in known.items() if side in kind.sides}
     if order_type not in supported:
         text = f"order_type: {venue} has no {order_type[:32]!r} to {side}"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bridge.kis.executions import ExecutionNotice
 from bridge.kis.listing import plain
-from bridge.kis.orders import ExecutionNotice
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.managed_order import ManagedOrder
 

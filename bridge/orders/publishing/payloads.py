@@ -6,8 +6,8 @@ import json
 from decimal import Decimal
 from typing import cast
 
+from bridge.kis.executions import ExecutionNotice
 from bridge.kis.listing import ListedOrder
-from bridge.kis.orders import ExecutionNotice
 from bridge.mqtt.event_payloads import CandidateRow
 from bridge.mqtt.strict_json import encode
 from bridge.orders.model.command import Place

@@ -10,8 +10,8 @@ from typing import TypeAlias
 import structlog
 
 from bridge.errors import BrokerError
+from bridge.kis.executions import ExecutionNotice
 from bridge.kis.listing import ListedOrder
-from bridge.kis.orders import ExecutionNotice
 from bridge.mqtt import payloads as bridge_payloads
 from bridge.mqtt.event_payloads import (
     BridgeEvent,

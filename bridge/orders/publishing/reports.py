@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NotRequired, TypeAlias
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
-from bridge.kis.orders import NoticeKind
+from bridge.kis.executions import NoticeKind
 from bridge.mqtt.shapes import Count, Microseconds, Number
 from bridge.orders.model.lifecycle import AckStatus, Event, State
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, cast
 
 import structlog
@@ -32,6 +31,7 @@ from bridge.orders.publishing.reports import (
     BalanceRow,
     PositionRow,
 )
+from bridge.orders.reconciliation.balances import public, quantity, rows_of, traded
 from bridge.orders.risk.rules import Rules, TradingAccount
 
 __all__ = ["Accounts"]
@@ -43,7 +43,15 @@ _PAGE_S = 30.0
 _PAGES = 100
 _UNSURE = 3_000_000
 """How long (µs) after a fill the balance may not have it yet."""
-_DERIVATIVE = "domestic_futureoption/inquire_balance"
+_BONDS = "domestic_bond/inquire_balance"
+_OWN: Mapping[str, tuple[str, dict[str, str]]] = {
+    "domestic_derivative": (
+        "domestic_futureoption/inquire_balance",
+        {"margin_class": "initial", "settlement_status": "settlement_price"},
+    ),
+    "overseas_derivative": ("overseas_futureoption/inquire_unpd", {"derivative_class": "all"}),
+}
+"""What to ask of markets with accounts of their own."""
 _MOST = 2_000
 """Working orders in one payload."""
 
@@ -167,11 +175,11 @@ class Accounts:
         for market, api, given in calls:
             rows, totals = await self._read(account, api, given)
             balance += [{"market": market, **row} for row in totals]
-            positions += [{"market": market, **_traded(row)} for row in rows if _quantity(row)]
+            positions += [{"market": market, **traded(row)} for row in rows if quantity(row)]
         quantities: dict[tuple[str, str], int] = {}
         for row in positions:
             key = (row["market"], str(row.get("symbol")))
-            quantities[key] = quantities.get(key, 0) + _quantity(row)
+            quantities[key] = quantities.get(key, 0) + quantity(row)
         self._compare(alias, held, calls, asked, quantities)
         now = self._clock()
         # Beside what is named here, the rows have whatever the workbook calls KIS's columns.
@@ -182,11 +190,12 @@ class Accounts:
 
     def _calls(self, alias: str, account: TradingAccount) -> list[tuple[str, str, dict[str, str]]]:
         """Return what to ask for: markets where the account has orders of ours, and its own."""
-        given: dict[str, str] = {}
-        if account.markets(self._rules.markets) == ("domestic_derivative",):
-            given = {"margin_class": "initial", "settlement_status": "settlement_price"}
-            return [("domestic_derivative", _DERIVATIVE, given)]
-        calls = [("domestic_stock", "domestic_stock/inquire_balance", given)]
+        markets = account.markets(self._rules.markets)
+        if markets[0] in _OWN:
+            return [(markets[0], *_OWN[markets[0]])]
+        calls = [("domestic_stock", "domestic_stock/inquire_balance", dict[str, str]())]
+        if "domestic_bond" in markets and not self._rules.paper:
+            calls.append(("domestic_bond", _BONDS, {"inquiry_condition": "all"}))
         places = {
             order.command.place
             for order in self._blotter
@@ -224,8 +233,9 @@ class Accounts:
         if more:
             raise KisUnknownError(f"{name}: more than {_PAGES} pages")
         joined = query.join(pages)
-        return [_public(row) for row in _rows(joined.get("output1"))], [
-            _public(row) for row in _rows(joined.get("output2"))[:1]
+        held = joined.get("output1", joined.get("output"))
+        return [public(row) for row in rows_of(held)], [
+            public(row) for row in rows_of(joined.get("output2"))[:1]
         ]
 
     def _compare(
@@ -268,26 +278,3 @@ class Accounts:
     ) -> None:
         payload = encode(content)
         self._publisher.post(lambda: self._publisher.account(alias, what, payload))
-
-
-def _rows(block: object) -> list[dict[str, Any]]:
-    rows = block if isinstance(block, list) else [block]
-    return [row for row in rows if isinstance(row, dict)]
-
-
-def _public(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {path: value for path, value in row.items() if not path.startswith("account")}
-
-
-def _traded(row: dict[str, Any]) -> dict[str, Any]:
-    """Call a future or option what orders call it, not by its standard code."""
-    short = row.get("short_symbol")
-    return {**row, "symbol": short, "standard_symbol": row.get("symbol")} if short else row
-
-
-def _quantity(row: Mapping[str, Any]) -> int:
-    quantity = row.get("quantity")
-    if not isinstance(quantity, Decimal):
-        return 0
-    sells = "매도" in str(row.get("side_name") or "")
-    return -int(quantity) if sells else int(quantity)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
-from bridge.kis.listing import ListedOrder, plain
-from bridge.kis.orders import ExecutionNotice
+from bridge.kis.executions import ExecutionNotice
+from bridge.kis.listing import ListedOrder, plain, same_symbol
 from bridge.mqtt.event_payloads import OrderDifferenceEvent
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
@@ -114,7 +114,8 @@ class Differences:
         waiting = {self._blotter.symbol(managed) for managed in self._blotter.unsettled(alias)}
         for row in strangers:
             key = (alias, row.market, plain(row.order_no))
-            if row.symbol in waiting or row.day not in (None, seoul_day(now)):
+            ours = any(same_symbol(row.symbol, symbol) for symbol in waiting)
+            if ours or row.day not in (None, seoul_day(now)):
                 continue  # it may turn out to be ours; or it is of a day that is over
             told = elsewhere.get(key)
             if told is not None and row.filled <= told:

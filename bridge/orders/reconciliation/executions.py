@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.kis.orders import ExecutionNotice
+from bridge.kis.executions import ExecutionNotice
 from bridge.orders.model.lifecycle import Event, Step
 from bridge.orders.model.progress import Progress, fill_key, same_number
 
@@ -14,7 +14,8 @@ def execution(progress: Progress, notice: ExecutionNotice, at: int) -> Step | No
     price = notice.price or None
     match notice.kind:
         case "fill":
-            key = fill_key(notice.order_no, notice.time, notice.quantity, notice.price)
+            told = notice.fill_no or notice.time
+            key = fill_key(notice.order_no, told, notice.quantity, notice.price)
             return progress.fill(at, notice.quantity, notice.price, key)
         case "cancelled":
             return progress.cancel(at, notice.quantity, cancel_key(notice.order_no))

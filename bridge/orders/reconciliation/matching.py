@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
-from bridge.kis.listing import ListedOrder, plain
+from bridge.kis.listing import ListedOrder, plain, same_symbol
 from bridge.kis.markets import NIGHT
 from bridge.orders.model.command import Cancel, Modify, Place
 from bridge.orders.model.lifecycle import Event, State, Step
@@ -136,7 +136,7 @@ def find_order(
     near = [
         row
         for row in may_be
-        if row.symbol in ("", place.symbol)
+        if (not row.symbol or same_symbol(row.symbol, place.symbol))
         and row.side in ("", place.side)
         and window.covers(order, row.at)
         and (row.channel != "elsewhere" or _fits(place, row))
@@ -165,7 +165,7 @@ def find_order(
 
 def _fits(place: Place, row: ListedOrder) -> bool:
     return (
-        row.symbol == place.symbol
+        same_symbol(row.symbol, place.symbol)
         and row.side == place.side
         and row.quantity == place.quantity
         and (place.price is None or row.price == place.price)

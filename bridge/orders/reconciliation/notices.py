@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import structlog
 
 from bridge.errors import DecodeError
-from bridge.kis import orders as kis
+from bridge.kis import executions
 from bridge.kis.listing import plain
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.held_notices import HeldNotices
@@ -50,12 +50,12 @@ class Notices:
         self._publisher = publisher
         self._reconciler = reconciler
         self._sightings = sightings
-        self._waiting: asyncio.Queue[tuple[str, kis.ExecutionNotice, int]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[str, executions.ExecutionNotice, int]] = asyncio.Queue()
 
     def take(self, values: Mapping[str, str], received_at: int, market: str) -> None:
         """Take a notice: its raw values by English path, when it came in µs since the epoch."""
         try:
-            notice = kis.notice(values, market)
+            notice = executions.notice(values, market)
         except DecodeError as error:
             log.warning("execution notice dropped", cause=str(error))
             # Whose it was cannot be read either, so that every account's list has to say it.
@@ -89,7 +89,7 @@ class Notices:
                 self._reconciler.elsewhere(alias, notice)
                 self._tell_external(alias, notice, at)
 
-    def _apply(self, order: ManagedOrder, notice: kis.ExecutionNotice, at: int) -> None:
+    def _apply(self, order: ManagedOrder, notice: executions.ExecutionNotice, at: int) -> None:
         account = order.identity.account
         step = execution(order.progress, notice, at)
         self._outbox.happen(order, step)
@@ -106,5 +106,5 @@ class Notices:
             # The same notice again, or another fill just like it: the list has to say.
             self._reconciler.wake(account)
 
-    def _tell_external(self, alias: str, notice: kis.ExecutionNotice, at: int) -> None:
+    def _tell_external(self, alias: str, notice: executions.ExecutionNotice, at: int) -> None:
         self._outbox.afterwards(lambda: self._publisher.external(alias, notice, at))

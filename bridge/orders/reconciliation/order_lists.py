@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bridge.kis import listing
-from bridge.kis.listing import ListedOrder
+from bridge.kis.listing import ListedOrder, OrderList, Part
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.risk.rules import Terms
 from bridge.runtime.clock import seoul_day
 
-__all__ = ["OrderList", "OrderLists"]
+__all__ = ["OrderLists"]
 
 _PAGES = 1_000
 """More than anybody's day has: a server that always says "more" must not be asked for ever."""
 _PAGE_S = 30.0
 """How long a page may take: on paper KIS answers one call a second, and orders go first."""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderList:
-    """What the exchange has of an account in a market."""
-
-    rows: list[ListedOrder]
-    """Oldest first."""
-    complete: bool
-    """Whether every page was read that KIS announced in any way."""
 
 
 class OrderLists:
@@ -42,15 +30,10 @@ class OrderLists:
 
         Raises :class:`BridgeError` unless every page was read that ``tr_cont`` announced.
         """
-        nights = [False, True] if self._blotter.at_night(alias, market) else [False]
-        lists = [await self._pages(alias, market, night=night) for night in nights]
-        # An order that comes in while pages are read shifts the rows, so that one can come twice.
-        rows = sorted((row for one in lists for row in one.rows), key=lambda row: row.at or 0)
-        return OrderList(
-            list({row.key: row for row in rows}.values()), all(one.complete for one in lists)
-        )
+        parts = listing.lists(market, night=self._blotter.at_night(alias, market))
+        return OrderList.of([await self._pages(alias, market, part) for part in parts])
 
-    async def _pages(self, alias: str, market: str, *, night: bool) -> OrderList:
+    async def _pages(self, alias: str, market: str, part: Part) -> OrderList:
         account, today = self._terms.accounts[alias], seoul_day(self._terms.clock())
         first = min([today, *self._blotter.days(alias, market)])
         call = listing.ask(
@@ -60,7 +43,7 @@ class OrderLists:
             first=first,
             last=today,
             paper=self._terms.rules.paper,
-            night=night,
+            part=part,
         )
         rows: list[ListedOrder] = []
         more = hinted = False

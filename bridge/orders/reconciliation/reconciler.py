@@ -18,8 +18,9 @@ from itertools import chain
 import structlog
 
 from bridge.errors import BridgeError
+from bridge.kis.executions import ExecutionNotice
 from bridge.kis.listing import ListedOrder
-from bridge.kis.orders import ExecutionNotice
+from bridge.kis.markets import told_of_fills
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
 from bridge.orders.model.held_notices import HeldNotices
@@ -199,6 +200,8 @@ class Reconciler:
             for managed in self._blotter.unsettled(alias, State.UNKNOWN)
         ):
             pause = self._rules.unknown_s
+        elif self._unheard(alias):
+            pause = min(pause, self._rules.unheard_s)
         try:
             async with asyncio.timeout(pause):
                 await watch.wake.wait()
@@ -206,6 +209,11 @@ class Reconciler:
             return
         if failures:  # what asks must not make KIS be asked faster
             await asyncio.sleep(self._rules.pause_s)
+
+    def _unheard(self, alias: str) -> bool:
+        """Tell whether an order is open that only the list tells more of."""
+        commands = (order.command for order in self._blotter.working(alias))
+        return any(isinstance(one, Place) and not told_of_fills(one.market) for one in commands)
 
     # the end of a day
 

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from bridge.errors import RequestError
-from bridge.kis.listing import ListedOrder, plain
+from bridge.kis.listing import ListedOrder, OrderList, plain, same_symbol
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Modify, Place
 from bridge.orders.model.held_notices import HeldNotices
@@ -24,7 +24,6 @@ from bridge.orders.reconciliation.matching import (
     listed_steps,
     parts,
 )
-from bridge.orders.reconciliation.order_lists import OrderList
 from bridge.orders.reconciliation.proof import Evidence, ProofWindow
 from bridge.orders.reconciliation.sightings import Sightings
 from bridge.orders.risk.ledger import LimitLedger
@@ -156,7 +155,7 @@ class Settlement:
             [(order, row), *others] = candidates
             # What is being sent right now may be what stands in the list.
             sending = any(
-                self._blotter.symbol(other) == row.symbol and other.verb == "place"
+                same_symbol(row.symbol, self._blotter.symbol(other)) and other.verb == "place"
                 for other in self._blotter.unsettled(alias, State.SUBMITTING)
             )
             if not others and not sending:

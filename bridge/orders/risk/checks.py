@@ -23,7 +23,7 @@ def needs_reference(request: RiskRequest, limits: Limits) -> bool:
     """Tell whether a limit can only be checked with what is known of the symbol."""
     money = limits.notional is not None or limits.daily_notional is not None
     at_market = request.price is None or request.becomes_market
-    if money and at_market:
+    if money and (at_market or request.contract):
         return True
     if request.price is None:
         return False
@@ -102,7 +102,7 @@ def _money(request: RiskRequest, scope: Scope, reference: Reference) -> Iterator
     ):
         if limit is None:
             continue
-        if request.unit is None:
+        if _unit(request, reference) is None:
             text = f"what {request.symbol} is worth in won is not known: see orders.rates"
             yield Refusal(reason, f"{scope.name}: {text}")
         elif worth is None:
@@ -150,17 +150,19 @@ def _covered(request: RiskRequest, orderable: int, reference: Reference) -> bool
         return False
     if request.side == "sell":
         return True
-    if request.price is None or request.unit is None:
+    unit = _unit(request, reference)
+    if request.price is None or unit is None:
         return False
-    one = request.price * request.unit
+    one = request.price * unit
     return one * request.quantity - _already(request, reference) <= one * orderable
 
 
 def _already(request: RiskRequest, reference: Reference) -> Decimal:
     """Return the part of a modification's worth that the day's sum holds."""
-    if request.replaces is None or request.unit is None:
+    unit = _unit(request, reference)
+    if request.replaces is None or unit is None:
         return Decimal(0)
-    return _most(request, request.replaces, reference) * request.quantity * request.unit
+    return _most(request, request.replaces, reference) * request.quantity * unit
 
 
 def _worth(request: RiskRequest, reference: Reference) -> Decimal | None:
@@ -171,12 +173,20 @@ def _worth(request: RiskRequest, reference: Reference) -> Decimal | None:
         price = None if worst is None else max(worst, price or worst)
     else:
         price = _most(request, price, reference)
-    if price is None or request.unit is None:
+    unit = _unit(request, reference)
+    if price is None or unit is None:
         return None
-    return price * request.quantity * request.unit
+    return price * request.quantity * unit
+
+
+def _unit(request: RiskRequest, reference: Reference) -> Decimal | None:
+    return reference.unit if request.contract else request.unit
 
 
 def _most(request: RiskRequest, price: Decimal, reference: Reference) -> Decimal:
-    """Return what it may trade at: a sale at the market, when its limit is below that."""
-    sells = request.side == "sell" and reference.last is not None
-    return max(price, reference.last or price) if sells else price
+    """Return what it may trade at: a sale at the market, when its limit is below that.
+
+    A contract counts with what it is worth now, on either side: what is owed is the whole of it.
+    """
+    grows = request.side == "sell" or request.contract
+    return max(price, reference.last or price) if grows else price

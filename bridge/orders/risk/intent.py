@@ -20,8 +20,8 @@ from bridge.orders.risk.limits import Context, Refusal, RiskRequest
 __all__ = ["Intent", "plan"]
 
 
-_CONDITIONAL = "conditional_limit"
-"""At the limit until the closing auction, at the market in it."""
+_AT_MARKET_LATER = frozenset({"conditional_limit", "stop"})
+"""At the limit until the closing auction and then at the market; a stop once a price came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,11 @@ def _place(
             "place",
             command.symbol,
             command.quantity,
-            command.price,
+            _at(kind, command.price, command.condition_price),
             side=command.side,
-            becomes_market=command.order_type == _CONDITIONAL,
+            becomes_market=kind.name in _AT_MARKET_LATER,
             unit=won_per_point(command.place, command.symbol, rates),
+            contract=_contract(command),
         ),
         lambda catalog, account: kis.place(
             catalog,
@@ -126,6 +127,16 @@ def _place(
             condition_price=command.condition_price,
         ),
     )
+
+
+def _at(kind: OrderType, price: Decimal | None, condition: Decimal | None) -> Decimal | None:
+    """Return the price to hold against the limits: of a stop the one at which it becomes active."""
+    return price if kind.priced or not kind.conditional else condition
+
+
+def _contract(place: Place) -> bool:
+    """Tell whether what one is worth is in no table of ours."""
+    return place.market == "overseas_derivative"
 
 
 def _part(order: ManagedOrder, last: Leg, order_no: str | None) -> tuple[Leg, int] | None:
@@ -205,11 +216,13 @@ def _modify(
     unit = won_per_point(place.place, place.symbol, rates)
     return Intent(
         RiskRequest(
-            *("modify", place.symbol, remaining, wanted.price),
-            replaces=leg.price,
+            *("modify", place.symbol, remaining),
+            _at(kind, wanted.price, wanted.condition_price),
+            replaces=_at(kind, leg.price, leg.condition_price),
             side=place.side,
-            becomes_market=name == _CONDITIONAL,
+            becomes_market=name in _AT_MARKET_LATER,
             unit=unit,
+            contract=_contract(place),
         ),
         lambda catalog, account: kis.change(
             catalog,

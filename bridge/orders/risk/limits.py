@@ -60,6 +60,8 @@ class RiskRequest:
     """It may trade at any price later, whatever its limit is."""
     unit: Decimal | None = Decimal(1)
     """What one, at a price of 1, is worth in won; None: not known."""
+    contract: bool = False
+    """It is a contract of which KIS has to tell what it is worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Reference:
     """Between these two every price of the day is."""
     tick: Decimal | None = None
     """Steps between prices, at the price of the request."""
+    unit: Decimal | None = None
+    """What one contract, at a price of 1, is worth in won, where KIS tells it."""
 
     @property
     def worst(self) -> Decimal | None:

@@ -41,6 +41,8 @@ class _Quote:
     upper: Decimal | None
     tick: Decimal | None
     """At ``last``."""
+    unit: Decimal | None = None
+    """What one contract, at a price of 1, is worth in won."""
 
 
 class ReferenceData:
@@ -56,8 +58,11 @@ class ReferenceData:
         paper: bool,
         last_price: Callable[[str, str, str], Decimal | None],
         clock: Callable[[], int],
+        rates: Mapping[str, Decimal] | None = None,
     ) -> None:
         self._catalog = catalog
+        self._rates = rates or {}
+        """Won for one unit of a currency."""
         self._paper = paper
         self._last_price = last_price
         self._clock = clock
@@ -67,6 +72,8 @@ class ReferenceData:
     def last(self, place: Place, symbol: str) -> Decimal | None:
         """Return the last price as far as the market data has it."""
         market, where = place
+        if market == "overseas_derivative":
+            return None  # the feed's prices are without their point
         quoted = _QUOTED.get(where, where) if market == "domestic_stock" else where
         return self._last_price(market, quoted, symbol)
 
@@ -94,6 +101,7 @@ class ReferenceData:
             quote.lower,
             quote.upper,
             None if price is None else grid(place, symbol, price, told),
+            quote.unit,
         )
 
     async def orderable(
@@ -119,6 +127,17 @@ class ReferenceData:
             case "overseas_stock", "buy":
                 api, path = "overseas_stock/inquire_psamount", "max_order_quantity"
                 given |= {"order_price": text, "exchange": venue(place).exchange}
+            case "overseas_derivative", _:
+                api, path = "overseas_futureoption/inquire_psamount", "max_order_quantity"
+                given |= {"order_price": text, "side": side}
+                if order_type in ("market", "stop"):
+                    path = "market_max_order_quantity"
+            case "domestic_bond", "buy":
+                api, path = "domestic_bond/inquire_psbl_order", "buy_possible_quantity"
+                given |= {"order_price": text, "small_market": venue(place).variant}
+            case "domestic_bond", _:
+                own = {"inquiry_condition": "all"}
+                return await self._held(account, "domestic_bond/inquire_balance", own, symbol)
             case "overseas_stock", _:
                 at = venue(place)
                 own = {"exchange": at.exchange, "currency": at.currency}
@@ -154,8 +173,27 @@ class ReferenceData:
                 _positive(rows[0].get(path))
                 for path in ("price", "lower_limit", "upper_limit", "tick_size")
             )
-            quote = self._quotes[key] = _Quote(now, last, lower, upper, tick)
+            unit = None
+            if place[0] == "overseas_derivative":
+                unit = await self._unit(account, symbol, tick)
+            quote = self._quotes[key] = _Quote(now, last, lower, upper, tick, unit)
             return quote
+
+    async def _unit(
+        self, account: TradingAccount, symbol: str, tick: Decimal | None
+    ) -> Decimal | None:
+        """Return what a contract overseas is worth in won at a price of 1; None: not known."""
+        api = "opt_detail" if _is_option(symbol) else "stock_detail"
+        rows = await self._ask(account, f"overseas_futureoption/{api}", {"symbol": symbol})
+        row = rows[0] if rows else {}
+        value, told = _positive(row.get("tick_value")), _positive(row.get("tick_size"))
+        currency = str(row.get("currency") or "")
+        rate = Decimal(1) if currency == "KRW" else self._rates.get(currency)
+        # Where two answers differ in the tick, the smaller one makes more of each contract.
+        smallest = min((one for one in (tick, told) if one is not None), default=None)
+        if value is None or smallest is None or rate is None:
+            return None
+        return value / smallest * rate
 
     def _price_call(self, place: Place, symbol: str) -> tuple[str, dict[str, str]]:
         match place[0]:
@@ -166,6 +204,11 @@ class ReferenceData:
                 }
             case "overseas_stock":
                 return "overseas_stock/price", {"symbol": symbol, "exchange": place[1].upper()}
+            case "overseas_derivative":
+                api = "opt_price" if _is_option(symbol) else "inquire_price"
+                return f"overseas_futureoption/{api}", {"symbol": symbol}
+            case "domestic_bond":
+                return "domestic_bond/inquire_price", {"symbol": symbol}
         kind = "option" if symbol[:1] in tuple("23BC") else "future"
         board = f"night_{kind}" if place == NIGHT else f"index_{kind}"
         return "domestic_futureoption/inquire_price", {"symbol": symbol, "market": board}
@@ -204,6 +247,11 @@ class ReferenceData:
             log.warning("a limit needs what KIS did not tell", api=name, cause=str(error))
             return []
         return [row for row in rows if isinstance(row, dict)]
+
+
+def _is_option(symbol: str) -> bool:
+    """Tell whether a contract overseas is an option: they name their strike after a blank."""
+    return " " in symbol
 
 
 def _positive(value: object) -> Decimal | None:

@@ -11,13 +11,24 @@ from pydantic import SecretStr
 
 from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
-from bridge.kis.markets import OrderTypes, order_types
+from bridge.kis.markets import OrderTypes, order_types, traded
 from bridge.kis.replies import Reply
 from bridge.kis.throttle import Priority
 from bridge.orders.model.records import TradingEnvironment
 from bridge.orders.risk.limits import Limits
 
 __all__ = ["RestApi", "Rules", "Terms", "TradingAccount"]
+
+
+_UNPROVED = frozenset(
+    {
+        ("domestic_bond", "krx"),
+        ("domestic_bond", "krx_small"),
+        ("overseas_derivative", "all"),
+        *(("overseas_stock", venue) for venue in ("baq", "bay", "baa")),
+    }
+)
+"""Places whose orders are written and read, and not yet offered: no test has traded there."""
 
 
 class RestApi(Protocol):
@@ -62,13 +73,12 @@ class TradingAccount:
     """Since and until when execution notices of a market were heard without a gap, µs since the
     epoch; None: nobody listens."""
 
-    def markets(self, traded: Sequence[str]) -> tuple[str, ...]:
-        """Return where it trades; ``traded`` is where stock accounts do.
+    def markets(self, configured: Sequence[str]) -> tuple[str, ...]:
+        """Return where it trades; ``configured`` is where stock accounts do.
 
-        KIS has futures and options in accounts of their own, of product 03.
+        KIS has futures and options in accounts of their own.
         """
-        product = self.number.get_secret_value().rpartition("-")[2]
-        return ("domestic_derivative",) if product == "03" else tuple(traded)
+        return traded(self.number.get_secret_value().rpartition("-")[2], configured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,8 @@ class Rules:
     that were accepted have been missing from the list at first (docs/kis.md)."""
     reconcile_s: float = 60.0
     """Between two comparisons with the exchange's own list, when nothing else asks for one."""
+    unheard_s: float = 5.0
+    """The same while an order is open of whose fills KIS sends no notices."""
     unknown_s: float = 1.0
     """The same while something has no answer."""
     settle_s: float = 0.5
@@ -146,5 +158,9 @@ class Terms:
         offered: dict[str, OrderTypes] = {}
         for alias, account in accounts.items():
             markets = account.markets(rules.markets)
-            offered[alias] = {place: types for place, types in known.items() if place[0] in markets}
+            offered[alias] = {
+                place: types
+                for place, types in known.items()
+                if place[0] in markets and place not in _UNPROVED
+            }
         return cls(catalog, accounts, rules, offered, calendar, clock, clock_problem)

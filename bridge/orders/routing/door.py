@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from bridge.kis.markets import venue
 from bridge.orders.journal.standing import JournalStanding
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Cancel, Place
@@ -216,7 +217,8 @@ class Door:
 
     def _deep(self, planned: Intent, limits: Sequence[Limits]) -> bool:
         """Tell whether the day's price limits and the tick are needed, not the last price alone."""
-        at_market = planned.request.price is None or planned.request.becomes_market
+        request = planned.request
+        at_market = request.price is None or request.becomes_market or request.contract
         return at_market or any(each.price_limits or each.tick_size for each in limits)
 
     def _check(self, managed: ManagedOrder, planned: Intent, context: Context) -> Intent | Refusal:
@@ -262,7 +264,7 @@ class Door:
         return replace(planned, context=context)
 
     def _closed(self, planned: Intent, place: Place, now: int) -> str:
-        if not self.terms.rules.market_hours:
+        if not (self.terms.rules.market_hours and venue(place.place).hours):
             return ""
         kind = planned.leg.order_type if planned.leg else place.order_type
         return self.terms.calendar.closed(place.place, kind, now)

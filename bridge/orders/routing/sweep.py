@@ -118,8 +118,9 @@ class Sweep:
     async def cancel(self, working: Working) -> str:
         """Cancel all that is left under a number; return why not, blank: KIS took it."""
         row, place = working.row, (working.row.market, working.row.venue)
+        symbol = row.symbol
         if working.owner is not None and isinstance(working.owner.command, Place):
-            place = working.owner.command.place
+            place, symbol = working.owner.command.place, working.owner.command.symbol
         kind = self._kind(working, place)
         if kind is None:
             return f"nothing is known of {row.market} orders at this exchange: cancel it at KIS"
@@ -133,7 +134,7 @@ class Sweep:
                 kind="cancel",
                 account=account.number.get_secret_value(),
                 at=venue(place),
-                symbol=row.symbol,
+                symbol=symbol,
                 org_no=row.org_no,
                 order_no=row.order_no,
                 order_type=kind,

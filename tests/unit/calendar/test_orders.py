@@ -15,6 +15,7 @@ TIMETABLE = load().hours
 CALENDAR = Calendar(TIMETABLE)
 KRX, NXT, SOR = ("domestic_stock", "krx"), ("domestic_stock", "nxt"), ("domestic_stock", "sor")
 FUTURES, NIGHT = ("domestic_derivative", "krx"), ("domestic_derivative", "krx_night")
+DAYTIME, BONDS = ("overseas_stock", "baq"), ("domestic_bond", "krx")
 NASDAQ, HONG_KONG = ("overseas_stock", "nas"), ("overseas_stock", "hks")
 ZONES = {
     KRX: "Asia/Seoul",
@@ -33,7 +34,7 @@ Place = tuple[str, str]
 
 
 def micros(text: str, place: Place) -> int:
-    at = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(ZONES[place]))
+    at = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(ZONES.get(place, "Asia/Seoul")))
     return int(at.timestamp()) * 1_000_000
 
 
@@ -100,6 +101,11 @@ def micros(text: str, place: Place) -> int:
         (HONG_KONG, "limit", "2026-12-24 12:05", True),
         (HONG_KONG, "limit", "2026-12-24 12:30", False),
         (HONG_KONG, "limit", "2026-12-24 14:00", False),
+        (DAYTIME, "limit", "2026-11-20 09:59", False),
+        (DAYTIME, "limit", "2026-11-20 10:00", True),
+        (DAYTIME, "limit", "2026-11-21 12:00", False),
+        (BONDS, "limit", "2026-11-20 15:29", True),
+        (BONDS, "limit", "2026-11-20 15:30", False),
     ],
 )
 def test_orders_are_taken(place: Place, order_type: str, at: str, taken: bool) -> None:
@@ -127,6 +133,14 @@ def test_a_place_without_hours_refuses_nothing() -> None:
     assert CALENDAR.closed(("overseas_stock", "xyz"), "limit", 0) == ""
 
 
+@pytest.mark.parametrize("at", ["2026-11-23 18:00", "2026-11-24 03:00", "2026-11-24 15:59"])
+def test_an_order_around_the_clock_lives_at_least_to_the_end_of_its_session(at: str) -> None:
+    chicago = ZoneInfo("America/Chicago")
+    sent = int(datetime.fromisoformat(at).replace(tzinfo=chicago).timestamp()) * 1_000_000
+    end = int(datetime(2026, 11, 24, 16, tzinfo=chicago).timestamp()) * 1_000_000
+    assert CALENDAR.over(("overseas_derivative", "all"), sent) >= end
+
+
 def test_what_kis_says_about_a_day_counts_for_orders_too() -> None:
     calendar = Calendar(TIMETABLE)
     calendar.known = {date(2026, 11, 20): False, date(2026, 11, 21): True}
@@ -143,6 +157,7 @@ def test_what_kis_says_about_a_day_counts_for_orders_too() -> None:
         (NIGHT, "2026-11-20 23:00", "2026-11-20", "2026-11-21 06:30"),
         (NIGHT, "2026-11-21 03:00", "2026-11-20", "2026-11-21 06:30"),
         (NASDAQ, "2026-11-20 19:00", "2026-11-20", "2026-11-21 00:00"),
+        (DAYTIME, "2026-11-20 12:00", "2026-11-20", "2026-11-21 00:00"),
         (NASDAQ, "2026-11-01 00:30", "2026-11-01", "2026-11-02 00:00"),  # the clocks go back
     ],
 )

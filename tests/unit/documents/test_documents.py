@@ -23,7 +23,7 @@ from bridge.documents.reference import reference
 from bridge.documents.responses import ERRORS
 from bridge.documents.topics import payloads, topics
 from bridge.kis.decode import ChannelDecoder, Route
-from bridge.kis.orders import NoticeKind
+from bridge.kis.executions import NoticeKind
 from bridge.mqtt.payloads import EventKind
 from bridge.orders.model.command import CommandVerb
 from bridge.simulator.stream.encode import Encoder

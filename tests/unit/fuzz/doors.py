@@ -41,12 +41,13 @@ from bridge.kis.auth import ApprovalKeys, Tokens
 from bridge.kis.clock import read_date
 from bridge.kis.crypto import decrypt, encrypt
 from bridge.kis.decode import ChannelDecoder, Route, notice_values
+from bridge.kis.executions import notice
 from bridge.kis.frames import DataFrame, parse
 from bridge.kis.markets import order_types
 from bridge.kis.masters import MastersError
 from bridge.kis.masters import parse as parse_master
 from bridge.kis.masters import unpack as unpack_master
-from bridge.kis.orders import OrderCall, notice, outcome
+from bridge.kis.orders import OrderCall, outcome
 from bridge.kis.pages import next_page
 from bridge.kis.replies import KisError
 from bridge.kis.session import Session

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bridge.catalog.compile import load
 from bridge.catalog.model import Catalog
 from bridge.errors import DecodeError, WorkbookError
+from bridge.kis.executions import notice
 from bridge.kis.listing import ask
 from bridge.kis.markets import OrderTypes, order_types, venue
 from bridge.kis.orders import (
@@ -21,7 +22,6 @@ from bridge.kis.orders import (
     Rejected,
     Unreadable,
     change,
-    notice,
     outcome,
     place,
 )
@@ -30,7 +30,7 @@ from bridge.kis.replies import Reply
 CATALOG = load()
 TYPES: OrderTypes = order_types(CATALOG, paper=False)
 ACCOUNT = "12345678-01"
-STOCK = "domestic_stock"
+STOCK, WORLD = "domestic_stock", ("overseas_derivative", "all")
 
 
 def buy(catalog: Catalog = CATALOG, **fields: Any) -> OrderCall:
@@ -197,6 +197,105 @@ def test_overseas_orders_on_the_wire() -> None:
     assert (cancel.variant, cancel.params["OVRS_ORD_UNPR"]) == ("shanghai_cancel_only", "0")
 
 
+def test_daytime_orders_have_calls_of_their_own() -> None:
+    at = venue(("overseas_stock", "baq"))
+    kind = TYPES["overseas_stock", "baq"]["limit"]
+    assert set(TYPES["overseas_stock", "baq"]) == {"limit"}
+    call = buy(at=at, symbol="AAPL", order_type=kind, price=Decimal("145.5"))
+    assert (call.api, call.variant) == ("overseas_stock/daytime_order", "buy")
+    assert call.params["OVRS_EXCG_CD"] == "NASD"
+    assert (call.params["ORD_DVSN"], call.params["OVRS_ORD_UNPR"]) == ("00", "145.5")
+    gone = cancelled(at, "AAPL", kind)
+    assert (gone.api, gone.variant) == ("overseas_stock/daytime_order_rvsecncl", "")
+    assert (gone.params["RVSE_CNCL_DVSN_CD"], gone.params["ORD_QTY"]) == ("02", "3")
+
+
+def test_bond_orders_on_the_wire() -> None:
+    at, symbol = venue(("domestic_bond", "krx")), "KR6095572D81"
+    kind = TYPES["domestic_bond", "krx"]["limit"]
+    bought = buy(at=at, symbol=symbol, order_type=kind, price=Decimal("10450.5"))
+    assert (bought.api, bought.params) == (
+        "domestic_bond/buy",
+        {
+            "CANO": "12345678",
+            "ACNT_PRDT_CD": "01",
+            "PDNO": symbol,
+            "ORD_QTY2": "10",
+            "BOND_ORD_UNPR": "10450.5",
+            "SAMT_MKET_PTCI_YN": "N",
+            "BOND_RTL_MKET_YN": "N",
+            "ORD_SVR_DVSN_CD": "0",
+            "CTAC_TLNO": "",
+        },
+    )
+    small = venue(("domestic_bond", "krx_small"))
+    sold = buy(at=small, side="sell", symbol=symbol, order_type=kind, price=Decimal(10450))
+    assert sold.api == "domestic_bond/sell"
+    assert (sold.params["SAMT_MKET_PTCI_YN"], sold.params["SPRX_YN"]) == ("Y", "N")
+    assert (sold.params["ORD_DVSN"], sold.params["BUY_DT"], sold.params["BUY_SEQ"]) == (
+        *("01", ""),
+        "",
+    )
+    gone = cancelled(at, symbol, kind)
+    assert gone.api == "domestic_bond/order_rvsecncl"
+    assert (gone.params["ORGN_ODNO"], gone.params["QTY_ALL_ORD_YN"]) == ("0000117057", "Y")
+    assert (gone.params["RVSE_CNCL_DVSN_CD"], gone.params["ORD_QTY2"]) == ("02", "3")
+
+
+@pytest.mark.parametrize(
+    ("kind", "price", "condition", "sent"),
+    [
+        ("limit", "68.82", None, ("1", "68.82", "", "6")),
+        ("market", None, None, ("2", "", "", "2")),
+        ("stop", None, "70.5", ("3", "", "70.5", "6")),
+        ("stop_limit", "70.6", "70.5", ("4", "70.6", "70.5", "6")),
+    ],
+)
+def test_contracts_overseas_on_the_wire(
+    kind: str, price: str | None, condition: str | None, sent: tuple[str, ...]
+) -> None:
+    at, order_type = (
+        venue(WORLD),
+        TYPES[WORLD][kind],
+    )
+    prices: dict[str, Any] = {
+        "price": None if price is None else Decimal(price),
+        "condition_price": None if condition is None else Decimal(condition),
+    }
+    call = buy(at=at, symbol="CLF27", order_type=order_type, **prices)
+    assert (call.api, call.variant) == ("overseas_futureoption/order", "")
+    names = ("PRIC_DVSN_CD", "FM_LIMIT_ORD_PRIC", "FM_STOP_ORD_PRIC", "CCLD_CNDT_CD")
+    assert tuple(call.params[name] for name in names) == sent
+    assert (call.params["SLL_BUY_DVSN_CD"], call.params["FM_ORD_QTY"]) == ("02", "10")
+    gone = cancelled(at, "CLF27", order_type, org_no="20261123")
+    assert (gone.api, gone.variant) == ("overseas_futureoption/order_rvsecncl", "cancel")
+    assert (gone.params["ORGN_ORD_DT"], gone.params["ORGN_ODNO"]) == ("20261123", "0000117057")
+
+
+def test_the_day_of_an_order_overseas_comes_with_its_number() -> None:
+    call = buy(at=venue(WORLD), symbol="CLF27", order_type=TYPES[WORLD]["limit"])
+    body = {"rt_cd": "0", "output": {"ORD_DT": "20261123", "ODNO": "00298044"}}
+    answer = outcome(CATALOG, call, Reply("0", "", "", body))
+    assert isinstance(answer, Accepted)
+    assert (answer.order_no, answer.org_no) == ("00298044", "20261123")
+
+
+def cancelled(at: Any, symbol: str, kind: Any, org_no: str = "1") -> OrderCall:
+    return change(
+        *(CATALOG,),
+        kind="cancel",
+        account=ACCOUNT,
+        at=at,
+        symbol=symbol,
+        org_no=org_no,
+        order_no="0000117057",
+        order_type=kind,
+        quantity=3,
+        whole=True,
+        price=None,
+    )
+
+
 def test_derivative_orders_on_the_wire() -> None:
     where = ("domestic_derivative", "krx")
     call = buy(
@@ -343,6 +442,48 @@ def test_prices_of_other_markets_have_implied_decimals() -> None:
             assert {field.path for field in layout.fields} >= RAW.keys()
 
 
+CONTRACT = {
+    "account": "1234567808",
+    "order_no": "00298044",
+    "original_order_no": "",
+    "symbol": "CLF27",
+    "side": "02",
+    "modify_cancel": "00",
+    "exchange_receipt": "02",
+    "order_quantity": "3",
+    "order_price": "68.82",
+    "operation_datetime": "20261123101500123",
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "quantity", "price"),
+    [
+        ({}, "taken", 3, "68.82"),
+        ({"exchange_receipt": "01"}, "taken", 3, "68.82"),
+        ({"exchange_receipt": "03"}, "rejected", 3, "68.82"),
+        ({"modify_cancel": "01", "original_order_no": "00298043"}, "modified", 3, "68.82"),
+        ({"modify_cancel": "02", "original_order_no": "00298043"}, "cancelled", 3, "68.82"),
+        ({"fill_no": "17", "quantity": "2", "price": "68.80"}, "fill", 2, "68.80"),
+    ],
+)
+def test_notices_of_contracts_overseas(
+    fields: dict[str, str], kind: str, quantity: int, price: str
+) -> None:
+    found = notice(CONTRACT | fields, "overseas_derivative")
+    assert (found.kind, found.quantity, found.price) == (kind, quantity, Decimal(price))
+    assert (found.order_no, found.side, found.symbol) == ("00298044", "buy", "CLF27")
+    assert found.fill_no == fields.get("fill_no", "")
+
+
+def test_the_channels_of_contracts_overseas_have_what_is_read() -> None:
+    for tr_id, more in (("HDFFF1C0", set[str]()), ("HDFFF2C0", {"fill_no", "quantity", "price"})):
+        channel = CATALOG.channel(tr_id)
+        assert channel is not None
+        for layout in channel.layouts:
+            assert {field.path for field in layout.fields} >= CONTRACT.keys() | more
+
+
 def test_a_broken_notice_names_the_path_only() -> None:
     with pytest.raises(DecodeError, match="'price'"):
         notice(RAW | {"price": "12x"})
@@ -365,6 +506,7 @@ def test_random_values_raise_nothing_else(fields: dict[str, str]) -> None:
         ("overseas_stock", False),
         ("domestic_derivative", False),
         ("domestic_derivative", True),
+        ("domestic_bond", False),
     ],
 )
 @pytest.mark.parametrize("paper", [True, False])
@@ -376,7 +518,7 @@ def test_a_query_of_orders_names_every_parameter(market: str, *, night: bool, pa
         first=date(2026, 11, 20),
         last=date(2026, 11, 23),
         paper=paper,
-        night=night,
+        part="night" if night else "",
     )
     wanted = {param.name for param in CATALOG.apis[call.api].params}
     assert set(call.params) == wanted

@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bridge.kis.executions import ExecutionNotice
 from bridge.kis.listing import ListedOrder
-from bridge.kis.orders import ExecutionNotice
 from bridge.orders.model.command import Cancel, CancelAll, Command, Modify, Place
 from bridge.orders.model.lifecycle import Event, Step
 from bridge.orders.model.managed_order import ManagedOrder

@@ -46,6 +46,53 @@ def test_the_contracts_example() -> None:
     assert command.name() == ""
 
 
+def test_the_text_of_a_command_is_the_one_that_journals_hold() -> None:
+    """Another one would make a duplicate of yesterday's bridge a second order."""
+    assert place().canonical() == (
+        '{"client_order_id":"a1-0001","expires_at":"2026-11-22T00:00:05+00:00",'
+        '"market":"domestic_stock","order_type":"limit","price":"71900","quantity":10,'
+        '"side":"buy","symbol":"005930","venue":"krx"}'
+    )
+    digest = "597a467fea72ff6bed63cd1c3244a38a51bfa0e292471fe81e6a5ae7f1277bbc"
+    assert place().digest() == digest
+
+
+@pytest.mark.parametrize(
+    ("market", "venue", "said"),
+    [
+        ("domestic_bond", "krx", "of real stock accounts only, with it in orders.markets"),
+        ("overseas_derivative", "all", "of real accounts of product 08 only"),
+        ("overseas_stock", "baq", "of real stock accounts only, with it in orders.markets"),
+    ],
+)
+def test_what_kis_takes_of_other_accounts_only_is_said(market: str, venue: str, said: str) -> None:
+    symbol = {"domestic_bond": "KR6095572D81", "overseas_stock": "AAPL"}.get(market, "CLF27")
+    with pytest.raises(CommandError, match=said) as caught:
+        place(market=market, venue=venue, symbol=symbol)
+    assert caught.value.code == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("market", "symbol", "good"),
+    [
+        ("domestic_bond", "KR6095572D81", True),
+        ("domestic_bond", "KR6095572D8", False),
+        ("domestic_bond", "005930", False),
+        ("overseas_derivative", "CLF27", True),
+        ("overseas_derivative", "OESH23 C3900", True),
+        ("overseas_derivative", "OESH23 X3900", False),
+        ("overseas_derivative", "CL F27", False),
+    ],
+)
+def test_symbols_look_like_those_of_their_market(market: str, symbol: str, *, good: bool) -> None:
+    text = json.dumps(PLACE | {"market": market, "symbol": symbol})
+    if good:
+        assert parse("place", text.encode())
+    else:
+        with pytest.raises(CommandError, match="symbol: of"):
+            parse("place", text.encode())
+
+
 @pytest.mark.parametrize("price", ["71900", '"71900"', "71900.0", '"71900.00"', "7.19e4"])
 def test_the_same_price_is_the_same_content(price: str) -> None:
     text = json.dumps(PLACE).replace('"price": 71900', f'"price": {price}')

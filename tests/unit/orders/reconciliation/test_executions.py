@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bridge.kis.orders import ExecutionNotice
+from bridge.kis.executions import ExecutionNotice
 from bridge.orders.model.lifecycle import Event, State, Step
 from bridge.orders.model.progress import Progress
 from bridge.orders.reconciliation.executions import cancel_key, execution

@@ -10,10 +10,11 @@ from pydantic import SecretStr
 
 from bridge.calendar.hours import Calendar
 from bridge.catalog.compile import load
+from bridge.kis.listing import OrderList
 from bridge.kis.replies import KisUnknownError, Reply
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.managed_order import ManagedOrder
-from bridge.orders.reconciliation.order_lists import OrderList, OrderLists
+from bridge.orders.reconciliation.order_lists import OrderLists
 from bridge.orders.risk.rules import Rules, Terms, TradingAccount
 from tests.unit.orders.commands import DAY, HOUR, MONDAY, accept, managed, place, submit
 

@@ -215,6 +215,23 @@ def test_what_becomes_a_market_order_counts_as_one() -> None:
     assert reason(later, under(Limits(notional=D(10**9)), price=None)) == "risk_notional"
 
 
+def test_a_contract_counts_with_what_kis_says_it_is_worth() -> None:
+    oil = RiskRequest("place", "CLF27", 2, D("68.50"), side="buy", unit=None, contract=True)
+    assert needs_reference(oil, Limits(notional=D(5)))
+    assert not needs_reference(oil, Limits(quantity=1))
+    known = Reference(D("68.80"), unit=D(1_400_000))
+    # At what it trades for now: a limit below that owes no less of the contract.
+    worth = D("68.80") * 2 * 1_400_000
+    assert added(oil, known) == worth
+    scope = Scope("account main", Limits(notional=worth - 1))
+    assert reason(oil, Context(reference=known, scopes=(scope,))) == "risk_notional"
+    assert reason(oil, Context(reference=replace(known, unit=None), scopes=(scope,)))
+    scope = Scope("account main", Limits(notional=worth))
+    assert check(oil, Context(reference=known, scopes=(scope,))) is None
+    change = replace(oil, verb="modify", replaces=D("68.50"), price=D("68.60"))
+    assert added(change, known) == 0
+
+
 def test_a_modification_needs_funds_for_what_it_adds() -> None:
     limits = Limits(check_funds=True)
     change = replace(BUY, verb="modify", replaces=D(1_000), price=D(1_200))

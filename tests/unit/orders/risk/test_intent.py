@@ -75,6 +75,15 @@ class TestPlacing:
         assert (later.request.price, later.request.becomes_market) == (D(71_900), True)
         assert not planned(managed(place())).request.becomes_market
 
+    def test_a_stop_is_held_against_the_limits_at_its_condition(self) -> None:
+        oil: dict[str, Any] = {"market": "overseas_derivative", "venue": "all", "symbol": "CLF27"}
+        terms: dict[str, Any] = {"price": None, "order_type": "stop", "condition_price": D("70.5")}
+        request = planned(managed(place(**oil | terms))).request
+        assert (request.price, request.becomes_market) == (D("70.5"), True)
+        assert (request.unit, request.contract) == (None, True)
+        limit = planned(managed(place(**oil | {"price": D("68.5")}))).request
+        assert (limit.price, limit.becomes_market) == (D("68.5"), False)
+
     def test_it_is_worth_what_its_currency_or_contract_is(self) -> None:
         def unit(**fields: Any) -> Decimal | None:
             return planned(managed(place(**fields))).request.unit
@@ -84,6 +93,8 @@ class TestPlacing:
         assert unit(**APPLE | {"venue": "hks", "symbol": "00700"}) is None, "no rate is known"
         assert unit(**FUTURE) == 250_000
         assert unit(**FUTURE | {"symbol": "A05603"}) == 50_000
+        bond = {"market": "domestic_bond", "symbol": "KR6095572D81", "price": D(10_450)}
+        assert unit(**bond) == D("0.1"), "a thousand won of face value, priced by ten thousand"
 
     def test_a_type_that_the_venue_has_no_more_is_refused(self) -> None:
         # It was received before the bridge was started with another environment or workbook.

@@ -76,6 +76,38 @@ async def test_the_feeds_price_is_of_the_same_venue() -> None:
     assert not rest.asked
 
 
+class ContractRest(Rest):
+    """Knows crude oil, and an option on an index."""
+
+    async def pages(self, api: str, params: Mapping[str, str], **more: Any) -> AsyncIterator[Reply]:
+        self.asked.append((api, params))
+        detail = {"crc_cd": "USD", "tick_sz": "0.01", "tick_val": "10"}
+        price = {"last_price": "68.82", "tick_size": "0.01"}
+        block = detail if api.endswith("detail") else price
+        yield Reply("0", "", "", {"rt_cd": "0", "output1": block}, "D")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "calls"),
+    [("CLF27", ("inquire_price", "stock_detail")), ("OESH23 C3900", ("opt_price", "opt_detail"))],
+)
+async def test_kis_tells_what_a_contract_overseas_is_worth(
+    symbol: str, calls: tuple[str, ...]
+) -> None:
+    rest, place = ContractRest(), ("overseas_derivative", "all")
+    account = TradingAccount(SecretStr("12345678-08"), rest)
+    feed: Any = lambda *_: Decimal(6882)  # noqa: E731 - the feed has no point in these prices
+    rates = {"USD": Decimal(1_400)}
+    found = ReferenceData(CATALOG, paper=False, last_price=feed, clock=lambda: 1, rates=rates)
+    known = await found.reference(account, place, symbol, Decimal("68.5"), limits=True)
+    assert (known.last, known.tick) == (Decimal("68.82"), Decimal("0.01"))
+    assert known.unit == 1_400_000, "a thousand barrels"
+    assert [api for api, _ in rest.asked] == [f"overseas_futureoption/{api}" for api in calls]
+    poor = ReferenceData(CATALOG, paper=False, last_price=feed, clock=lambda: 1)
+    known = await poor.reference(account, place, symbol, Decimal("68.5"), limits=True)
+    assert known.unit is None, "without a rate nobody knows"
+
+
 @pytest.mark.parametrize(
     ("venue", "api"), [("krx", "inquire_psbl_order"), ("krx_night", "inquire_psbl_ngt_order")]
 )
