@@ -60,6 +60,14 @@ class Socket:
         self, tr_id: str, key: str, tr_type: str = "1", approval_key: str = ""
     ) -> Acknowledgement:
         """Send a registration and return its answer; data in between is passed over."""
+        await self.send(tr_id, key, tr_type, approval_key)
+        answer = await self.answer()
+        if answer.key:
+            self.keys[tr_id] = (answer.key, answer.iv)
+        return answer
+
+    async def send(self, tr_id: str, key: str, tr_type: str = "1", approval_key: str = "") -> None:
+        """Send a registration, whatever its answer will be."""
         header = {
             "approval_key": approval_key or self.approval_key,
             "custtype": "P",
@@ -67,13 +75,13 @@ class Socket:
             "content-type": "utf-8",
         }
         body = {"input": {"tr_id": tr_id, "tr_key": key}}
-        answer = await self.say(json.dumps({"header": header, "body": body}))
-        if answer.key:
-            self.keys[tr_id] = (answer.key, answer.iv)
-        return answer
+        await self.connection.send(json.dumps({"header": header, "body": body}))
 
     async def say(self, text: str) -> Acknowledgement:
         await self.connection.send(text)
+        return await self.answer()
+
+    async def answer(self) -> Acknowledgement:
         while True:
             message = parse(await self.text())
             if isinstance(message, Acknowledgement):

@@ -30,7 +30,7 @@ class _Line:
 
     def __init__(self, feed: SubscriptionFeed, encoder: Encoder) -> None:
         self.feed, self.encoder = feed, encoder
-        self.owed = 0.0
+        self.owed = 1.0  # whoever registers is told at once how things stand
         self.due: list[str] = []
         self.loop: Loop | None = None
 
@@ -45,6 +45,11 @@ class RecordPump:
 
     def add(self, fed: Fed, feed: SubscriptionFeed, encoder: Encoder) -> None:
         self._feeds[fed] = _Line(feed, encoder)
+
+    def repeat(self, fed: Fed) -> None:
+        """Owe a record to somebody who has joined the readers of a feed."""
+        line = self._feeds[fed]
+        line.owed = max(line.owed, 1.0)
 
     def remove(self, fed: Fed) -> None:
         self._feeds.pop(fed, None)

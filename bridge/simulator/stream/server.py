@@ -229,6 +229,8 @@ class StreamServer:
             except ValueError:
                 return "OPSP8992"
             self._pump.add(fed, feed, encoder)
+        else:
+            self._pump.repeat(fed)
         self._readers.setdefault(fed, set()).add(session.connection)
         session.slots[slot] = fed
         return "OPSP0000"
