@@ -16,7 +16,7 @@ demo: $(VENV)/.installed
 	$(BIN)/kis-bridge demo $(DEMO)
 
 # What runs whole programs and measures their times has the machine to itself.
-test: $(VENV)/.dev system-packages tests/asyncapi/node_modules lint types
+test: $(VENV)/.dev system-packages tests/asyncapi/node_modules $(VENV)/clients/.installed lint types
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --ignore tests/system
 	$(BIN)/python -m pytest -q tests/system
 
@@ -96,6 +96,15 @@ tests/asyncapi/node_modules: tests/asyncapi/package.json
 		echo "npm is missing: the check of spec/asyncapi.yaml is skipped" \
 		     "(Debian: sudo apt-get install npm)"; \
 	fi
+
+# Public clients of KIS, which are tried against the simulator, in an environment of their own: what
+# they need is nothing that the project needs. Without them their tests are skipped, but not in CI.
+$(VENV)/clients/.installed: tests/clients/requirements.txt | $(VENV)/bin/python
+	@rm -f $@; $(PYTHON) -m venv $(VENV)/clients && \
+		$(VENV)/clients/bin/python -m pip install -q --disable-pip-version-check \
+			--only-binary :all: -r tests/clients/requirements.txt && touch $@ || \
+		{ echo "the public clients of KIS could not be installed: their tests are skipped"; \
+		  [ "$$CI" != true ]; }
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; make PYTHON=python3.13 …")'

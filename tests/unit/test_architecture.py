@@ -83,7 +83,8 @@ SIMULATOR: Mapping[str, set[str]] = {
     "off_book": _LISTED | {"history"},
     "board": _LISTED,
     "stream": _LISTED | {"faults", "history", "keys", "off_book", "settings"},
-    "rest": _LISTED | {"board", "faults", "history", "keys", "off_book", "settings", "stream"},
+    "rest": _LISTED
+    | {"board", "clients", "faults", "history", "keys", "off_book", "settings", "stream"},
     "server": _LISTED
     | {"clients", "faults", "history", "keys", "off_book", "rest", "settings", "stream"},
 }

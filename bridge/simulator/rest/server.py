@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ from bridge.simulator.settings import SimulatorSettings
 __all__ = ["RATE_HEADER", "RestServer"]
 
 _LONGEST = 1 << 20
+_SLASHES = re.compile("//+")
 
 RATE_HEADER = "X-Rate-Limit-Per-Second"
 """The simulator's own: KIS does not say how many calls a second it takes.
@@ -134,7 +136,9 @@ class RestServer:
     # -- everything else
 
     async def _call(self, request: Request) -> Response:
-        call = self._handlers.calls.get(request.url.path)
+        # KIS takes a path with a slash too many, and a client in use sends one.
+        path = _SLASHES.sub("/", request.url.path)
+        call = self._handlers.calls.get(path)
         if call is None:
             return _absent(404)
         if request.method != call.api.method:
@@ -150,7 +154,7 @@ class RestServer:
                 raise KeyRefused("EGW00201")
             variant = self._admit(request.headers, call, tr_id, now)
         except KeyRefused as refused:
-            log.info("call refused", path=request.url.path, tr_id=tr_id, code=refused.code)
+            log.info("call refused", path=path, tr_id=tr_id, code=refused.code)
             if not refused.code and not refused.text:
                 return _broken(refused.status)
             answer = gateway(refused.code, refused.text, refused.status)
@@ -159,7 +163,7 @@ class RestServer:
         if channel := request.headers.get(CHANNEL, "")[:20]:
             params[CHANNEL] = channel
         tr_cont = request.headers.get("tr_cont", "").strip()
-        self.calls.append((tr_id, request.url.path))
+        self.calls.append((tr_id, path))
         own = self._keys.clients.of(request.headers.get("appkey", "")).accounts
         if "CANO" in params and account_of(params) not in own:
             # KIS looks at this before the call itself, and tells nobody whose account it is.
@@ -171,7 +175,7 @@ class RestServer:
             answer = spoiled(answer, fault, self._numbers, now)
         if number:
             self._numbers.append(number)
-        log.debug("call", path=request.url.path, tr_id=tr_id, msg_cd=answer.msg_cd)
+        log.debug("call", path=path, tr_id=tr_id, msg_cd=answer.msg_cd)
         # A fill notice may overtake the answer to its own order, as it does at KIS.
         if self._early():
             self._publish()

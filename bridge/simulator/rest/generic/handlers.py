@@ -12,6 +12,7 @@ from functools import partial
 from random import Random
 
 from bridge.catalog.model import Api, Catalog, Output
+from bridge.simulator.clients import Clients
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.rest.answers import Answer, Row, done, padded
@@ -40,6 +41,10 @@ class GenericHandlers:
     sources: Sequence[FactSource]
     _ordered: int = field(default=0, init=False)
     """How many order numbers have been given."""
+    _accounts: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._accounts = Clients(self.settings).accounts
 
     def handler(self, api: Api) -> Handler:
         """Return what answers a call."""
@@ -48,7 +53,7 @@ class GenericHandlers:
     def _answer(
         self, api: Api, variant: str, params: Params, tr_cont: str, now: datetime
     ) -> Answer:
-        check(api, self.catalog, params, self.settings.accounts)
+        check(api, self.catalog, params, self._accounts)
         if api.changes:
             return self._order(api, params, now)
         asked = self._asked(api, params)
