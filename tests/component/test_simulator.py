@@ -161,7 +161,9 @@ class TestTrading:
             assert (row["odno"], row["tot_ccld_qty"], row["rmn_qty"]) == (number, "7", "0")
             assert int(row["tot_ccld_amt"]) == value
             balance = (await kis.call(BALANCE, "VTTC8434R", kis.account)).json()
-            assert int(balance["output2"][0]["dnca_tot_amt"]) == 500_000_000 - value
+            # Two days from now, when it is settled, with the fee.
+            cash = int(balance["output2"][0]["prvs_rcdl_excc_amt"])
+            assert cash == 500_000_000 - value - value * 140_527 // 10**9
             held = {row["pdno"]: row["hldg_qty"] for row in balance["output1"]}
             assert held["005930"] == "107"
             params = kis.account | {"PDNO": "005930", "ORD_UNPR": "274000", "ORD_DVSN": "00"}

@@ -9,6 +9,7 @@ from datetime import datetime
 from random import Random
 
 from bridge.simulator.exchange import ticks
+from bridge.simulator.exchange.auction import clearing_price
 from bridge.simulator.exchange.minutes import MinuteChart
 from bridge.simulator.exchange.order_book import Fill, Order, OrderBook, Side
 
@@ -74,6 +75,10 @@ class Market:
     """Resting orders of the background traders; those that have traded away may linger."""
     pegged: list[Order] = field(default_factory=list)
     """Resting mid-price orders, in order of arrival; ``price`` is their limit."""
+    called: list[Order] = field(default_factory=list)
+    """Orders for the next auction, in order of arrival; ``price`` is their limit."""
+    fixed: list[Order] = field(default_factory=list)
+    """Orders at a close, in order of arrival; ``price`` is that close."""
     lower: int = 0
     upper: int = 0
     fair: float = 0.0
@@ -134,6 +139,74 @@ class Market:
             self.pegged.append(order)
         self.record(order, fills, now)
 
+    def enter_fixed(self, order: Order, now: datetime, *, rest: bool) -> None:
+        """Trade an order at its own price and no other; what is left waits when it may."""
+        fills = []
+        for maker in self.fixed:
+            if maker.side is order.side or maker.price != order.price:
+                continue
+            quantity = min(order.remaining, maker.remaining)
+            order.remaining -= quantity
+            maker.remaining -= quantity
+            fills.append(Fill(maker, order.price, quantity))
+            if not order.remaining:
+                break
+        self.fixed = [maker for maker in self.fixed if maker.remaining]
+        if rest and order.remaining:
+            self.fixed.append(order)
+        self.record(order, fills, now)
+
+    def uncross(self, now: datetime, at: int = 0) -> None:
+        """Trade what waits for the auction, with the book, at one price; ``at``: a given one.
+
+        What is left of it rests in the book.
+        """
+        called, self.called = self.called, []
+        sizes: dict[Side, dict[int, int]] = {}
+        for side in Side:
+            levels = dict(self.book.depth(side, self.book.levels(side)))
+            for order in called:
+                if order.side is side:
+                    levels[order.price] = levels.get(order.price, 0) + order.remaining
+            sizes[side] = levels
+        price = at or clearing_price(sizes[Side.BUY], sizes[Side.SELL], self.last)
+        if price:
+            self._cross(called, price, now)
+        for order in called:
+            if order.remaining:
+                # Whoever wanted any price waits at the one that the auction has found.
+                if price and order.any_price:
+                    order.price = price
+                self.enter(order, now, rest=True)
+
+    def _cross(self, called: list[Order], price: int, now: datetime) -> None:
+        """Trade all that reaches a price, best price first, then oldest first."""
+        waiting = set(called)
+        buyers, sellers = (
+            deque(one for one in self._by_priority(called, side) if one.reaches(price))
+            for side in (Side.BUY, Side.SELL)
+        )
+        while buyers and sellers:
+            buyer, seller = buyers[0], sellers[0]
+            quantity = min(buyer.remaining, seller.remaining)
+            for order in (buyer, seller):
+                if order in waiting:
+                    order.remaining -= quantity
+                else:
+                    self.book.take(order, quantity)
+            # Whoever came for the auction is its taker; the makers' statistics do not differ.
+            taker, maker = (buyer, seller) if buyer in waiting else (seller, buyer)
+            self.record(taker, [Fill(maker, price, quantity)], now)
+            if not buyer.remaining:
+                buyers.popleft()
+            if not seller.remaining:
+                sellers.popleft()
+
+    def _by_priority(self, called: list[Order], side: Side) -> list[Order]:
+        found = [one for price in self.book.prices(side) for one in self.book.queue(side, price)]
+        found += [one for one in called if one.side is side]
+        return sorted(found, key=lambda one: -one.price if side is Side.BUY else one.price)
+
     def middle_size(self, order: Order) -> int:
         """Return how much a mid-price order would trade at once."""
         price = self.middle
@@ -148,12 +221,13 @@ class Market:
 
     def withdraw(self, order: Order, quantity: int) -> None:
         """Take ``quantity`` off a resting order, wherever it rests."""
-        if order in self.pegged:
-            order.remaining -= quantity
-            if not order.remaining:
-                self.pegged.remove(order)
-        else:
-            self.book.take(order, quantity)
+        for waiting in (self.pegged, self.called, self.fixed):
+            if order in waiting:
+                order.remaining -= quantity
+                if not order.remaining:
+                    waiting.remove(order)
+                return
+        self.book.take(order, quantity)
 
     def record(self, taker: Order, fills: list[Fill], now: datetime) -> None:
         """Enter trades into the day's statistics and tell both sides."""

@@ -33,6 +33,12 @@ class Order:
     side: Side
     price: int
     remaining: int
+    any_price: bool = False
+    """It names no price; ``price`` is the end of the day's range."""
+
+    def reaches(self, price: int) -> bool:
+        """Tell whether it would trade at a price."""
+        return _reaches(self.side, self.price, price)
 
 
 class Fill(NamedTuple):
@@ -117,6 +123,10 @@ class OrderBook:
         half = self._half(side)
         prices = half.prices[:levels] if side is Side.SELL else half.prices[: -levels - 1 : -1]
         return [(price, half.sizes[price]) for price in prices]
+
+    def levels(self, side: Side) -> int:
+        """Return how many prices a side has."""
+        return len(self._half(side).prices)
 
     def queue(self, side: Side, price: int) -> list[Order]:
         """Return the orders of a level, oldest first."""

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-__all__ = ["SECTORS", "Board", "Kind", "Sector", "Security", "find", "securities"]
+__all__ = [
+    "SECTORS",
+    "Board",
+    "Kind",
+    "Sector",
+    "Security",
+    "find",
+    "for_pensions",
+    "is_fund",
+    "securities",
+]
 
 Board = Literal["kospi", "kosdaq"]
 Kind = Literal["stock", "etf", "etn"]
@@ -113,6 +123,18 @@ def securities() -> Mapping[str, Security]:
 def find(symbol: str) -> Security | None:
     """Return one, None for a symbol that is listed only when somebody asks for it."""
     return securities().get(symbol)
+
+
+def is_fund(symbol: str) -> bool:
+    """Tell whether it is a fund (ETF) or a note (ETN), which has no tax and no after-market."""
+    found = find(symbol)
+    return found.kind != "stock" if found else symbol.startswith("Q")
+
+
+def for_pensions(symbol: str) -> bool:
+    """Tell whether a retirement pension may hold it: funds without leverage, no stocks."""
+    found = find(symbol)
+    return found is not None and found.kind == "etf" and found.leverage == 1
 
 
 def _all() -> Iterator[Security]:

@@ -1,32 +1,171 @@
-"""When the simulated exchange is open (pure). Times are Korean."""
+"""When the simulated exchanges are open, and for which orders (pure). Times are Korean.
+
+The hours are the timetable's, so that the simulator and whoever reads the same timetable agree.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+from datetime import date, datetime, timedelta
+from typing import Literal, NamedTuple
 
 from bridge.calendar.hours import Calendar
+from bridge.simulator.exchange.kinds import OrderKind, in_auction
 
-__all__ = ["Hours", "Session", "session"]
+__all__ = ["Admission", "Hours", "Session", "SessionTurn", "Timing"]
 
 Hours = Literal["always", "krx"]
 Session = Literal["open", "before", "after", "holiday"]
+Admission = Literal["continuous", "auction", "fixed", "kind", "before", "after", "holiday"]
+"""What becomes of an order of a kind: how it trades, or why it is refused. ``kind``: there is a
+session, which does not take it."""
 
-_OPEN = {"regular", "closing_auction"}
-"""Sessions of KRX in which orders are taken here; before and after them there is no market."""
+_VENUES = ("krx", "nxt", "sor")
+_SLOTS = {
+    "main": {
+        *("opening_auction", "regular", "closing_auction"),
+        *("pre_market", "closing_price", "after_market"),
+    },
+    "pre_open": {"pre_open_after_hours"},
+    "post_close": {"post_close"},
+    "after_market": {"after_market"},
+    "pre_market": {"pre_market_only"},
+}
+_KRX_MAIN = {"opening_auction", "regular", "closing_auction"}
+"""The after-market of KRX has kinds of its own, that of NXT takes those of the day."""
+_CONTINUOUS = {"regular", "after_market", "pre_market", "pre_market_only"}
+_EXTENDED = {"pre_market", "after_market"}
+_POST_CLOSE_TRADES = timedelta(minutes=10)
+"""Orders for today's close are taken ten minutes before they trade: 15:30 and 15:40."""
 
 
-def session(now: datetime, calendar: Calendar | None) -> Session:
-    """Return the state of the market, which without a calendar is always open."""
-    if calendar is None:
-        return "open"
-    held = [
-        one
-        for one in calendar.sessions("domestic_stock", "krx", now.date())
-        if one.session.name in _OPEN
-    ]
+class SessionTurn(NamedTuple):
+    """A session of a venue begins or ends; ``trades``: what it has taken begins to trade."""
+
+    at: datetime
+    venue: str
+    session: str
+    what: Literal["opens", "trades", "closes"]
+
+
+class _Held(NamedTuple):
+    opens: datetime
+    closes: datetime
+    name: str
+
+
+class Timing:
+    """The sessions of the exchanges, a day at a time; without a calendar they are always open."""
+
+    def __init__(self, calendar: Calendar | None) -> None:
+        self.calendar = calendar
+        self._day: date | None = None
+        self._held: dict[str, list[_Held]] = {}
+        self._turns: list[SessionTurn] = []
+
+    def trades_on(self, day: date) -> bool:
+        return self.calendar is None or self.calendar.trades("KRX", day)
+
+    def business_day(self, day: date, after: int) -> date:
+        """Return the day so many trading days later; 0: the day itself, or the next that trades."""
+        while not self.trades_on(day):
+            day += timedelta(days=1)
+        for _ in range(after):
+            day += timedelta(days=1)
+            while not self.trades_on(day):
+                day += timedelta(days=1)
+        return day
+
+    def session(self, now: datetime) -> Session:
+        """Return the state of the market as a whole: open while any venue trades."""
+        if self.calendar is None or self.running(now):
+            return "open"
+        held = self._of("krx", now) + self._of("nxt", now)
+        return _state(held, now)
+
+    def running(self, now: datetime) -> bool:
+        """Tell whether somewhere there is continuous trading."""
+        return self.calendar is None or any(
+            one.name in _CONTINUOUS and one.opens <= now < one.closes
+            for venue in _VENUES
+            for one in self._of(venue, now)
+        )
+
+    def admission(self, venue: str, kind: OrderKind, now: datetime) -> Admission:
+        """Return how an order of a kind trades at a venue now, or why it does not."""
+        fixed = kind.pricing == "fixed"
+        if self.calendar is None:
+            return "fixed" if fixed else "continuous"
+        names = _KRX_MAIN if venue == "KRX" and kind.slot == "main" else _SLOTS[kind.slot]
+        held = [one for one in self._of(venue.lower(), now) if one.name in names]
+        running = {one.name for one in held if one.opens <= now < one.closes}
+        if not running:
+            state = _state(held, now)
+            return "after" if state == "open" else state
+        if fixed:
+            return "fixed"
+        if running & _CONTINUOUS:
+            extended = kind.slot == "main" and not running - _EXTENDED - {"opening_auction"}
+            return "kind" if extended and not _named(kind) else "continuous"
+        closing = "opening_auction" not in running
+        return "auction" if in_auction(kind, closing=closing) else "kind"
+
+    def takes_changes(self, venue: str, now: datetime) -> Admission:
+        """Tell whether orders of a venue can be cancelled now."""
+        held = self._of(venue.lower(), now)
+        if self.calendar is None or any(one.opens <= now < one.closes for one in held):
+            return "continuous"
+        state = _state(held, now)
+        return "after" if state == "open" else state
+
+    def fixed_trades(self, kind: OrderKind, now: datetime) -> bool:
+        """Tell whether orders at a close trade by now, or still only wait."""
+        if self.calendar is None or kind.slot != "post_close":
+            return True
+        return any(
+            one.opens + _POST_CLOSE_TRADES <= now < one.closes
+            for one in self._of("krx", now)
+            if one.name == "post_close"
+        )
+
+    def turns(self, after: datetime, until: datetime) -> list[SessionTurn]:
+        """Return what begins and ends on a day between two moments of it, in order."""
+        self._load(until.date())
+        return [turn for turn in self._turns if after < turn.at <= until]
+
+    def next_turn(self, now: datetime) -> datetime | None:
+        """Return when something next begins or ends on that day."""
+        self._load(now.date())
+        return next((turn.at for turn in self._turns if turn.at > now), None)
+
+    def _of(self, venue: str, now: datetime) -> list[_Held]:
+        self._load(now.date())
+        return self._held.get(venue, [])
+
+    def _load(self, day: date) -> None:
+        if self._day == day or self.calendar is None:
+            return
+        self._day, self._turns = day, []
+        for venue in _VENUES:
+            held = self._held[venue] = [
+                _Held(one.opens, one.closes, one.session.name)
+                for one in self.calendar.sessions("domestic_stock", venue, day)
+            ]
+            for one in held:
+                self._turns.append(SessionTurn(one.opens, venue, one.name, "opens"))
+                self._turns.append(SessionTurn(one.closes, venue, one.name, "closes"))
+                if one.name == "post_close":
+                    trades = one.opens + _POST_CLOSE_TRADES
+                    self._turns.append(SessionTurn(trades, venue, one.name, "trades"))
+        # What ends makes room for what begins in the same moment.
+        self._turns.sort(key=lambda turn: (turn.at, turn.what == "opens"))
+
+
+def _named(kind: OrderKind) -> bool:
+    """Tell whether a kind is one of the limit types, all that the long hours take."""
+    return kind.pricing in ("limit", "best", "top")
+
+
+def _state(held: list[_Held], now: datetime) -> Session:
     if not held:
         return "holiday"
-    if any(one.opens <= now < one.closes for one in held):
-        return "open"
-    return "before" if now < min(one.opens for one in held) else "after"
+    return "before" if any(now < one.opens for one in held) else "after"

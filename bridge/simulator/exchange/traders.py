@@ -12,7 +12,7 @@ from bridge.simulator.exchange import ticks
 from bridge.simulator.exchange.market import Market
 from bridge.simulator.exchange.order_book import Order, Side
 
-__all__ = ["act", "populate"]
+__all__ = ["act", "at_close", "populate"]
 
 _LEVELS = 12
 _LEVEL_VALUE = 30_000_000
@@ -110,3 +110,11 @@ def _middle(market: Market, now: datetime) -> None:
     limit = market.upper if side is Side.BUY else market.lower
     quantity = max(1, int(_TRADE_VALUE / market.last * draw.lognormvariate(0.0, 1.0)))
     market.enter_middle(Order(side, limit, quantity), now, rest=len(market.pegged) < 4)
+
+
+def at_close(market: Market, order: Order, now: datetime) -> None:
+    """Let somebody come, now and then, who trades with an order at a close."""
+    draw = market.random
+    if draw.random() < 0.3:
+        quantity = max(1, int(_TRADE_VALUE / order.price * draw.lognormvariate(0.0, 1.1)))
+        market.enter_fixed(Order(order.side.other, order.price, quantity), now, rest=False)

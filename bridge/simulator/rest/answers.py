@@ -8,7 +8,17 @@ from typing import Any, Literal
 from bridge.catalog.model import Api
 from bridge.simulator.exchange.tickets import OrderRefused
 
-__all__ = ["GATEWAY", "Answer", "Row", "blank", "done", "gateway", "padded", "refusal"]
+__all__ = [
+    "GATEWAY",
+    "REFUSAL_TEXTS",
+    "Answer",
+    "Row",
+    "blank",
+    "done",
+    "gateway",
+    "padded",
+    "refusal",
+]
 
 Row = dict[str, Any]
 """KIS's names and values of one row of an answer."""
@@ -36,16 +46,33 @@ GATEWAY = {
 _REFUSALS = {
     "account": ("APAC0081", "APAC0081", "계좌번호 입력 오류입니다"),
     "cash": ("APBK0952", "40250000", "주문가능금액이 부족합니다."),
+    "credit": ("APBK1748", "40250000", "신용한도가 부족합니다."),
+    "credit_kind": ("APBK0937", "40310000", "주문처리가 안되었습니다(신용유형 오류)"),
     "holdings": ("APBK1234", "40240000", "주문가능수량이 부족합니다."),
     "kind": ("APBK1943", "40310000", "주문처리가 안되었습니다(주문구분 오류)"),
     "left": ("KIER2320", "40330000", "정정／취소 가능수량이 부족합니다"),
     "limit": ("APBK0507", "40270000", "상/하한가 오류입니다."),
+    "limit_only": (
+        "APBK3013",
+        "40310000",
+        "프리/애프터마켓에서는 지정가 유형의 주문만 가능합니다.",
+    ),
+    "loan_date": ("APBK0938", "40310000", "대출일자 오류입니다."),
     "no_price": ("APBK0918", "40310000", "주문처리가 안되었습니다(상대 호가 없음)"),
     "order": ("APBK1663", "40320000", "원주문번호가 존재하지 않습니다."),
+    "pension": ("APBK1552", "40910000", "해당 계좌에서 매매할 수 없는 종목입니다."),
+    "reservation": ("APBK2939", "40310000", "예약주문 종료일자 오류입니다."),
+    "reservation_hours": ("APBK2940", "40310000", "예약주문 가능시간이 아닙니다."),
+    "reservation_state": ("APBK2941", "40330000", "이미 처리되었거나 취소된 예약주문입니다."),
+    "routing": ("APBK3009", "40310000", "SOR 주문이 불가능한 주문구분입니다."),
     "quantity": ("APBK0400", "40310000", "주문수량 오류입니다."),
     "symbol": ("APBK0656", "40070000", "해당종목정보가 없습니다."),
     "tick": ("APBK0506", "40310000", "주문처리가 안되었습니다(호가단위 오류)"),
 }
+REFUSAL_TEXTS = {reason: text for reason, (_, _, text) in _REFUSALS.items()} | {
+    "session": "장운영일자가 주문일과 상이합니다"
+}
+"""What is told of a refusal by its reason."""
 _CLOSED = {
     "before": ("40570000", "모의투자 장시작전 입니다."),
     "after": ("40580000", "모의투자 장종료 입니다."),

@@ -9,13 +9,11 @@ from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange
-from bridge.simulator.exchange.order_book import Side
-from bridge.simulator.exchange.tickets import OrderRefused, OrderRequest
+from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.rest import statements
 from bridge.simulator.rest.answers import Answer, Row, blank, done, padded
 from bridge.simulator.rest.calls import Handler
 from bridge.simulator.rest.params import (
-    CHANNEL,
     InputError,
     Params,
     account_of,
@@ -48,8 +46,6 @@ class DomesticHandlers:
             "domestic_stock/inquire_time_itemchartprice": self._minutes,
             "domestic_stock/search_info": self._info,
             "domestic_stock/chk_holiday": self._holidays,
-            "domestic_stock/order_cash": self._order,
-            "domestic_stock/order_rvsecncl": self._change,
             "domestic_stock/inquire_psbl_rvsecncl": self._changeable,
             "domestic_stock/inquire_daily_ccld": self._daily,
             "domestic_stock/inquire_balance": self._balance,
@@ -140,59 +136,6 @@ class DomesticHandlers:
 
     # -- trading
 
-    def _order(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        side = Side.BUY if variant == "buy" else Side.SELL
-        request = OrderRequest(
-            account=self._account(params),
-            symbol=text_of(params, "PDNO"),
-            side=side,
-            quantity=number_of(params, "ORD_QTY"),
-            price=number_of(params, "ORD_UNPR"),
-            kind=text_of(params, "ORD_DVSN"),
-            trigger=number_of(params, "CNDT_PRIC", blank=0),
-            venue=self._venue(params),
-            channel=params.get(CHANNEL, "OpnAPI"),
-        )
-        ticket = self._exchange.place(request, now)
-        name = "매수" if side is Side.BUY else "매도"
-        code = "40600000" if side is Side.BUY else "40590000"
-        return self._sent(ticket.number, code, f"모의투자 {name}주문이 완료 되었습니다.", now)
-
-    def _change(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        account = self._account(params)
-        number = text_of(params, "ORGN_ODNO").zfill(10)
-        whole = params.get("QTY_ALL_ORD_YN") == "Y"
-        quantity = None if whole else number_of(params, "ORD_QTY")
-        match text_of(params, "RVSE_CNCL_DVSN_CD"):
-            case "01":
-                ticket = self._exchange.modify(
-                    account,
-                    number,
-                    quantity=quantity,
-                    price=number_of(params, "ORD_UNPR"),
-                    kind=text_of(params, "ORD_DVSN"),
-                    trigger=number_of(params, "CNDT_PRIC", blank=0),
-                    now=now,
-                )
-                code, name = "40610000", "정정"
-            case "02":
-                ticket = self._exchange.cancel(account, number, quantity=quantity, now=now)
-                code, name = "40630000", "취소"
-            case _:
-                raise InputError("RVSE_CNCL_DVSN_CD")
-        return self._sent(ticket.number, code, f"모의투자 {name}주문이 완료 되었습니다.", now)
-
-    def _sent(self, number: str, paper_code: str, paper_text: str, now: datetime) -> Answer:
-        paper = self._settings.environment == "paper"
-        output = {
-            "KRX_FWDG_ORD_ORGNO": "00950" if paper else "91252",
-            "ODNO": number,
-            "ORD_TMD": now.strftime("%H%M%S"),
-        }
-        if paper:
-            return Answer("0", paper_code, paper_text, {"output": output})
-        return Answer("0", "APBK0013", "주문 전송 완료 되었습니다.", {"output": output})
-
     def _changeable(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
         account = self._account(params)
         side = {"1": "01", "2": "02"}.get(params.get("INQR_DVSN_2", "0"))
@@ -238,7 +181,7 @@ class DomesticHandlers:
         if account is None:
             raise OrderRefused("account")
         rows, value, cost = [], 0, 0
-        for symbol, held in account.holdings.items():
+        for (symbol, _, _), held in account.positions.items():
             if not (held.quantity or held.bought_today or held.sold_today):
                 continue
             market = self._exchange.market(symbol, now)
@@ -285,14 +228,6 @@ class DomesticHandlers:
         if params.get("FID_COND_MRKT_DIV_CODE") not in ("J", "NX", "UN"):
             raise InputError("FID_COND_MRKT_DIV_CODE")
         return text_of(params, "FID_INPUT_ISCD")
-
-    def _venue(self, params: Params) -> str:
-        venue = params.get("EXCG_ID_DVSN_CD") or "KRX"
-        if venue not in ("KRX", "NXT", "SOR"):
-            raise InputError("EXCG_ID_DVSN_CD")
-        if venue != "KRX" and self._settings.environment == "paper":
-            raise OrderRefused("kind")
-        return venue
 
     def _row(self, api: str, block: str, values: Mapping[str, object]) -> Row:
         """Return a row with every field that the catalog names, blank where we know nothing."""

@@ -12,6 +12,7 @@ from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest.answers import Answer, refusal
 from bridge.simulator.rest.calls import Family, Handler, HandlerCall, calls
 from bridge.simulator.rest.domestic_handlers import DomesticHandlers
+from bridge.simulator.rest.domestic_orders import DomesticOrders
 from bridge.simulator.rest.facts import DomesticFacts, OffBookFacts
 from bridge.simulator.rest.generic.handlers import GenericHandlers
 from bridge.simulator.rest.off_book_handlers import OffBookHandlers
@@ -36,6 +37,7 @@ class Handlers:
         if off_book is None:
             off_book = OffBook(settings.seed, settings.accounts)
         families: tuple[Family, ...] = (
+            DomesticOrders(exchange, catalog, settings),
             DomesticHandlers(exchange, catalog, settings),
             OffBookHandlers(off_book, catalog, settings),
             PriceHandlers(catalog, settings.seed, off_book),

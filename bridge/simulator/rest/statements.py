@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bridge.simulator.exchange import ticks
-from bridge.simulator.exchange.ledger import CashAccount, Holding
+from bridge.simulator.exchange.kinds import KINDS
+from bridge.simulator.exchange.ledger import Holding, StockAccount
 from bridge.simulator.exchange.listings import standard_symbol
 from bridge.simulator.exchange.market import Listing, Market
 from bridge.simulator.exchange.minutes import Minute
@@ -26,24 +27,6 @@ __all__ = [
     "orderable",
     "price",
 ]
-
-_KINDS = {
-    "00": "지정가",
-    "01": "시장가",
-    "02": "조건부지정가",
-    "03": "최유리지정가",
-    "04": "최우선지정가",
-    "11": "IOC지정가",
-    "12": "FOK지정가",
-    "13": "IOC시장가",
-    "14": "FOK시장가",
-    "15": "IOC최유리",
-    "16": "FOK최유리",
-    "21": "중간가",
-    "22": "스톱지정가",
-    "23": "중간가IOC",
-    "24": "중간가FOK",
-}
 
 
 def info(listing: Listing) -> Row:
@@ -157,7 +140,7 @@ def _common(ticket: Ticket) -> Row:
         "ord_gno_brno": "00950",
         "odno": ticket.number,
         "orgn_odno": ticket.original,
-        "ord_dvsn_name": _KINDS.get(request.kind, ""),
+        "ord_dvsn_name": KINDS[request.kind].name,
         "ord_dvsn_cd": request.kind,
         "pdno": request.symbol,
         "ord_qty": request.quantity,
@@ -216,7 +199,7 @@ def changeable(ticket: Ticket) -> Row:
         "rvse_cncl_dvsn_name": "" if ticket.action == "place" else _side_name(ticket),
         "psbl_qty": ticket.remaining,
         "excg_id_dvsn_name": ticket.request.venue,
-        "stpm_efct_occr_yn": "N" if ticket.order is None else "Y",
+        "stpm_efct_occr_yn": "Y" if ticket.triggered_at else "N",
     }
 
 
@@ -249,13 +232,11 @@ def holding(market: Market, held: Holding) -> Row:
     }
 
 
-def balance(account: CashAccount, value: int, cost: int) -> Row:
+def balance(account: StockAccount, value: int, cost: int) -> Row:
     return {
         "dnca_tot_amt": account.cash,
         "nxdy_excc_amt": account.cash,
         "prvs_rcdl_excc_amt": account.cash,
-        "thdt_buy_amt": account.bought_today,
-        "thdt_sll_amt": account.sold_today,
         "scts_evlu_amt": value,
         "tot_evlu_amt": account.cash + value,
         "nass_amt": account.cash + value,

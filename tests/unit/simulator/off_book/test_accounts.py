@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.simulator.exchange.ledger import CashAccount
+from bridge.simulator.exchange.ledger import StockAccount
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.off_book import accounts, off_book
@@ -116,7 +116,7 @@ def test_futures_pay_what_closing_brings_and_tie_up_a_margin() -> None:
 
 
 def test_won_are_those_of_the_domestic_account() -> None:
-    domestic = CashAccount(STOCKS, 1_000_000, reserved=400_000)
+    domestic = StockAccount(STOCKS, 1_000_000, reserved=400_000)
     own = OffBook(1, (STOCKS,), {STOCKS: domestic})
     money, last = own.money(STOCKS), own.price("KR103501GA34")
     order(own, Side.BUY, 100, last, market="domestic_bond", symbol="KR103501GA34", exchange="")
