@@ -18,9 +18,9 @@ from bridge.catalog.model import Catalog
 from bridge.config.kis import AppConfig
 from bridge.config.models import Config
 from bridge.errors import DecodeError
-from bridge.extensions.candles.extension import Candles
+from bridge.extensions.configured import configured_extensions
 from bridge.extensions.context import ExtensionContext
-from bridge.extensions.hook import Extension, Extensions
+from bridge.extensions.hook import Extensions
 from bridge.feed.lane import Lane
 from bridge.feed.lane_end import lane_writer
 from bridge.feed.policies import policies
@@ -76,8 +76,6 @@ _HEAD_START_S = 0.04
 _LEAVE_S = 9.0  # who stops containers and services often kills them after ten
 _FRESH = 30_000_000
 """How old (µs) a trade may be that limits are held against."""
-_EXTENSIONS: tuple[type[Extension], ...] = (Candles,)
-"""Each can be taken away: nothing but this line knows of it."""
 
 
 class Bridge:
@@ -317,7 +315,7 @@ class Bridge:
         context = ExtensionContext(
             *told, self.pump, self.lane, self.events, self.pool.all_live, self._rests
         )
-        return Extensions(_EXTENSIONS, context)
+        return configured_extensions(context)
 
     async def _dashboard(self) -> list[Coroutine[None, None, None]]:
         """Return the work of the web server, if there is to be one; it listens already."""

@@ -1,8 +1,9 @@
 """The process that is measured: the bridge's market-data line, or what it is compared with.
 
 ``floor`` receives the same frames through the same stream on the same library and sends one message
-for each frame through the same lane, but forwards the bytes as they came. ``plain`` does that with
-the client of `websockets`.
+for each frame through the same lane, but forwards the bytes as they came, and in the turn of the
+event loop that follows, as who knows nothing of the socket has to. ``plain`` does that with the
+client of `websockets`.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Subject:
             on_notice=lambda notice, at: None,
             on_event=self._happened,
             connect=websockets_link.connect if mode == "plain" else open_link,
-            reads=self._lane,
+            reads=self._lane if mode == "bridge" else None,
         )
 
     async def run(self) -> dict[str, float | int]:

@@ -13,7 +13,6 @@ from typing import Protocol
 
 import structlog
 
-from bridge.config.models import Config
 from bridge.extensions.context import ExtensionContext
 
 __all__ = ["Extension", "Extensions"]
@@ -27,10 +26,6 @@ class Extension(Protocol):
     def __init__(self, context: ExtensionContext) -> None:
         """Prepare; nothing runs before `start`."""
 
-    @staticmethod
-    def wanted(config: Config) -> bool:
-        """Tell whether the configuration asks for it."""
-
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Begin; whatever runs does so in ``tasks``, where a bug ends the bridge loudly.
 
@@ -42,10 +37,10 @@ class Extension(Protocol):
 
 
 class Extensions:
-    """Those of a tuple that the configuration asks for."""
+    """Those that the configuration asks for."""
 
     def __init__(self, kinds: Iterable[type[Extension]], context: ExtensionContext) -> None:
-        self._running = [kind(context) for kind in kinds if kind.wanted(context.config)]
+        self._running = [kind(context) for kind in kinds]
 
     async def run(self) -> None:
         """Start them and run their tasks until cancelled; a bug in one ends this loudly."""

@@ -17,7 +17,6 @@ import structlog
 
 from bridge.catalog.model import Channel
 from bridge.config.candles import MOST_CANDLES, Interval
-from bridge.config.models import Config
 from bridge.extensions.candles.chart import chart_of
 from bridge.extensions.candles.days import TradingDays
 from bridge.extensions.candles.mender import Mender, Torn
@@ -89,11 +88,6 @@ class Candles:
         self._full = False
         self._count = 0
         self._known_days = context.calendar.known
-
-    @staticmethod
-    def wanted(config: Config) -> bool:
-        """Tell whether the configuration asks for it."""
-        return bool(config.candles)
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         """Begin to listen."""

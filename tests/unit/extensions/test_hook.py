@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from bridge.config.models import Config
 from bridge.extensions.context import ExtensionContext
 from bridge.extensions.hook import Extension, Extensions
 
@@ -19,10 +18,6 @@ class Quiet:
 
     def __init__(self, context: ExtensionContext) -> None:
         self.context = context
-
-    @staticmethod
-    def wanted(_: Config) -> bool:
-        return True
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         HAPPENED.append(f"start {type(self).__name__}")
@@ -39,12 +34,6 @@ class Second(Quiet):
     pass
 
 
-class Unwanted(Quiet):
-    @staticmethod
-    def wanted(_: Config) -> bool:
-        return False
-
-
 class Faulty(Quiet):
     async def work(self) -> None:
         raise ZeroDivisionError
@@ -56,8 +45,8 @@ def extensions(*kinds: type[Extension]) -> Extensions:
     return Extensions(kinds, ExtensionContext(*[nothing] * 9))
 
 
-async def test_those_that_are_wanted_start_in_order_and_stop_in_reverse() -> None:
-    hooked = extensions(Quiet, Unwanted, Second)
+async def test_they_start_in_order_and_stop_in_reverse() -> None:
+    hooked = extensions(Quiet, Second)
     running = asyncio.ensure_future(hooked.run())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -75,5 +64,5 @@ async def test_a_bug_in_one_ends_all_of_them_loudly() -> None:
 
 
 async def test_without_any_there_is_nothing_to_run() -> None:
-    await extensions(Unwanted).run()
+    await extensions().run()
     assert HAPPENED == []

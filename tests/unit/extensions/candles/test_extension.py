@@ -415,8 +415,3 @@ async def test_charts_are_asked_for_only_where_there_are_some_and_they_are_wante
         await world.at(NINE - 60)
         assert len(world.candles._symbols) == 1
         assert len(world.candles._torn()) == there, "in paper trading KIS has no American chart"
-
-
-def test_it_is_off_unless_candles_are_configured() -> None:
-    assert not Candles.wanted(cast("Any", SimpleNamespace(candles=())))
-    assert Candles.wanted(cast("Any", SimpleNamespace(candles=(1,))))
