@@ -322,6 +322,8 @@ class World:
     config: Path
     ear: Ear
     bridge: Program
+    exchange: Program | None = None
+    """The simulator, where it is a process of its own."""
 
     @classmethod
     @contextmanager
@@ -339,13 +341,13 @@ class World:
         """
         with (
             Mosquitto.running(folder) as broker,
-            simulator(*options) as (_, kis),
+            simulator(*options) as (exchange, kis),
             Ear(broker.port) as ear,
         ):
             config = bridge_toml(folder, kis, broker.url, more)
             named = f'environment = "{environment}"'
             config.write_text(config.read_text().replace('environment = "simulator"', named))
-            world = cls(broker, kis, config, ear, _run(config, program))
+            world = cls(broker, kis, config, ear, _run(config, program), exchange)
             try:
                 world.bridge.line()
                 yield world
