@@ -78,6 +78,7 @@ class Simulator:
         )
         self.off_book = OffBook(settings.seed, accounts, self.exchange.accounts, settings.cash)
         """Overseas stocks, futures and options."""
+        self.off_book.listed_on = self.clock().date()
         self.history = History(Calendar(catalog.hours), seed=settings.seed, end=self.clock().date())
         """What every symbol was traded at before today."""
         player = None

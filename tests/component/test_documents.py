@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from bridge.catalog.compile import load
 from bridge.catalog.openapi import openapi
 from bridge.documents.topics import payloads, topics
 from bridge.mqtt.topics import REQUEST_VERBS
+from bridge.runtime.clock import SEOUL
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest.handlers import Handlers
@@ -33,6 +35,8 @@ from tests.system.programs import World, ask, publish
 ROOT = Path(__file__).parents[2]
 CATALOG = load()
 VALIDATOR = ROOT / "tests/asyncapi"
+FUTURE = OffBook(1, (), listed_on=datetime.now(SEOUL).date()).price("A01603")
+"""About what a future costs in a simulator that starts today."""
 SOUND = {
     "PDNO": "005930",
     "FID_INPUT_ISCD": "005930",
@@ -58,14 +62,27 @@ SOUND = {
     "ORD_END_DT": "20260922",
     "SHTN_PDNO": "A01603",
     "SLL_BUY_DVSN_CD": "02",
-    "UNIT_PRICE": "1",
+    "UNIT_PRICE": f"{FUTURE}",
     "ORD_DVSN_CD": "01",
+    "ORD_PRCS_DVSN_CD": "02",
+    "NMPR_TYPE_CD": "01",
+    "KRX_NMPR_CNDT_CD": "0",
     "STRT_ORD_DT": "20260901",
     "END_ORD_DT": "20260922",
     "CTX_AREA_FK200": "",
     "CTX_AREA_NK200": "",
 }
 """Values with which a call succeeds; every second request has them."""
+BOND = {
+    "PDNO": "KR6095572D81",
+    "FID_INPUT_ISCD": "KR6095572D81",
+    "FID_COND_MRKT_DIV_CODE": "B",
+    "ORD_QTY2": "10",
+    "BOND_ORD_UNPR": "10500",
+    "SAMT_MKET_PTCI_YN": "N",
+    "BOND_RTL_MKET_YN": "N",
+    "INQR_CNDT": "00",
+}
 WRITTEN = Handlers(Exchange(), CATALOG, SimulatorSettings(), OffBook(1, ())).written
 PATHS = sorted(CATALOG.apis[name].path for name in WRITTEN)
 """Calls with an answer of their own."""
@@ -151,7 +168,9 @@ async def test_the_answers_of_the_simulator_are_those_of_the_document(
     for operation in operations(simulator):
         product = "03" if "futureoption" in operation.path else "01"
         account = {"CANO": number, "ACNT_PRDT_CD": product}
-        await asyncio.to_thread(_try, operation, simulator.rest_url, headers, account, reached)
+        known = SOUND | (BOND if "domestic-bond" in operation.path else {}) | account
+        given = (headers, account, known, reached)
+        await asyncio.to_thread(_try, operation, simulator.rest_url, *given)
     assert sorted(reached) == PATHS
     # An order number cannot be guessed; everything else has to succeed now and then.
     assert [path for path, times in reached.items() if not times] == [
@@ -164,6 +183,7 @@ def _try(
     url: str,
     headers: Mapping[str, str],
     account: Mapping[str, str],
+    known: Mapping[str, str],
     reached: dict[str, int],
 ) -> None:
     real = {ids.real for api in CATALOG.apis.values() for ids in api.tr_ids}
@@ -179,7 +199,7 @@ def _try(
         if tr_id not in real:
             return
         case.headers = {**headers, "tr_id": tr_id, "tr_cont": ""}
-        sound = {**account, **(SOUND if next(number) % 2 else {})}
+        sound = known if next(number) % 2 else account
         for values in (case.query, case.body):
             if isinstance(values, dict):
                 values.update({name: text for name, text in sound.items() if name in values})
@@ -220,7 +240,12 @@ APPLE = (
         "price": "9999",
     }
 )
-KOSPI200 = APPLE | {"market": "domestic_derivative", "venue": "krx", "symbol": "A01603"}
+KOSPI200 = APPLE | {
+    "market": "domestic_derivative",
+    "venue": "krx",
+    "symbol": "A01603",
+    "price": f"{FUTURE + 30}",
+}
 REQUESTS: dict[str, object] = {
     "subscriptions": {},
     "channels": {},

@@ -114,8 +114,10 @@ async def test_the_night_session_has_a_list_of_its_own(
         m.gateway.gap("futures")
         filled = await m.event("a", 2, "futures")
         assert (filled["state"], Decimal(str(filled["average_price"]))) == ("filled", last - 1)
-        assert (await m.order("place", "b", "futures", **night, price="1"))["status"] == "accepted"
-        virtual.off_book.move("A01603", Decimal(1), virtual.loop.now())
+        low = last - 20
+        second = await m.order("place", "b", "futures", **night, price=f"{low}")
+        assert second["status"] == "accepted"
+        virtual.off_book.move("A01603", low, virtual.loop.now())
         m.tell()
         assert (await m.event("b", 1, "futures"))["state"] == "filled"
 

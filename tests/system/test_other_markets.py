@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from bridge.runtime.clock import SEOUL
+from bridge.simulator.off_book.off_book import OffBook
 from tests.system.programs import World
 
 SOON = ("-D", "publish", "message-expiry-interval", "10")
@@ -35,6 +39,11 @@ KOSPI200: dict[str, Any] = APPLE | {
 }
 
 
+def _about() -> Decimal:
+    """Return about what the future costs today in a simulator; a day's prices are near it."""
+    return OffBook(1, (), listed_on=datetime.now(SEOUL).date()).price(KOSPI200["symbol"])
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with World.running(tmp_path_factory.mktemp("world"), ACCOUNT) as world:
@@ -42,12 +51,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.mark.parametrize(
-    ("account", "order", "far", "near"),
-    [("main", APPLE, "0.5", "9999"), ("futures", KOSPI200, "1.00", "9999.00")],
+    ("account", "order", "far", "farther", "near"),
+    [
+        ("main", APPLE, "0.5", "0.6", "9999"),
+        ("futures", KOSPI200, f"{_about() - 30}", f"{_about() - 29}", f"{_about() + 30}"),
+    ],
     ids=["overseas", "futures"],
 )
 def test_orders_fill_are_modified_and_cancelled(
-    world: World, account: str, order: dict[str, Any], far: str, near: str
+    world: World, account: str, order: dict[str, Any], far: str, farther: str, near: str
 ) -> None:
     def topic(what: str, name: str) -> str:
         return f"kis/orders/{account}/bob/{what}/{name}"
@@ -66,7 +78,7 @@ def test_orders_fill_are_modified_and_cancelled(
     assert 0 < filled.payload["average_price"] < 9999
     rests = send("place", f"{account}-rests", **order, price=far)
     assert rests["status"] == "accepted", rests
-    modified = send("modify", f"{account}-rests", price=far.replace("5", "6").replace("1.00", "2"))
+    modified = send("modify", f"{account}-rests", price=farther)
     assert modified["status"] == "accepted", modified
     assert modified["order_no"] != rests["order_no"]
     cancelled = send("cancel", f"{account}-rests")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from statistics import NormalDist
 
 from bridge.simulator.derivatives.contracts import Contract
 
-__all__ = ["RATE", "Greeks", "fair_price", "greeks", "implied", "on_tick", "value"]
+__all__ = ["RATE", "Greeks", "fair_price", "greeks", "implied", "listing_price", "on_tick", "value"]
 
 RATE = 0.025
 """A year, of the simulated money market; nothing pays dividends."""
 
 _DAY = 1 / 365
-_NORMAL = NormalDist()
 _LOWEST, _HIGHEST, _STEPS = 0.001, 5.0, 50
 
 
@@ -41,8 +40,8 @@ def value(contract: Contract, spot: float, years: float, volatility: float) -> f
     first, second = _distances(spot, strike, years, volatility)
     discounted = strike * math.exp(-RATE * years)
     if contract.kind == "call":
-        return spot * _NORMAL.cdf(first) - discounted * _NORMAL.cdf(second)
-    return discounted * _NORMAL.cdf(-second) - spot * _NORMAL.cdf(-first)
+        return spot * _below(first) - discounted * _below(second)
+    return discounted * _below(-second) - spot * _below(-first)
 
 
 def greeks(contract: Contract, spot: float, years: float, volatility: float) -> Greeks:
@@ -54,16 +53,16 @@ def greeks(contract: Contract, spot: float, years: float, volatility: float) -> 
         inside = contract.intrinsic(Decimal(str(spot))) > 0
         return Greeks((1.0 if call else -1.0) if inside else 0.0, 0.0, 0.0, 0.0, 0.0)
     first, second = _distances(spot, strike, years, volatility)
-    root, density = math.sqrt(years), _NORMAL.pdf(first)
+    root, density = math.sqrt(years), _density(first)
     discounted = strike * math.exp(-RATE * years)
     side = 1 if call else -1
-    carried = side * RATE * discounted * _NORMAL.cdf(side * second)
+    carried = side * RATE * discounted * _below(side * second)
     return Greeks(
-        delta=_NORMAL.cdf(first) - (0 if call else 1),
+        delta=_below(first) - (0 if call else 1),
         gamma=density / (spot * volatility * root),
         theta=(-spot * density * volatility / (2 * root) - carried) * _DAY,
         vega=spot * density * root / 100,
-        rho=side * discounted * years * _NORMAL.cdf(side * second) / 100,
+        rho=side * discounted * years * _below(side * second) / 100,
     )
 
 
@@ -94,6 +93,20 @@ def on_tick(contract: Contract, price: float) -> Decimal:
     exact = Decimal(str(round(price, 6)))
     tick = contract.tick(max(Decimal(0), exact))
     return max(tick, (exact / tick).quantize(Decimal(1), ROUND_HALF_UP) * tick)
+
+
+def listing_price(contract: Contract, day: date) -> Decimal:
+    """Return the price at which a contract is listed on a day."""
+    return fair_price(contract, contract.product.underlying.about, contract.days(day))
+
+
+def _below(x: float) -> float:
+    """Return how much of a normal distribution is below ``x``."""
+    return (1 + math.erf(x / math.sqrt(2))) / 2
+
+
+def _density(x: float) -> float:
+    return math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
 
 
 def _distances(spot: float, strike: float, years: float, volatility: float) -> tuple[float, float]:

@@ -39,7 +39,7 @@ class History:
         self._minutes: OrderedDict[tuple[Family, str, str, date], tuple[Bar, ...]] = OrderedDict()
 
     def instrument(self, market: Family, symbol: str, venue: str = "") -> Instrument:
-        return instrument(market, symbol, self.seed, venue)
+        return instrument(market, symbol, self.seed, venue, self.end)
 
     def base(self, market: Family, symbol: str) -> Decimal:
         """Return the close of the last day before the end: where a symbol starts."""

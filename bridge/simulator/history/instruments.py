@@ -6,12 +6,17 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from random import Random
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from bridge.simulator.bonds.issues import issue, plausible
+from bridge.simulator.bonds.yields import fair_price
+from bridge.simulator.derivatives.contracts import contract
+from bridge.simulator.derivatives.pricing import listing_price
 from bridge.simulator.exchange import listings, ticks
 
 __all__ = ["INDICES", "Family", "Instrument", "family_of", "instrument"]
@@ -59,6 +64,7 @@ _ABROAD = {
     "FX@EUR": 1.16,
 }
 _CENT = Decimal("0.01")
+_A_DAY = date(2026, 11, 23)
 _WON = Decimal(1)
 
 
@@ -135,6 +141,7 @@ _GUESSES = (
 
 _LOOKS: tuple[tuple[re.Pattern[str], Family], ...] = (
     (re.compile(r"[A-Z]{2}[0-9A-Z]{9}[0-9]"), "domestic_bond"),
+    (re.compile(r"[23BC](09|AF)[0-9A-Z]{2}W[0-9]{3}"), "domestic_derivative"),
     (re.compile(r"[1-4A-D][0-9A-Z]{2}[0-9A-Z][0-9A-C][0-9]([0-9A-Z]{3})?"), "domestic_derivative"),
     (re.compile(r"[0-9A-Z]{1,4}[FGHJKMNQUVXZ][0-9]{2}( ?[CP][0-9.]+)?"), "overseas_derivative"),
 )
@@ -148,15 +155,19 @@ def family_of(symbol: str) -> Family:
 
 
 @lru_cache(maxsize=2_048)
-def instrument(family: Family, symbol: str, seed: int, venue: str = "") -> Instrument:
+def instrument(
+    family: Family, symbol: str, seed: int, venue: str = "", day: date = _A_DAY
+) -> Instrument:
     """Return what is known of a symbol; ``venue`` is KIS's short name of an exchange abroad.
+
+    ``day`` is the simulator's first: an option is worth less the nearer its end is.
 
     The same seed gives the same answer. Without a venue the exchange of a stock abroad is guessed
     by the look of its symbol; its price does not depend on that.
     """
     venue = _venue(family, symbol, venue.lower())
     place = _VENUES[venue]
-    base, unit, volatility, volume, multiplier, years = _look(family, symbol, seed)
+    base, unit, volatility, volume, multiplier, years = _look(family, symbol, seed, day)
     return Instrument(
         family,
         symbol,
@@ -183,7 +194,9 @@ def _venue(family: Family, symbol: str, venue: str) -> str:
     return next((name for look, name in _GUESSES if look.fullmatch(symbol)), "nas")
 
 
-def _look(family: Family, symbol: str, seed: int) -> tuple[Decimal, Decimal, float, int, int, int]:
+def _look(
+    family: Family, symbol: str, seed: int, day: date
+) -> tuple[Decimal, Decimal, float, int, int, int]:
     """Return base, unit, volatility, volume, multiplier and years."""
     draw = Random(f"instrument {seed} {family} {symbol}")  # noqa: S311 - a market, not a secret
     match family:
@@ -197,11 +210,15 @@ def _look(family: Family, symbol: str, seed: int) -> tuple[Decimal, Decimal, flo
             )
             return _cents(index), _CENT, 0.009, draw.randrange(2 * 10**8, 9 * 10**8), 1, 20
         case "domestic_derivative":
-            base = _derivative(symbol, seed)
-            option = symbol[:1] in "23BC"
-            volume = draw.randrange(20_000, 400_000)
-            return base, _CENT, 0.12 if option else 0.011, volume, 250_000, 2
+            volume, one = draw.randrange(20_000, 400_000), contract(symbol, day)
+            if one is None:
+                return _derivative(symbol, seed), _CENT, 0.011, volume, 250_000, 2
+            base, wide = listing_price(one, day), 0.12 if one.option else 0.011
+            return base, one.tick(base), wide, volume, int(one.product.multiplier), 2
         case "domestic_bond":
+            if plausible(symbol):
+                base = fair_price(issue(symbol, seed), day)
+                return base, _WON, 0.0015, draw.randrange(5_000, 4_000_000), 1, 3
             base = _cents(draw.randrange(880_000, 1_060_000) / 100).quantize(Decimal("0.1"))
             return base, Decimal("0.1"), 0.0015, draw.randrange(5_000, 4_000_000), 1, 3
         case "overseas_stock":

@@ -88,7 +88,7 @@ class OffBookAccount:
         """Return what open positions tie up."""
         return sum(
             (
-                lot.terms.amount(abs(lot.quantity), self.price(symbol)) * lot.terms.margin
+                lot.terms.tied(abs(lot.quantity), self.price(symbol))
                 for (_, symbol), lot in self.lots.items()
                 if lot.terms.currency == currency
                 and lot.quantity
@@ -121,7 +121,7 @@ class OffBookAccount:
             return _ZERO
         # A margin is told by what the market pays, however far from that an order is.
         at = self.price(ticket.symbol)
-        return terms.amount(opening, at) * terms.margin + terms.fees(opening, at)
+        return terms.tied(opening, at) + terms.fees(opening, at)
 
     def pay(self, currency: str, amount: Decimal) -> None:
         """Add an amount to the money; a negative one takes it away."""

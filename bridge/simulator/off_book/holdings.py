@@ -106,7 +106,7 @@ class Position:
     def margin(self) -> Decimal:
         """The money that it ties up."""
         free = self.terms.paid and self.quantity > 0
-        return _ZERO if free else self.worth * self.terms.margin
+        return _ZERO if free else self.terms.tied(abs(self.quantity), self.price)
 
     @property
     def sellable(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from random import Random
 from typing import Literal
@@ -20,6 +20,7 @@ from bridge.simulator.off_book.accounts import OffBookAccount, Purse
 from bridge.simulator.off_book.dates import business_date
 from bridge.simulator.off_book.holdings import Position
 from bridge.simulator.off_book.listings import FIRST_MONEY, LISTED, SHARES
+from bridge.simulator.off_book.reference import on_grid, opening_price
 from bridge.simulator.off_book.terms import TradingTerms, terms
 from bridge.simulator.off_book.tickets import Action, OffBookEvent, OffBookMarket, OffBookTicket
 
@@ -46,6 +47,8 @@ class OffBook:
     """Won of accounts that trade domestic stocks too."""
     cash: int = 500_000_000
     """Won of the others at the start."""
+    listed_on: date = date(2026, 11, 23)
+    """The day on which new symbols are listed: options are worth less the nearer their end is."""
     events: list[OffBookEvent] = field(default_factory=list)
     tickets: dict[str, OffBookTicket] = field(default_factory=dict)
     """By number, oldest first."""
@@ -65,8 +68,9 @@ class OffBook:
     def price(self, symbol: str) -> Decimal:
         """Return the last price of a symbol, listing it when it is new."""
         if symbol not in self.prices:
-            base = instrument(family_of(symbol), symbol, self.seed).base
-            self.prices[symbol] = self.bases[symbol] = base
+            listed = instrument(family_of(symbol), symbol, self.seed, day=self.listed_on)
+            self.prices[symbol] = self.bases[symbol] = listed.base
+            self.prices[symbol] = opening_price(symbol, self.listed_on, self.price, self.base)
         return self.prices[symbol]
 
     def base(self, symbol: str) -> Decimal:
@@ -79,7 +83,7 @@ class OffBook:
         for symbol in sorted(waiting):
             last = self.price(symbol)
             moved = last * Decimal(1 + self.random.gauss(0, _STEP))
-            self.move(symbol, max(Decimal("0.01"), moved.quantize(Decimal("0.01"))), now)
+            self.move(symbol, on_grid(symbol, moved, now.date()), now)
 
     def move(self, symbol: str, price: Decimal, now: datetime) -> None:
         """Set a price; what waits for it fills."""
@@ -152,11 +156,6 @@ class OffBook:
         self._check(owner, ticket, found)
         owner.open(market, symbol, exchange, found)
         self._enter(owner, ticket, found, now)
-        at_once = market == "domestic_derivative" and kind >= "10"
-        if ticket.remaining and (at_once or not price):
-            ticket.cancelled = ticket.remaining
-            owner.waiting.pop(ticket, None)
-            self._tell("lapsed", ticket, now, ticket.cancelled)
         return ticket
 
     def change(
@@ -166,8 +165,14 @@ class OffBook:
         quantity: int | None,
         price: Decimal,
         now: datetime,
+        *,
+        kind: str | None = None,
     ) -> OffBookTicket:
-        """Modify or cancel ``quantity`` (None: all that is left) of an order."""
+        """Modify or cancel ``quantity`` (None: all that is left) of an order.
+
+        With a ``kind`` it becomes an order of that kind, which without a price is one at the
+        market; otherwise it stays what it was.
+        """
         quantity = old.remaining if quantity is None else quantity
         if not 0 < quantity <= old.remaining:
             raise OrderRefused("left")
@@ -176,7 +181,8 @@ class OffBook:
         owner = self.money(old.account)
         ticket = OffBookTicket(
             *(old.market, self._number(), old.account, old.symbol, old.side, quantity),
-            *(price or old.price, old.kind, old.exchange, now, action, old.number),
+            *(price if kind else price or old.price, kind or old.kind, old.exchange),
+            *(now, action, old.number),
             date=business_date(old.market, old.exchange, now),
         )
         found = owner.waiting[old]
@@ -243,6 +249,15 @@ class OffBook:
             first = ticket.quantity // 2
             for quantity in filter(None, (first, ticket.quantity - first)):
                 self._fill(owner, ticket, quantity, last, now)
+        at_once = ticket.market == "domestic_derivative" and ticket.kind >= "10"
+        if ticket.remaining and (at_once or not ticket.price):
+            self._lapse(owner, ticket, now)
+
+    def _lapse(self, owner: OffBookAccount, ticket: OffBookTicket, now: datetime) -> None:
+        left = ticket.remaining
+        ticket.cancelled += left
+        owner.waiting.pop(ticket, None)
+        self._tell("lapsed", ticket, now, left)
 
     def _fill(
         self,
@@ -260,7 +275,7 @@ class OffBook:
             now=now,
         )
         self._rest(owner, ticket, owner.waiting[ticket])
-        self.events.append(OffBookEvent("filled", ticket, now, quantity, price))
+        self._tell("filled", ticket, now, quantity, price)
 
     def _rest(self, owner: OffBookAccount, ticket: OffBookTicket, found: TradingTerms) -> None:
         """Keep an order among those that wait, or take it from there."""
@@ -278,12 +293,15 @@ class OffBook:
 
     def _tell(
         self,
-        kind: Literal["taken", "confirmed", "lapsed"],
+        kind: Literal["taken", "confirmed", "filled", "lapsed"],
         ticket: OffBookTicket,
         now: datetime,
         quantity: int,
+        price: Decimal | None = None,
     ) -> None:
-        self.events.append(OffBookEvent(kind, ticket, now, quantity, ticket.price))
+        if ticket.market != "domestic_bond":  # KIS has no notices of orders for bonds
+            told = ticket.price if price is None else price
+            self.events.append(OffBookEvent(kind, ticket, now, quantity, told))
 
     def _number(self) -> str:
         self.numbered += 1

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
+from bridge.simulator.derivatives.contracts import contract
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.off_book.tickets import OffBookMarket
 
@@ -38,6 +41,8 @@ class TradingTerms:
 
     0: there are no short positions.
     """
+    margin_each: Decimal = _ZERO
+    """Money besides that each contract ties up."""
     fee: Decimal = _ZERO
     """Part of the amount of an execution."""
     fee_each: Decimal = _ZERO
@@ -53,6 +58,12 @@ class TradingTerms:
         """Return what so much is worth at a price; in won, which has no smaller coin, whole."""
         worth = quantity * price * self.point
         return self.rounded(worth) if self.currency == "KRW" else worth
+
+    def tied(self, quantity: int, price: Decimal) -> Decimal:
+        """Return the money that an open position ties up."""
+        return self.rounded(self.amount(quantity, price) * self.margin) + quantity * (
+            self.margin_each
+        )
 
     def fees(self, quantity: int, price: Decimal) -> Decimal:
         """Return what the broker takes of an execution."""
@@ -76,6 +87,8 @@ class TradingTerms:
         return money.quantize(_UNITS.get(self.currency, Decimal("0.01")), ROUND_HALF_UP)
 
 
+_ANY_DAY = date(2026, 1, 2)
+"""Product and strike of a symbol are the same on each."""
 _OVERSEAS = Decimal("0.0025")
 _SALE_TAX = {
     "USD": Decimal("0.0000206"),
@@ -87,7 +100,6 @@ _STOCKS = {
     exchange: TradingTerms(currency, fee=_OVERSEAS, sale_tax=_SALE_TAX.get(currency, _ZERO))
     for exchange, currency in CURRENCIES.items()
 }
-_INDEX_FUTURE = TradingTerms("KRW", Decimal(250_000), paid=False, margin=Decimal("0.1"))
 _BOND = TradingTerms("KRW", Decimal("0.1"))
 _CONTRACT = TradingTerms(
     "USD", Decimal(50), paid=False, margin=Decimal("0.05"), fee_each=Decimal("7.50")
@@ -100,8 +112,31 @@ def terms(market: OffBookMarket, exchange: str, symbol: str) -> TradingTerms | N
         case "overseas_stock":
             return _STOCKS.get(exchange)
         case "domestic_derivative":
-            return _INDEX_FUTURE
+            return _derivative(symbol)
         case "domestic_bond":
             return _BOND
         case "overseas_derivative":
             return _CONTRACT
+
+
+@lru_cache(maxsize=4_096)
+def _derivative(symbol: str) -> TradingTerms | None:
+    """Return the terms of a future, or of an option: it is paid for, and sold short for more.
+
+    What a short option ties up besides its price follows from its strike, not from where its
+    underlying stands: plainer than the exchange has it, and never less.
+    """
+    one = contract(symbol, _ANY_DAY)
+    if one is None:
+        return None
+    product = one.product
+    if not one.option:
+        given = ("KRW", product.multiplier)
+        return TradingTerms(*given, paid=False, margin=product.margin, fee=product.fee)
+    each = one.strike * product.multiplier * product.margin
+    return TradingTerms(
+        *("KRW", product.multiplier),
+        margin=Decimal(1),
+        margin_each=each.quantize(Decimal(1)),
+        fee=product.option_fee,
+    )

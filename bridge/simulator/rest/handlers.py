@@ -10,7 +10,10 @@ from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest.answers import Answer, refusal
+from bridge.simulator.rest.bonds.orders import BondOrderHandlers
+from bridge.simulator.rest.bonds.reports import BondReportHandlers
 from bridge.simulator.rest.calls import Family, Handler, HandlerCall, calls
+from bridge.simulator.rest.derivatives.orders import DerivativeOrderHandlers
 from bridge.simulator.rest.domestic_handlers import DomesticHandlers
 from bridge.simulator.rest.domestic_orders import DomesticOrders
 from bridge.simulator.rest.facts import DomesticFacts, OffBookFacts
@@ -39,6 +42,9 @@ class Handlers:
         families: tuple[Family, ...] = (
             DomesticOrders(exchange, catalog, settings),
             DomesticHandlers(exchange, catalog, settings),
+            BondOrderHandlers(off_book, catalog, settings),
+            BondReportHandlers(off_book, catalog, settings),
+            DerivativeOrderHandlers(off_book, catalog, settings),
             OffBookHandlers(off_book, catalog, settings),
             PriceHandlers(catalog, settings.seed, off_book),
         )

@@ -49,8 +49,6 @@ class OffBookHandlers:
             f"{stock}/inquire_ccnl": self._list_stocks,
             f"{stock}/inquire_balance": self._hold_stocks,
             f"{stock}/price": self._price_stock,
-            f"{future}/order": self._place_future,
-            f"{future}/order_rvsecncl": self._change_future,
             f"{future}/inquire_ccnl": self._list_futures,
             f"{future}/inquire_ngt_ccnl": self._list_nights,
             f"{future}/inquire_balance": self._hold_futures,
@@ -128,25 +126,6 @@ class OffBookHandlers:
         return self._row("overseas_stock/price", "output", row)
 
     # futures and options
-
-    def _place_future(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
-        side = Side.SELL if params.get("SLL_BUY_DVSN_CD") == "01" else Side.BUY
-        symbol, quantity = params.get("SHTN_PDNO", ""), quantity_of(params, "ORD_QTY")
-        price, kind = amount_of(params, "UNIT_PRICE"), params.get("ORD_DVSN_CD", "01")
-        if not symbol:
-            raise OrderRefused("symbol")
-        if (kind in ("01", "03", "10", "11")) is not bool(price):
-            raise OrderRefused("no_price")
-        ticket = self._off_book.place(
-            *(_DERIVATIVE, self._account(params), symbol, side, quantity, price),
-            kind=kind,
-            exchange=NIGHT if variant == "night" else "",
-            now=now,
-        )
-        return _sent(ticket)
-
-    def _change_future(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
-        return self._change(self._find(params), params, amount_of(params, "UNIT_PRICE"), now)
 
     def _list_futures(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
         rows = [

@@ -103,14 +103,17 @@ def test_futures_pay_what_closing_brings_and_tie_up_a_margin() -> None:
     money, last = own.money(FUTURES), own.price("A01603")
     future = partial(order, own, market="domestic_derivative", symbol="A01603", exchange="")
     future(Side.SELL, 3, last)
-    assert money.margin("KRW") == 3 * last * 25_000
-    assert money.free("KRW") == 500_000_000 - 3 * last * 25_000
+    fee = sum(one.fee for one in money.executions)
+    margin = (3 * last * 250_000 * Decimal("0.105")).quantize(Decimal(1), ROUND_HALF_UP)
+    assert money.margin("KRW") == margin
+    assert money.free("KRW") == 500_000_000 - fee - margin
     own.move("A01603", last - 2, NOW)
     future(Side.BUY, 5, last - 2)
     held = money.position("domestic_derivative", "A01603")
     assert (held.quantity, held.average) == (2, last - 2)
-    assert held.realized == 6 * 250_000
-    assert money.funds("KRW") == 500_000_000 + 6 * 250_000
+    fees = sum(one.fee for one in money.executions)
+    assert held.realized == 6 * 250_000 - sum(one.costs for one in money.executions)
+    assert money.funds("KRW") == 500_000_000 + 6 * 250_000 - fees
     with pytest.raises(OrderRefused, match="cash"):
         future(Side.BUY, 10_000, last)
 

@@ -102,22 +102,6 @@ def test_lists_come_in_pages() -> None:
     assert held.outputs["output1"][0]["ovrs_cblc_qty"] == "100"
 
 
-def test_futures_lapse_when_they_must_fill_at_once() -> None:
-    calls = Calls()
-    order = {"SHTN_PDNO": "A01603", "SLL_BUY_DVSN_CD": "01", "ORD_QTY": "2", "ORD_DVSN_CD": "10"}
-    calls.ask("domestic_futureoption/order", "day", **order, UNIT_PRICE="99999")
-    assert calls.off_book.events[-1].kind == "lapsed"
-    calls.ask("domestic_futureoption/order", "day", **(order | {"ORD_DVSN_CD": "02"}))
-    held = calls.ask("domestic_futureoption/inquire_balance").outputs["output1"]
-    assert (held[0]["cblc_qty"], held[0]["sll_buy_dvsn_name"]) == ("2", "매도")
-    listed = calls.ask(
-        "domestic_futureoption/inquire_ccnl", STRT_ORD_DT="20261123", END_ORD_DT="20261123"
-    )
-    assert [row["qty"] for row in listed.outputs["output1"]] == ["0", "0"]
-    price = calls.ask("domestic_futureoption/inquire_price", FID_INPUT_ISCD="A01603")
-    assert Decimal(price.outputs["output1"]["futs_prpr"]) == calls.off_book.price("A01603")
-
-
 def test_an_overseas_balance_adds_up() -> None:
     calls = Calls()
     base = calls.off_book.price("AAPL")
@@ -144,27 +128,6 @@ def test_an_overseas_balance_adds_up() -> None:
     other = calls.ask("overseas_stock/inquire_balance", OVRS_EXCG_CD="TKSE").outputs
     assert [one["ovrs_pdno"] for one in other["output1"]] == ["7203"]
     assert Decimal(other["output2"]["ovrs_rlzt_pfls_amt"]) == 0
-
-
-def test_a_balance_of_futures_adds_up() -> None:
-    calls = Calls()
-    order = {"SHTN_PDNO": "A01603", "ORD_DVSN_CD": "02"}
-    base = calls.off_book.price("A01603")
-    calls.ask("domestic_futureoption/order", "day", **order, SLL_BUY_DVSN_CD="01", ORD_QTY="3")
-    calls.off_book.move("A01603", base - 2, NOW)
-    calls.ask("domestic_futureoption/order", "day", **order, SLL_BUY_DVSN_CD="02", ORD_QTY="1")
-    answer = calls.ask("domestic_futureoption/inquire_balance").outputs
-    [row], totals = answer["output1"], answer["output2"]
-    assert (row["cblc_qty"], row["sll_buy_dvsn_name"]) == ("2", "매도")
-    assert Decimal(row["ccld_avg_unpr1"]) == base
-    point = 250_000
-    assert int(totals["evlu_pfls_amt_smtl"]) == int(row["evlu_pfls_amt"]) == 4 * point
-    assert int(totals["trad_pfls_amt_smtl"]) == 2 * point
-    cash, margin = int(totals["dnca_cash"]), int(totals["mgna_tota"])
-    assert cash == 500_000_000 + 2 * point
-    assert margin == int(row["evlu_amt"]) // 10
-    assert int(totals["ord_psbl_cash"]) == cash - margin
-    assert int(totals["prsm_dpast_amt"]) == cash + 4 * point
 
 
 @pytest.mark.parametrize(
