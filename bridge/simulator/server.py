@@ -99,7 +99,7 @@ class Simulator:
             faults=self.faults,
         )
         self.rest = RestServer(
-            Handlers(self.exchange, catalog, settings, self.off_book),
+            Handlers(self.exchange, catalog, settings, self.off_book, self.history),
             self.keys,
             settings,
             clock=self.clock,

@@ -81,7 +81,7 @@ SIMULATOR: Mapping[str, set[str]] = {
     "keys": {"clients", "settings"},
     "history": _LISTED,
     "off_book": _LISTED | {"history"},
-    "board": _LISTED,
+    "board": _LISTED | {"history"},
     "stream": _LISTED | {"faults", "history", "keys", "off_book", "settings"},
     "rest": _LISTED
     | {"board", "clients", "faults", "history", "keys", "off_book", "settings", "stream"},

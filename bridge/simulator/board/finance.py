@@ -113,9 +113,9 @@ class Finance:
         """Return how many shares share the profit: the firm's common ones."""
         return listings.listing(_firm(symbol), self._seed).shares
 
-    def per_share(self, symbol: str, millions: int) -> float:
-        """Return an amount of a statement in won a share."""
-        return millions * _MILLION / self.shares(symbol)
+    def dividend(self, symbol: str, year: FinancialStatement) -> int:
+        """Return what a share was paid of a year, in won."""
+        return year.dividend * _MILLION // self.shares(symbol)
 
     def face_value(self, symbol: str) -> int:
         """Return the face value of a share in won."""

@@ -7,7 +7,7 @@ as they would open, which is remembered for a day without keeping an order book.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Protocol
@@ -56,6 +56,8 @@ class Quote:
     bid_size: int
     total_asks: int
     total_bids: int
+    high_at: datetime
+    low_at: datetime
 
     @property
     def symbol(self) -> str:
@@ -103,7 +105,7 @@ class Quotes:
         """Return a symbol's day so far; no market is opened for it."""
         if symbol in self._exchange.markets:
             return _of_market(self._exchange.market(symbol, now))
-        return self._previewed(symbol, now.date(), now.tzinfo)
+        return replace(self._previewed(symbol, now.date(), now.tzinfo), high_at=now, low_at=now)
 
     def days(self, symbol: str, now: datetime, number: int) -> list[Day]:
         """Return days of a symbol, today first."""
@@ -150,4 +152,6 @@ def _of_market(market: Market) -> Quote:
         bid_size=book.size(Side.BUY, bid),
         total_asks=book.total(Side.SELL),
         total_bids=book.total(Side.BUY),
+        high_at=market.high_at,
+        low_at=market.low_at,
     )

@@ -20,6 +20,7 @@ __all__ = [
     "for_pensions",
     "is_fund",
     "securities",
+    "security_of",
 ]
 
 Board = Literal["kospi", "kosdaq"]
@@ -135,6 +136,13 @@ def for_pensions(symbol: str) -> bool:
     """Tell whether a retirement pension may hold it: funds without leverage, no stocks."""
     found = find(symbol)
     return found is not None and found.kind == "etf" and found.leverage == 1
+
+
+def security_of(symbol: str) -> Security:
+    """Return one of the list, or what an unlisted symbol would be: a firm of KOSPI."""
+    sector = SECTORS[sum(map(ord, symbol)) % len(SECTORS)]
+    unlisted = Security(symbol, f"모의{symbol}", f"SIMULATED {symbol}", "kospi", sector)
+    return find(symbol) or unlisted
 
 
 def _all() -> Iterator[Security]:

@@ -79,6 +79,14 @@ class PastDays:
                     yield self._bar(days[place], before, closes[place])
             year -= 1
 
+    def closes(self, day: date) -> Iterator[tuple[date, int]]:
+        """Yield the closes, in units, of a day and before it, the newest first."""
+        year = min(day, self.end).year
+        while year >= self.first_year:
+            pairs = zip(self._days(year), self._year(year), strict=True)
+            yield from (one for one in reversed(list(pairs)) if one[0] <= day)
+            year -= 1
+
     def _place(self, day: date) -> tuple[int, int] | None:
         if day >= self.end or day.year < self.first_year:
             return None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 
+from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.tickets import OrderRefused
+from bridge.simulator.history.history import History
 from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest.answers import Answer, refusal
+from bridge.simulator.rest.board.handlers import BoardHandlers
 from bridge.simulator.rest.bonds.orders import BondOrderHandlers
 from bridge.simulator.rest.bonds.reports import BondReportHandlers
 from bridge.simulator.rest.calls import Family, Handler, HandlerCall, calls
@@ -25,6 +28,9 @@ from bridge.simulator.settings import SimulatorSettings
 
 __all__ = ["Handlers"]
 
+_NO_DAY_YET = date(2026, 1, 2)
+"""Where a history ends that nobody has given an end."""
+
 
 class Handlers:
     """Answers calls that have passed the gateway."""
@@ -35,10 +41,14 @@ class Handlers:
         catalog: Catalog,
         settings: SimulatorSettings,
         off_book: OffBook | None = None,
+        history: History | None = None,
     ) -> None:
         self._catalog, self._settings = catalog, settings
         if off_book is None:
             off_book = OffBook(settings.seed, settings.accounts)
+        if history is None:
+            history = History(Calendar(catalog.hours), seed=settings.seed, end=_NO_DAY_YET)
+        board = BoardHandlers(exchange, catalog, settings, history)
         families: tuple[Family, ...] = (
             DomesticOrders(exchange, catalog, settings),
             DomesticHandlers(exchange, catalog, settings),
@@ -47,6 +57,7 @@ class Handlers:
             DerivativeOrderHandlers(off_book, catalog, settings),
             OffBookHandlers(off_book, catalog, settings),
             PriceHandlers(catalog, settings.seed, off_book),
+            board,
         )
         """Of two that answer the same call the first one does."""
         self.written: dict[str, Handler] = {}
@@ -54,6 +65,7 @@ class Handlers:
         the workbook's outputs."""
         for family in families:
             self.written = family.handlers() | self.written
+        self.written |= board.complete(self.written)
         facts = (DomesticFacts(exchange), OffBookFacts(off_book))
         self._generic = GenericHandlers(exchange, catalog, settings, facts)
 

@@ -163,6 +163,7 @@ MEMBERS = (
     ("시험증권", "90004"),
     ("견본증권", "90005"),
 )
+"""The last one is a foreign firm."""
 MEMBER_SHARES = (24, 18, 12, 9, 6)
 
 
@@ -176,7 +177,7 @@ def member(market: Market) -> Values:
         ):
             values[f"{names}{rank}"] = name
             values[f"TOTAL_{side}_QTY{rank}"] = total * share // 100
-            values[f"{side}_MBCR_GLOB_YN_{rank}"] = "N"
+            values[f"{side}_MBCR_GLOB_YN_{rank}"] = "Y" if rank == len(MEMBERS) else "N"
             values[f"{side}_MBCR_NO{rank}"] = code
             values[f"{side}_MBCR_RLIM{rank}"] = f"{share:.2f}"
             values[f"{side}_QTY_ICDC{rank}"] = share

@@ -1,0 +1,47 @@
+"""The market-wide calls: which of them are answered here (pure)."""
+
+from __future__ import annotations
+
+from bridge.catalog.model import Catalog
+from bridge.simulator.board.finance import Finance
+from bridge.simulator.board.flows import Flows
+from bridge.simulator.board.past import HistoryDays
+from bridge.simulator.board.quotes import Quotes
+from bridge.simulator.exchange.exchange import Exchange
+from bridge.simulator.history.history import History
+from bridge.simulator.rest.board.desk import BoardDesk
+from bridge.simulator.rest.board.firm_rankings import firm_rankings
+from bridge.simulator.rest.board.flow_rankings import flow_rankings
+from bridge.simulator.rest.board.overview import completed
+from bridge.simulator.rest.board.rankings import rankings
+from bridge.simulator.rest.calls import Handler
+from bridge.simulator.settings import SimulatorSettings
+
+__all__ = ["BoardHandlers"]
+
+
+class BoardHandlers:
+    """Answers rankings, statements, calendars and whatever else is not about one account."""
+
+    def __init__(
+        self, exchange: Exchange, catalog: Catalog, settings: SimulatorSettings, history: History
+    ) -> None:
+        past = HistoryDays(history)
+        self._desk = BoardDesk(
+            catalog,
+            settings,
+            Quotes(exchange, past),
+            past,
+            Finance(settings.seed),
+            Flows(settings.seed),
+        )
+
+    def complete(self, written: dict[str, Handler]) -> dict[str, Handler]:
+        """Return calls of others with what is known here."""
+        name = "domestic_stock/inquire_price"
+        return {name: completed(self._desk, written[name])} if name in written else {}
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return what answers each call, by its workbook name."""
+        desk = self._desk
+        return desk.handlers(rankings(desk) | firm_rankings(desk) | flow_rankings(desk))
