@@ -89,11 +89,21 @@ def place(
     ] = None,
     condition_price: ConditionPrice = None,
     market: Annotated[
-        str, typer.Option(help="domestic_stock, overseas_stock or domestic_derivative.")
+        str,
+        typer.Option(
+            help="domestic_stock, domestic_bond, domestic_derivative, overseas_stock or "
+            "overseas_derivative."
+        ),
     ] = "domestic_stock",
     venue: Annotated[
         str, typer.Option(help="krx, nxt, sor or krx_night; overseas nas, nys, ams, hks …")
     ] = "krx",
+    credit_type: Annotated[
+        str | None, typer.Option(help="In a credit order, e.g. own_margin_loan_new.")
+    ] = None,
+    loan_date: Annotated[
+        str | None, typer.Option(help="Of the loan, YYYYMMDD; today's for a new one.")
+    ] = None,
     client_order_id: Annotated[
         str | None,
         typer.Option(
@@ -119,6 +129,8 @@ def place(
             "quantity": quantity,
             "price": price,
             "condition_price": condition_price,
+            "credit_type": credit_type,
+            "loan_date": loan_date,
         },
     )
 

@@ -59,6 +59,8 @@ class ClientConfig(Section):
 
     accounts: Annotated[tuple[Alias, ...], Field(min_length=1)]
     """Aliases of the accounts that the client may trade."""
+    credit: Flag = False
+    """Let the client trade on credit: with borrowed money, or with borrowed shares."""
     limits: LimitsConfig = LimitsConfig()
     """Narrower limits for this client."""
     commands_per_second: Count | None = None
@@ -103,3 +105,8 @@ class OrdersConfig(Section):
         """Whether this client is named as one who may trade this account."""
         found = self.clients.get(client)
         return found is not None and account in found.accounts
+
+    def permits_credit(self, client: str) -> bool:
+        """Whether this client may trade on credit; nobody may who is not named."""
+        found = self.clients.get(client)
+        return found is not None and found.credit

@@ -16,6 +16,8 @@ _COMMON: Mapping[str, str] = {
     "client_order_id": "The client's name for the order, unique on the account",
     "command_id": "The client's name for this change, to send it again or to tell two apart",
     "condition_price": "Price that sets a stop order off",
+    "credit_type": "What is borrowed or repaid, in a credit order",
+    "loan_date": "Day of the loan that a credit order is about, YYYYMMDD",
     "expires_at": "Refused after this moment; without it the message needs an MQTT expiry",
     "key": "What KIS wants as key: a symbol, overseas with prefix and exchange (DNASAAPL)",
     "kind": "trade, quote, expected …, as in the topic",

@@ -77,6 +77,8 @@ class ListedOrder:
     does not say."""
     venue: str = ""
     """Where it stands; blank: at an exchange that is not known here."""
+    loan_date: str = ""
+    """Of what was bought or sold on credit; blank: with what the account has."""
     sure: bool = True
     """What it does is known: not all lists tell a modification from a cancellation."""
 
@@ -307,6 +309,7 @@ def _row(
         at=at,
         channel=_channel(catalog, values),
         venue=_venue(catalog, api, market, values),
+        loan_date=values.get("loan_date", "").strip("0") if market == "domestic_stock" else "",
         sure=sure,
     )
 

@@ -14,12 +14,14 @@ from bridge.catalog.model import Catalog
 from bridge.errors import WorkbookError
 
 __all__ = [
+    "NEW_LOANS",
     "NIGHT",
     "OrderType",
     "OrderTypes",
     "OrderVenue",
     "Place",
     "at_exchange",
+    "buys_on_credit",
     "grid",
     "order_types",
     "told_of_fills",
@@ -36,6 +38,19 @@ NIGHT: Place = ("domestic_derivative", "krx_night")
 """The session that runs over midnight: KIS has price, list and funds of it apart from the day's."""
 
 _BOTH = frozenset({"buy", "sell"})
+NEW_LOANS = frozenset(
+    {
+        *("own_margin_loan_new", "market_margin_loan_new"),
+        *("own_stock_loan_new", "market_stock_loan_new"),
+    }
+)
+"""Kinds of credit orders that borrow: money to buy with, or shares to sell."""
+_BUYS_ON_CREDIT = frozenset(
+    {
+        *("own_margin_loan_new", "market_margin_loan_new"),
+        *("own_stock_loan_repaid", "market_stock_loan_repaid"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +139,8 @@ _BY_PLACE = {(one.market, one.venue): one for one in _VENUES}
 # KIS refuses a price with the other types, and has no table that says so.
 _PRICED = frozenset({"00", "02", "07", "11", "12", "22", "27", "41", "42", "43"})
 _CONDITIONAL = frozenset({"22"})
+_VOID = frozenset({"07"})
+"""After the close in auctions, until the after-market of 2026-09-14 replaced them."""
 _SELL = frozenset({"sell"})
 _OVERSEAS: Mapping[str, tuple[str, frozenset[str]]] = {
     "limit": ("", _BOTH),
@@ -142,6 +159,11 @@ _UNHEARD = frozenset({"domestic_bond"})
 """Markets of which KIS sends no execution notices."""
 _PRODUCTS = {"domestic_derivative": "03", "overseas_derivative": "08"}
 """Markets with accounts of their own, by the product at the end of their numbers."""
+
+
+def buys_on_credit(credit_type: str) -> bool:
+    """Tell whether a kind of credit order buys: with borrowed money, or to give shares back."""
+    return credit_type in _BUYS_ON_CREDIT
 
 
 def venue(place: Place) -> OrderVenue:
@@ -190,6 +212,7 @@ def _domestic(catalog: Catalog, one: OrderVenue, paper: bool) -> list[OrderType]
     return [
         OrderType(name, code, code in _PRICED, code in _CONDITIONAL)
         for name, code in _codes(catalog, f"order_type_{one.venue}").items()
+        if code not in _VOID
     ]
 
 

@@ -20,6 +20,7 @@ from bridge.kis.replies import Reply
 
 __all__ = [
     "Accepted",
+    "Credit",
     "OrderCall",
     "Outcome",
     "Rejected",
@@ -44,6 +45,14 @@ class OrderCall:
     params: Mapping[str, str] = field(repr=False)
     """Holds the account number."""
     market: str = "domestic_stock"
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What an order is paid with, where that is borrowed."""
+
+    kind: str
+    loan_date: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,7 @@ def place(
     quantity: int,
     price: Decimal | None,
     condition_price: Decimal | None,
+    credit: Credit | None = None,
 ) -> OrderCall:
     """Write a new order; ``account`` is the number as in ``12345678-01``."""
     values = account_values(account) | {"quantity": str(quantity)}
@@ -100,6 +110,9 @@ def place(
             }
             if condition_price is not None:
                 values["condition_price"] = _plain(condition_price)
+            if credit is not None:
+                api = "domestic_stock/order_credit"
+                values |= {"credit_type": credit.kind, "loan_date": credit.loan_date}
         case "overseas_stock" if at.variant == "daytime":
             api, variant = "overseas_stock/daytime_order", side
             values |= {

@@ -43,6 +43,8 @@ class Market(Bench):
     def tell(self) -> None:
         for market, values in self.virtual.told():
             self.gateway.notice(values, self.clock(), market)
+        while self.virtual.notices:
+            self.gateway.notice(self.virtual.notices.popleft(), self.clock())
 
     async def event(self, name: str, count: int, account: str = "main") -> Any:
         topic = f"kis/orders/{account}/alice/event/{name}"

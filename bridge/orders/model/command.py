@@ -127,6 +127,18 @@ Venue = Annotated[str, Field(pattern=r"^[a-z_]{1,16}$")]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 
+CreditType: TypeAlias = Literal[
+    "own_margin_loan_new",
+    "own_margin_loan_repaid",
+    "market_margin_loan_new",
+    "market_margin_loan_repaid",
+    "own_stock_loan_new",
+    "own_stock_loan_repaid",
+    "market_stock_loan_new",
+    "market_stock_loan_repaid",
+]
+
+
 class _Base(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -197,6 +209,25 @@ class Place(_Base):
     quantity: Quantity
     price: Price | None = None
     condition_price: Price | None = None
+    credit_type: CreditType | None = None
+    """With borrowed money or shares; without it with what the account has."""
+    loan_date: Annotated[str, Field(pattern=r"^20[0-9]{6}$")] | None = None
+    """Of the loan that is repaid; of a new one the day of the order."""
+
+    @model_validator(mode="after")
+    def _credit_of_stock(self) -> Self:
+        if self.credit_type is None:
+            if self.loan_date is not None:
+                raise ValueError("loan_date: leave it out, or say which credit_type it is of")
+            return self
+        if self.market != "domestic_stock":
+            raise ValueError("credit_type: KIS has credit orders of domestic_stock alone")
+        if self.loan_date is None:
+            raise ValueError("missing key 'loan_date': YYYYMMDD, today's for a new loan")
+        side = "buy" if markets.buys_on_credit(self.credit_type) else "sell"
+        if side != self.side:
+            raise ValueError(f"credit_type: {self.credit_type} is an order to {side}")
+        return self
 
     @model_validator(mode="after")
     def _symbol_of_market(self) -> Self:

@@ -17,6 +17,7 @@ from bridge.orders.model.progress import Progress
 from bridge.orders.model.records import TradingEnvironment
 from bridge.orders.publishing.reports import (
     ChangeVerb,
+    CreditTerms,
     ExternalNotice,
     ExternalRow,
     OrderAck,
@@ -140,6 +141,7 @@ def state(managed: ManagedOrder, then: Progress | None = None) -> bytes:
         **_standing(managed, progress),
         "received_at": managed.received_at,
         "submitted_at": progress.submitted_at,
+        **_credit(command),
     }
     return encode(whole)
 
@@ -244,6 +246,12 @@ def _ack(
     if environment:
         fields["environment"] = environment
     return encode(fields)
+
+
+def _credit(command: Place) -> CreditTerms:
+    if command.credit_type is None:
+        return {}
+    return {"credit_type": command.credit_type, "loan_date": command.loan_date or ""}
 
 
 def _standing(managed: ManagedOrder, progress: Progress) -> OrderStanding:

@@ -18,6 +18,7 @@ __all__ = [
     "AccountPositions",
     "BalanceRow",
     "ChangeVerb",
+    "CreditTerms",
     "ExternalNotice",
     "ExternalRow",
     "OrderAck",
@@ -87,7 +88,14 @@ class OrderEvent(OrderStanding):
     status: NotRequired[SettledStatus]
 
 
-class OrderState(OrderStanding):
+class CreditTerms(TypedDict, total=False):
+    """What a credit order borrows or repays; nothing of any other."""
+
+    credit_type: str
+    loan_date: str
+
+
+class OrderState(OrderStanding, CreditTerms):
     """The whole order."""
 
     market: str

@@ -13,7 +13,7 @@ from bridge.catalog.model import Catalog
 from bridge.errors import BridgeError, RequestError
 from bridge.kis import query
 from bridge.kis.listing import ListedOrder
-from bridge.kis.markets import venue
+from bridge.kis.markets import NEW_LOANS, venue
 from bridge.kis.params import prepare
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
@@ -134,6 +134,8 @@ class Accounts:
         held = self._held.get(alias)
         if held is None or not held.asked:
             return None
+        if place.credit_type in NEW_LOANS:
+            return 0  # what borrows makes nothing smaller
         key = (place.market, place.symbol)
         quantity = held.quantities.get(key, 0)
         moved = [more for at, what, more in held.fills if what == key]

@@ -168,9 +168,17 @@ def _fits(place: Place, row: ListedOrder) -> bool:
         same_symbol(row.symbol, place.symbol)
         and row.side == place.side
         and row.quantity == place.quantity
+        and _paid_alike(place, row)
         and (place.price is None or row.price == place.price)
         and row.order_type in ("", place.order_type)
     )
+
+
+def _paid_alike(place: Place, row: ListedOrder) -> bool:
+    """Tell whether a row was paid with what the order is: own means, or the loan of that day."""
+    if place.credit_type is None:
+        return not row.loan_date
+    return row.loan_date in ("", (place.loan_date or "").strip("0"))
 
 
 def find_change(

@@ -19,6 +19,16 @@ _STRANGER = (
 )
 
 
+_NO_CREDIT = {
+    "paper": Refusal("unsupported", "credit_type: KIS's paper accounts have no credit orders"),
+    "client": Refusal(
+        "not_permitted",
+        "this client may not trade on credit: set credit = true under [orders.clients.NAME] in the "
+        "bridge's configuration",
+    ),
+}
+
+
 def needs_reference(request: RiskRequest, limits: Limits) -> bool:
     """Tell whether a limit can only be checked with what is known of the symbol."""
     money = limits.notional is not None or limits.daily_notional is not None
@@ -53,6 +63,8 @@ def _refusals(request: RiskRequest, context: Context) -> Iterator[Refusal]:
     # A cancellation takes risk away, so that neither a halt nor a limit may stop it.
     if request.verb == "cancel":
         return
+    if context.credit:
+        yield _NO_CREDIT[context.credit]
     if context.clock:
         yield Refusal("clock", context.clock)
     if context.unavailable:

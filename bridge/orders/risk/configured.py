@@ -20,6 +20,7 @@ def configured(config: Config) -> Rules:
         limits=_limits(orders.limits),
         client_limits={name: _limits(client.limits) for name, client in orders.clients.items()},
         permits=config.may_trade,
+        permits_credit=orders.permits_credit,
         signing_keys={
             name: client.signing_key
             for name, client in orders.clients.items()

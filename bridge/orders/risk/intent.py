@@ -125,8 +125,15 @@ def _place(
             quantity=command.quantity,
             price=command.price,
             condition_price=command.condition_price,
+            credit=_credit(command),
         ),
     )
+
+
+def _credit(command: Place) -> kis.Credit | None:
+    if command.credit_type is None:
+        return None
+    return kis.Credit(command.credit_type, command.loan_date or "")
 
 
 def _at(kind: OrderType, price: Decimal | None, condition: Decimal | None) -> Decimal | None:

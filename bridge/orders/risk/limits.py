@@ -107,6 +107,9 @@ class Context:
 
     account_known: bool = True
     permitted: bool = True
+    credit: Literal["", "paper", "client"] = ""
+    """Who does not trade on credit: KIS's paper accounts, or this client; blank: it is none, or may
+    be."""
     orders_allowed: bool = True
     """False in the real environment without ``orders.allow_real``."""
     unavailable: str = ""

@@ -13,7 +13,7 @@ import structlog
 from bridge.catalog.model import Catalog
 from bridge.errors import RequestError
 from bridge.kis import query
-from bridge.kis.markets import NIGHT, Place, grid, venue
+from bridge.kis.markets import NEW_LOANS, NIGHT, Place, grid, venue
 from bridge.kis.params import prepare
 from bridge.kis.replies import KisError
 from bridge.kis.throttle import Priority
@@ -112,11 +112,21 @@ class ReferenceData:
         side: str,
         order_type: str,
         price: Decimal | None,
+        *,
+        credit_type: str = "",
+        loan_date: str = "",
     ) -> int | None:
         """Return what funds (a purchase) or holdings (a sale) suffice for."""
         given = {"symbol": symbol}
         text = "0" if price is None else format(price, "f")
         match place[0], side:
+            case "domestic_stock", _ if credit_type and credit_type not in NEW_LOANS:
+                balance = "domestic_stock/inquire_balance"
+                return await self._held(account, balance, {}, symbol, loan_date)
+            case "domestic_stock", _ if credit_type:
+                api, path = "domestic_stock/inquire_credit_psamount", "max_buy_quantity"
+                given |= {"price": text, "order_type": order_type, "credit_type": credit_type}
+                given |= {"include_cma": "no", "include_overseas": "no"}
             case "domestic_stock", "buy":
                 api, path = "domestic_stock/inquire_psbl_order", "buy_quantity"
                 given |= {"price": text, "order_type": order_type}
@@ -214,11 +224,18 @@ class ReferenceData:
         return "domestic_futureoption/inquire_price", {"symbol": symbol, "market": board}
 
     async def _held(
-        self, account: TradingAccount, api: str, given: Mapping[str, str], symbol: str
+        self,
+        account: TradingAccount,
+        api: str,
+        given: Mapping[str, str],
+        symbol: str,
+        loan_date: str = "",
     ) -> int | None:
-        """Return what can be sold, from the balance."""
+        """Return what can be sold, from the balance; ``loan_date``: of what that loan is for."""
         rows = await self._ask(account, api, given)
         own = [row for row in rows if row.get("symbol") == symbol]
+        if loan_date:
+            own = [row for row in own if row.get("loan_date") == loan_date]
         quantities = [row.get("orderable_quantity") for row in own]
         if not rows or not all(isinstance(quantity, Decimal) for quantity in quantities):
             return None

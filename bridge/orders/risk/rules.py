@@ -97,6 +97,8 @@ class Rules:
     """For a client on each account."""
     permits: Callable[[str, str], bool] = lambda client, account: True
     """``(client, account)``: may this client trade that account?"""
+    permits_credit: Callable[[str], bool] = lambda client: False
+    """May this client trade on credit?"""
     signing_keys: Mapping[str, SecretStr] = field(default_factory=dict)
     """Of the clients that have to sign their commands."""
     markets: Sequence[str] = ("domestic_stock",)

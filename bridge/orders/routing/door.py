@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Literal
 
 from bridge.kis.markets import venue
 from bridge.orders.journal.standing import JournalStanding
@@ -211,7 +212,9 @@ class Door:
         if any(each.check_funds for each in limits):
             kind = planned.leg.order_type if planned.leg else place.order_type
             orderable = await self.reference_data.orderable(
-                account, place.place, request.symbol, request.side, kind, request.price
+                *(account, place.place, request.symbol, request.side, kind, request.price),
+                credit_type=place.credit_type or "",
+                loan_date=place.loan_date or "",
             )
         return Context(reference=reference, orderable=orderable)
 
@@ -245,6 +248,7 @@ class Door:
             orderable=context.orderable,
             account_known=account in self.terms.accounts,
             permitted=ours or rules.permits(client, account),
+            credit=self._credit(place, client),
             orders_allowed=ours or rules.orders_allowed,
             unavailable=self.standing.replaced,
             not_owner=self.not_ours(managed),
@@ -262,6 +266,13 @@ class Door:
         if request.verb != "cancel":
             self.ledger.reserve(managed, checks.added(request, context.reference), now)
         return replace(planned, context=context)
+
+    def _credit(self, place: Place, client: str) -> Literal["", "paper", "client"]:
+        """Return who does not trade on credit, when an order is one."""
+        rules = self.terms.rules
+        if place.credit_type is None:
+            return ""
+        return "paper" if rules.paper else "" if rules.permits_credit(client) else "client"
 
     def _closed(self, planned: Intent, place: Place, now: int) -> str:
         if not (self.terms.rules.market_hours and venue(place.place).hours):

@@ -18,6 +18,7 @@ from bridge.kis.listing import ask
 from bridge.kis.markets import OrderTypes, order_types, venue
 from bridge.kis.orders import (
     Accepted,
+    Credit,
     OrderCall,
     Rejected,
     Unreadable,
@@ -195,6 +196,17 @@ def test_overseas_orders_on_the_wire() -> None:
     shanghai = venue(("overseas_stock", "shs"))
     cancel = change(CATALOG, kind="cancel", at=shanghai, price=None, **fields)
     assert (cancel.variant, cancel.params["OVRS_ORD_UNPR"]) == ("shanghai_cancel_only", "0")
+
+
+@pytest.mark.parametrize(
+    ("side", "kind", "code"),
+    [("buy", "own_margin_loan_new", "21"), ("sell", "market_margin_loan_repaid", "27")],
+)
+def test_credit_orders_on_the_wire(side: str, kind: str, code: str) -> None:
+    call = buy(side=side, credit=Credit(kind, "20261123"))
+    assert (call.api, call.variant) == ("domestic_stock/order_credit", side)
+    assert (call.params["CRDT_TYPE"], call.params["LOAN_DT"]) == (code, "20261123")
+    assert call.params["EXCG_ID_DVSN_CD"] == "KRX"
 
 
 def test_daytime_orders_have_calls_of_their_own() -> None:

@@ -32,6 +32,10 @@ PLACE: dict[str, Any] = {
 }
 
 
+LOANED = {"loan_date": "20261123"}
+APPLE = {"market": "overseas_stock", "venue": "nas", "symbol": "AAPL"}
+
+
 def place(raw: str | None = None, /, **fields: object) -> Place:
     text = raw or json.dumps(PLACE | fields)
     command = parse("place", text.encode(), TYPES)
@@ -91,6 +95,32 @@ def test_symbols_look_like_those_of_their_market(market: str, symbol: str, *, go
     else:
         with pytest.raises(CommandError, match="symbol: of"):
             parse("place", text.encode())
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"credit_type": "own_margin_loan_new"}, "missing key 'loan_date'"),
+        ({"loan_date": "20261123"}, "say which credit_type"),
+        ({"credit_type": "own_margin_loan_repaid"} | LOANED, "is an order to sell"),
+        (
+            {"credit_type": "market_stock_loan_repaid", "side": "sell"} | LOANED,
+            "is an order to buy",
+        ),
+        ({"credit_type": "mine"} | LOANED, "credit_type"),
+        ({"credit_type": "own_margin_loan_new", "loan_date": "2026-11-23"}, "loan_date"),
+        (LOANED | {"credit_type": "own_margin_loan_new"} | APPLE, "of domestic_stock alone"),
+    ],
+)
+def test_a_credit_order_says_what_is_borrowed_and_when(terms: dict[str, Any], said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        place(**terms)
+
+
+def test_a_credit_order_is_another_content_and_reads_back() -> None:
+    command = place(credit_type="own_margin_loan_new", loan_date="20261123")
+    assert command.digest() != place().digest()
+    assert parse("place", command.canonical().encode()) == command
 
 
 @pytest.mark.parametrize("price", ["71900", '"71900"', "71900.0", '"71900.00"', "7.19e4"])

@@ -51,6 +51,8 @@ def test_without_limits_everything_passes() -> None:
         (replace(OPEN, orders_allowed=False), "real_orders_disabled", False),
         (replace(OPEN, halt="halted", halted_by="all are"), "halted", True),
         (replace(OPEN, halt="reduce_only", reducible=9), "halted", True),
+        (replace(OPEN, credit="client"), "not_permitted", True),
+        (replace(OPEN, credit="paper"), "unsupported", True),
         (replace(OPEN, halt="reduce_only", reducible=None), "halted", True),
         (replace(OPEN, fenced="a-1"), "symbol_fenced", True),
         (replace(OPEN, closed="krx does not trade on Sunday"), "market_closed", True),
