@@ -166,6 +166,24 @@ def docs(
     _write_all(output, reference(catalog_of(spec)))
 
 
+@app.command()
+def simulator(
+    spec: OwnSpec = None,
+    output: Annotated[Path, typer.Option("--output", help="File that has the table.")] = Path(
+        "bridge/simulator/README.md"
+    ),
+) -> None:
+    """Write which calls the simulator answers by hand into its README."""
+    from bridge.simulator.rest.call_table import with_table
+
+    try:
+        text = with_table(output.read_text(encoding="utf-8"), catalog_of(spec))
+    except (OSError, ValueError) as error:
+        raise WorkbookError(f"{output}: {error}") from error
+    _write(output, text)
+    print(f"{output}: {len(text.encode())} bytes")
+
+
 def yaml_text(document: object) -> str:
     """Return a document as YAML, the innermost groups in one line each."""
     import yaml

@@ -27,6 +27,7 @@ from bridge.mqtt.topics import REQUEST_VERBS
 from bridge.runtime.clock import SEOUL
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.off_book.off_book import OffBook
+from bridge.simulator.rest.call_table import with_table
 from bridge.simulator.rest.handlers import Handlers
 from bridge.simulator.server import Simulator, SimulatorSettings
 from tests.component.schemas import error, misses
@@ -110,6 +111,11 @@ def test_asyncapi_is_valid() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_table_of_every_call_is_current() -> None:
+    text = (ROOT / "bridge/simulator/README.md").read_text(encoding="utf-8")
+    assert text == with_table(text, CATALOG), "run kis-bridge spec simulator"
 
 
 def test_the_schemas_are_valid() -> None:

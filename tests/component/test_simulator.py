@@ -129,11 +129,11 @@ class TestGateway:
             assert (await kis.call("/uapi/none", "X", {})).status_code == 404
             params = {"FID_COND_MRKT_DIV_CODE": "Z", "FID_INPUT_ISCD": "005930"}
             answer = await kis.call(PRICE, "FHKST01010100", params)
-            assert (answer.status_code, answer.json()["rt_cd"]) == (200, "1")
+            assert (answer.status_code, answer.json()["rt_cd"]) == (200, "2")
             params = {"FID_COND_MRKT_DIV_CODE": "J", "FID_INPUT_ISCD": "SAMSUNG"}
             assert (await kis.call(BOOK, "FHKST01010200", params)).json()["rt_cd"] == "1"
             body = await kis.place(1, 274_000, ORD_QTY="many")
-            assert (body["rt_cd"], body["msg_cd"]) == ("1", "OPSQ2003")
+            assert (body["rt_cd"], body["msg_cd"]) == ("2", "OPSQ2001")
 
 
 class TestTrading:

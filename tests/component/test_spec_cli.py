@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from bridge.catalog.compile import load, loads
 from bridge.cli.spec import app
 from bridge.errors import WorkbookError
+from bridge.simulator.rest.call_table import BEGIN, END
 from tests.unit.catalog.books import book, change, write
 
 ROOT = Path(__file__).parents[2]
@@ -160,3 +161,13 @@ def test_documents_are_written(tmp_path: Path) -> None:
     assert run("docs", "--spec", path, "--output", tmp_path / "docs")[1].endswith(": 5 files\n")
     with pytest.raises(WorkbookError, match=r"own\.xlsx"):
         run("docs", "--spec", path, "--output", path)
+    readme = tmp_path / "README.md"
+    readme.write_text(f"above\n{BEGIN}\nold\n{END}\nbelow\n")
+    run("simulator", "--spec", path, "--output", readme)
+    table = readme.read_text()
+    assert "old" not in table
+    assert "| price | HHDFS00000300 | – |  | `off_book_handlers` |" in table
+    assert (table[:6], table[-6:]) == ("above\n", "below\n")
+    readme.write_text("no marks")
+    with pytest.raises(WorkbookError, match=r"README\.md: .* are missing"):
+        run("simulator", "--spec", path, "--output", readme)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from bridge.catalog.model import Api
@@ -14,6 +14,7 @@ __all__ = [
     "Answer",
     "Row",
     "blank",
+    "completed",
     "done",
     "gateway",
     "padded",
@@ -40,6 +41,7 @@ GATEWAY = {
     "EGW00310": "유효하지 않은 TR_ID 입니다.",
     "EGW02004": "실전투자 TR 이 아닙니다.",
     "EGW02006": "모의투자 TR 이 아닙니다.",
+    "OPSQ0002": "없는 서비스 코드 입니다",
 }
 
 # reason → (real code, paper code, text); KIS publishes no table, and clients read rt_cd.
@@ -105,6 +107,22 @@ def blank(api: Api | None, block: str) -> Row:
             for column in output.fields:
                 row[column.name] = {"int": "0", "decimal": "0.00"}.get(column.type, "")
     return row
+
+
+def completed(api: Api, answer: Answer) -> Answer:
+    """Return a success with every block that the workbook names; what is not told is blank."""
+    if answer.rt_cd != "0":
+        return answer
+    outputs = dict(answer.outputs)
+    for output in api.outputs:
+        told = outputs.get(output.name, [] if output.array else {})
+        if not output.name:
+            outputs = blank(api, "") | outputs
+        elif isinstance(told, dict):
+            outputs[output.name] = blank(api, output.name) | told
+        else:
+            outputs[output.name] = told
+    return replace(answer, outputs=outputs)
 
 
 def padded(text: str, width: int) -> str:

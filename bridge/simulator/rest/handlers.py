@@ -11,11 +11,12 @@ from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.history.history import History
 from bridge.simulator.off_book.off_book import OffBook
-from bridge.simulator.rest.answers import Answer, refusal
+from bridge.simulator.rest.answers import Answer, completed, refusal
 from bridge.simulator.rest.board.handlers import BoardHandlers
 from bridge.simulator.rest.bonds.orders import BondOrderHandlers
 from bridge.simulator.rest.bonds.reports import BondReportHandlers
 from bridge.simulator.rest.calls import Family, Handler, HandlerCall, calls
+from bridge.simulator.rest.checks import check_codes, check_names
 from bridge.simulator.rest.derivatives.orders import DerivativeOrderHandlers
 from bridge.simulator.rest.domestic_handlers import DomesticHandlers
 from bridge.simulator.rest.domestic_orders import DomesticOrders
@@ -49,7 +50,7 @@ class Handlers:
         if history is None:
             history = History(Calendar(catalog.hours), seed=settings.seed, end=_NO_DAY_YET)
         board = BoardHandlers(exchange, catalog, settings, history)
-        families: tuple[Family, ...] = (
+        self.families: tuple[Family, ...] = (
             DomesticOrders(exchange, catalog, settings),
             DomesticHandlers(exchange, catalog, settings),
             BondOrderHandlers(off_book, catalog, settings),
@@ -63,7 +64,7 @@ class Handlers:
         self.written: dict[str, Handler] = {}
         """Calls with an answer of their own, by their workbook name; all others get one made of
         the workbook's outputs."""
-        for family in families:
+        for family in self.families:
             self.written = family.handlers() | self.written
         self.written |= board.complete(self.written)
         facts = (DomesticFacts(exchange), OffBookFacts(off_book))
@@ -74,14 +75,25 @@ class Handlers:
         """Every call of the workbook, by its path; read when the first one comes."""
         return calls(self._catalog)
 
+    def refused(self, call: HandlerCall, params: Params) -> Answer | None:
+        """Return what KIS says to parameters that it does not pass on; None when they are sound."""
+        written = call.api.name in self.written
+        try:
+            check_names(call.api, params, lenient=written)
+            check_codes(call.api, self._catalog, params, lenient=written)
+        except InputError as error:
+            return Answer("2", error.code, error.text)
+        return None
+
     def answer(
         self, call: HandlerCall, variant: str, params: Params, tr_cont: str, now: datetime
     ) -> Answer:
         """Carry out a call."""
-        handler = self.written.get(call.api.name) or self._generic.handler(call.api)
+        api = call.api
+        handler = self.written.get(api.name) or self._generic.handler(api)
         try:
-            return handler(variant, params, tr_cont, now)
+            return completed(api, handler(variant, params, tr_cont, now))
         except OrderRefused as refused:
             return refusal(self._settings.environment, refused)
         except InputError as error:
-            return Answer("1", "OPSQ2003", f"ERROR : INVALID INPUT FIELD [{error}]")
+            return Answer("2", error.code, error.text)

@@ -10,7 +10,9 @@ from bridge.simulator.exchange.tickets import OrderRefused
 __all__ = [
     "CHANNEL",
     "InputError",
+    "MissingError",
     "Params",
+    "TooLongError",
     "account_of",
     "amount_of",
     "number_of",
@@ -25,7 +27,42 @@ CHANNEL = "X-ORDER-CHANNEL"
 
 
 class InputError(Exception):
-    """A parameter is missing or cannot be read."""
+    """A parameter has a value that KIS does not take; so says :attr:`text`, as KIS does."""
+
+    code = "OPSQ2001"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    @property
+    def text(self) -> str:
+        # The servers of quotations and of accounts have words of their own for the same.
+        if self.name.startswith("FID_"):
+            return f"ERROR INVALID {self.name}"
+        return f"ERROR : INPUT INVALID_CHECK_{self.name}"
+
+
+class MissingError(InputError):
+    """A parameter is not there."""
+
+    @property
+    def text(self) -> str:
+        return f"ERROR INPUT FIELD NOT FOUND [{self.name}]"
+
+
+class TooLongError(InputError):
+    """A value is longer than its field."""
+
+    code = "OPSQ2002"
+
+    def __init__(self, name: str, length: int) -> None:
+        super().__init__(name)
+        self.length = length
+
+    @property
+    def text(self) -> str:
+        return f"ERROR INVALID INPUT_FILED_SIZE [{self.name}] [{self.length}]"
 
 
 def account_of(params: Params) -> str:

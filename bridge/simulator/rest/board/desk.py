@@ -14,7 +14,7 @@ from bridge.simulator.board.past import HistoryDays
 from bridge.simulator.board.quotes import Quotes
 from bridge.simulator.rest.answers import Answer, Row, blank, padded
 from bridge.simulator.rest.calls import Handler
-from bridge.simulator.rest.generic.checks import check
+from bridge.simulator.rest.checks import check_codes, check_names
 from bridge.simulator.rest.params import InputError, Params
 from bridge.simulator.settings import SimulatorSettings
 
@@ -47,7 +47,8 @@ class BoardDesk:
 
     def _handler(self, api: Api, telling: Telling) -> Handler:
         def handle(variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-            check(api, self.catalog, params, self.settings.accounts)
+            check_names(api, params)
+            check_codes(api, self.catalog, params)
             return Answer(
                 "0", "MCA00000", padded("정상처리 되었습니다.", 80), fill(api, telling(params, now))
             )

@@ -12,14 +12,12 @@ from functools import partial
 from random import Random
 
 from bridge.catalog.model import Api, Catalog, Output
-from bridge.simulator.clients import Clients
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.rest.answers import Answer, Row, done, padded
 from bridge.simulator.rest.calls import Handler
 from bridge.simulator.rest.facts import Facts, FactSource
 from bridge.simulator.rest.generic import pages
-from bridge.simulator.rest.generic.checks import check
 from bridge.simulator.rest.generic.values import RowSubject, row
 from bridge.simulator.rest.params import Params
 from bridge.simulator.settings import SimulatorSettings
@@ -41,10 +39,6 @@ class GenericHandlers:
     sources: Sequence[FactSource]
     _ordered: int = field(default=0, init=False)
     """How many order numbers have been given."""
-    _accounts: tuple[str, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._accounts = Clients(self.settings).accounts
 
     def handler(self, api: Api) -> Handler:
         """Return what answers a call."""
@@ -53,7 +47,6 @@ class GenericHandlers:
     def _answer(
         self, api: Api, variant: str, params: Params, tr_cont: str, now: datetime
     ) -> Answer:
-        check(api, self.catalog, params, self._accounts)
         if api.changes:
             return self._order(api, params, now)
         asked = self._asked(api, params)

@@ -84,11 +84,11 @@ def test_every_kind_of_order(kind: str, apart: int | None, events: list[str], va
         ({"UNIT_PRICE": "NaN"}, "APBK0507"),
         ({"UNIT_PRICE": "0"}, "APBK0918"),
         ({"ORD_DVSN_CD": "02"}, "APBK0918"),  # a market order has no price
-        ({"ORD_DVSN_CD": "99"}, "OPSQ2003"),
+        ({"ORD_DVSN_CD": "99"}, "OPSQ2001"),
         ({"NMPR_TYPE_CD": "02"}, "APBK1943"),
         ({"KRX_NMPR_CNDT_CD": "3"}, "APBK1943"),
-        ({"SLL_BUY_DVSN_CD": "00"}, "OPSQ2003"),
-        ({"ORD_PRCS_DVSN_CD": "01"}, "OPSQ2003"),
+        ({"SLL_BUY_DVSN_CD": "00"}, "OPSQ2001"),
+        ({"ORD_PRCS_DVSN_CD": "01"}, "OPSQ2001"),
         ({"ACNT_PRDT_CD": "01"}, "APAC0081"),
     ],
 )

@@ -108,7 +108,7 @@ def test_a_credit_order_says_so_in_its_notices() -> None:
     [
         ({"CRDT_TYPE": "25"}, "APBK0937"),
         ({"LOAN_DT": "20260921"}, "APBK0938"),
-        ({"LOAN_DT": ""}, "OPSQ2003"),
+        ({"LOAN_DT": ""}, "OPSQ2001"),
         ({"CRDT_TYPE": "26"}, "APBK1234"),
     ],
 )
@@ -166,7 +166,7 @@ class TestReservations:
         )
         assert desk(
             "order-resv-rvsecncl", {"RSVN_ORD_SEQ": gone}, variant="cancel", now=self.EVENING
-        ).outputs == {"output": {"NRML_PRCS_YN": "Y"}}
+        ).outputs["output"] == {"NRML_PRCS_YN": "Y"}
         assert [row["prcs_rslt"] for row in self.listed(desk, self.EVENING)] == [
             *("미처리", "취소", "미처리")
         ]

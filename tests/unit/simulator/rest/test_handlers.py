@@ -150,21 +150,21 @@ def test_an_unwatched_market_catches_up_when_it_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("name", "params", "code"),
     [
-        ("inquire-price", {"FID_COND_MRKT_DIV_CODE": "J"}, "OPSQ2003"),
-        ("order-cash", {"PDNO": "005930", "ORD_QTY": "1", "ORD_DVSN": "00"}, "OPSQ2003"),
-        ("order-rvsecncl", {"ORGN_ODNO": "1", "QTY_ALL_ORD_YN": "Y"}, "OPSQ2003"),
+        ("inquire-price", {"FID_COND_MRKT_DIV_CODE": "J"}, "OPSQ2001"),
+        ("order-cash", {"PDNO": "005930", "ORD_QTY": "1", "ORD_DVSN": "00"}, "OPSQ2001"),
+        ("order-rvsecncl", {"ORGN_ODNO": "1", "QTY_ALL_ORD_YN": "Y"}, "OPSQ2001"),
         (
             "order-rvsecncl",
             {"ORGN_ODNO": "1", "QTY_ALL_ORD_YN": "Y", "RVSE_CNCL_DVSN_CD": "03"},
-            "OPSQ2003",
+            "OPSQ2001",
         ),
         (
             "order-rvsecncl",
             {"ORGN_ODNO": "1", "QTY_ALL_ORD_YN": "Y", "RVSE_CNCL_DVSN_CD": "02"},
             "40320000",
         ),
-        ("inquire-daily-ccld", {}, "OPSQ2003"),
-        ("chk-holiday", {"BASS_DT": "x"}, "OPSQ2003"),
+        ("inquire-daily-ccld", {}, "OPSQ2001"),
+        ("chk-holiday", {"BASS_DT": "x"}, "OPSQ2001"),
         ("inquire-balance", {"CANO": "1"}, "APAC0081"),
         ("inquire-psbl-order", {"CANO": "1"}, "APAC0081"),
         ("search-info", {"PDNO": "AAPL", "PRDT_TYPE_CD": "300"}, "KIER2620"),
@@ -214,4 +214,4 @@ def test_the_minute_chart_is_what_was_traded_in_each_minute() -> None:
     last = calls("inquire-time-itemchartprice", asked | {"FID_INPUT_HOUR_1": "000001"}, now=later)
     assert last.outputs["output2"] == []
     wrong = calls("inquire-time-itemchartprice", asked | {"FID_INPUT_HOUR_1": "ten"}, now=later)
-    assert wrong.msg_cd == "OPSQ2003"
+    assert wrong.msg_cd == "OPSQ2001"

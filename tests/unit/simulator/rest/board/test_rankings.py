@@ -149,7 +149,7 @@ def test_markets_classes_and_ranges_are_kept_to(desktop: Desktop) -> None:
 def test_what_cannot_be_read_is_an_input_error(
     desktop: Desktop, call: str, params: dict[str, str]
 ) -> None:
-    assert desktop.ask(NAME + call, **params).msg_cd == "OPSQ2003"
+    assert desktop.ask(NAME + call, **params).msg_cd == "OPSQ2001"
 
 
 def test_the_same_seed_ranks_the_same_and_another_one_otherwise(desktop: Desktop) -> None:

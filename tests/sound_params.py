@@ -1,0 +1,67 @@
+"""Parameters with which any call of the workbook can be made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from bridge.catalog.model import Api, Catalog, Param
+
+__all__ = ["PRODUCTS", "sound", "upper"]
+
+PRODUCTS = {"domestic_futureoption": "03", "overseas_futureoption": "08"}
+"""Product of the account that a market wants; all others are of product 01."""
+_SYMBOLS = {
+    "overseas_stock": "AAPL",
+    "domestic_futureoption": "A01612",
+    "overseas_futureoption": "ESZ26",
+    "domestic_bond": "KR103501GC97",
+}
+_NAMED = {
+    "ORD_QTY": "1",
+    "BUY_QTY": "1",
+    "QTY_ALL_ORD_YN": "Y",
+    "ORD_UNPR": "274000",
+    "OVRS_ORD_UNPR": "250",
+    "BOND_ORD_UNPR": "10000",
+    "UNIT_PRICE": "330.00",
+    "FID_COND_MRKT_DIV_CODE": "J",
+    "ORD_DVSN": "00",
+    "ORD_DVSN_CD": "01",
+    "EXCD": "NAS",
+    "OVRS_EXCG_CD": "NASD",
+    "PRDT_TYPE_CD": "300",
+    "FID_INPUT_HOUR_1": "100000",
+}
+"""What most calls want of the codes that they list."""
+
+
+def sound(api: Api, catalog: Catalog, now: datetime, account: str = "12345678") -> dict[str, str]:
+    """Return all parameters of a call, as the workbook allows them."""
+    own = {"CANO": account, "ACNT_PRDT_CD": PRODUCTS.get(api.category, "01")}
+    return {
+        param.name: own.get(param.name.upper()) or _value(api, param, catalog, now)
+        for param in api.params
+    }
+
+
+def _value(api: Api, param: Param, catalog: Catalog, now: datetime) -> str:
+    name = param.name.upper()
+    codes = [code.code for code in catalog.codes.get(param.codes, ())]
+    if name in _NAMED and (not codes or _NAMED[name] in codes):
+        return _NAMED[name]
+    if param.default:
+        return param.default
+    if codes and param.required:
+        return codes[0]
+    if param.path == "symbol":
+        return _SYMBOLS.get(api.category, "005930")
+    if param.type == "date":
+        ago = timedelta(days=30) if "STRT" in name or name.endswith("_1") else timedelta(0)
+        return f"{now - ago:%Y%m%d}"
+    return f"{now:%H%M%S}" if param.type == "time" else ""
+
+
+def upper(params: Mapping[str, str]) -> dict[str, str]:
+    """Return parameters as a handler gets them."""
+    return {name.upper(): value for name, value in params.items()}
