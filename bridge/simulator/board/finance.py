@@ -6,16 +6,17 @@ every ratio is computed from the statements. A dividend of a year is paid out of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import count
 from random import Random
 
 from bridge.simulator.exchange import listings, securities
 from bridge.simulator.exchange.market import Listing
 
-__all__ = ["Finance", "FinancialStatement"]
+__all__ = ["Finance", "FinancialStatement", "face_value"]
 
 _FIRST_YEAR = 2020
 _REPORTED_AFTER = 45
@@ -99,11 +100,14 @@ class Finance:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._drawn = lru_cache(maxsize=512)(self._draw)
+        self._firms = lru_cache(maxsize=512)(self._firm_of)
 
     def quarters(self, symbol: str, today: date) -> Sequence[FinancialStatement]:
         """Return the published quarters, the latest first; a preferred share has its firm's."""
-        return [one for one in self._drawn(_firm(symbol), today.year) if _published(one, today)]
+        written, drawn = self._firms(_firm(symbol))
+        while not written or written[-1].year < today.year:
+            written.extend(next(drawn))
+        return [one for one in reversed(written) if _published(one, today)]
 
     def years(self, symbol: str, today: date) -> Sequence[FinancialStatement]:
         """Return the published years, the latest first."""
@@ -121,7 +125,13 @@ class Finance:
         """Return the face value of a share in won."""
         return face_value(listings.listing(_firm(symbol), self._seed))
 
-    def _draw(self, symbol: str, last_year: int) -> list[FinancialStatement]:
+    def _firm_of(
+        self, symbol: str
+    ) -> tuple[list[FinancialStatement], Iterator[list[FinancialStatement]]]:
+        """Return what is written of a firm, the oldest first, and what writes its next years."""
+        return [], self._draw(symbol)
+
+    def _draw(self, symbol: str) -> Iterator[list[FinancialStatement]]:
         listing = listings.listing(symbol, self._seed)
         draw = Random(f"finance {self._seed} {symbol}")  # noqa: S311 - invented, no secret
         worth = max(2_000, listing.base * listing.shares // _MILLION)
@@ -133,8 +143,8 @@ class Finance:
         leverage, turnover = draw.uniform(0.3, 1.8), draw.uniform(0.5, 1.4)
         margin, payout = draw.gauss(0.08, 0.05), draw.choice((0.0, 0.15, 0.25, 0.35))
         sales = int(equity * (1 + leverage) * turnover / 4)
-        statements: list[FinancialStatement] = []
-        for year in range(_FIRST_YEAR, last_year + 1):
+        for year in count(_FIRST_YEAR):
+            statements: list[FinancialStatement] = []
             total = dict.fromkeys(_FLOWS, 0)
             for quarter in (1, 2, 3, 4):
                 sales = max(100, int(sales * draw.uniform(0.95, 1.075)))
@@ -168,7 +178,7 @@ class Finance:
                         **total,
                     )
                 )
-        return statements[::-1]
+            yield statements
 
 
 _FLOWS = (

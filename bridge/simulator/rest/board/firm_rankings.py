@@ -8,6 +8,7 @@ from functools import cache, partial
 
 from bridge.simulator.board import ratios
 from bridge.simulator.board.finance import FinancialStatement
+from bridge.simulator.exchange.securities import security_of
 from bridge.simulator.rest.answers import Row
 from bridge.simulator.rest.board.choice import chosen, in_market
 from bridge.simulator.rest.board.desk import Blocks, BoardDesk, Telling, date_of
@@ -28,6 +29,7 @@ _PROFIT_AND_ASSETS: Mapping[str, Books] = {
     "5": lambda one: one.debts,
     "6": lambda one: one.equity,
 }
+_QUARTERS = {"0": "03", "1": "06", "2": "09", "3": "12"}
 _MARKS = {"7": "cptl_op_prfi", "11": "bis", "15": "grs", "20": "cptl_tnrt"}
 """What stands for each group of ratios."""
 _VALUES = {
@@ -55,13 +57,16 @@ def firm_rankings(desk: BoardDesk) -> dict[str, Telling]:
 
 
 def _period(params: Params) -> str:
-    year, quarter = (
-        params.get("FID_INPUT_OPTION_1", ""),
-        params.get("FID_INPUT_OPTION_2", "") or "3",
-    )
-    if year and not (len(year) == 4 and year.isascii() and year.isdecimal()):
+    """Return the asked year and its quarter's last month; blank without a year."""
+    year = params.get("FID_INPUT_OPTION_1", "")
+    if not year:
+        return ""
+    if not (len(year) == 4 and year.isascii() and year.isdecimal()):
         raise InputError("FID_INPUT_OPTION_1")
-    return f"{year}{(int(quarter) + 1) * 3:02d}" if year else ""
+    quarter = params.get("FID_INPUT_OPTION_2", "") or "3"
+    if quarter not in _QUARTERS:
+        raise InputError("FID_INPUT_OPTION_2")
+    return year + _QUARTERS[quarter]
 
 
 def _books(one: Stock, period: str) -> tuple[FinancialStatement, FinancialStatement | None] | None:
@@ -142,32 +147,19 @@ def _month() -> Row:
 
 
 def _dividend_rate(desk: BoardDesk, params: Params, now: datetime) -> Blocks:
-    """Rank the dividends of a record date in the range, in percent of yesterday's close."""
+    """Rank the dividends of a record date in the range, in percent of the face value."""
     first = date_of(params, "F_DT", date(now.year - 1, 1, 1))
     last = date_of(params, "T_DT", now.date())
     board = {"1": "0001", "2": "2001", "3": "1001"}.get(params.get("GB1", ""), "0000")
+    preferred = {"6": False, "7": True}.get(params.get("GB2", ""))
     rows: list[Row] = []
     # Nobody here pays in shares, or in between.
     if params.get("GB3") != "1" and params.get("GB4") != "2":
-        for one in chosen(desk, {}, now):
-            preferred = {"6": False, "7": True}.get(params.get("GB2", ""))
-            if not in_market(one.security, board) or one.security.kind != "stock":
-                continue
-            if preferred is not None and preferred is not bool(one.security.common):
-                continue
-            for paid in desk.finance.years(one.symbol, now.date()):
-                if paid.dividend and first <= date(paid.year, 12, 31) <= last:
-                    each = desk.finance.dividend(one.symbol, paid)
-                    rows.append(
-                        {
-                            "sht_cd": one.symbol,
-                            "isin_name": one.quote.listing.name,
-                            "record_date": f"{paid.year}1231",
-                            "per_sto_divi_amt": each,
-                            "divi_rate": rate(each, one.quote.base),
-                            "divi_kind": "결산",
-                        }
-                    )
+        for paid in desk.rights.entries("dividend", first, last, now.date()):
+            security = security_of(paid.symbol)
+            of_class = preferred is None or preferred is bool(security.common)
+            if of_class and in_market(security, board):
+                rows.append({**paid.values, "divi_kind": "결산"})
     rows.sort(key=lambda row: (-float(row["divi_rate"]), row["sht_cd"], row["record_date"]))
     return {"output1": [{"rank": place, **row} for place, row in enumerate(rows[:MOST], 1)]}
 

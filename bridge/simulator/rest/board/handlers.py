@@ -7,11 +7,14 @@ from bridge.simulator.board.finance import Finance
 from bridge.simulator.board.flows import Flows
 from bridge.simulator.board.past import HistoryDays
 from bridge.simulator.board.quotes import Quotes
+from bridge.simulator.board.rights import RightsCalendar
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.history.history import History
 from bridge.simulator.rest.board.desk import BoardDesk
 from bridge.simulator.rest.board.firm_rankings import firm_rankings
+from bridge.simulator.rest.board.firms import firms
 from bridge.simulator.rest.board.flow_rankings import flow_rankings
+from bridge.simulator.rest.board.lists import lists
 from bridge.simulator.rest.board.overview import completed
 from bridge.simulator.rest.board.rankings import rankings
 from bridge.simulator.rest.calls import Handler
@@ -26,14 +29,15 @@ class BoardHandlers:
     def __init__(
         self, exchange: Exchange, catalog: Catalog, settings: SimulatorSettings, history: History
     ) -> None:
-        past = HistoryDays(history)
+        past, finance = HistoryDays(history), Finance(settings.seed)
         self._desk = BoardDesk(
             catalog,
             settings,
             Quotes(exchange, past),
             past,
-            Finance(settings.seed),
+            finance,
             Flows(settings.seed),
+            RightsCalendar(settings.seed, finance),
         )
 
     def complete(self, written: dict[str, Handler]) -> dict[str, Handler]:
@@ -44,4 +48,6 @@ class BoardHandlers:
     def handlers(self) -> dict[str, Handler]:
         """Return what answers each call, by its workbook name."""
         desk = self._desk
-        return desk.handlers(rankings(desk) | firm_rankings(desk) | flow_rankings(desk))
+        return desk.handlers(
+            rankings(desk) | firm_rankings(desk) | flow_rankings(desk) | firms(desk) | lists(desk)
+        )

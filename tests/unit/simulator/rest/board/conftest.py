@@ -39,8 +39,9 @@ class Desktop:
         for param in CATALOG.apis[name].params:
             codes = CATALOG.codes.get(param.codes, ())
             asked[param.name.upper()] = param.default or (codes[0].code if codes else "")
+        tr_cont = str(params.pop("tr_cont", ""))
         asked |= {name.upper(): str(value) for name, value in params.items()}
-        return self.handlers.answer(call, call.api.tr_ids[0].variant, asked, "", NOW)
+        return self.handlers.answer(call, call.api.tr_ids[0].variant, asked, tr_cont, NOW)
 
     def outputs(self, name: str, **params: object) -> Mapping[str, Any]:
         answer = self.ask(name, **params)
