@@ -385,6 +385,7 @@ async def test_every_call_of_the_sheet_is_answered_with_a_price_of_its_schema(
 ) -> None:
     rest, schemas = virtual.rest(), payloads(CATALOG)
     symbols = {"domestic_index": "0001", "overseas_stock": "AAPL", "domestic_derivative": "101W09"}
+    symbols["domestic_bond"] = "KR6095572D81"
     for row in CATALOG.snapshots:
         channel = CATALOG.channels[row.channels[0]]
         venue = channel.venue or channel.venues[0].venue

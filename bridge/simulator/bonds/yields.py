@@ -12,7 +12,9 @@ from bridge.simulator.bonds.issues import FACE, BondIssue
 
 __all__ = ["curve", "fair_price", "price_at", "yield_at"]
 
-_STEPS = 60
+_STEPS = 40
+_NONE = 1e-9
+"""A rate below which coupons are not discounted at all."""
 _LOWEST, _HIGHEST = -20.0, 200.0
 
 
@@ -23,17 +25,7 @@ def curve(years: float) -> float:
 
 def price_at(issue: BondIssue, percent: float, day: date) -> float:
     """Return the price at a yield to maturity, compounded at each coupon."""
-    left = [one for one in issue.payments() if one > day]
-    if not left:
-        return float(FACE)
-    last, following = issue.period(day)
-    part = (following - day).days / (following - last).days
-    rate = percent / 100 * issue.months / 12
-    coupon = float(issue.payment)
-    # The broken first period earns simple interest, the usage of the Korean market.
-    value = sum(coupon / (1 + rate) ** n for n in range(len(left)))
-    value += FACE / (1 + rate) ** (len(left) - 1)
-    return value / (1 + rate * part)
+    return _price(issue, *_left(issue, day), percent)
 
 
 def yield_at(issue: BondIssue, price: Decimal, day: date) -> Decimal:
@@ -41,13 +33,32 @@ def yield_at(issue: BondIssue, price: Decimal, day: date) -> Decimal:
     if day >= issue.matures or price <= 0:
         return Decimal("0.000")
     low, high, wanted = _LOWEST, _HIGHEST, float(price)
+    number, part = _left(issue, day)
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        if price_at(issue, middle, day) > wanted:
+        if _price(issue, number, part, middle) > wanted:
             low = middle
         else:
             high = middle
     return Decimal(f"{(low + high) / 2:.3f}")
+
+
+def _left(issue: BondIssue, day: date) -> tuple[int, float]:
+    """Return how many coupons are left, and the part of its period until the next one."""
+    number = sum(one > day for one in issue.payments())
+    last, following = issue.period(day)
+    return number, (following - day).days / max(1, (following - last).days)
+
+
+def _price(issue: BondIssue, number: int, part: float, percent: float) -> float:
+    if not number:
+        return float(FACE)
+    rate = percent / 100 * issue.months / 12
+    discount, coupon = 1 / (1 + rate), float(issue.payment)
+    last = discount ** (number - 1)
+    coupons = number if abs(rate) < _NONE else (1 - last * discount) / (1 - discount)
+    # The broken first period earns simple interest, the usage of the Korean market.
+    return (coupon * coupons + FACE * last) / (1 + rate * part)
 
 
 def fair_price(issue: BondIssue, day: date) -> Decimal:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from bridge.simulator.exchange.halts import SymbolHalts
 from bridge.simulator.exchange.kinds import KINDS, OrderKind
 from bridge.simulator.exchange.market import Market
 from bridge.simulator.exchange.order_book import Order, Side
@@ -28,15 +27,8 @@ class Desk(Protocol):
 class Floor:
     """All open orders of users, and where each of them waits."""
 
-    def __init__(
-        self,
-        markets: dict[str, Market],
-        timing: Timing,
-        desk: Desk,
-        halts: SymbolHalts | None = None,
-    ) -> None:
+    def __init__(self, markets: dict[str, Market], timing: Timing, desk: Desk) -> None:
         self._markets, self._timing, self._desk = markets, timing, desk
-        self._halts = halts or SymbolHalts()
         self._owner: dict[Order, Ticket] = {}
         self._stops: dict[str, list[Ticket]] = {}
         self.open: dict[str, Ticket] = {}
@@ -66,7 +58,7 @@ class Floor:
             return
         self._owner[order] = ticket
         admission = self._timing.admission(request.venue, kind, now)
-        if admission == "auction" or request.symbol in self._halts.auctions:
+        if admission == "auction":
             market.called.append(order)
         elif kind.pricing == "fixed":
             if self._timing.fixed_trades(kind, now):

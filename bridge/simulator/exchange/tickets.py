@@ -24,7 +24,6 @@ Reason = Literal[
     "cash",
     "credit",
     "credit_kind",
-    "halted",
     "holdings",
     "kind",
     "left",

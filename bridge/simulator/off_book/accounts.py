@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -75,14 +75,29 @@ class OffBookAccount:
 
     def promised(self, currency: str) -> Decimal:
         """Return what orders that wait could cost, and what ties up short orders."""
-        return sum(
-            (
-                self.needed(one, terms, one.remaining, one.price or self.price(one.symbol))
-                for one, terms in self.waiting.items()
-                if terms.currency == currency
-            ),
-            _ZERO,
-        )
+        total, ahead = _ZERO, Counter[tuple[OffBookMarket, str, Side]]()
+        for one, terms in self.waiting.items():
+            if terms.currency == currency:
+                place = (one.market, one.symbol, one.side)
+                price = one.price or self.price(one.symbol)
+                total += self.needed(one, terms, one.remaining, price, ahead=ahead[place])
+                ahead[place] += one.remaining
+        return total
+
+    def ahead(self, market: OffBookMarket, symbol: str, side: Side) -> int:
+        """Return how much waits of a symbol on one side."""
+        place = (market, symbol, side)
+        waits = (one for one in self.waiting if (one.market, one.symbol, one.side) == place)
+        return sum(one.remaining for one in waits)
+
+    def gained(self, currency: str) -> Decimal:
+        """Return what open positions have gained that are settled each day."""
+        total = _ZERO
+        for (_, symbol), lot in self.lots.items():
+            if lot.quantity and lot.terms.daily and lot.terms.currency == currency:
+                gained = lot.terms.amount(abs(lot.quantity), self.price(symbol)) - lot.cost
+                total += gained if lot.quantity > 0 else -gained
+        return total
 
     def margin(self, currency: str) -> Decimal:
         """Return what open positions tie up."""
@@ -102,19 +117,30 @@ class OffBookAccount:
         spoken = _ZERO
         if currency == "KRW" and self.purse is not None:
             spoken = Decimal(self.purse.cash - self.purse.free_cash)
-        return self.funds(currency) - spoken - self.promised(currency) - self.margin(currency)
+        own = self.funds(currency) + self.gained(currency)
+        return own - spoken - self.promised(currency) - self.margin(currency)
 
     def needed(
-        self, ticket: OffBookTicket, terms: TradingTerms, quantity: int, price: Decimal
+        self,
+        ticket: OffBookTicket,
+        terms: TradingTerms,
+        quantity: int,
+        price: Decimal,
+        *,
+        ahead: int = 0,
     ) -> Decimal:
-        """Return the money that such an order wants, fees included; closing wants none."""
+        """Return the money that such an order wants, fees included; closing wants none.
+
+        ``ahead`` is what other orders of its side would close first.
+        """
         if terms.paid and ticket.side is Side.BUY:
             return terms.amount(quantity, price) + terms.fees(quantity, price)
         opening = quantity
         if terms.shorts:
             lot = self.lots.get((ticket.market, ticket.symbol))
             held = lot.quantity if lot else 0
-            opening = max(0, quantity - max(0, held if ticket.side is Side.SELL else -held))
+            against = max(0, (held if ticket.side is Side.SELL else -held) - ahead)
+            opening = max(0, quantity - against)
         elif ticket.side is Side.SELL:
             return _ZERO
         if not opening:

@@ -6,7 +6,6 @@ price comes to it. Money and holdings are those of :mod:`bridge.simulator.off_bo
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,7 +13,6 @@ from decimal import Decimal
 from random import Random
 from typing import Literal
 
-from bridge.simulator.exchange.halts import SymbolHalts
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.history.instruments import family_of, instrument
@@ -22,6 +20,7 @@ from bridge.simulator.off_book.accounts import OffBookAccount, Purse
 from bridge.simulator.off_book.dates import business_date
 from bridge.simulator.off_book.holdings import Position
 from bridge.simulator.off_book.listings import FIRST_MONEY, LISTED, SHARES
+from bridge.simulator.off_book.margin_book import MarginBook
 from bridge.simulator.off_book.reference import on_grid, opening_price
 from bridge.simulator.off_book.terms import TradingTerms, terms
 from bridge.simulator.off_book.tickets import Action, OffBookEvent, OffBookMarket, OffBookTicket
@@ -57,12 +56,12 @@ class OffBook:
     prices: dict[str, Decimal] = field(default_factory=dict)
     bases: dict[str, Decimal] = field(default_factory=dict)
     """The first price of each symbol: the last close of its history."""
-    halts: SymbolHalts = field(default_factory=SymbolHalts)
-    """What stands still because somebody has said so."""
-    refuse_next: deque[str] = field(default_factory=deque)
-    """For tests: symbols whose next order is taken and then refused by its exchange."""
     numbered: int = 0
     """How many order numbers have been given; KIS begins again each day."""
+    books: dict[str, MarginBook] = field(default_factory=dict)
+    """The days of the accounts of futures and options that have been asked for."""
+    trading_day: date | None = None
+    """Of futures and options, when it was last looked at."""
     random: Random = field(init=False)
     _opened: dict[str, OffBookAccount] = field(default_factory=dict)
 
@@ -92,9 +91,7 @@ class OffBook:
             self.move(symbol, on_grid(symbol, moved, now.date()), now)
 
     def move(self, symbol: str, price: Decimal, now: datetime) -> None:
-        """Set a price; what waits for it fills. A symbol that stands still stays where it is."""
-        if self.halts.still(symbol):
-            return
+        """Set a price; what waits for it fills."""
         self.prices[symbol] = price
         for account in self._opened.values():
             for ticket in list(account.waiting):
@@ -114,6 +111,8 @@ class OffBook:
         found = self._opened.get(self.account(number))
         if found is None:
             found = self._opened[number] = self._begin(number)
+            if number.endswith("-03"):
+                self.books[number] = MarginBook(found)
         return found
 
     def _begin(self, number: str) -> OffBookAccount:
@@ -150,8 +149,6 @@ class OffBook:
         """Take a new order or raise :class:`OrderRefused`; it may have filled when this returns."""
         if not 0 < quantity < 10**9:
             raise OrderRefused("quantity")
-        if symbol in self.halts.halted:
-            raise OrderRefused("halted")
         owner, product = self.money(account), _PRODUCTS.get(market)
         if account[-2:] != product if product else account[-2:] in _PRODUCTS.values():
             raise OrderRefused("account")
@@ -188,8 +185,6 @@ class OffBook:
             raise OrderRefused("left")
         if not price.is_finite() or not 0 <= price < 10**12:
             raise OrderRefused("limit")
-        if action == "modify" and old.symbol in self.halts.halted:
-            raise OrderRefused("halted")
         owner = self.money(old.account)
         ticket = OffBookTicket(
             *(old.market, self._number(), old.account, old.symbol, old.side, quantity),
@@ -215,13 +210,6 @@ class OffBook:
             self._tell("confirmed", ticket, now, quantity)
         return ticket
 
-    def fill(self, ticket: OffBookTicket, quantity: int, now: datetime) -> Decimal:
-        """Let so much of an order that waits trade at its price, and return that."""
-        if ticket.symbol in self.halts.halted:
-            raise OrderRefused("halted")
-        self._fill(self.money(ticket.account), ticket, quantity, ticket.price, now)
-        return ticket.price
-
     def find(self, account: str, number: str) -> OffBookTicket:
         """Return an order of an account, or raise :class:`OrderRefused`."""
         ticket = self.tickets.get(number)
@@ -239,6 +227,21 @@ class OffBook:
         """Return what an account has of a symbol."""
         return self.money(account).position(market, symbol)
 
+    # what ends by itself
+
+    def waiting(self) -> list[OffBookTicket]:
+        """Return the orders that wait, account by account."""
+        return [one for account in self._opened.values() for one in account.waiting]
+
+    def fill(self, ticket: OffBookTicket, price: Decimal, now: datetime) -> None:
+        """Trade what is left of an order."""
+        self._fill(self.money(ticket.account), ticket, ticket.remaining, price, now)
+
+    def end(self, ticket: OffBookTicket) -> None:
+        """End an order whose session is over; nobody is told, as at KIS."""
+        ticket.cancelled += ticket.remaining
+        self.money(ticket.account).waiting.pop(ticket, None)
+
     # inside
 
     def _check(self, owner: OffBookAccount, ticket: OffBookTicket, found: TradingTerms) -> None:
@@ -251,7 +254,8 @@ class OffBook:
                 raise OrderRefused("holdings")
         # What is for sale at the market brings at least what it costs.
         price = ticket.price or self.price(ticket.symbol)
-        needed = owner.needed(ticket, found, ticket.quantity, price)
+        ahead = owner.ahead(ticket.market, ticket.symbol, ticket.side)
+        needed = owner.needed(ticket, found, ticket.quantity, price, ahead=ahead)
         if needed and needed > owner.free(found.currency):
             raise OrderRefused("cash")
 
@@ -263,12 +267,6 @@ class OffBook:
         self._tell("taken", ticket, now, ticket.quantity)
         if ticket.action == "modify":
             self._tell("confirmed", ticket, now, ticket.quantity)
-        elif ticket.symbol in self.refuse_next:
-            self.refuse_next.remove(ticket.symbol)
-            ticket.cancelled = ticket.quantity
-            self._rest(owner, ticket, found)
-            self._tell("refused", ticket, now, ticket.quantity)
-            return
         last = self.price(ticket.symbol)
         if not ticket.price or ticket.crosses(last):
             first = ticket.quantity // 2
@@ -318,7 +316,7 @@ class OffBook:
 
     def _tell(
         self,
-        kind: Literal["taken", "confirmed", "filled", "lapsed", "refused"],
+        kind: Literal["taken", "confirmed", "filled", "lapsed"],
         ticket: OffBookTicket,
         now: datetime,
         quantity: int,

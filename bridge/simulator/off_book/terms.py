@@ -36,6 +36,8 @@ class TradingTerms:
     """What 1 of the price of 1 of the quantity is worth, in that currency."""
     paid: bool = True
     """Paid in full when it trades; otherwise only gains and losses are, when it is closed."""
+    daily: bool = False
+    """Gains and losses of what is not paid in full are settled each day, not only at its end."""
     margin: Decimal = _ZERO
     """Part of the worth of a position that ties up money; where it is paid, of a short one.
 
@@ -132,7 +134,8 @@ def _derivative(symbol: str) -> TradingTerms | None:
     product = one.product
     if not one.option:
         given = ("KRW", product.multiplier)
-        return TradingTerms(*given, paid=False, margin=product.margin, fee=product.fee)
+        margin, fee = product.margin, product.fee
+        return TradingTerms(*given, paid=False, daily=True, margin=margin, fee=fee)
     each = one.strike * product.multiplier * product.margin
     return TradingTerms(
         *("KRW", product.multiplier),

@@ -61,7 +61,7 @@ class OffBookTicket:
 class OffBookEvent:
     """Something a customer is told of."""
 
-    kind: Literal["taken", "confirmed", "filled", "lapsed", "refused"]
+    kind: Literal["taken", "confirmed", "filled", "lapsed"]
     ticket: OffBookTicket
     at: datetime
     quantity: int

@@ -15,8 +15,11 @@ from bridge.simulator.rest.answers import Answer, completed, refusal
 from bridge.simulator.rest.board.handlers import BoardHandlers
 from bridge.simulator.rest.bonds.orders import BondOrderHandlers
 from bridge.simulator.rest.bonds.reports import BondReportHandlers
+from bridge.simulator.rest.bonds.terms import BondTermHandlers
 from bridge.simulator.rest.calls import Family, Handler, HandlerCall, calls
 from bridge.simulator.rest.checks import check_codes, check_names
+from bridge.simulator.rest.derivatives.balances import DerivativeBalanceHandlers
+from bridge.simulator.rest.derivatives.lists import DerivativeListHandlers
 from bridge.simulator.rest.derivatives.orders import DerivativeOrderHandlers
 from bridge.simulator.rest.domestic_handlers import DomesticHandlers
 from bridge.simulator.rest.domestic_orders import DomesticOrders
@@ -55,7 +58,10 @@ class Handlers:
             DomesticHandlers(exchange, catalog, settings),
             BondOrderHandlers(off_book, catalog, settings),
             BondReportHandlers(off_book, catalog, settings),
+            BondTermHandlers(catalog, settings),
             DerivativeOrderHandlers(off_book, catalog, settings),
+            DerivativeBalanceHandlers(off_book, catalog, settings),
+            DerivativeListHandlers(off_book, catalog, settings),
             OffBookHandlers(off_book, catalog, settings),
             PriceHandlers(catalog, settings.seed, off_book),
             board,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from bridge.simulator.off_book.holdings import Position
 from bridge.simulator.rest.answers import Row
 
-__all__ = ["future_row", "future_totals", "stock_row", "stock_totals"]
+__all__ = ["stock_row", "stock_totals"]
 
 _ZERO = Decimal(0)
 
@@ -48,48 +48,6 @@ def stock_totals(held: Sequence[Position]) -> Row:
         "frcr_buy_amt_smtl1": f"{bought:.6f}",
         "frcr_buy_amt_smtl2": f"{bought:.6f}",
     }
-
-
-def future_row(held: Position) -> Row:
-    return {
-        "pdno": f"KR4{held.symbol:0<9}",
-        "shtn_pdno": held.symbol,
-        "prdt_name": held.symbol,
-        "sll_buy_dvsn_name": "매수" if held.quantity > 0 else "매도",
-        "cblc_qty": str(abs(held.quantity)),
-        "ccld_avg_unpr1": f"{held.average:.9f}",
-        "idx_clpr": f"{held.price:.2f}",
-        "pchs_amt": _won(held.cost),
-        "evlu_amt": _won(held.worth),
-        "evlu_pfls_amt": _won(held.profit),
-        "trad_pfls_amt": _won(held.realized),
-        "lqd_psbl_qty": str(abs(held.quantity)),
-    }
-
-
-def future_totals(held: Sequence[Position], cash: Decimal, available: Decimal) -> Row:
-    """Add up the positions of an account that has so much money, and so much of it free."""
-    cost = sum((one.cost for one in held), _ZERO)
-    worth = sum((one.worth for one in held), _ZERO)
-    profit = sum((one.profit for one in held), _ZERO)
-    realized = sum((one.realized for one in held), _ZERO)
-    own, margin = _won(cash), _won(sum((one.margin for one in held), _ZERO))
-    free, whole = _won(available), _won(cash + profit)
-    return {
-        **dict.fromkeys(("dnca_cash", "tot_dncl_amt", "nxdy_dnca", "nxdy_dncl_amt"), own),
-        **dict.fromkeys(("cash_mgna", "mgna_tota"), margin),
-        **dict.fromkeys(("prsm_dpast", "prsm_dpast_amt"), whole),
-        **dict.fromkeys(("pprt_ord_psbl_cash", "ord_psbl_cash", "ord_psbl_tota"), free),
-        "wdrw_psbl_tot_amt": free,
-        **dict.fromkeys(("futr_trad_pfls_amt", "trad_pfls_amt_smtl"), _won(realized)),
-        **dict.fromkeys(("futr_evlu_pfls_amt", "evlu_pfls_amt_smtl"), _won(profit)),
-        "pchs_amt_smtl": _won(cost),
-        "evlu_amt_smtl": _won(worth),
-    }
-
-
-def _won(amount: Decimal) -> str:
-    return str(int(amount))
 
 
 def _percent(part: Decimal, whole: Decimal) -> str:

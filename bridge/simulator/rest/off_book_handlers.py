@@ -10,12 +10,10 @@ from bridge.catalog.model import Catalog
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.off_book.off_book import OffBook
-from bridge.simulator.off_book.tickets import NIGHT, Action, OffBookMarket, OffBookTicket
+from bridge.simulator.off_book.tickets import Action, OffBookMarket, OffBookTicket
 from bridge.simulator.rest.answers import Answer, Row, blank, done, padded
 from bridge.simulator.rest.calls import Handler
 from bridge.simulator.rest.off_book_balances import (
-    future_row,
-    future_totals,
     stock_row,
     stock_totals,
 )
@@ -49,9 +47,6 @@ class OffBookHandlers:
             f"{stock}/inquire_ccnl": self._list_stocks,
             f"{stock}/inquire_balance": self._hold_stocks,
             f"{stock}/price": self._price_stock,
-            f"{future}/inquire_ccnl": self._list_futures,
-            f"{future}/inquire_ngt_ccnl": self._list_nights,
-            f"{future}/inquire_balance": self._hold_futures,
             f"{future}/inquire_price": self._price_future,
         }
 
@@ -126,30 +121,6 @@ class OffBookHandlers:
         return self._row("overseas_stock/price", "output", row)
 
     # futures and options
-
-    def _list_futures(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
-        rows = [
-            _listed(ticket) | _future_row(ticket, "ord_idx")
-            for ticket in self._chosen(_DERIVATIVE, params, "STRT_ORD_DT", "END_ORD_DT")
-            if ticket.exchange != NIGHT
-        ]
-        return self._page("domestic_futureoption/inquire_ccnl", "output1", rows, params, cont)
-
-    def _list_nights(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
-        rows = [
-            _listed(ticket) | _future_row(ticket, "ord_idx4")
-            for ticket in self._chosen(_DERIVATIVE, params, "STRT_ORD_DT", "END_ORD_DT")
-            if ticket.exchange == NIGHT
-        ]
-        return self._page("domestic_futureoption/inquire_ngt_ccnl", "output1", rows, params, cont)
-
-    def _hold_futures(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
-        money = self._off_book.money(self._account(params))
-        held = list(money.positions(_DERIVATIVE))
-        rows = [future_row(one) for one in held if one.quantity]
-        totals = {"output2": future_totals(held, money.funds("KRW"), money.free("KRW"))}
-        name = "domestic_futureoption/inquire_balance"
-        return self._page(name, "output1", rows, params, cont, totals)
 
     def _price_future(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
         symbol = params.get("FID_INPUT_ISCD", "")
@@ -227,19 +198,6 @@ def _sent(ticket: OffBookTicket) -> Answer:
 
 def _sign(price: Decimal, base: Decimal) -> str:
     return "3" if price == base else "2" if price > base else "5"
-
-
-def _future_row(ticket: OffBookTicket, price: str) -> Row:
-    return {
-        "trad_dvsn_name": f"{_SIDES[ticket.side]}{_ACTIONS[ticket.action]}",
-        "ord_qty": str(ticket.quantity),
-        price: f"{ticket.price:.2f}",
-        "qty": str(ticket.remaining),
-        "tot_ccld_qty": str(ticket.filled),
-        "avg_idx": f"{ticket.value / ticket.filled:.6f}" if ticket.filled else "0",
-        "tot_ccld_amt": str(int(ticket.value * 250_000)),
-        "rjct_qty": "0",
-    }
 
 
 def _listed(ticket: OffBookTicket) -> Row:

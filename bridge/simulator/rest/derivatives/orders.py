@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,12 +10,13 @@ from bridge.catalog.model import Catalog
 from bridge.simulator.derivatives.contracts import Contract, contract
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRefused
+from bridge.simulator.off_book.closing import catch_up, trading_day
 from bridge.simulator.off_book.hours import require_open
 from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.off_book.tickets import NIGHT, OffBookTicket
 from bridge.simulator.rest.answers import Answer
 from bridge.simulator.rest.calls import Handler
-from bridge.simulator.rest.derivatives.names import ACCOUNT_NAME, traded
+from bridge.simulator.rest.derivatives.names import ACCOUNT_NAME, KINDS, traded
 from bridge.simulator.rest.params import (
     InputError,
     Params,
@@ -29,19 +29,6 @@ from bridge.simulator.settings import SimulatorSettings
 
 __all__ = ["DerivativeOrderHandlers", "price_limits"]
 
-_KINDS: Mapping[str, tuple[str, str]] = {
-    "01": ("01", "0"),
-    "02": ("02", "0"),
-    "03": ("03", "0"),
-    "04": ("04", "0"),
-    "10": ("01", "3"),
-    "11": ("01", "4"),
-    "12": ("02", "3"),
-    "13": ("02", "4"),
-    "14": ("04", "3"),
-    "15": ("04", "4"),
-}
-"""Order division → type and condition, which a client may send besides."""
 _PRICED = ("01", "03")
 _NIGHT_VENUE, _DAY_VENUE = "krx_night", "krx"
 
@@ -105,7 +92,8 @@ class DerivativeOrderHandlers:
 
     def _contract(self, symbol: str, night: bool, now: datetime) -> Contract:
         """Return what an order is for, if it is traded at that time."""
-        one = contract(symbol, now.date())
+        catch_up(self._off_book, self._calendar, now)
+        one = contract(symbol, trading_day(now))
         if one is None or (night and not one.product.night):
             raise OrderRefused("symbol")
         venue = _NIGHT_VENUE if night else _DAY_VENUE
@@ -116,7 +104,7 @@ class DerivativeOrderHandlers:
         price = amount_of(params, "UNIT_PRICE")
         if not price.is_finite():
             raise OrderRefused("limit")
-        if (_KINDS[kind][0] in _PRICED) is not bool(price):
+        if (KINDS[kind][0] in _PRICED) is not bool(price):
             raise OrderRefused("no_price")
         if not price:
             return price
@@ -145,9 +133,9 @@ def price_limits(one: Contract, base: Decimal) -> tuple[Decimal, Decimal]:
 def _kind(params: Params) -> str:
     """Return the order division; what a client says besides must fit it."""
     kind = params.get("ORD_DVSN_CD", "01")
-    if kind not in _KINDS:
+    if kind not in KINDS:
         raise InputError("ORD_DVSN_CD")
-    for name, meant in zip(("NMPR_TYPE_CD", "KRX_NMPR_CNDT_CD"), _KINDS[kind], strict=True):
+    for name, meant in zip(("NMPR_TYPE_CD", "KRX_NMPR_CNDT_CD"), KINDS[kind], strict=True):
         if params.get(name, "") not in ("", meant):
             raise OrderRefused("kind")
     return kind

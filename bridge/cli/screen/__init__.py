@@ -1,1 +1,0 @@
-"""A terminal screen of what a bridge publishes: prices, book, orders, health."""
