@@ -52,6 +52,8 @@ class Facts:
     lower: Decimal | None = None
     shares: int | None = None
     """Listed ones."""
+    at: datetime | None = None
+    """The day, of one that is over."""
     asks: tuple[tuple[Decimal, int], ...] = ()
     """Price and size, the best first; so are ``bids``."""
     bids: tuple[tuple[Decimal, int], ...] = ()

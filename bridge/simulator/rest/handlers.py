@@ -74,7 +74,7 @@ class Handlers:
             self.written = family.handlers() | self.written
         self.written |= board.complete(self.written)
         facts = (DomesticFacts(exchange), OffBookFacts(off_book))
-        self._generic = GenericHandlers(exchange, catalog, settings, facts)
+        self._generic = GenericHandlers(exchange, catalog, settings, facts, history)
 
     @cached_property
     def calls(self) -> dict[str, HandlerCall]:

@@ -5,20 +5,23 @@ Nothing in it is true but what the sources of :mod:`bridge.simulator.rest.facts`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from random import Random
 
 from bridge.catalog.model import Api, Catalog, Output
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.tickets import OrderRefused
+from bridge.simulator.history.history import History
+from bridge.simulator.history.instruments import Family as Market
 from bridge.simulator.rest.answers import Answer, Row, done, padded
 from bridge.simulator.rest.calls import Handler
 from bridge.simulator.rest.facts import Facts, FactSource
 from bridge.simulator.rest.generic import pages
-from bridge.simulator.rest.generic.values import RowSubject, row
+from bridge.simulator.rest.generic.values import ROW_COUNTS, RowSubject, row
 from bridge.simulator.rest.params import Params
 from bridge.simulator.settings import SimulatorSettings
 
@@ -26,6 +29,19 @@ __all__ = ["GenericHandlers"]
 
 _ROWS = 5
 """Of a list that does not come in pages."""
+_ROWS_IN_PAGES = 45
+"""Of one that does: three pages."""
+_DAYS = frozenset(("date", "trade_date", "business_date", "local_date", "quote_date"))
+"""Fields that make a row one of a day."""
+_FAMILIES: Mapping[str, Market] = {
+    "domestic_stock": "domestic_stock",
+    "domestic_bond": "domestic_bond",
+    "domestic_futureoption": "domestic_derivative",
+    "elw": "domestic_stock",
+    "etfetn": "domestic_stock",
+    "overseas_stock": "overseas_stock",
+    "overseas_futureoption": "overseas_derivative",
+}
 _FIRST_NUMBER = 50_000_001
 
 
@@ -37,6 +53,7 @@ class GenericHandlers:
     catalog: Catalog
     settings: SimulatorSettings
     sources: Sequence[FactSource]
+    history: History
     _ordered: int = field(default=0, init=False)
     """How many order numbers have been given."""
 
@@ -51,21 +68,23 @@ class GenericHandlers:
             return self._order(api, params, now)
         asked = self._asked(api, params)
         known = self._facts(api, asked, now)
-        page = pages.page(api, params, tr_cont, self.settings.environment)
+        market = () if known else self._symbols(api)
+        names_symbols = any(_names_symbols(output) for output in api.outputs)
+        total = len(market) if market and names_symbols else _ROWS_IN_PAGES
+        page = pages.page(api, params, tr_cont, self.settings.environment, total)
         outputs: Row = {}
+        rows = len(page.rows) if page is not None else _ROWS
         for output in api.outputs:
             if not output.array:
-                made = self._row(
-                    api, output, params, RowSubject(now, known or self._first(api, now))
-                )
+                subject = RowSubject(api.category, now, known or self._first(api, now), rows=rows)
+                made = self._row(api, output, params, subject)
                 outputs |= {output.name: made} if output.name else made
                 continue
-            listed = self._listed(api, output, asked, known)
-            numbers = page.rows if page is not None else range(len(listed) or _ROWS)
-            outputs[output.name] = [
-                self._row(api, output, params, self._subject(api, listed, known, number, now))
-                for number in numbers
-            ]
+            numbers = page.rows if page is not None else range(_ROWS)
+            if len(api.outputs) > 1 and any(field.path in ROW_COUNTS for field in output.fields):
+                numbers = numbers[:1]  # the head of the other list, which KIS writes as one, too
+            subjects = self._subjects(api, output, market, known, numbers, now)
+            outputs[output.name] = [self._row(api, output, params, one) for one in subjects]
         mark = ""
         if page is not None:
             outputs = page.mark(outputs)
@@ -82,7 +101,8 @@ class GenericHandlers:
         number = f"{_FIRST_NUMBER + self._ordered:010d}"
         outputs: Row = {}
         for output in api.outputs:
-            made = self._row(api, output, params, RowSubject(now, None, order_no=number))
+            subject = RowSubject(api.category, now, None, order_no=number)
+            made = self._row(api, output, params, subject)
             if not output.name:
                 outputs |= made
             else:
@@ -106,18 +126,60 @@ class GenericHandlers:
     def _first(self, api: Api, now: datetime) -> Facts | None:
         return self._facts(api, next(iter(self._symbols(api)), ""), now)
 
-    def _listed(self, api: Api, output: Output, asked: str, known: Facts | None) -> tuple[str, ...]:
-        """Return the symbols that a list is about: none where all rows are about the same one."""
-        several = known is None and any(field.path == "symbol" for field in output.fields)
-        return self._symbols(api) if several else ()
+    def _subjects(
+        self,
+        api: Api,
+        output: Output,
+        market: Sequence[str],
+        known: Facts | None,
+        numbers: Sequence[int],
+        now: datetime,
+    ) -> Iterator[RowSubject]:
+        """Yield what each row of a list is about.
 
-    def _subject(
-        self, api: Api, listed: Sequence[str], known: Facts | None, number: int, now: datetime
-    ) -> RowSubject:
-        if listed:
-            known = self._facts(api, listed[number % len(listed)], now)
-            return RowSubject(now, known, rank=number)
-        return RowSubject(now, known, rank=number, back=number)
+        Of one symbol rows go back in time; a list that names symbols and was asked for none is
+        about one a row, and about none twice.
+        """
+        if market and _names_symbols(output):
+            for place, number in enumerate(numbers):
+                if number < len(market):
+                    about = self._facts(api, market[number], now)
+                    yield RowSubject(api.category, now, about, number, rows=len(numbers) - place)
+            return
+        dated = any(field.path in _DAYS for field in output.fields)
+        past = self._past(api, known, numbers, now) if known and dated else {}
+        for number in numbers:
+            about = past.get(number, known)
+            yield RowSubject(api.category, now, about, number, number, len(numbers))
+
+    def _past(
+        self, api: Api, known: Facts, numbers: Sequence[int], now: datetime
+    ) -> dict[int, Facts]:
+        """Return a symbol as it stood so many days ago, by the number of days."""
+        family = _FAMILIES.get(api.category)
+        most = max(numbers, default=0) + 2
+        if family is None or most < 3:
+            return {}
+        yesterday = now.date() - timedelta(days=1)
+        bars = self.history.bars(family, known.symbol, "day", yesterday, most)
+        return {
+            number: replace(
+                known,
+                price=bar.close,
+                base=before.close,
+                open=bar.open,
+                high=bar.high,
+                low=bar.low,
+                volume=bar.volume,
+                value=int(bar.value),
+                previous_volume=before.volume,
+                at=bar.start,
+                asks=(),
+                bids=(),
+            )
+            for number, (bar, before) in enumerate(pairwise(bars), 1)
+            if number in numbers
+        }
 
     def _row(self, api: Api, output: Output, params: Params, subject: RowSubject) -> Row:
         asked = sorted((k, v) for k, v in params.items() if not k.startswith("CTX_AREA"))
@@ -125,3 +187,7 @@ class GenericHandlers:
         place = f"generic {self.settings.seed} {api.name} {output.name} {asked} {about}"
         draw = Random(f"{place} {subject.rank}")  # noqa: S311 - a market, not a secret
         return row(output.fields, self.catalog.codes, params, subject, draw)
+
+
+def _names_symbols(output: Output) -> bool:
+    return output.array and any(field.path == "symbol" for field in output.fields)

@@ -13,8 +13,6 @@ from bridge.simulator.rest.params import InputError, Params
 __all__ = ["ListPage", "page"]
 
 _SIZE = {"real": 20, "paper": 15}
-_ROWS = 45
-"""Of the whole list."""
 _AREA = re.compile(r"CTX_AREA_(?:FK|NK)([0-9]*)")
 
 
@@ -33,14 +31,15 @@ class ListPage:
         for block in outputs.values():
             if isinstance(block, dict):
                 for name in self.keys.keys() & block.keys():
-                    block[name] = left.pop(name, self.keys[name])
-        return left | outputs | {name: left[name] for name in left.keys() & outputs.keys()}
+                    block[name] = self.keys[name]
+                    left.pop(name, None)
+        return outputs | left
 
 
 def page(
-    api: Api, params: Params, tr_cont: str, environment: Literal["paper", "real"]
+    api: Api, params: Params, tr_cont: str, environment: Literal["paper", "real"], total: int
 ) -> ListPage | None:
-    """Return the page that a call asks for; None where all comes at once."""
+    """Return the page that a call asks for of a list of rows; None where all comes at once."""
     if not api.pages:
         return None
     names = [p.name.upper() for p in api.params if p.path.startswith("continuation")]
@@ -50,9 +49,9 @@ def page(
         # Nothing but the header tells a page from the first one: there is no more after the second.
         start = size if tr_cont == "N" else 0
     elif tr_cont == "N" or api.pages == "key":
-        start = _start(params, names)
-    rows = range(start, min(start + size, _ROWS))
-    more = rows.stop < _ROWS and not (api.pages == "tr_cont" and start)
+        start = _start(params, names, total)
+    rows = range(start, min(start + size, total))
+    more = rows.stop < total and not (api.pages == "tr_cont" and start)
     mark = ("M" if start else "F") if more else ("E" if start else "D")
     if api.pages == "key":
         mark = ""
@@ -60,13 +59,13 @@ def page(
     return ListPage(rows, mark, keys)
 
 
-def _start(params: Params, names: list[str]) -> int:
+def _start(params: Params, names: list[str], total: int) -> int:
     value = next((params.get(name, "") for name in names if not name.startswith("CTX_AREA_FK")), "")
     if not value:
         return 0
     if not re.fullmatch(r"[0-9]{1,6}", value):
         raise InputError(names[0])
-    return min(int(value), _ROWS)
+    return min(int(value), total)
 
 
 def _key(name: str, params: Params, following: int | None) -> str:

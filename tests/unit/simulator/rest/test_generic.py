@@ -1,73 +1,162 @@
-"""Every call of the workbook has an answer, in every variant, in both environments."""
+"""The answer that is made of the workbook's outputs alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from jsonschema import Draft202012Validator
 
+from bridge.calendar.hours import Calendar
 from bridge.catalog.compile import load
 from bridge.catalog.model import Api
-from bridge.catalog.openapi import openapi
-from bridge.simulator.exchange.exchange import Exchange, with_holdings
-from bridge.simulator.rest.handlers import Handlers
+from bridge.kis.pages import next_page
+from bridge.kis.replies import Reply
+from bridge.simulator.exchange.exchange import Exchange
+from bridge.simulator.exchange.order_book import Side
+from bridge.simulator.history.history import History
+from bridge.simulator.off_book.off_book import OffBook
+from bridge.simulator.rest.answers import Answer
+from bridge.simulator.rest.facts import DomesticFacts, OffBookFacts
+from bridge.simulator.rest.generic.handlers import GenericHandlers
+from bridge.simulator.rest.params import InputError
 from bridge.simulator.settings import SimulatorSettings
+from tests.sound_params import sound, upper
 
 CATALOG = load()
-DOCUMENT = openapi(CATALOG)
+CALENDAR = Calendar(CATALOG.hours)
 NOW = datetime(2026, 9, 22, 10, 0, tzinfo=ZoneInfo("Asia/Seoul"))
-NUMBER = "12345678-01"
-SYMBOLS = {"overseas_stock": "AAPL", "domestic_futureoption": "A01612"}
+PAGED = [api for api in CATALOG.apis.values() if api.pages][::3]
+"""A third of them: they come in the same few ways."""
 
 
-def handlers(environment: str = "real") -> Handlers:
-    chosen: SimulatorSettings = SimulatorSettings(
-        environment="paper" if environment == "paper" else "real", manual=True
-    )
-    return Handlers(Exchange(seed=1, accounts=[with_holdings(NUMBER, 10**8, [])]), CATALOG, chosen)
+class Generic:
+    """Every call, as if none were written by hand."""
+
+    def __init__(self, *, seed: int = 1, hours: bool = False) -> None:
+        settings = SimulatorSettings(environment="real", seed=seed, manual=True)
+        self.exchange = Exchange(seed=seed, calendar=CALENDAR if hours else None)
+        self.off_book = OffBook(seed, settings.accounts)
+        facts = (DomesticFacts(self.exchange), OffBookFacts(self.off_book))
+        self.history = History(CALENDAR, seed=seed, end=date(2026, 9, 22))
+        self._handlers = GenericHandlers(self.exchange, CATALOG, settings, facts, self.history)
+
+    def ask(self, name: str, cont: str = "", **changes: str) -> Answer:
+        api = CATALOG.apis[name]
+        params = upper(sound(api, CATALOG, NOW) | changes)
+        return self._handlers.handler(api)("", params, cont, NOW)
+
+    def pages(self, api: Api) -> Iterator[Answer]:
+        """Yield one page after the other, as the bridge asks for them."""
+        params, cont = sound(api, CATALOG, NOW), ""
+        for _ in range(10):
+            answer = self.ask(api.name, cont, **params)
+            yield answer
+            body = answer.body
+            reply = Reply("0", answer.msg_cd, answer.msg1, body, answer.tr_cont)
+            further = next_page(api, params, reply)
+            if further is None:
+                return
+            params, cont = further
+        pytest.fail("no end")
 
 
-def sound(api: Api) -> dict[str, str]:
-    """Return parameters as the workbook allows them."""
-    params = {}
-    for param in api.params:
-        value = param.default
-        if param.codes and not value:
-            value = CATALOG.codes[param.codes][0].code
-        if param.path == "symbol":
-            value = value or SYMBOLS.get(api.category, "005930")
-        if param.type in ("date", "time"):
-            value = {"date": "20260922", "time": "100000"}[param.type]
-        params[param.name.upper()] = value
-    product = "03" if api.category == "domestic_futureoption" else "01"
-    return params | ({"CANO": "12345678", "ACNT_PRDT_CD": product} if "CANO" in params else {})
+def longest(api: Api, answer: Answer) -> list[dict[str, str]]:
+    """Return the list of an answer; beside it there may be a head that KIS writes as one."""
+    return max((answer.outputs[one.name] for one in api.outputs if one.array), key=len, default=[])
 
 
-def schema(api: Api) -> Draft202012Validator:
-    operation = DOCUMENT["paths"][api.path][api.method.lower()]
-    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
-    return Draft202012Validator(answer | {"components": DOCUMENT["components"]})
+def test_pages_follow_one_another_to_the_end_and_have_no_row_twice() -> None:
+    generic = Generic()
+    for api in PAGED:
+        pages = [*generic.pages(api)]
+        marks = [page.tr_cont for page in pages]
+        if api.pages == "key":
+            assert set(marks) == {""}, api.name
+        elif len(pages) == 1:
+            assert marks == ["D"], api.name
+        else:
+            assert marks == ["F", *["M"] * (len(pages) - 2), "E"], api.name
+        rows = [tuple(row.items()) for page in pages for row in longest(api, page)]
+        assert len(set(rows)) == len(rows), api.name
+        assert len(pages) > 1 or len(rows) < 20, api.name
 
 
-def answers(environment: str) -> Iterator[tuple[Api, dict[str, object]]]:
-    able = handlers(environment)
-    for call in able.calls.values():
-        for variant in dict.fromkeys(
-            (call.paper if environment == "paper" else call.real).values()
-        ):
-            yield call.api, able.answer(call, variant, sound(call.api), "", NOW).body
+def test_keys_of_pages_are_padded_to_the_width_in_their_name() -> None:
+    generic = Generic()
+    for api in PAGED:
+        first = generic.ask(api.name).body
+        for param in api.params:
+            name = param.name.lower()
+            if api.pages == "tr_cont+ctx_area" and name.startswith("ctx_area"):
+                blocks = [first, *(block for block in first.values() if isinstance(block, dict))]
+                value = next(block[name] for block in blocks if name in block)
+                assert len(value) == int(name[11:] or 20), (api.name, name)
 
 
-@pytest.mark.parametrize("environment", ["real", "paper"])
-def test_every_variant_of_every_call_has_an_answer_of_its_document(environment: str) -> None:
-    told = list(answers(environment))
-    assert len(told) >= (303 if environment == "real" else 42)
-    assert [(api.name, body["msg_cd"]) for api, body in told if body["msg_cd"] == "EGW00101"] == []
-    assert [
-        (api.name, next(schema(api).iter_errors(body)).message)
-        for api, body in told
-        if not schema(api).is_valid(body)
-    ] == []
+@pytest.mark.parametrize("key", ["x", "-1", "999999999999", "١"])
+def test_a_key_that_nobody_gave_is_refused(key: str) -> None:
+    with pytest.raises(InputError, match="KEYB"):
+        Generic().ask("overseas_stock/trade_vol", KEYB=key)
+
+
+def test_the_same_seed_and_parameters_give_the_same_answer() -> None:
+    name = "domestic_stock/finance_ratio"
+    first = Generic().ask(name).outputs
+    assert Generic().ask(name).outputs == first
+    assert Generic(seed=2).ask(name).outputs != first
+    assert Generic().ask(name, FID_INPUT_ISCD="000660").outputs != first
+
+
+def test_what_the_exchange_knows_is_said_and_nothing_else() -> None:
+    generic = Generic()
+    market = generic.exchange.market("005930", NOW)
+    for name in ("inquire_price_2", "inquire_price", "capture_uplowprice", "volume_rank"):
+        api = CATALOG.apis[f"domestic_stock/{name}"]
+        for block in generic.ask(api.name).outputs.values():
+            row: dict[str, Any] = block[0] if isinstance(block, list) else block
+            assert row["stck_prpr"] == str(market.last), name
+            assert row["acml_vol"] == str(market.volume), name
+            assert row["prdy_vrss_sign"] == "3" if market.last == market.listing.base else "25"
+    book = generic.ask("domestic_stock/inquire_asking_price_exp_ccn").outputs["output1"]
+    assert book["askp1"] == str(market.book.best(Side.SELL))
+    abroad = generic.ask("overseas_stock/price_detail").outputs["output"]
+    assert Decimal(abroad["last"]) == generic.off_book.price("AAPL")
+    assert abroad["last"].endswith("00")
+
+
+def test_days_that_are_over_are_those_of_the_charts() -> None:
+    generic = Generic()
+    today, *days = generic.ask("domestic_stock/inquire_daily_price").outputs["output"]
+    assert today["stck_bsop_date"] == "20260922"
+    bars = generic.history.bars("domestic_stock", "005930", "day", date(2026, 9, 21), len(days))
+    assert [row["stck_bsop_date"] for row in days] == [f"{bar.start:%Y%m%d}" for bar in bars]
+    assert [row["stck_clpr"] for row in days] == [f"{bar.close:.0f}" for bar in bars]
+    assert [row["acml_vol"] for row in days] == [str(bar.volume) for bar in bars]
+
+
+def test_a_list_that_names_symbols_names_none_twice() -> None:
+    rows = Generic().ask("domestic_stock/volume_rank", FID_INPUT_ISCD="0000").outputs["output"]
+    assert [row["data_rank"] for row in rows] == [str(place) for place in range(1, len(rows) + 1)]
+    assert len({row["mksc_shrn_iscd"] for row in rows}) == len(rows) > 3
+
+
+def test_what_is_not_known_looks_like_its_kind() -> None:
+    row = Generic().ask("domestic_stock/search_stock_info").outputs["output"]
+    assert len(row["scts_mket_lstg_dt"]) == 8
+    assert row["scts_mket_lstg_dt"] < "20260922"
+    assert row["lstg_abol_dt"] == ""
+    trades = Generic().ask("domestic_stock/inquire_ccnl").outputs["output"]
+    assert [one["stck_cntg_hour"] for one in trades[:3]] == ["100000", "095900", "095800"]
+    held = Generic().ask("domestic_stock/inquire_balance_rlz_pl").outputs["output1"]
+    assert all(one["pdno"] for one in held)
+
+
+def test_every_order_has_a_number_of_its_own() -> None:
+    generic = Generic()
+    numbers = {generic.ask("domestic_stock/order_cash").outputs["output"]["ODNO"] for _ in "123"}
+    assert len(numbers) == 3
+    assert {len(number) for number in numbers} == {10}
