@@ -91,22 +91,28 @@ class Flows:
 
     def investors(self, listing: Listing, day: Day) -> dict[str, Flow]:
         """Return what each group of investors did, and KIS's sums of them."""
-        bought, sold = self._parts(listing.symbol, day.date)
-        flows = dict(
-            zip(
-                GROUPS,
-                map(
-                    Flow,
-                    _split(day.volume, bought),
-                    _split(day.volume, sold),
-                    _split(day.value, bought),
-                    _split(day.value, sold),
-                ),
-                strict=True,
-            )
+        flows = self.shared(
+            listing.symbol, day.date, Flow(day.volume, day.volume, day.value, day.value)
         )
         sums = {name: total(flows[part] for part in parts) for name, parts in SUMS.items()}
         return flows | sums
+
+    def sides(self, listing: Listing, day: Day) -> tuple[int, int]:
+        """Return what buyers and what sellers set off of a past day's volume."""
+        part = self._random("sides", listing.symbol, day.date).uniform(0.4, 0.6)
+        bought = int(day.volume * part)
+        return bought, day.volume - bought
+
+    def shared(self, what: str, day: date, whole: Flow) -> dict[str, Flow]:
+        """Return how all groups share a flow."""
+        bought, sold = self._parts(what, day)
+        split = (
+            _split(whole.bought, bought),
+            _split(whole.sold, sold),
+            _split(whole.bought_value, bought),
+            _split(whole.sold_value, sold),
+        )
+        return dict(zip(GROUPS, map(Flow, *split), strict=True))
 
     def programs(self, day: Day, bought: int, sold: int) -> dict[str, Flow]:
         """Return program trading: arbitrage and the rest, for clients and the firms themselves.

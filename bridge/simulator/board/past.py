@@ -56,6 +56,22 @@ class HistoryDays:
         until = day - timedelta(days=1)
         return [int(close) for _, close in self._history.closes(_STOCK, symbol, until, number)]
 
+    def index_days(self, code: str, day: date, number: int) -> Sequence[Day]:
+        """Return days of an index before a day, the latest first; prices in hundredths."""
+        until = day - timedelta(days=1)
+        return [
+            Day(
+                one.day,
+                int(one.open * 100),
+                int(one.high * 100),
+                int(one.low * 100),
+                int(one.close * 100),
+                one.volume,
+                int(one.value),
+            )
+            for one in self._history.bars("domestic_index", code, "day", until, number)
+        ]
+
     def _drawn(self, symbol: str, day: date, number: int) -> tuple[Day, ...]:
         until = day - timedelta(days=1)
         return tuple(map(_day, self._history.bars(_STOCK, symbol, "day", until, number)))

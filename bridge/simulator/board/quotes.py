@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.market import Listing, Market
 from bridge.simulator.exchange.order_book import Side
 
-__all__ = ["Day", "EarlierDays", "Quote", "Quotes", "trading_days"]
+__all__ = ["Day", "EarlierDays", "MinuteSoFar", "Quote", "Quotes", "trading_days"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,15 @@ class Quote:
         return self.last * self.listing.shares
 
 
+class MinuteSoFar(NamedTuple):
+    """A minute of today; ``volume`` is the day's at its end."""
+
+    start: datetime
+    close: int
+    quantity: int
+    volume: int
+
+
 class EarlierDays(Protocol):
     """Days of symbols before today."""
 
@@ -112,6 +121,18 @@ class Quotes:
         quote = self.quote(symbol, now)
         before = self._past.before(quote.listing, now.date(), number - 1) if number > 1 else []
         return [quote.day(now.date()), *before]
+
+    def minutes(self, symbol: str, now: datetime, number: int) -> list[MinuteSoFar]:
+        """Return today's minutes, the latest first; a market that is not open yet has one."""
+        market, quote = self._exchange.markets.get(symbol), self.quote(symbol, now)
+        if market is None:
+            start = now.replace(second=0, microsecond=0)
+            return [MinuteSoFar(start, quote.last, quote.volume, quote.volume)]
+        found, volume = [], quote.volume
+        for one in market.chart.until(now, number):
+            found.append(MinuteSoFar(one.start, one.close, one.quantity, volume))
+            volume -= one.quantity
+        return found
 
     def _preview(self, symbol: str, day: date, zone: tzinfo | None) -> Quote:
         # When in the day it would open makes no difference to the prices.

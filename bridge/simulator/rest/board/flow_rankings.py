@@ -34,6 +34,11 @@ def flow_values(flow: Flow, name: str) -> Row:
         f"{name}_shnu_tr_pbmn": flow.bought_value,
         f"{name}_seln_tr_pbmn": flow.sold_value,
         f"{name}_ntby_tr_pbmn": flow.net_value,
+        f"{name}_bidp_qty": flow.bought,
+        f"{name}_askp_qty": flow.sold,
+        f"{name}_bidp_pbmn": flow.bought_value,
+        f"{name}_askp_pbmn": flow.sold_value,
+        f"{name}_ntby_pbmn": flow.net_value,
     }
 
 

@@ -15,8 +15,10 @@ from bridge.simulator.rest.board.firm_rankings import firm_rankings
 from bridge.simulator.rest.board.firms import firms
 from bridge.simulator.rest.board.flow_rankings import flow_rankings
 from bridge.simulator.rest.board.lists import lists
+from bridge.simulator.rest.board.markets import markets
 from bridge.simulator.rest.board.overview import completed
 from bridge.simulator.rest.board.rankings import rankings
+from bridge.simulator.rest.board.traders import traders
 from bridge.simulator.rest.calls import Handler
 from bridge.simulator.settings import SimulatorSettings
 
@@ -49,5 +51,11 @@ class BoardHandlers:
         """Return what answers each call, by its workbook name."""
         desk = self._desk
         return desk.handlers(
-            rankings(desk) | firm_rankings(desk) | flow_rankings(desk) | firms(desk) | lists(desk)
+            rankings(desk)
+            | firm_rankings(desk)
+            | flow_rankings(desk)
+            | firms(desk)
+            | lists(desk)
+            | traders(desk)
+            | markets(desk)
         )

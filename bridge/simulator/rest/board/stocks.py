@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from bridge.simulator.board.finance import FinancialStatement
@@ -84,6 +84,24 @@ class Stock:
     def days(self, number: int) -> Sequence[Day]:
         """Return days, today first."""
         return self.desk.quotes.days(self.symbol, self.now, number)
+
+    def days_until(self, last: date, number: int) -> list[Day]:
+        """Return days until one, the latest first; the last may be today."""
+        today = self.now.date()
+        if last >= today:
+            return list(self.days(number))
+        before = self.desk.past.before(self.quote.listing, last + timedelta(days=1), number)
+        return list(before)
+
+    def sides(self, day: Day) -> tuple[int, int]:
+        """Return what buyers and what sellers set off of a day's volume."""
+        if day.date == self.now.date():
+            return self.quote.bought, self.quote.sold
+        return self.desk.flows.sides(self.quote.listing, day)
+
+    def change_at(self, price: int) -> Row:
+        """Return a price of today against yesterday's close."""
+        return change_values(price, self.quote.base, self.quote.lower, self.quote.upper)
 
     @property
     def board_name(self) -> str:
