@@ -32,8 +32,15 @@ _NAMED = {
     "OVRS_EXCG_CD": "NASD",
     "PRDT_TYPE_CD": "300",
     "FID_INPUT_HOUR_1": "100000",
+    "SLL_BUY_DVSN_CD": "02",
 }
 """What most calls want of the codes that they list."""
+_SPECIAL = {
+    ("domestic_bond", "PRDT_TYPE_CD"): "302",
+    ("domestic_bond", "ORD_QTY2"): "10",
+    ("domestic_stock/invest_opbysec", "FID_INPUT_ISCD"): "999",
+}
+"""By group or call."""
 
 
 def sound(api: Api, catalog: Catalog, now: datetime, account: str = "12345678") -> dict[str, str]:
@@ -47,6 +54,8 @@ def sound(api: Api, catalog: Catalog, now: datetime, account: str = "12345678") 
 
 def _value(api: Api, param: Param, catalog: Catalog, now: datetime) -> str:
     name = param.name.upper()
+    if special := _SPECIAL.get((api.name, name)) or _SPECIAL.get((api.category, name)):
+        return special
     codes = [code.code for code in catalog.codes.get(param.codes, ())]
     if name in _NAMED and (not codes or _NAMED[name] in codes):
         return _NAMED[name]
@@ -54,7 +63,7 @@ def _value(api: Api, param: Param, catalog: Catalog, now: datetime) -> str:
         return param.default
     if codes and param.required:
         return codes[0]
-    if param.path == "symbol":
+    if param.path.endswith("symbol") or name == "SHTN_PDNO":
         return _SYMBOLS.get(api.category, "005930")
     if param.type == "date":
         ago = timedelta(days=30) if "STRT" in name or name.endswith("_1") else timedelta(0)
