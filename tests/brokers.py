@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import itertools
 import os
 import shutil
 import socket
@@ -27,13 +28,31 @@ __all__ = [
 ]
 
 _START_S = 10.0
+_FIRST_PORT, _EACH, _WORKERS = 12_000, 1_200, 16
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on right now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
+    """Return a port that nobody listens on, and that nobody is given before it is used.
+
+    Not one that the system would choose: until a program listens on it, any connection of any other
+    test may be given the same one.
+    """
+    for port in itertools.islice(_PORTS, _EACH):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("somebody listens on every port that tests may have")
+
+
+def _ports() -> Iterator[int]:
+    """Return ports below those that systems choose, others for each worker; over and over."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % _WORKERS
+    first = _FIRST_PORT + worker * _EACH
+    # Two runs at a time begin at different places.
+    begin = os.getpid() % _EACH
+    return itertools.cycle([first + (begin + n) % _EACH for n in range(_EACH)])
+
+
+_PORTS = _ports()
 
 
 def mosquitto_program() -> str:

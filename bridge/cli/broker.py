@@ -20,7 +20,7 @@ from bridge.runtime.bounded_json import JsonError, decode
 if TYPE_CHECKING:
     from bridge.config.models import MqttConfig
 
-__all__ = ["LOCAL", "AsJson", "BridgeOptions", "BrokerOptions", "endpoint_of"]
+__all__ = ["LOCAL", "AsJson", "BridgeOptions", "BrokerOptions", "TopicOptions", "endpoint_of"]
 
 LOCAL: Final = "mqtt://127.0.0.1:1883"
 _BASE: Final = "kis"
@@ -116,8 +116,8 @@ class BrokerOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class BridgeOptions(BrokerOptions):
-    """Which bridge to talk to, and how."""
+class TopicOptions(BrokerOptions):
+    """Which broker to use, and where the bridge's topics are there."""
 
     base: Annotated[
         str | None,
@@ -128,6 +128,23 @@ class BridgeOptions(BrokerOptions):
             show_default=f"mqtt.base_topic of the configuration file, else {_BASE}",
         ),
     ] = None
+
+    def topics(self) -> Topics:
+        """Return the bridge's topics; raises :class:`ConfigError`."""
+        base = self.base
+        if base is None:
+            mqtt = self._mqtt()
+            base = mqtt.base_topic if mqtt else _BASE
+        try:
+            return Topics(base)
+        except ValueError as error:
+            raise ConfigError(f"--base: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeOptions(TopicOptions):
+    """Which bridge to talk to, and how."""
+
     wait: Annotated[
         float,
         typer.Option("--wait", min=0.1, help="Seconds to wait for the answer."),
@@ -154,17 +171,6 @@ class BridgeOptions(BrokerOptions):
             return SecretStr(look_up({"file": str(self.signing_key_file)}, {}, Path))
         except ValueError as error:
             raise ConfigError(f"--signing-key-file: {error}") from None
-
-    def topics(self) -> Topics:
-        """Return the bridge's topics; raises :class:`ConfigError`."""
-        base = self.base
-        if base is None:
-            mqtt = self._mqtt()
-            base = mqtt.base_topic if mqtt else _BASE
-        try:
-            return Topics(base)
-        except ValueError as error:
-            raise ConfigError(f"--base: {error}") from None
 
 
 def endpoint_of(mqtt: MqttConfig, url: str) -> Endpoint:

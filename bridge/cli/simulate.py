@@ -33,6 +33,15 @@ def simulate(
     ws_port: Annotated[
         int, typer.Option(help="WebSocket port. 0 takes a free one.")
     ] = SIMULATOR_WS_PORT,
+    control_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port of the control interface for tests, on this machine alone. 0 takes a free"
+            " one; not given, there is none. See the simulator's README.",
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(help="The same seed gives the same market and the same keys.")
     ] = 1,
@@ -98,6 +107,7 @@ def simulate(
         host=host,
         rest_port=rest_port,
         ws_port=ws_port,
+        control_port=control_port,
         seed=seed,
         environment=environment or "paper",
         hours=hours,
@@ -147,9 +157,10 @@ async def _run(catalog: Catalog, settings: SimulatorSettings, *, as_json: bool) 
     async with Simulator(catalog, settings) as simulator:
         kis = description(simulator)
         if as_json:
-            print_ready(kis=kis)
+            control = {"control": url} if (url := simulator.control_url) else {}
+            print_ready(kis=kis, **control)
         else:
-            _show(kis, settings)
+            _show(kis, settings, simulator.control_url)
         await stop.wait()
     return 130 if ended.by == signal.SIGINT else 0
 
@@ -176,7 +187,7 @@ def description(simulator: Simulator) -> dict[str, Any]:
     }
 
 
-def _show(kis: dict[str, Any], settings: SimulatorSettings) -> None:
+def _show(kis: dict[str, Any], settings: SimulatorSettings, control: str | None) -> None:
     lines = [
         f"KIS simulator ({settings.environment} TR ids). Everything it says is simulated.",
         f"  REST        {kis['rest']}",
@@ -186,6 +197,7 @@ def _show(kis: dict[str, Any], settings: SimulatorSettings) -> None:
         f"  account     {kis['account']}",
         f"  HTS id      {kis['hts_id']}",
         f"  REST calls  {_calls(settings.rest_limit)}",
+        *([f"  control     {control} (this machine only)"] if control else ()),
         *(
             f"Client {number}: account {' '.join(client['accounts'])}, HTS id {client['hts_id']}\n"
             f"  app key     {client['app_key']}\n"

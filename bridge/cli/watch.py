@@ -9,7 +9,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, get_args
@@ -21,14 +21,17 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bridge.cli.broker import BrokerOptions
+from bridge.cli.broker import TopicOptions
 from bridge.cli.options import grouped
+from bridge.cli.screen.picture import Picture
+from bridge.cli.screen.views import plain as _printable
 from bridge.config.kis import Environment
 from bridge.errors import BrokerError, ConfigError
 from bridge.mqtt.client import ControlClient, Message
 from bridge.mqtt.endpoint import Endpoint
+from bridge.mqtt.topics import Topics
 from bridge.runtime.bounded_json import JsonError, decode, decode_object
-from bridge.runtime.clock import seoul_moment
+from bridge.runtime.clock import now_us, seoul_moment
 
 __all__ = ["WatchTable", "json_line", "summary", "watch"]
 
@@ -36,6 +39,7 @@ _MOST_NAMES = 100_000
 """Of an object; a snapshot may have every topic."""
 
 _REFRESH_S = 0.25
+_NO_SCREEN = "for the screen with prices, book and orders: pip install 'kis-mqtt-bridge[demo]'"
 _SHOWN = 6
 """Values of a payload that one row has room for."""
 _KNOWN = ("symbol", "channel", "seq", "received_at", "time")
@@ -44,32 +48,66 @@ _KNOWN = ("symbol", "channel", "seq", "received_at", "time")
 
 @grouped
 def watch(
-    broker: BrokerOptions,
+    broker: TopicOptions,
     topic_filter: Annotated[
-        str, typer.Argument(metavar="[FILTER]", help="MQTT topic filter.", show_default=True)
-    ] = "kis/#",
+        str | None,
+        typer.Argument(
+            metavar="[FILTER]",
+            help="MQTT topic filter: a table of these topics instead of the screen.",
+            show_default="all of the bridge",
+        ),
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="One JSON line for each message. The default in a pipe."),
+    ] = False,
+    as_text: Annotated[
+        bool, typer.Option("--plain", help="One line to read for each message.")
     ] = False,
     seconds: Annotated[
         float | None, typer.Option("--for", min=0, help="Stop after this many seconds.")
     ] = None,
     count: Annotated[int | None, typer.Option(min=1, help="Stop after this many messages.")] = None,
 ) -> None:
-    """Show what arrives over MQTT: a live table, or one JSON line for each message."""
-    if not _is_filter(topic_filter):
-        raise ConfigError(
-            f"{topic_filter!r} is no topic filter: '+' and '#' stand for whole levels"
-        )
+    """Show what arrives over MQTT: a screen, a table of topics, or a line for each message."""
+    topics = broker.topics()
+    wanted = f"{topics.base}/#" if topic_filter is None else topic_filter
+    if not _is_filter(wanted):
+        raise ConfigError(f"{wanted!r} is no topic filter: '+' and '#' stand for whole levels")
     endpoints = broker.endpoints()
-    if as_json or not sys.stdout.isatty():
-        asyncio.run(_watch(endpoints, topic_filter, _print, seconds, count))
+    if as_json or as_text or not sys.stdout.isatty():
+        show = _print_plain if as_text and not as_json else _print
+        asyncio.run(_watch(endpoints, wanted, show, seconds, count))
+        return
+    if topic_filter is None and _screen(endpoints, topics, seconds, count):
         return
     board = WatchTable()
     with Live(get_renderable=board.table, refresh_per_second=1 / _REFRESH_S, console=Console()):
-        about = f"{topic_filter.partition('/')[0]}/bridge/info", board.environment
-        asyncio.run(_watch(endpoints, topic_filter, board.arrived, seconds, count, about))
+        about = f"{wanted.partition('/')[0]}/bridge/info", board.environment
+        asyncio.run(_watch(endpoints, wanted, board.arrived, seconds, count, about))
+
+
+def _screen(
+    endpoints: Sequence[Endpoint], topics: Topics, seconds: float | None, count: int | None
+) -> bool:
+    """Run the screen until somebody leaves it; False: what it is drawn with is not installed."""
+    try:
+        from bridge.cli.screen.app import BridgeScreen
+    except ModuleNotFoundError:
+        print(_NO_SCREEN, file=sys.stderr)
+        return False
+    picture = Picture(topics.base)
+
+    def arrived(message: Message) -> None:
+        picture.take(message.topic, message.payload)
+
+    def listen() -> Coroutine[Any, Any, None]:
+        return _watch(endpoints, f"{topics.base}/#", arrived, seconds, count)
+
+    failure = BridgeScreen(picture, listen, now_us).run()
+    if failure is not None:
+        raise failure
+    return True
 
 
 async def _watch(
@@ -125,6 +163,13 @@ async def _watch(
 
 def _print(message: Message) -> None:
     sys.stdout.write(json_line(message.topic, message.payload) + "\n")
+    sys.stdout.flush()
+
+
+def _print_plain(message: Message) -> None:
+    at = seoul_moment(message.received_at)[11:]
+    line = f"{at}  {message.topic}  {summary(message.payload)}"
+    sys.stdout.write(_printable(line) + "\n")
     sys.stdout.flush()
 
 
@@ -243,7 +288,7 @@ class WatchTable:
 
 def _plain(text: str) -> Text:
     """Return text that is neither markup nor an order to the terminal."""
-    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+    return Text(_printable(text))
 
 
 def _is_filter(text: str) -> bool:

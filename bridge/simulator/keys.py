@@ -97,6 +97,14 @@ class Keys:
     def revoke(self, text: str) -> None:
         self._tokens.pop(text, None)
 
+    def revoke_all_of(self, app_key: str) -> int:
+        """Forget the tokens of one app key, which gets new ones at once; return how many."""
+        own = [text for text, token in self._tokens.items() if token.app_key == app_key]
+        for text in own:
+            del self._tokens[text]
+        self._asked.pop(app_key, None)
+        return len(own)
+
     def revoke_all(self, code: str = "", text: str = "", status: int = 500) -> None:
         """Forget every token, as maintenance has been seen to do; new ones are issued at once.
 

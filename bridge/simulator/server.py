@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from random import Random
 from types import TracebackType
 from typing import Self
 
 import structlog
-import uvicorn
 from websockets.asyncio.server import Server, serve
 
 from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
-from bridge.errors import ConfigError
-from bridge.runtime.clock import SEOUL
 from bridge.simulator.clients import Client
+from bridge.simulator.clock import SimulatedClock
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.tickets import ExchangeEvent
 from bridge.simulator.faults.plan import Faults
 from bridge.simulator.history.history import History
 from bridge.simulator.keys import Keys
+from bridge.simulator.listening import HttpServer, listen
 from bridge.simulator.off_book.closing import catch_up
 from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest import documents
@@ -43,7 +41,10 @@ __all__ = ["Simulator", "SimulatorSettings"]
 
 log = structlog.get_logger()
 
+LOOPBACK = "127.0.0.1"
 _PERIOD_S = 0.02
+_MOST_AT_ONCE = 64
+"""Requests of the control interface."""
 
 
 class Simulator:
@@ -60,9 +61,9 @@ class Simulator:
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         settings = settings or SimulatorSettings()
-        self.settings = settings
-        ahead = timedelta(seconds=settings.clock_offset_s)
-        self.clock = clock or (lambda: datetime.now(SEOUL) + ahead)
+        self._catalog, self.settings = catalog, settings
+        offset = 0.0 if clock else settings.clock_offset_s
+        self.clock = SimulatedClock(clock, timedelta(seconds=offset))
         self.keys = Keys(settings)
         accounts = self.keys.clients.accounts
         shares = [
@@ -86,12 +87,15 @@ class Simulator:
         if settings.play is not None:
             frames = playback.read(settings.play, catalog)
             player = playback.Player(frames, per_s=settings.rate or 20.0, once=settings.play_once)
+        self._control_port = 0
         self._random = Random(f"server {settings.seed}")  # noqa: S311 - decides no secret
         self.faults = Faults(settings.faults)
         self.stream = StreamServer(
             catalog,
             self.keys,
-            Source(self.exchange, settings.seed, catalog.codes, self.off_book),
+            Source(
+                *(self.exchange, settings.seed, catalog.codes, self.off_book), self.off_book.halts
+            ),
             RecordPump(self.exchange, settings.rate),
             settings,
             player=player,
@@ -141,17 +145,28 @@ class Simulator:
     def ws_url(self) -> str:
         return f"ws://{self.settings.host}:{self._ws_port}"
 
+    @property
+    def control_url(self) -> str | None:
+        """Where the control interface is; None: it was not asked for."""
+        return f"http://{LOOPBACK}:{self._control_port}" if self._control_port else None
+
     async def __aenter__(self) -> Self:
         self.stream.injector.begin()
         host = self.settings.host
-        self._ws_socket = _listen(host, self.settings.ws_port)
-        try:
-            self._rest_socket = _listen(host, self.settings.rest_port)
-        except ConfigError:
-            self._ws_socket.close()
-            raise
+        with ExitStack() as opened:
+            self._ws_socket = opened.enter_context(listen(host, self.settings.ws_port))
+            rest = opened.enter_context(listen(host, self.settings.rest_port))
+            control = None
+            if self.settings.control_port is not None:
+                # Never on an address that another machine could reach, wherever KIS's are.
+                control = opened.enter_context(listen(LOOPBACK, self.settings.control_port))
+            opened.pop_all()
         self._ws_port = self._ws_socket.getsockname()[1]
-        self._rest_port = self._rest_socket.getsockname()[1]
+        self._rest_port = rest.getsockname()[1]
+        self._http = [(HttpServer(self.rest.app), rest)]
+        if control is not None:
+            self._control_port = control.getsockname()[1]
+            self._http.append((self._control(), control))
         self._server: Server = await serve(
             self.stream.handle,
             sock=self._ws_socket,
@@ -162,29 +177,18 @@ class Simulator:
             server_header=None,
             max_size=1 << 20,
         )
-        self._http = _Http(
-            uvicorn.Config(
-                self.rest.app,
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                date_header=False,
-                server_header=False,
-                timeout_graceful_shutdown=2,
-            )
-        )
         self._tasks = asyncio.TaskGroup()
         await self._tasks.__aenter__()
-        self._tasks.create_task(self._http.serve(sockets=[self._rest_socket]))
+        for http, listener in self._http:
+            self._tasks.create_task(http.serve(sockets=[listener]))
         self._running = [
             self._tasks.create_task(work) for work in (self.stream.ping(), self.stream.go_wrong())
         ]
         if not self.settings.manual:
             self._running.append(self._tasks.create_task(self._live()))
         async with asyncio.timeout(10):
-            await self._http.ready.wait()
+            for http, _ in self._http:
+                await http.ready.wait()
         log.info("simulator listening", rest=self.rest_url, ws=self.ws_url, data="simulated")
         return self
 
@@ -196,7 +200,8 @@ class Simulator:
     ) -> None:
         for task in self._running:
             task.cancel()
-        self._http.should_exit = True
+        for http, _ in self._http:
+            http.should_exit = True
         self._server.close()
         await self._tasks.__aexit__(None, None, None)
         await self._server.wait_closed()
@@ -226,6 +231,17 @@ class Simulator:
         """Cut every WebSocket connection without a closing handshake."""
         self.stream.drop()
 
+    def _control(self) -> HttpServer:
+        # Who does not ask for it does not wait for it to be imported.
+        from bridge.simulator.control.desk import ControlDesk
+        from bridge.simulator.control.server import ControlServer
+
+        desk = ControlDesk(
+            *(self.exchange, self.off_book, self.keys, self.stream, self.clock, self.publish),
+            status={one.tr_id for one in self._catalog.channels.values() if one.kind == "status"},
+        )
+        return HttpServer(ControlServer(desk).app, at_once=_MOST_AT_ONCE)
+
     async def _live(self) -> None:
         loop = asyncio.get_running_loop()
         before = loop.time()
@@ -234,36 +250,3 @@ class Simulator:
             now = loop.time()
             self.step(now - before)
             before = now
-
-
-class _Http(uvicorn.Server):
-    """A uvicorn that leaves the signals alone and says when it answers."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the protocol is named.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise ConfigError(
-            f"cannot listen on {host}:{port} ({error}); take another port, or 0 for a free one"
-        ) from error
-    listener.listen(128)
-    listener.setblocking(False)
-    return listener

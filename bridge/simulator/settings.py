@@ -28,6 +28,8 @@ class SimulatorSettings:
     rest_port: int = 0
     """0 takes a free one; so does ``ws_port``."""
     ws_port: int = 0
+    control_port: int | None = None
+    """Of the control interface, on this machine alone; None: there is none."""
     seed: int = 1
     environment: Literal["paper", "real"] = "paper"
     hours: Hours = "always"

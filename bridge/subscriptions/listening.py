@@ -11,6 +11,10 @@ from bridge.runtime.clock import now_us
 __all__ = ["Listening"]
 
 
+_FILLS_ALONE = frozenset({"HDFFF2C0"})
+"""Channels that never tell of an order that was only placed: their silence proves nothing."""
+
+
 class Listening:
     """Execution notices by app key and market; times are µs since the epoch.
 
@@ -33,7 +37,8 @@ class Listening:
         channel = self._catalog.channel(event.tr_id) if isinstance(event, Subscribed) else None
         if channel is None or not channel.encrypted:
             return False
-        self._since[app, channel.market] = self._clock()
+        if channel.tr_id not in _FILLS_ALONE:
+            self._since[app, channel.market] = self._clock()
         return True
 
     def span(self, app: str, market: str) -> tuple[int, int] | None:

@@ -100,10 +100,19 @@ class Socket:
                 return message
 
     async def notice(self, tr_id: str = "H0STCNI9") -> dict[str, str]:
+        """Return the next notice of an order for a domestic stock."""
+        values = await self._opened(tr_id)
+        return dict(zip(NOTICE_FIELDS, values, strict=True))
+
+    async def values(self, tr_id: str) -> dict[str, str]:
+        """Return the next notice of a channel by KIS's names."""
+        fields = load().channels[tr_id].layouts[0].fields
+        return dict(zip((one.name for one in fields), await self._opened(tr_id), strict=False))
+
+    async def _opened(self, tr_id: str) -> list[str]:
         frame = await self.frame(tr_id)
         assert (frame.encrypted, frame.count) == (True, 1)
-        values = decrypt(frame.body, *self.keys[tr_id]).split("^")
-        return dict(zip(NOTICE_FIELDS, values, strict=True))
+        return decrypt(frame.body, *self.keys[tr_id]).split("^")
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from bridge.kis.markets import told_of_fills
 from bridge.mqtt.topics import Topics
 from bridge.orders.gateway import Gateway, Rules, TradingAccount
 from tests.component.gateway_fixture import Bench, Broker, Kis
@@ -68,14 +69,19 @@ def in_virtual_time(
 
 @asynccontextmanager
 async def market(
-    path: Path, virtual: VirtualExchange, *, per_second: float = 100, **rules: Any
+    path: Path,
+    virtual: VirtualExchange,
+    *,
+    per_second: float = 100,
+    markets: Sequence[str] = ("domestic_stock", "overseas_stock"),
+    **rules: Any,
 ) -> AsyncIterator[Market]:
     journal = InlineJournal(f"sqlite:///{path}/orders.db")
     await journal.open()
     rest, broker = virtual.rest(per_second), Broker()
 
-    def listened(market: str) -> tuple[int, int]:
-        return 0, virtual.loop.micros()
+    def listened(market: str) -> tuple[int, int] | None:
+        return (0, virtual.loop.micros()) if told_of_fills(market) else None
 
     gateway = Gateway(
         catalog=CATALOG,
@@ -86,9 +92,7 @@ async def market(
             "main": TradingAccount(SecretStr(ACCOUNT), rest, listened),
             "futures": TradingAccount(SecretStr(FUTURES), rest, listened),
         },
-        rules=Rules(
-            paper=False, markets=("domestic_stock", "overseas_stock"), proof_s=3.0, **rules
-        ),
+        rules=Rules(paper=False, markets=markets, proof_s=3.0, **rules),
         clock=virtual.loop.micros,
     )
     try:

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -30,6 +29,7 @@ from bridge.cli.findings import Finding
 from bridge.config.kis import KisConfig
 from bridge.config.models import Config
 from bridge.errors import BridgeError, ConfigError, WorkbookError
+from tests.brokers import free_port
 
 KIS_BRIDGE = [sys.executable, "-c", "from bridge.cli import main; main()"]
 CONFIG = """
@@ -306,13 +306,6 @@ def test_check_finds_nobody_home(tmp_path: Path) -> None:
         assert rows[what]["status"] == "problem", rows
     assert "the-key" not in done.stdout
     assert "the-sec" not in done.stdout
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -85,8 +85,12 @@ SIMULATOR: Mapping[str, set[str]] = {
     "stream": _LISTED | {"faults", "history", "keys", "off_book", "settings"},
     "rest": _LISTED
     | {"board", "clients", "faults", "history", "keys", "off_book", "settings", "stream"},
+    "clock": set(),
+    "listening": set(),
+    "control": _LISTED | {"clients", "clock", "keys", "off_book", "settings", "stream"},
     "server": _LISTED
-    | {"clients", "faults", "history", "keys", "off_book", "rest", "settings", "stream"},
+    | {"clients", "clock", "control", "faults", "history", "keys", "listening"}
+    | {"off_book", "rest", "settings", "stream"},
 }
 """Room of the simulator → what of the simulator it may import; each names only those above it."""
 

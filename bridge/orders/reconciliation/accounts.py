@@ -13,7 +13,7 @@ from bridge.catalog.model import Catalog
 from bridge.errors import BridgeError, RequestError
 from bridge.kis import query
 from bridge.kis.listing import ListedOrder
-from bridge.kis.markets import NEW_LOANS, venue
+from bridge.kis.markets import NEW_LOANS, told_of_fills, venue
 from bridge.kis.params import prepare
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
@@ -259,7 +259,8 @@ class Accounts:
                 expected[key] = expected.get(key, 0) + more
             for key in sorted(expected.keys() | quantities.keys()):
                 before, now = expected.get(key, 0), quantities.get(key, 0)
-                if before != now:
+                # Without notices the balance may be ahead of what the list told of fills.
+                if before != now and told_of_fills(key[0]):
                     self._differ(alias, key, before, now)
         held.asked, held.calls, held.quantities, held.fills = asked, calls, quantities, []
 

@@ -22,8 +22,6 @@ __all__ = ["RestApi", "Rules", "Terms", "TradingAccount"]
 
 _UNPROVED = frozenset(
     {
-        ("domestic_bond", "krx"),
-        ("domestic_bond", "krx_small"),
         ("overseas_derivative", "all"),
         *(("overseas_stock", venue) for venue in ("baq", "bay", "baa")),
     }

@@ -16,7 +16,8 @@ from bridge.calendar.hours import Calendar
 from bridge.simulator.exchange import listings, opening, ticks, traders
 from bridge.simulator.exchange.admission import check
 from bridge.simulator.exchange.floor import Floor, entry_price
-from bridge.simulator.exchange.kinds import KINDS
+from bridge.simulator.exchange.halts import SymbolHalts
+from bridge.simulator.exchange.kinds import KINDS, in_auction
 from bridge.simulator.exchange.ledger import Holding, StockAccount
 from bridge.simulator.exchange.market import Listing, Market
 from bridge.simulator.exchange.reservations import Reservations
@@ -54,7 +55,9 @@ class Exchange:
         """When the exchanges are open."""
         self.accounts = {account.number: account for account in accounts}
         self.markets: dict[str, Market] = {}
-        self.floor = Floor(self.markets, self.timing, self)
+        self.halts = SymbolHalts()
+        """What stands still because somebody has said so."""
+        self.floor = Floor(self.markets, self.timing, self, self.halts)
         """Users' open orders."""
         self.reservations = Reservations(self, self.timing)
         self.tickets: dict[str, Ticket] = {}
@@ -81,6 +84,10 @@ class Exchange:
             if not listings.plausible(symbol):
                 raise OrderRefused("symbol")
             found = self._open(listings.listing(symbol, self._seed), now)
+        if (until := self.halts.auctions.get(symbol)) is not None and now >= until:
+            del self.halts.auctions[symbol]
+            found.uncross(now)
+            self.floor.trigger(found, now)
         return found
 
     def preview(self, symbol: str, now: datetime) -> Market:
@@ -90,6 +97,8 @@ class Exchange:
     def act(self, symbol: str, now: datetime) -> None:
         """Let the traders act once in a market, when it is open."""
         market = self.market(symbol, now)
+        if self.halts.still(symbol):
+            return
         if self.timing.running(now):
             traders.act(market, now)
             self.floor.trigger(market, now)
@@ -229,6 +238,12 @@ class Exchange:
             raise OrderRefused("account")
         market = self.market(request.symbol, now)
         check(request, market, self.timing, now, pension=account.pension, change=change)
+        if request.symbol in self.halts.halted:
+            raise OrderRefused("halted")
+        if request.symbol in self.halts.auctions and not in_auction(
+            KINDS[request.kind], closing=False
+        ):
+            raise OrderRefused("kind")
         if not entry_price(market, request, KINDS[request.kind]):
             raise OrderRefused("no_price")
         return market, account

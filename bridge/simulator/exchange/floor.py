@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from bridge.simulator.exchange.halts import SymbolHalts
 from bridge.simulator.exchange.kinds import KINDS, OrderKind
 from bridge.simulator.exchange.market import Market
 from bridge.simulator.exchange.order_book import Order, Side
@@ -27,8 +28,15 @@ class Desk(Protocol):
 class Floor:
     """All open orders of users, and where each of them waits."""
 
-    def __init__(self, markets: dict[str, Market], timing: Timing, desk: Desk) -> None:
+    def __init__(
+        self,
+        markets: dict[str, Market],
+        timing: Timing,
+        desk: Desk,
+        halts: SymbolHalts | None = None,
+    ) -> None:
         self._markets, self._timing, self._desk = markets, timing, desk
+        self._halts = halts or SymbolHalts()
         self._owner: dict[Order, Ticket] = {}
         self._stops: dict[str, list[Ticket]] = {}
         self.open: dict[str, Ticket] = {}
@@ -58,7 +66,7 @@ class Floor:
             return
         self._owner[order] = ticket
         admission = self._timing.admission(request.venue, kind, now)
-        if admission == "auction":
+        if admission == "auction" or request.symbol in self._halts.auctions:
             market.called.append(order)
         elif kind.pricing == "fixed":
             if self._timing.fixed_trades(kind, now):

@@ -58,12 +58,29 @@ class Timing:
 
     def __init__(self, calendar: Calendar | None) -> None:
         self.calendar = calendar
+        self.closed: set[date] = set()
+        """Days on which there is no trading, whatever the calendar says."""
+        self.decreed: Session | None = None
+        """The state of all exchanges, whatever the clock says."""
         self._day: date | None = None
         self._held: dict[str, list[_Held]] = {}
         self._turns: list[SessionTurn] = []
 
     def trades_on(self, day: date) -> bool:
+        if day in self.closed:
+            return False
         return self.calendar is None or self.calendar.trades("KRX", day)
+
+    def close(self, day: date, *, closed: bool) -> None:
+        """Make a day a holiday, or take that back."""
+        (self.closed.add if closed else self.closed.discard)(day)
+        self._day = None
+
+    def _said(self, now: datetime) -> Session | None:
+        """Return the state that somebody has set; None: the calendar and the clock decide."""
+        if now.date() in self.closed:
+            return "holiday"
+        return self.decreed or ("open" if self.calendar is None else None)
 
     def business_day(self, day: date, after: int) -> date:
         """Return the day so many trading days later; 0: the day itself, or the next that trades."""
@@ -77,14 +94,18 @@ class Timing:
 
     def session(self, now: datetime) -> Session:
         """Return the state of the market as a whole: open while any venue trades."""
-        if self.calendar is None or self.running(now):
+        if said := self._said(now):
+            return said
+        if self.running(now):
             return "open"
         held = self._of("krx", now) + self._of("nxt", now)
         return _state(held, now)
 
     def running(self, now: datetime) -> bool:
         """Tell whether somewhere there is continuous trading."""
-        return self.calendar is None or any(
+        if said := self._said(now):
+            return said == "open"
+        return any(
             one.name in _CONTINUOUS and one.opens <= now < one.closes
             for venue in _VENUES
             for one in self._of(venue, now)
@@ -93,8 +114,8 @@ class Timing:
     def admission(self, venue: str, kind: OrderKind, now: datetime) -> Admission:
         """Return how an order of a kind trades at a venue now, or why it does not."""
         fixed = kind.pricing == "fixed"
-        if self.calendar is None:
-            return "fixed" if fixed else "continuous"
+        if said := self._said(now):
+            return said if said != "open" else "fixed" if fixed else "continuous"
         names = _KRX_MAIN if venue == "KRX" and kind.slot == "main" else _SLOTS[kind.slot]
         held = [one for one in self._of(venue.lower(), now) if one.name in names]
         running = {one.name for one in held if one.opens <= now < one.closes}
@@ -111,15 +132,17 @@ class Timing:
 
     def takes_changes(self, venue: str, now: datetime) -> Admission:
         """Tell whether orders of a venue can be cancelled now."""
+        if said := self._said(now):
+            return "continuous" if said == "open" else said
         held = self._of(venue.lower(), now)
-        if self.calendar is None or any(one.opens <= now < one.closes for one in held):
+        if any(one.opens <= now < one.closes for one in held):
             return "continuous"
         state = _state(held, now)
         return "after" if state == "open" else state
 
     def fixed_trades(self, kind: OrderKind, now: datetime) -> bool:
         """Tell whether orders at a close trade by now, or still only wait."""
-        if self.calendar is None or kind.slot != "post_close":
+        if self._said(now) == "open" or kind.slot != "post_close":
             return True
         return any(
             one.opens + _POST_CLOSE_TRADES <= now < one.closes
@@ -129,6 +152,8 @@ class Timing:
 
     def turns(self, after: datetime, until: datetime) -> list[SessionTurn]:
         """Return what begins and ends on a day between two moments of it, in order."""
+        if self.decreed is not None:
+            return []
         self._load(until.date())
         return [turn for turn in self._turns if after < turn.at <= until]
 
@@ -149,6 +174,7 @@ class Timing:
             held = self._held[venue] = [
                 _Held(one.opens, one.closes, one.session.name)
                 for one in self.calendar.sessions("domestic_stock", venue, day)
+                if day not in self.closed
             ]
             for one in held:
                 self._turns.append(SessionTurn(one.opens, venue, one.name, "opens"))

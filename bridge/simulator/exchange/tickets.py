@@ -24,6 +24,7 @@ Reason = Literal[
     "cash",
     "credit",
     "credit_kind",
+    "halted",
     "holdings",
     "kind",
     "left",

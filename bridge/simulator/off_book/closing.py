@@ -34,7 +34,7 @@ def catch_up(off_book: OffBook, calendar: Calendar | None, now: datetime) -> Non
     for ticket in off_book.waiting() if calendar is not None else ():
         if ticket.market in _MARKETS and calendar and now >= order_ends(ticket, calendar):
             if ticket.market == "domestic_derivative" and ticket.kind == _CONDITIONAL:
-                off_book.fill(ticket, off_book.price(ticket.symbol), now)
+                off_book.trade_out(ticket, off_book.price(ticket.symbol), now)
             else:
                 off_book.end(ticket)
     today = trading_day(now)

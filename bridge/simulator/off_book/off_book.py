@@ -6,6 +6,7 @@ price comes to it. Money and holdings are those of :mod:`bridge.simulator.off_bo
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -13,6 +14,7 @@ from decimal import Decimal
 from random import Random
 from typing import Literal
 
+from bridge.simulator.exchange.halts import SymbolHalts
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.history.instruments import family_of, instrument
@@ -56,6 +58,10 @@ class OffBook:
     prices: dict[str, Decimal] = field(default_factory=dict)
     bases: dict[str, Decimal] = field(default_factory=dict)
     """The first price of each symbol: the last close of its history."""
+    halts: SymbolHalts = field(default_factory=SymbolHalts)
+    """What stands still because somebody has said so."""
+    refuse_next: deque[str] = field(default_factory=deque)
+    """For tests: symbols whose next order is taken and then refused by its exchange."""
     numbered: int = 0
     """How many order numbers have been given; KIS begins again each day."""
     books: dict[str, MarginBook] = field(default_factory=dict)
@@ -91,7 +97,9 @@ class OffBook:
             self.move(symbol, on_grid(symbol, moved, now.date()), now)
 
     def move(self, symbol: str, price: Decimal, now: datetime) -> None:
-        """Set a price; what waits for it fills."""
+        """Set a price; what waits for it fills. A symbol that stands still stays where it is."""
+        if self.halts.still(symbol):
+            return
         self.prices[symbol] = price
         for account in self._opened.values():
             for ticket in list(account.waiting):
@@ -149,6 +157,8 @@ class OffBook:
         """Take a new order or raise :class:`OrderRefused`; it may have filled when this returns."""
         if not 0 < quantity < 10**9:
             raise OrderRefused("quantity")
+        if symbol in self.halts.halted:
+            raise OrderRefused("halted")
         owner, product = self.money(account), _PRODUCTS.get(market)
         if account[-2:] != product if product else account[-2:] in _PRODUCTS.values():
             raise OrderRefused("account")
@@ -185,6 +195,8 @@ class OffBook:
             raise OrderRefused("left")
         if not price.is_finite() or not 0 <= price < 10**12:
             raise OrderRefused("limit")
+        if action == "modify" and old.symbol in self.halts.halted:
+            raise OrderRefused("halted")
         owner = self.money(old.account)
         ticket = OffBookTicket(
             *(old.market, self._number(), old.account, old.symbol, old.side, quantity),
@@ -210,6 +222,13 @@ class OffBook:
             self._tell("confirmed", ticket, now, quantity)
         return ticket
 
+    def fill(self, ticket: OffBookTicket, quantity: int, now: datetime) -> Decimal:
+        """Let so much of an order that waits trade at its price, and return that."""
+        if ticket.symbol in self.halts.halted:
+            raise OrderRefused("halted")
+        self._fill(self.money(ticket.account), ticket, quantity, ticket.price, now)
+        return ticket.price
+
     def find(self, account: str, number: str) -> OffBookTicket:
         """Return an order of an account, or raise :class:`OrderRefused`."""
         ticket = self.tickets.get(number)
@@ -233,7 +252,7 @@ class OffBook:
         """Return the orders that wait, account by account."""
         return [one for account in self._opened.values() for one in account.waiting]
 
-    def fill(self, ticket: OffBookTicket, price: Decimal, now: datetime) -> None:
+    def trade_out(self, ticket: OffBookTicket, price: Decimal, now: datetime) -> None:
         """Trade what is left of an order."""
         self._fill(self.money(ticket.account), ticket, ticket.remaining, price, now)
 
@@ -267,6 +286,12 @@ class OffBook:
         self._tell("taken", ticket, now, ticket.quantity)
         if ticket.action == "modify":
             self._tell("confirmed", ticket, now, ticket.quantity)
+        elif ticket.symbol in self.refuse_next:
+            self.refuse_next.remove(ticket.symbol)
+            ticket.cancelled = ticket.quantity
+            self._rest(owner, ticket, found)
+            self._tell("refused", ticket, now, ticket.quantity)
+            return
         last = self.price(ticket.symbol)
         if not ticket.price or ticket.crosses(last):
             first = ticket.quantity // 2
@@ -316,7 +341,7 @@ class OffBook:
 
     def _tell(
         self,
-        kind: Literal["taken", "confirmed", "filled", "lapsed"],
+        kind: Literal["taken", "confirmed", "filled", "lapsed", "refused"],
         ticket: OffBookTicket,
         now: datetime,
         quantity: int,

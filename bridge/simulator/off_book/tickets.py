@@ -61,7 +61,7 @@ class OffBookTicket:
 class OffBookEvent:
     """Something a customer is told of."""
 
-    kind: Literal["taken", "confirmed", "filled", "lapsed"]
+    kind: Literal["taken", "confirmed", "filled", "lapsed", "refused"]
     ticket: OffBookTicket
     at: datetime
     quantity: int

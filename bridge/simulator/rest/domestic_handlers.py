@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange
@@ -36,7 +35,6 @@ class DomesticHandlers:
 
     def __init__(self, exchange: Exchange, catalog: Catalog, settings: SimulatorSettings) -> None:
         self._exchange, self._catalog, self._settings = exchange, catalog, settings
-        self._calendar = Calendar(catalog.hours)
 
     def handlers(self) -> dict[str, Handler]:
         """Return what answers each call, by its workbook name."""
@@ -58,7 +56,8 @@ class DomesticHandlers:
         symbol = self._symbol(params)
         market = self._exchange.market(symbol, now)
         self._catch_up(symbol, now)
-        row = self._row("domestic_stock/inquire_price", "output", statements.price(market, now))
+        values = statements.price(market, now) | statements.standing(symbol, self._exchange.halts)
+        row = self._row("domestic_stock/inquire_price", "output", values)
         return Answer("0", "MCA00000", padded("정상처리 되었습니다.", 80), {"output": row})
 
     def _asking_price(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
@@ -80,7 +79,7 @@ class DomesticHandlers:
             "antc_cntg_prdy_ctrt": book["antc_cntg_prdy_ctrt"],
             "antc_vol": book["antc_vol"],
             "stck_shrn_iscd": symbol,
-            "vi_cls_code": "N",
+            "vi_cls_code": "Y" if symbol in self._exchange.halts.auctions else "N",
         }
         outputs = {"output1": first, "output2": second}
         return Answer("0", "MCA00000", padded("정상처리 되었습니다.", 80), outputs)
@@ -117,10 +116,9 @@ class DomesticHandlers:
             first = datetime.strptime(params.get("BASS_DT", ""), "%Y%m%d")  # noqa: DTZ007 - a date
         except ValueError as error:
             raise InputError("BASS_DT") from error
-        always = self._settings.hours == "always"
         rows = []
         for day in (first + timedelta(days=offset) for offset in range(24)):
-            open_day = "Y" if always or self._calendar.trades("KRX", day.date()) else "N"
+            open_day = "Y" if self._exchange.timing.trades_on(day.date()) else "N"
             rows.append(
                 {
                     "bass_dt": day.strftime("%Y%m%d"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bridge.simulator.exchange import ticks
+from bridge.simulator.exchange.halts import SymbolHalts
 from bridge.simulator.exchange.kinds import KINDS
 from bridge.simulator.exchange.ledger import Holding, StockAccount
 from bridge.simulator.exchange.listings import standard_symbol
@@ -26,6 +27,7 @@ __all__ = [
     "minute",
     "orderable",
     "price",
+    "standing",
 ]
 
 
@@ -65,6 +67,14 @@ def minute(one: Minute) -> Row:
         "cntg_vol": str(one.quantity),
         "acml_tr_pbmn": str(one.value),
     }
+
+
+def standing(symbol: str, halts: SymbolHalts) -> Row:
+    """Return what a quotation says of a symbol that is halted or interrupted."""
+    row: Row = {"vi_cls_code": "Y"} if symbol in halts.auctions else {}
+    if symbol in halts.halted:
+        row |= {"temp_stop_yn": "Y", "iscd_stat_cls_code": "58"}
+    return row
 
 
 def price(market: Market, now: datetime) -> Row:

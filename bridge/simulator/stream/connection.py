@@ -8,10 +8,18 @@ from websockets.asyncio.server import ServerConnection
 
 from bridge.simulator.stream.pump import Fed
 
-__all__ = ["ClientConnection", "ClientSession", "Slot"]
+__all__ = ["ClientConnection", "ClientSession", "Slot", "widths_of"]
 
 Slot = tuple[str, str]
 """TR id and key of a registration."""
+
+_OLD_WIDTHS = {"PyKis/": {"H0STCNT0": 46, "H0STASP0": 59, "H0STCNI0": 23, "H0STCNI9": 23}}
+"""Clients, by their User-Agent, that read only the layouts of before 2026-09-14."""
+
+
+def widths_of(client: str) -> dict[str, int]:
+    """Return the widths that a client reads, by its User-Agent; those not named are today's."""
+    return next((old for name, old in _OLD_WIDTHS.items() if client.startswith(name)), {})
 
 
 class ClientConnection(ServerConnection):

@@ -9,6 +9,7 @@ from datetime import datetime
 from bridge.catalog.model import Channel, Code
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange
+from bridge.simulator.exchange.halts import SymbolHalts
 from bridge.simulator.exchange.market import Market, Print
 from bridge.simulator.stream import records
 from bridge.simulator.stream.encode import Encoder, Values
@@ -71,7 +72,7 @@ class _Stock(SubscriptionFeed):
             case "member":
                 values = records.member(market)
             case "status":
-                values = records.status(market)
+                values = records.status(market, self._exchange.halts)
             case "nav":
                 values = records.nav(market)
             case _:
@@ -86,12 +87,21 @@ class _Drawn(SubscriptionFeed):
     """A channel whose values come from nowhere but a walk of its own."""
 
     def __init__(
-        self, channel: Channel, encoder: Encoder, key: str, draw: Callable[[datetime], Values]
+        self,
+        channel: Channel,
+        encoder: Encoder,
+        key: str,
+        draw: Callable[[datetime], Values],
+        halts: SymbolHalts,
     ) -> None:
         super().__init__(channel.tr_id, key, WEIGHTS.get(channel.kind, _RARE))
-        self._encoder, self._draw = encoder, draw
+        self._encoder, self._draw, self._halts = encoder, draw, halts
+        self._trades = channel.kind == "trade"
+        self._of = key[4:] if channel.venues else key
 
     def records(self, number: int, prints: list[Print], now: datetime) -> list[str]:
+        if self._trades and self._of in self._halts.halted:
+            return []
         return [self._encoder.record(self._draw(now)) for _ in range(number)]
 
 
@@ -99,8 +109,15 @@ class Source:
     """Makes feeds; refuses keys that KIS would refuse."""
 
     def __init__(
-        self, exchange: Exchange, seed: int, codes: Mapping[str, tuple[Code, ...]], tape: Tape
+        self,
+        exchange: Exchange,
+        seed: int,
+        codes: Mapping[str, tuple[Code, ...]],
+        tape: Tape,
+        halts: SymbolHalts | None = None,
     ) -> None:
+        self._halts = halts or SymbolHalts()
+        """Of what has no order book."""
         self._exchange, self._seed, self._codes, self._tape = exchange, seed, codes, tape
 
     def feed(self, channel: Channel, encoder: Encoder, key: str) -> SubscriptionFeed:
@@ -110,7 +127,8 @@ class Source:
             if not listings.plausible(key):
                 raise ValueError(f"no such key: {key!r}")
             return _Stock(channel, encoder, key, self._exchange)
-        return _Drawn(channel, encoder, key, self._draw(channel, encoder, key))
+        draw = self._draw(channel, encoder, key)
+        return _Drawn(channel, encoder, key, draw, self._halts)
 
     def _draw(self, channel: Channel, encoder: Encoder, key: str) -> Callable[[datetime], Values]:
         if channel.tr_id in ("H0UPCNT0", "H0UPANC0"):

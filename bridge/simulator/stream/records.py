@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bridge.simulator.exchange.halts import SymbolHalts
 from bridge.simulator.exchange.market import Market, Print
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.stream.encode import Values
@@ -184,16 +185,17 @@ def member(market: Market) -> Values:
     return values
 
 
-def status(market: Market) -> Values:
-    """Return the market status of a symbol in continuous trading."""
+def status(market: Market, halts: SymbolHalts) -> Values:
+    """Return the market status of a symbol."""
+    halted, interrupted = market.symbol in halts.halted, market.symbol in halts.auctions
     return {
         "MKSC_SHRN_ISCD": market.symbol,
-        "TRHT_YN": "N",
-        "TR_SUSP_REAS_CNTT": "(null)",
+        "TRHT_YN": "Y" if halted else "N",
+        "TR_SUSP_REAS_CNTT": "모의 거래정지" if halted else "(null)",
         "MKOP_CLS_CODE": "112",
         "ANTC_MKOP_CLS_CODE": "112",
-        "ISCD_STAT_CLS_CODE": "55",
-        "VI_CLS_CODE": "N",
+        "ISCD_STAT_CLS_CODE": "58" if halted else "55",
+        "VI_CLS_CODE": "Y" if interrupted else "N",
         "OVTM_VI_CLS_CODE": "N",
         "EXCH_CLS_CODE": "1",
     }

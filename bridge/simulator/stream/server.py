@@ -24,9 +24,10 @@ from bridge.simulator.faults.plan import Faults
 from bridge.simulator.keys import Keys
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream.acks import reply
-from bridge.simulator.stream.connection import ClientConnection, ClientSession, Slot
+from bridge.simulator.stream.connection import ClientConnection, ClientSession, Slot, widths_of
 from bridge.simulator.stream.encode import Encoder, Values, frame, sealed
 from bridge.simulator.stream.feed import Source
+from bridge.simulator.stream.mutes import Mutes
 from bridge.simulator.stream.notices import stock_notice
 from bridge.simulator.stream.playback import Played, Player
 from bridge.simulator.stream.pump import Fed, RecordPump
@@ -40,9 +41,6 @@ log = structlog.get_logger()
 _RECORDS_A_FRAME = 20
 _SLOW_BYTES = 64 << 20
 """A client that leaves so much unread is cut off."""
-
-_CLIENT_WIDTHS = {"PyKis/": {"H0STCNT0": 46, "H0STASP0": 59, "H0STCNI0": 23, "H0STCNI9": 23}}
-"""Clients, by their User-Agent, that read only the layouts of before 2026-09-14."""
 
 
 class StreamServer:
@@ -76,6 +74,8 @@ class StreamServer:
         )
         self._readers: dict[Fed, set[ServerConnection]] = {}
         self._encoders: dict[tuple[str, int], Encoder] = {}
+        self.mutes = Mutes()
+        """By the loop's time."""
         self.sent_records = 0
 
     # -- connections
@@ -122,11 +122,25 @@ class StreamServer:
             for slot in list(session.slots):
                 self._release(session, slot)
 
-    def drop(self, app_key: str = "") -> None:
-        """Cut every connection, or those of one app key, as a broken line would."""
-        for connection, session in list(self._sessions.items()):
-            if app_key in ("", session.app_key):
-                connection.transport.abort()
+    def drop(self, app_key: str = "") -> int:
+        """Cut all connections, or those of one app key, as a broken line would; return how many."""
+        cut = [c for c, one in self._sessions.items() if app_key in ("", one.app_key)]
+        for connection in cut:
+            connection.transport.abort()
+        return len(cut)
+
+    def slots(self, app_key: str) -> list[Slot] | None:
+        """Return what an app key is registered for; None: it has no session."""
+        for session in self._sessions.values():
+            if session.app_key == app_key:
+                return list(session.slots)
+        return None
+
+    def tell(self, tr_ids: Iterable[str], symbol: str) -> None:
+        """Let the readers of these channels know at once how a symbol stands."""
+        for fed in self._readers:
+            if fed[0] in tr_ids and fed[1] == symbol:
+                self._pump.repeat(fed)
 
     def mislay(self, tr_id: str = "", key: str = "") -> None:
         """Forget registrations without a word."""
@@ -186,9 +200,7 @@ class StreamServer:
         if self.injector.locked(approval.app_key):
             return reply("OPSP8996")
         session.app_key = approval.app_key
-        for client, widths in _CLIENT_WIDTHS.items():
-            if approval.client.startswith(client):
-                session.widths = widths
+        session.widths = widths_of(approval.client)
         slot = (tr_id, key)
         match header.get("tr_type"):
             case "1":
@@ -208,7 +220,7 @@ class StreamServer:
 
     def _subscribe(self, session: ClientSession, slot: Slot) -> str:
         tr_id, key = slot
-        channel = self._channel(tr_id)
+        channel = self.channel(tr_id)
         if channel is None:
             return "OPSP8991"
         if channel.encrypted and key != self._hts_id(session):
@@ -245,7 +257,7 @@ class StreamServer:
             del self._readers[fed]
             self._pump.remove(fed)
 
-    def _channel(self, tr_id: str) -> Channel | None:
+    def channel(self, tr_id: str) -> Channel | None:
         """Return the channel that this environment offers under this id."""
         channel = self._catalog.channel(tr_id)
         if channel is None:
@@ -254,8 +266,11 @@ class StreamServer:
         return channel if tr_id == (channel.tr_id if real else channel.tr_id_paper) else None
 
     def _is_notice(self, tr_id: str) -> bool:
-        channel = self._channel(tr_id)
+        channel = self.channel(tr_id)
         return channel is not None and channel.encrypted
+
+    def _muted(self, tr_id: str, key: str) -> bool:
+        return self.mutes.covers(tr_id, key, asyncio.get_running_loop().time())
 
     def _hts_id(self, session: ClientSession) -> str:
         return self._keys.clients.of(session.app_key).hts_id
@@ -277,7 +292,7 @@ class StreamServer:
     def send_market_data(self, elapsed: float, now: datetime) -> None:
         """Let ``elapsed`` seconds of market data out."""
         for fed, records in self._pump.turn(elapsed, now):
-            if self.injector.deaf(*fed[:2]):
+            if self.injector.deaf(*fed[:2]) or self._muted(*fed[:2]):
                 continue
             for first in range(0, len(records), _RECORDS_A_FRAME):
                 text = frame(fed[0], records[first : first + _RECORDS_A_FRAME])
@@ -305,6 +320,8 @@ class StreamServer:
             return
         tr_id = real_tr_id if self._settings.environment == "real" else channel.tr_id_paper
         slot = (tr_id, hts_id)
+        if self._muted(*slot):
+            return
         for session in self._sessions.values():
             if slot in session.slots:
                 record = self._encoder(channel, tr_id, session).record(values)

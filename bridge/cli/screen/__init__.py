@@ -1,0 +1,1 @@
+"""A terminal screen of what a bridge publishes: prices, book, orders, health."""
