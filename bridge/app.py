@@ -97,7 +97,7 @@ class Bridge:
         self.dashboard_url: str | None = None
         self._catalog = catalog
         self._endpoints = endpoints
-        self._paper = config.kis.environment != "real"
+        self._paper = config.kis.paper
         self.topics = Topics(config.mqtt.base_topic)
         self.clocks = Clocks()
         self._inlets = inlets = Inlets.of(
@@ -299,6 +299,7 @@ class Bridge:
             rests=self._rests,
             accounts={account.alias: (account.number, account.app) for account in accounts},
             environment=self._config.kis.environment,
+            paper=self._paper,
             topics=self.topics,
             permissions=permissions,
             symbols=self._symbols,

@@ -147,7 +147,7 @@ def _workbook(config: Config, spec: Path | None) -> tuple[Catalog | None, list[F
             channel = catalog.channel(tr_id) if tr_id else None
             if channel is None:
                 rows.append(problem(what, f"no channel {wanted}", "kis-bridge spec show"))
-            elif config.kis.environment != "real" and not channel.tr_id_paper:
+            elif config.kis.paper and not channel.tr_id_paper:
                 rows.append(
                     problem(
                         what,

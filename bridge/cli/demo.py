@@ -8,9 +8,9 @@ import json
 import shlex
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -18,6 +18,7 @@ from rich.live import Live
 
 from bridge.app import Bridge
 from bridge.catalog.compile import load
+from bridge.cli.demo_market import DemoSymbol, shown, subscriptions
 from bridge.cli.demo_table import DemoTable
 from bridge.cli.process import free_port, print_ready, run_until_stopped
 from bridge.cli.run import MQTT_PORT, MQTT_WS_PORT
@@ -29,14 +30,14 @@ from bridge.embedded.broker import EmbeddedBroker
 from bridge.mqtt.client import ControlClient
 from bridge.mqtt.endpoint import Endpoint
 from bridge.runtime import logs
+from bridge.runtime.clock import now_us, seoul_day
 from bridge.runtime.own_process import close_to_others
 from bridge.runtime.process import settle
-from bridge.simulator.exchange.listings import KNOWN
 from bridge.simulator.server import Simulator, SimulatorSettings
 
 __all__ = ["demo", "serve_demo"]
 
-ACCOUNT = "main"
+ACCOUNT, FUTURES = "main", "futures"
 HTTP_PORT = 8780
 
 
@@ -59,6 +60,13 @@ def demo(
     kis_ws_port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="WebSocket port of the simulated KIS.")
     ] = None,
+    environment: Annotated[
+        Literal["paper", "real"],
+        typer.Option(
+            help="Whose markets to simulate: domestic stocks, as paper trading has them; or with"
+            " real all of them: indices, NXT, stocks overseas, futures, options and bonds."
+        ),
+    ] = "paper",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON when ready, and no table.")
     ] = False,
@@ -76,6 +84,7 @@ def demo(
         rest_port=_port("KIS REST", kis_rest_port, SIMULATOR_REST_PORT),
         ws_port=_port("KIS WebSocket", kis_ws_port, SIMULATOR_WS_PORT),
         rest_per_second=0,
+        environment=environment,
     )
     listen = Listen("127.0.0.1", _port("web page", http_port, HTTP_PORT), or_free=True)
     run_until_stopped(
@@ -105,7 +114,8 @@ async def serve_demo(
         state_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kis-bridge-")))
         await asyncio.to_thread(stack.enter_context, broker)
         simulator = await stack.enter_async_context(Simulator(catalog, settings))
-        config = _config(simulator, broker, state_dir)
+        symbols = shown(settings.environment, seoul_day(now_us()))
+        config = _config(simulator, broker, state_dir, symbols)
         bridge = Bridge(config, catalog, [Endpoint.parse(broker.url)], listen=listen)
         here = RunningDemo(config.journal_url.get_secret_value(), broker.url)
         ready = asyncio.Event()
@@ -123,16 +133,29 @@ async def serve_demo(
             else:
                 _greet(broker, bridge, simulator)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(for_s), _board(broker, as_json=as_json):
+                async with asyncio.timeout(for_s), _board(broker, symbols, as_json=as_json):
                     await stop.wait()
             stop.set()
 
 
-def _config(simulator: Simulator, broker: EmbeddedBroker, state_dir: Path) -> Config:
+def _config(
+    simulator: Simulator,
+    broker: EmbeddedBroker,
+    state_dir: Path,
+    symbols: Sequence[DemoSymbol],
+) -> Config:
+    environment = simulator.settings.environment
+    accounts = [{"alias": ACCOUNT, "app": "app1", "number": simulator.account}]
+    orders = {}
+    if environment == "real":
+        number = next(one for one in simulator.settings.accounts if one.endswith("-03"))
+        accounts.append({"alias": FUTURES, "app": "app1", "number": number})
+        orders = {"markets": ["domestic_stock", "overseas_stock", "domestic_bond"]}
     return Config.model_validate(
         {
             "kis": {
                 "environment": "simulator",
+                "simulates": environment,
                 "rest_url": simulator.rest_url,
                 "ws_url": simulator.ws_url,
                 "state_dir": state_dir,
@@ -144,19 +167,11 @@ def _config(simulator: Simulator, broker: EmbeddedBroker, state_dir: Path) -> Co
                         "hts_id": simulator.hts_id,
                     }
                 ],
-                "accounts": [{"alias": ACCOUNT, "app": "app1", "number": simulator.account}],
+                "accounts": accounts,
             },
             "mqtt": {"url": broker.url},
-            "market": {
-                "subscriptions": [
-                    {
-                        "market": "domestic_stock",
-                        "venue": "krx",
-                        "kinds": ["trade", "quote"],
-                        "symbols": list(KNOWN),
-                    }
-                ]
-            },
+            "market": {"subscriptions": subscriptions(symbols)},
+            "orders": orders,
         }
     )
 
@@ -210,13 +225,15 @@ def _greet(broker: EmbeddedBroker, bridge: Bridge, simulator: Simulator) -> None
 
 
 @contextlib.asynccontextmanager
-async def _board(broker: EmbeddedBroker, *, as_json: bool) -> AsyncIterator[None]:
+async def _board(
+    broker: EmbeddedBroker, symbols: Sequence[DemoSymbol], *, as_json: bool
+) -> AsyncIterator[None]:
     """Show a live table of quotes and orders on a terminal, read over MQTT as anyone would."""
     console = Console()
     if as_json or not console.is_terminal:
         yield
         return
-    board = DemoTable({symbol: name for symbol, (name, _, _) in KNOWN.items()})
+    board = DemoTable(symbols)
     client = ControlClient([Endpoint.parse(broker.url)], client_id="kis-bridge-demo", clean=True)
     client.subscribe("kis/market/#", 0, board.market)
     client.subscribe("kis/orders/+/+/state/+", 0, board.order)

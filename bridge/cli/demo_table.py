@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bridge.cli.demo_market import DemoSymbol
 from bridge.mqtt.message import Message
 from bridge.runtime.bounded_json import JsonError, decode_object
 
@@ -18,24 +19,28 @@ __all__ = ["DemoTable"]
 
 _ORDERS = 8
 
+Key = tuple[str, str, str]
+"""Market, venue and symbol, as in a topic."""
+
 
 class DemoTable:
     """Handlers of MQTT messages, and a rich renderable of what they brought."""
 
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self._names = names
-        self._trades: dict[str, dict[str, Any]] = {}
-        self._quotes: dict[str, dict[str, Any]] = {}
+    def __init__(self, symbols: Sequence[DemoSymbol]) -> None:
+        self._symbols = {one.key: one for one in symbols}
+        self._markets = len({(one.market, one.venue) for one in symbols}) > 1
+        self._trades: dict[Key, dict[str, Any]] = {}
+        self._quotes: dict[Key, dict[str, Any]] = {}
         self._orders: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._records = 0
 
     async def market(self, message: Message) -> None:
-        """Take a trade or a quote."""
-        record = _object(message.payload)
-        symbol = str(record.get("symbol"))
-        if symbol in self._names:  # anybody on this machine can publish here
-            kept = self._trades if "/trade/" in message.topic else self._quotes
-            kept[symbol] = record
+        """Take a trade, the value of an index, or a quote."""
+        _, _, market, venue, kind, symbol = (message.topic.split("/") + [""] * 6)[:6]
+        key = market, venue, symbol
+        if key in self._symbols:  # anybody on this machine can publish here
+            kept = self._quotes if kind.endswith("quote") else self._trades
+            kept[key] = _object(message.payload)
             self._records += 1
 
     async def order(self, message: Message) -> None:
@@ -46,17 +51,20 @@ class DemoTable:
 
     def __rich__(self) -> RenderableType:
         quotes = Table(title=f"simulated market data, {self._records:,} records", expand=True)
-        for title in ("symbol", "", "price", "change", "%", "bid", "ask", "volume", "time"):
-            left = title in ("symbol", "")
+        titles = ["symbol", "", "price", "change", "%", "bid", "ask", "volume", "time"]
+        for title in ["market", *titles] if self._markets else titles:
+            left = title in ("market", "symbol", "")
             quotes.add_column(title, justify="left" if left else "right", no_wrap=True)
-        for symbol, name in self._names.items():
-            trade, quote = self._trades.get(symbol, {}), self._quotes.get(symbol, {})
+        for key, one in self._symbols.items():
+            trade, quote = self._trades.get(key, {}), self._quotes.get(key, {})
             change = _number(trade.get("change"))
             fall = change.startswith("-")
             colour = "white" if change in ("", "0") else "blue" if fall else "red"  # as in Korea
+            market = [f"{one.market} {one.venue}"] if self._markets else []
             quotes.add_row(
-                symbol,
-                name,
+                *market,
+                one.symbol,
+                one.name,
                 *(
                     Text(_number(trade.get(value)), colour)
                     for value in ("price", "change", "change_rate")

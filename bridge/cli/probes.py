@@ -138,7 +138,7 @@ def rest_client(
         key.app_secret,
         tokens,
         Throttle(kis.rest_per_second),
-        paper=kis.environment != "real",
+        paper=kis.paper,
     )
 
 

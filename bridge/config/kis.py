@@ -109,6 +109,9 @@ class KisConfig(Section):
     environment: Environment
     """Sets the URLs and the TR ids. KIS's real-time feed is `ws://`, plain text, for `paper` and
     `real`: see `ws_url`."""
+    simulates: Literal["paper", "real"] = "paper"
+    """Which of KIS's servers the simulator stands for. With `kis-bridge simulate --environment
+    real` it is `real`: real TR ids, and every channel. Only for a simulator on this machine."""
     rest_url: RestUrl = Field(default_factory=lambda data: _SERVERS[data["environment"]].rest_url)
     """REST server. By default that of the environment; only for a simulator or proxy elsewhere."""
     ws_url: WsUrl = Field(default_factory=lambda data: _SERVERS[data["environment"]].ws_url)
@@ -129,10 +132,27 @@ class KisConfig(Section):
     accounts: tuple[AccountConfig, ...] = ()
     """The accounts. Without any, there is market data only."""
 
+    @field_validator("simulates")
+    @classmethod
+    def _simulated(cls, value: str, info: ValidationInfo) -> str:
+        if value == "real" and info.data.get("environment") != "simulator":
+            raise ValueError('real is for environment = "simulator" alone')
+        return value
+
+    @property
+    def paper(self) -> bool:
+        """Whether KIS takes the TR ids of paper trading, and has the channels of that."""
+        if self.environment == "simulator":
+            return self.simulates == "paper"
+        return self.environment == "paper"
+
     @field_validator("rest_url")
     @classmethod
     def _private(cls, value: str, info: ValidationInfo) -> str:
         host = urlsplit(value).hostname
+        if info.data.get("simulates") == "real" and host not in _LOOPBACK:
+            # These are the TR ids that move money, and a simulator's orders need no consent.
+            raise ValueError('must be on this machine with simulates = "real"')
         if info.data.get("environment") in ("paper", "real") and not (
             value.startswith("https:") or host in _LOOPBACK
         ):

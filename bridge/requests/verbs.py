@@ -75,6 +75,7 @@ class Verbs:
         rests: Mapping[str, RestClient],
         accounts: Mapping[str, tuple[SecretStr, str]],
         environment: Environment,
+        paper: bool,
         topics: Topics,
         permissions: Permissions,
         symbols: SymbolRequests,
@@ -88,7 +89,7 @@ class Verbs:
         self._events = events
         self._rests = rests
         self._accounts = accounts
-        self._paper = environment != "real"
+        self._paper = paper
         self._topics = topics
         self._permissions = permissions
         self._symbols = symbols

@@ -40,7 +40,7 @@ def app_key(
         *credentials,
         Tokens(*credentials, kis.state_dir),
         Throttle(kis.rest_per_second),
-        paper=kis.environment != "real",
+        paper=kis.paper,
         clock=clock,
     )
     stream = Stream(

@@ -81,7 +81,7 @@ class Backup:
         self._calendar, self._config, self._tell = calendar, config.backup, tell
         self._always_open = config.kis.environment == "simulator"
         self._monotonic, self._clock = monotonic, clock
-        paper = config.kis.environment != "real"
+        paper = config.kis.paper
         self.plan = BackupPlan(partial(snapshots.choose, catalog, paper=paper))
         self._unserved: dict[Wanted, float] = {}
         """Since when it is served by no session."""

@@ -58,7 +58,7 @@ def configured_feeds(
     The market data is told apart by whether it takes turns. ``traded(app)`` are the markets in
     which the accounts of an app key trade.
     """
-    paper = config.kis.environment != "real"
+    paper = config.kis.paper
     pins: list[tuple[str, str, str]] = []
     for app in config.kis.apps:
         if app.hts_id is None:

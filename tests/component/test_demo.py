@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,14 @@ from typer.testing import CliRunner
 
 from bridge.cli import app
 from bridge.cli.demo import serve_demo
+from bridge.cli.demo_market import DemoSymbol, shown, subscriptions
 from bridge.cli.demo_table import DemoTable
 from bridge.dashboard.listen import Listen
 from bridge.embedded.broker import EmbeddedBroker
+from bridge.mqtt.client import ControlClient
+from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
+from bridge.runtime.clock import SEOUL
 from bridge.simulator.server import SimulatorSettings
 
 KIS_BRIDGE = (sys.executable, "-c", "from bridge.cli import main; main()")
@@ -48,9 +53,9 @@ async def output(home: Path, *args: str) -> tuple[int | None, str, str]:
 
 
 @contextlib.asynccontextmanager
-async def demo(home: Path) -> AsyncIterator[str]:
+async def demo(home: Path, *options: str) -> AsyncIterator[str]:
     """Run a demo; gives its broker's URL."""
-    process = await program(home, "demo", "--json", *PORTS)
+    process = await program(home, "demo", "--json", *PORTS, *options)
     assert process.stdout is not None
     try:
         async with asyncio.timeout(DEADLINE_S):
@@ -120,7 +125,7 @@ def test_a_port_that_is_none_is_wrong_usage(option: str, port: str) -> None:
     ],
 )
 async def test_the_table_takes_whatever_strangers_publish(payload: bytes) -> None:
-    board = DemoTable({"005930": "Samsung"})
+    board = DemoTable([DemoSymbol("a", "b", "c", "Samsung")])
     for topic in ("kis/market/a/b/trade/c", "kis/market/a/b/quote/c", "kis/market/x"):
         await board.market(Message(topic, payload, 0, False, "", b"", None, 0, lambda: None))
     topic = "kis/orders/main/[/me]/state/1"
@@ -130,8 +135,44 @@ async def test_the_table_takes_whatever_strangers_publish(payload: bytes) -> Non
     assert "Samsung" in screen.getvalue()
 
 
+async def test_all_markets_of_the_real_servers_move_at_once(tmp_path: Path) -> None:
+    awaited = {
+        f"kis/market/{one.market}/{one.venue}/{kind}/{one.symbol}"
+        for one in shown("real", datetime.now(SEOUL).date())
+        for kind in one.kinds
+    }
+    assert len({topic.split("/")[2] for topic in awaited}) == 6
+    complete = asyncio.Event()
+
+    async def heard(message: Message) -> None:
+        awaited.discard(message.topic)
+        if not awaited:
+            complete.set()
+
+    async with demo(tmp_path, "--environment", "real") as url, asyncio.TaskGroup() as tasks:
+        ear = ControlClient([Endpoint.parse(url)], client_id="ear", clean=True)
+        ear.subscribe("kis/market/#", 0, heard)
+        hearing = tasks.create_task(ear.run())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DEADLINE_S / 2):
+                await complete.wait()
+        await ear.close()
+        hearing.cancel()
+    assert awaited == set()
+
+
+def test_what_the_demo_wants_leaves_slots_for_its_orders() -> None:
+    day = datetime(2026, 12, 31, tzinfo=SEOUL).date()
+    for symbols, most in ((shown("paper", day), 20), (shown("real", day), 34)):
+        wanted = subscriptions(symbols)
+        assert (
+            sum(len(one.get("kinds", "1")) * len(one.get("symbols", "1")) for one in wanted) <= most
+        )
+        assert all(one.name for one in symbols)
+
+
 async def test_a_zero_with_decimals_is_no_power_of_ten() -> None:
-    board = DemoTable({"AAPL": "Apple"})
+    board = DemoTable([DemoSymbol("a", "b", "AAPL", "Apple")])
     payload = b'{"symbol":"AAPL","price":0.00000000,"change":1234.50000000}'
     await board.market(
         Message("kis/market/a/b/trade/AAPL", payload, 0, False, "", b"", None, 0, lambda: None)

@@ -162,7 +162,7 @@ class Candles:
             self._tables[channel.tr_id, venue] = table
         places = {interval: self._places(route, interval) for interval in intervals}
         reader = TradeReader(table, _MOST_SECONDS)
-        paper = context.config.kis.environment != "real"
+        paper = context.config.kis.paper
         mends = any(one.mend for one in chosen)
         chart = chart_of(context.catalog, channel, venue, name, paper=paper) if mends else None
         series = Series(intervals, table.days, ZoneInfo(zone), mends=chart is not None)

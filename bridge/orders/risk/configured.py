@@ -14,7 +14,7 @@ def configured(config: Config) -> Rules:
     """Return the rules of a configuration."""
     orders = config.orders
     return Rules(
-        paper=config.kis.environment != "real",
+        paper=config.kis.paper,
         environment=config.kis.environment,
         orders_allowed=config.orders_allowed,
         limits=_limits(orders.limits),

@@ -406,6 +406,20 @@ def test_urls_can_be_overridden_but_keys_never_travel_in_the_clear() -> None:
     )
 
 
+def test_real_tr_ids_of_a_simulator_go_nowhere_else() -> None:
+    here = KIS.replace('"paper"', '"simulator"\nsimulates = "real"')
+    assert (read(here).kis.paper, read(KIS.replace("paper", "simulator")).kis.paper) == (
+        False,
+        True,
+    )
+    assert refusal(here.replace("[[", 'rest_url = "https://example.org"\n[[', 1)) == (
+        'bridge.toml: kis.rest_url: must be on this machine with simulates = "real"'
+    )
+    assert refusal(KIS.replace('"paper"', '"paper"\nsimulates = "real"')) == (
+        'bridge.toml: kis.simulates: real is for environment = "simulator" alone'
+    )
+
+
 def test_unknown_environment_is_one_problem() -> None:
     assert refusal(KIS.replace("paper", "papr")) == (
         "bridge.toml: kis.environment: must be 'simulator', 'paper' or 'real'"

@@ -223,6 +223,7 @@ def server() -> tuple[_Broker, asyncio.AbstractEventLoop]:
         rests={"app1": rest},
         accounts={"main": (ACCOUNT, "app1")},
         environment="paper",
+        paper=True,
         topics=topics,
         permissions=permissions,
         symbols=wide,
