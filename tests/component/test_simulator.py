@@ -477,7 +477,8 @@ async def test_the_command_says_one_line_and_ends_when_told(number: int, code: i
                     keys = {"appkey": one["app_key"], "secretkey": one["app_secret"]}
                     answer = await http.post("/oauth2/Approval", json=keys)
                     assert len(answer.json()["approval_key"]) == 36
-            assert kis["clients"][0] | kis == kis | {"accounts": ["12345678-01", "12345678-03"]}
+            accounts = list(SimulatorSettings().accounts)
+            assert kis["clients"][0] | kis == kis | {"accounts": accounts}
             assert len({one["app_key"] for one in kis["clients"]}) == 2
             process.send_signal(number)
             rest = await process.stdout.read()

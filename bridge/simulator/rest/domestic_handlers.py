@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bridge.catalog.model import Catalog
-from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.rest import statements
@@ -42,7 +41,6 @@ class DomesticHandlers:
             "domestic_stock/inquire_price": self._price,
             "domestic_stock/inquire_asking_price_exp_ccn": self._asking_price,
             "domestic_stock/inquire_time_itemchartprice": self._minutes,
-            "domestic_stock/search_info": self._info,
             "domestic_stock/chk_holiday": self._holidays,
             "domestic_stock/inquire_psbl_rvsecncl": self._changeable,
             "domestic_stock/inquire_daily_ccld": self._daily,
@@ -103,13 +101,6 @@ class DomesticHandlers:
             ],
         }
         return Answer("0", "MCA00000", padded("정상처리 되었습니다.", 80), outputs)
-
-    def _info(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        symbol, kind = params.get("PDNO", ""), params.get("PRDT_TYPE_CD", "")
-        if kind != "300" or not listings.plausible(symbol):
-            return Answer("7", "KIER2620", padded("조회할 자료가 없습니다", 80))
-        row = statements.info(self._exchange.market(symbol, now).listing)
-        return Answer("0", "KIOK0530", padded("조회되었습니다", 80), {"output": row})
 
     def _holidays(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
         try:

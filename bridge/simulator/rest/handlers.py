@@ -28,6 +28,7 @@ from bridge.simulator.rest.generic.handlers import GenericHandlers
 from bridge.simulator.rest.off_book_handlers import OffBookHandlers
 from bridge.simulator.rest.params import InputError, Params
 from bridge.simulator.rest.price_handlers import PriceHandlers
+from bridge.simulator.rest.product_info import ProductHandlers
 from bridge.simulator.settings import SimulatorSettings
 
 __all__ = ["Handlers"]
@@ -55,6 +56,7 @@ class Handlers:
         board = BoardHandlers(exchange, catalog, settings, history)
         self.families: tuple[Family, ...] = (
             DomesticOrders(exchange, catalog, settings),
+            ProductHandlers(catalog, settings.seed),
             DomesticHandlers(exchange, catalog, settings),
             BondOrderHandlers(off_book, catalog, settings),
             BondReportHandlers(off_book, catalog, settings),

@@ -175,9 +175,31 @@ def test_bad_parameters(name: str, params: dict[str, str], code: str) -> None:
     assert (answer.msg_cd, answer.rt_cd == "0") == (code, False)
 
 
-def test_product_information() -> None:
-    answer = Calls()("search-info", {"PDNO": "005930", "PRDT_TYPE_CD": "300"})
-    assert answer.outputs["output"]["prdt_name"] == "삼성전자"
+@pytest.mark.parametrize(
+    ("kind", "symbol", "name"),
+    [
+        ("300", "005930", "삼성전자"),
+        ("301", "A01612", "KOSPI200 F 202612"),
+        ("302", "KR2033022D33", ""),
+        ("512", "AAPL", "AAPL"),
+        ("512", "PLTR", "PLTR"),
+        ("513", "IBM", "IBM"),
+        ("501", "00700", "00700"),
+        ("515", "7203", "7203"),
+    ],
+)
+def test_every_kind_of_product_has_a_name(kind: str, symbol: str, name: str) -> None:
+    row = Calls()("search-info", {"PDNO": symbol, "PRDT_TYPE_CD": kind}).outputs["output"]
+    assert row["prdt_name"].startswith(name.partition(" ")[0])
+    assert row["prdt_name"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "symbol"),
+    [("513", "AAPL"), ("512", "IBM"), ("512", "005930"), ("301", "005930"), ("999", "AAPL")],
+)
+def test_a_symbol_is_of_one_kind(kind: str, symbol: str) -> None:
+    assert Calls()("search-info", {"PDNO": symbol, "PRDT_TYPE_CD": kind}).msg_cd == "KIER2620"
 
 
 def test_what_can_be_bought() -> None:
