@@ -22,15 +22,9 @@ PATIENCE_S = 50.0
 Outcome = dict[str, Any]
 
 MISSING = {
-    "python_kis": {
-        *("overseas price", "overseas book", "overseas day chart", "hours"),
-        *("balance", "no open orders"),
-    },
-    "mojito_client": {
-        *("chart D", "chart W", "chart M", "minute chart", "present balance"),
-        *("overseas chart D", "overseas chart W", "overseas chart M"),
-    },
-    "kis_trader_client": {"day chart", "overseas day chart", "balance"},
+    "python_kis": {"overseas book", "hours", "no open orders"},
+    "mojito_client": {"minute chart"},
+    "kis_trader_client": {"day chart", "balance"},
 }
 """Steps that the simulator does not answer well enough yet."""
 
