@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
+from typing import TypeVar
 
 from bridge.simulator.clients import Clients
 from bridge.simulator.settings import SimulatorSettings
@@ -14,6 +15,9 @@ __all__ = ["Approval", "KeyRefused", "Keys", "Token"]
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 _SAME_TOKEN = timedelta(hours=6)
 _APPROVAL_LIFETIME = timedelta(hours=24)
+_MOST_KEPT = 10_000
+"""App keys, tokens or approval keys."""
+_Kept = TypeVar("_Kept")
 
 
 class KeyRefused(Exception):  # noqa: N818 - an answer, not a fault
@@ -78,9 +82,10 @@ class Keys:
     def token(self, app_key: str, now: datetime) -> Token:
         """Issue a token, or the same one within six hours; at most once a minute and app key."""
         asked = self._asked.get(app_key)
-        if asked and (now - asked).total_seconds() < self._settings.token_interval_s:
+        # The clock can be set back, and what is to come has not been asked yet.
+        if asked and 0 <= (now - asked).total_seconds() < self._settings.token_interval_s:
             raise KeyRefused("EGW00133")
-        self._asked[app_key] = now
+        _keep(self._asked, app_key, now)
         newest = max(
             (token for token in self._tokens.values() if token.app_key == app_key),
             key=lambda token: token.issued,
@@ -91,7 +96,7 @@ class Keys:
             return newest
         lifetime = timedelta(seconds=self._settings.token_lifetime_s)
         token = Token("eyJ0eXAi." + self._letters(330), app_key, now, now + lifetime)
-        self._tokens[token.text] = token
+        _keep(self._tokens, token.text, token)
         return token
 
     def revoke(self, text: str) -> None:
@@ -135,7 +140,7 @@ class Keys:
         digits = "".join(self._random.choice("0123456789abcdef") for _ in range(32))
         cuts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
         key = "-".join(cuts)
-        self._approvals[key] = Approval(app_key, client, now)
+        _keep(self._approvals, key, Approval(app_key, client, now))
         return key
 
     def approved(self, key: str, now: datetime) -> Approval | None:
@@ -161,11 +166,19 @@ class Keys:
         # A client that paces itself to the limit must not fail by the jitter of the way.
         at = now.timestamp()
         window = 0.95 * max(1.0, 1 / limit)
-        recent = [call for call in self._calls.get(app_key, []) if at - call < window]
-        self._calls[app_key] = recent
+        recent = [call for call in self._calls.get(app_key, []) if 0 <= at - call < window]
+        _keep(self._calls, app_key, recent)
         if len(recent) >= max(1, int(limit)):
             raise KeyRefused("EGW00201")
         recent.append(at)
 
     def _letters(self, length: int) -> str:
         return "".join(self._random.choice(_LETTERS) for _ in range(length))
+
+
+def _keep(kept: dict[str, _Kept], key: str, value: _Kept) -> None:
+    """Keep what is newest, whatever a client asks for."""
+    kept.pop(key, None)
+    kept[key] = value
+    if len(kept) > _MOST_KEPT:
+        del kept[next(iter(kept))]

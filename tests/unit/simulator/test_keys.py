@@ -139,3 +139,21 @@ def test_no_limit_and_less_than_one_a_second() -> None:
     with pytest.raises(KeyRefused):
         slow.count_call(APP, after(seconds=1.5))
     slow.count_call(APP, after(seconds=2))
+
+
+def test_a_clock_that_is_set_back_holds_nobody_up() -> None:
+    keys = Keys(SimulatorSettings(rest_per_second=1))
+    keys.token(APP, after(days=2))
+    keys.count_call(APP, after(days=2))
+    assert keys.token(APP, NOW)
+    keys.count_call(APP, NOW)
+    with pytest.raises(KeyRefused, match="EGW00201"):
+        keys.count_call(APP, NOW)
+
+
+def test_whatever_is_asked_for_only_the_newest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.simulator.keys._MOST_KEPT", 3)
+    keys = Keys(SimulatorSettings(any_key=True))
+    first, *_, last = (keys.approve(f"{number:036}", "", NOW) for number in range(5))
+    assert keys.approved(first, NOW) is None
+    assert keys.approved(last, NOW) is not None
