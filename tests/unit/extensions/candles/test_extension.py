@@ -71,7 +71,7 @@ class World:
         self.calendar = Calendar(CATALOG.hours)
         config = SimpleNamespace(
             candles=tuple(map(CandlesConfig.model_validate, entries)),
-            kis=SimpleNamespace(environment="paper"),
+            kis=SimpleNamespace(environment="paper", paper=True),
         )
         self.candles = Candles(
             ExtensionContext(
