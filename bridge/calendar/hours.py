@@ -37,6 +37,10 @@ _LULL_S = 60.0
 _NIGHT_ENDS = timedelta(minutes=30)
 """After a night's close KIS still settles what was not filled."""
 _CACHED = 1_024
+_RESERVED = "_reserved"
+"""End of the name of a venue whose orders wait for the next opening."""
+_LONGEST_BREAK = 30
+"""Days in which every exchange opens once."""
 
 
 class _Span(NamedTuple):
@@ -170,9 +174,16 @@ class Calendar:
 
     def over(self, place: tuple[str, str], submitted_at: int) -> int:
         """Return when an order for the day is over at the latest."""
-        exchange = self._place(place, by_data=True)
+        market, venue = place
+        exchange = self._place((market, venue.removesuffix(_RESERVED)), by_data=True)
+        day = _date_at(exchange, submitted_at)
+        if venue.endswith(_RESERVED):
+            # It waits for the next opening, which may be today's; a day too late does no harm.
+            later = (day + days * _DAY for days in range(1, _LONGEST_BREAK))
+            opens = (one for one in later if self.trades(exchange.calendar, one))
+            day = next(opens, day + _LONGEST_BREAK * _DAY)
         end = datetime.combine(
-            _date_at(exchange, submitted_at) + _DAY,
+            day + _DAY,
             exchange.night_closes or time(0),
             exchange.zone,
         )

@@ -98,6 +98,9 @@ def place(
     venue: Annotated[
         str, typer.Option(help="krx, nxt, sor or krx_night; overseas nas, nys, ams, hks …")
     ] = "krx",
+    reserved: Annotated[
+        bool, typer.Option("--reserved", help="For the next opening of the exchange.")
+    ] = False,
     credit_type: Annotated[
         str | None, typer.Option(help="In a credit order, e.g. own_margin_loan_new.")
     ] = None,
@@ -129,6 +132,7 @@ def place(
             "quantity": quantity,
             "price": price,
             "condition_price": condition_price,
+            "reserved": reserved or None,
             "credit_type": credit_type,
             "loan_date": loan_date,
         },

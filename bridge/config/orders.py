@@ -19,7 +19,7 @@ from bridge.config.values import (
 
 __all__ = ["ClientConfig", "LimitsConfig", "OrdersConfig"]
 
-Currency = Literal["USD", "HKD", "JPY", "CNY", "VND"]
+Currency = Literal["USD", "HKD", "JPY", "CNY", "VND", "EUR", "GBP", "SGD"]
 TradedMarket = Literal["domestic_stock", "overseas_stock", "domestic_bond"]
 
 

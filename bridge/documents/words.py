@@ -27,6 +27,7 @@ _COMMON: Mapping[str, str] = {
     "price": "Price of the order; digits in a text keep every decimal",
     "priority": "The smaller is served first when slots are scarce",
     "reason": "For people; comes again in the event",
+    "reserved": "For the next opening of the exchange, as a reservation order of KIS's",
     "side": "Buy or sell",
     "subscriptions": "Each by its topic's levels, or by channel and key",
     "symbol": "Symbol, as KIS writes it",

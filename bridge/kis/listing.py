@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from bridge.catalog.model import Api, Catalog, Output
 from bridge.errors import DecodeError
 from bridge.kis.executions import MOST
-from bridge.kis.markets import NIGHT, at_exchange
+from bridge.kis.markets import NIGHT, RESERVED, at_exchange
 from bridge.kis.orders import OrderCall
 from bridge.kis.params import account_values, wire
 from bridge.kis.values import number
@@ -23,7 +23,10 @@ __all__ = [
     "OrderList",
     "Part",
     "ask",
+    "blocks",
+    "channel",
     "lists",
+    "moment",
     "orders_of",
     "plain",
     "rows",
@@ -41,9 +44,9 @@ _LENGTH = 12
 """Of a bond's symbol, its standard code."""
 _SHORT = 8
 """Of what is left of it in KIS's list, at the least."""
-Part: TypeAlias = Literal["", "night", "today"]
+Part: TypeAlias = Literal["", "night", "today", "reserved"]
 """Which of a market's lists: of the days as a rule; of the session that runs over midnight; of the
-day alone, where the list of the days may be behind."""
+day alone, where the list of the days may be behind; of what waits for the next opening."""
 _CANCEL = "취소"
 """In the name of a row that is a cancellation, where KIS has no code for it."""
 
@@ -122,6 +125,12 @@ class OrderList:
 
 def _further(one: ListedOrder, other: ListedOrder) -> ListedOrder:
     """Return what two lists know of one number together."""
+    if bool(one.original_order_no) is not bool(other.original_order_no):
+        # What was reserved is an order like any other by now, and only its own list says so.
+        linked, order = (one, other) if one.original_order_no else (other, one)
+        if linked.action == "modify":
+            original = linked.original_order_no
+            return replace(order, action="modify", original_order_no=original)
     teller = other if other.sure else one
     further = one if one.filled > other.filled else other
     if teller.action == "cancel" or further.filled == teller.filled:
@@ -135,11 +144,13 @@ def same_symbol(listed: str, ordered: str) -> bool:
     return listed == ordered or (short and listed in ordered)
 
 
-def lists(market: str, *, night: bool) -> tuple[Part, ...]:
-    """Return which lists a market has; ``night``: with the one of its night session."""
+def lists(market: str, venues: Collection[str]) -> tuple[Part, ...]:
+    """Return which lists a market has for orders that are at these venues."""
     if market == "overseas_derivative":
         return "today", ""
-    return ("", "night") if night else ("",)
+    if any(venue.endswith(RESERVED) for venue in venues):
+        return "", "reserved"
+    return ("", "night") if NIGHT[1] in venues else ("",)
 
 
 def ask(
@@ -205,7 +216,18 @@ def ask(
 def rows(catalog: Catalog, call: OrderCall, body: Mapping[str, Any], now: int) -> list[ListedOrder]:
     """Read one page, answered ``now``; raises :class:`DecodeError` for a row that it cannot."""
     api = catalog.apis[call.api]
-    output = orders_of(api)
+    read = []
+    for values in blocks(catalog, call, body):
+        if values.get("order_no", "").strip("0"):
+            read.append(_row(catalog, api, call.market, values, now))
+        elif values.get("order_quantity", "").strip("0."):
+            raise DecodeError(f"{call.api}: an order has no order_no")
+    return read
+
+
+def blocks(catalog: Catalog, call: OrderCall, body: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the values of each row of a page, by English path."""
+    output = orders_of(catalog.apis[call.api])
     # No list is not an empty list: that one would prove that nothing was placed.
     if output.name not in body:
         raise DecodeError(f"{call.api}: the answer has no {output.name}")
@@ -214,19 +236,15 @@ def rows(catalog: Catalog, call: OrderCall, body: Mapping[str, Any], now: int) -
     if not isinstance(found, list):
         raise DecodeError(f"{call.api}: {output.name} is no list")
     names = {field.name.lower(): field.path for field in output.fields}
-    read = []
-    for row in found:
-        if isinstance(row, Mapping):
-            values = {
-                names[name.lower()]: value.strip()
-                for name, value in row.items()
-                if isinstance(value, str) and name.lower() in names
-            }
-            if values.get("order_no", "").strip("0"):
-                read.append(_row(catalog, api, call.market, values, now))
-            elif values.get("order_quantity", "").strip("0."):
-                raise DecodeError(f"{call.api}: an order has no order_no")
-    return read
+    return [
+        {
+            names[name.lower()]: value.strip()
+            for name, value in row.items()
+            if isinstance(value, str) and name.lower() in names
+        }
+        for row in found
+        if isinstance(row, Mapping)
+    ]
 
 
 def orders_of(api: Api) -> Output:
@@ -260,13 +278,13 @@ def _row(
             remaining = int(amount("remaining_quantity"))
             cancelled = int(amount("cancelled_quantity"))
             kind = _order_type(catalog, values.get("order_type", ""))
-            at = _moment(values.get("order_date", ""), values.get("order_time", ""))
+            at = moment(values.get("order_date", ""), values.get("order_time", ""))
         case "overseas_stock":
             remaining, kind = int(amount("remaining_quantity")), ""
             if values.get("reject_reason", "").strip("0"):
                 rejected = quantity - filled
             cancelled = _gone(action, quantity, filled, remaining, rejected)
-            at = _moment(values.get("domestic_order_date", ""), values.get("house_order_time", ""))
+            at = moment(values.get("domestic_order_date", ""), values.get("house_order_time", ""))
         case "overseas_derivative":
             remaining, kind = int(amount("remaining_quantity")), ""
             if values.get("reject_reason_name") or values.get("receipt_class") == "03":
@@ -279,13 +297,13 @@ def _row(
             remaining, kind = int(amount("remaining_quantity")), ""
             cancelled = _gone(action, quantity, filled, remaining, rejected)
             value = amount("bond_average_price") * filled  # KIS's is in won
-            at = _moment(values.get("order_date", ""), values.get("order_time", ""))
+            at = moment(values.get("order_date", ""), values.get("order_time", ""))
             symbol = values.get("short_symbol", "")
         case _:
             remaining, kind = int(amount("quantity")), ""
             cancelled = _gone(action, quantity, filled, remaining, rejected)
             value = Decimal(0)  # in won, with the multiplier
-            at = _moment(values.get("order_date", ""), values.get("order_time", ""))
+            at = moment(values.get("order_date", ""), values.get("order_time", ""))
             if at is not None and at > now + _ASKEW:  # of a night, under the day that follows
                 at -= ceil((at - now - _ASKEW) / _DAY) * _DAY
     if filled and not value:
@@ -307,7 +325,7 @@ def _row(
         cancelled=cancelled,
         rejected=rejected,
         at=at,
-        channel=_channel(catalog, values),
+        channel=channel(catalog, values),
         venue=_venue(catalog, api, market, values),
         loan_date=values.get("loan_date", "").strip("0") if market == "domestic_stock" else "",
         sure=sure,
@@ -322,7 +340,7 @@ def _day_of(market: str, values: Mapping[str, str]) -> str:
 def _detailed(values: Mapping[str, str]) -> int | None:
     """Return when an order came in, of a list that writes day and time as one."""
     said = values.get("receipt_datetime") or values.get("registration_datetime") or ""
-    return _moment(said[:8], said[8:14])
+    return moment(said[:8], said[8:14])
 
 
 def _venue(catalog: Catalog, api: Api, market: str, values: Mapping[str, str]) -> str:
@@ -346,7 +364,7 @@ def _action(values: Mapping[str, str]) -> Literal["modify", "cancel"]:
     return "cancel" if cancels else "modify"
 
 
-def _channel(catalog: Catalog, values: Mapping[str, str]) -> Literal["", "api", "elsewhere"]:
+def channel(catalog: Catalog, values: Mapping[str, str]) -> Literal["", "api", "elsewhere"]:
     """Return how an order came to KIS: each market's list says so in a column of its own."""
     said = next(filter(None, (values.get(name, "") for name in _CHANNELS)), "")
     if not said:
@@ -367,11 +385,12 @@ def _order_type(catalog: Catalog, code: str) -> str:
     return next((x.name for x in catalog.codes["order_type"] if x.code == code), "")
 
 
-def _moment(day: str, clock: str) -> int | None:
+def moment(day: str, clock: str) -> int | None:
+    """Return a Korean day and time in µs since the epoch; None: it is none."""
     try:
-        moment = datetime.strptime(day + clock, "%Y%m%d%H%M%S").replace(tzinfo=SEOUL)
+        found = datetime.strptime(day + clock, "%Y%m%d%H%M%S").replace(tzinfo=SEOUL)
     except ValueError:
         return None
-    if not _YEARS[0] <= moment.year <= _YEARS[1]:
+    if not _YEARS[0] <= found.year <= _YEARS[1]:
         return None
-    return int(moment.timestamp()) * 1_000_000
+    return int(found.timestamp()) * 1_000_000

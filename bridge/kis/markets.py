@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TypeAlias
 
 from bridge.catalog.model import Catalog
@@ -16,19 +15,19 @@ from bridge.errors import WorkbookError
 __all__ = [
     "NEW_LOANS",
     "NIGHT",
+    "RESERVED",
     "OrderType",
     "OrderTypes",
     "OrderVenue",
     "Place",
     "at_exchange",
     "buys_on_credit",
-    "grid",
     "order_types",
+    "stands_at",
     "told_of_fills",
     "traded",
     "venue",
     "wanted",
-    "won_per_point",
 ]
 
 Place: TypeAlias = tuple[str, str]
@@ -37,6 +36,8 @@ Place: TypeAlias = tuple[str, str]
 NIGHT: Place = ("domestic_derivative", "krx_night")
 """The session that runs over midnight: KIS has price, list and funds of it apart from the day's."""
 
+RESERVED = "_reserved"
+"""End of the name of a place whose orders wait until its exchange next opens."""
 _BOTH = frozenset({"buy", "sell"})
 NEW_LOANS = frozenset(
     {
@@ -100,6 +101,19 @@ def _daytime(venue: str, exchange: str) -> OrderVenue:
     return OrderVenue("overseas_stock", venue, exchange, "daytime", "USD", 4, paper=False)
 
 
+def _reserved(venue: str, exchange: str, currency: str = "KRW", decimals: int = 0) -> OrderVenue:
+    # Under its first number KIS keeps no trace of a modification, so that a lost one could not be
+    # told from one that never was.
+    return OrderVenue(
+        "domestic_stock" if currency == "KRW" else "overseas_stock",
+        *(f"{venue}{RESERVED}", exchange, "reserved", currency, decimals),
+        paper=False,
+        modifies=False,
+        parts=False,
+        hours=False,
+    )
+
+
 def _asia(venue: str, exchange: str, country: str, currency: str, decimals: int) -> OrderVenue:
     # KIS has no modification for China and Vietnam.
     modifies = currency in ("HKD", "JPY")
@@ -113,9 +127,13 @@ _VENUES = (
     OrderVenue("domestic_stock", "krx", "krx"),
     OrderVenue("domestic_stock", "nxt", "nxt", paper=False),
     OrderVenue("domestic_stock", "sor", "sor", paper=False),
+    _reserved("krx", "krx"),
     _us("nas", "nasdaq"),
     _us("nys", "new_york"),
     _us("ams", "amex"),
+    _reserved("nas", "nasdaq", "USD", 4),
+    _reserved("nys", "new_york", "USD", 4),
+    _reserved("ams", "amex", "USD", 4),
     _daytime("baq", "nasdaq"),
     _daytime("bay", "new_york"),
     _daytime("baa", "amex"),
@@ -159,6 +177,15 @@ _UNHEARD = frozenset({"domestic_bond"})
 """Markets of which KIS sends no execution notices."""
 _PRODUCTS = {"domestic_derivative": "03", "overseas_derivative": "08"}
 """Markets with accounts of their own, by the product at the end of their numbers."""
+
+
+def stands_at(place: Place, order_no: str) -> Place:
+    """Return where an order stands under a number: what was reserved is at its exchange by then.
+
+    The numbers of reservations begin with an R, which no other number of KIS's does.
+    """
+    market, where = place
+    return place if order_no.startswith("R") else (market, where.removesuffix(RESERVED))
 
 
 def buys_on_credit(credit_type: str) -> bool:
@@ -208,10 +235,15 @@ def order_types(catalog: Catalog, *, paper: bool) -> OrderTypes:
     return types
 
 
+def _domestic_types(one: OrderVenue) -> str:
+    reserved = one.variant == "reserved"
+    return "order_resv_rvsecncl_order_type" if reserved else f"order_type_{one.venue}"
+
+
 def _domestic(catalog: Catalog, one: OrderVenue, paper: bool) -> list[OrderType]:
     return [
         OrderType(name, code, code in _PRICED, code in _CONDITIONAL)
-        for name, code in _codes(catalog, f"order_type_{one.venue}").items()
+        for name, code in _codes(catalog, _domestic_types(one)).items()
         if code not in _VOID
     ]
 
@@ -263,105 +295,3 @@ def _codes(catalog: Catalog, name: str) -> dict[str, str]:
     if codes is None:
         raise WorkbookError(f"codes: there is no list {name!r}")
     return {code.name: code.code for code in codes}
-
-
-# what prices are made of
-
-_TICKS_KRX = (
-    (2_000, "1"),
-    (5_000, "5"),
-    (20_000, "10"),
-    (50_000, "50"),
-    (200_000, "100"),
-    (500_000, "500"),
-    (None, "1000"),
-)
-"""KRX and NXT stocks since 2023-01-25: below that price, that tick."""
-_TICKS_FUND = ((2_000, "1"), (None, "5"))
-_TICKS_HK = (
-    ("0.25", "0.001"),
-    ("0.50", "0.005"),
-    ("10", "0.01"),
-    ("20", "0.02"),
-    ("100", "0.05"),
-    ("200", "0.1"),
-    ("500", "0.2"),
-    ("1000", "0.5"),
-    ("2000", "1"),
-    ("5000", "2"),
-    (None, "5"),
-)
-_TICKS_HOSE = ((10_000, "10"), (50_000, "50"), (None, "100"))
-_TICKS_OPTION = ((10, "0.01"), (None, "0.05"))
-
-
-def grid(
-    place: Place, symbol: str, price: Decimal, told: tuple[Decimal, Decimal] | None
-) -> Decimal | None:
-    """Return the tick at ``price``, or None where it is not known.
-
-    ``told`` is what KIS says: the price and the tick there. Of domestic stock, that tells the grid
-    of funds from the one of stocks; where both agree, the finer one is taken.
-    """
-    market, where = place
-    if market == "overseas_derivative":
-        return None if told is None else told[1]
-    if market == "domestic_bond":
-        return None
-    if market == "domestic_stock":
-        if told is None:
-            return None
-        last, tick = told
-        stock = last >= 5_000 and tick == _step(_TICKS_KRX, last)
-        return _step(_TICKS_KRX if stock else _TICKS_FUND, price)
-    if market == "domestic_derivative":
-        return _derivative_tick(symbol, price)
-    match _BY_PLACE[place].currency, where:
-        case "USD", _:
-            return Decimal("0.01") if price >= 1 else Decimal("0.0001")
-        case "CNY", _:
-            return Decimal("0.01")
-        case "HKD", _:
-            return _step(_TICKS_HK, price)
-        case _, "hsx":
-            return _step(_TICKS_HOSE, price)
-        case _, "hnx":
-            return Decimal(100)
-    return None  # Tokyo: depends on the index that a stock is in
-
-
-def _derivative_tick(symbol: str, price: Decimal) -> Decimal | None:
-    match symbol[:1], symbol[1:3]:
-        case (("1" | "A"), ("01" | "05")):
-            return Decimal("0.05") if symbol[1:3] == "01" else Decimal("0.02")
-        case (("2" | "3" | "B" | "C"), "01"):
-            return _step(_TICKS_OPTION, price)
-    return None
-
-
-_BOND_UNIT = Decimal("0.1")
-"""Bonds are counted in 1,000 won of face value, and their prices are for 10,000 won of it."""
-
-
-def won_per_point(place: Place, symbol: str, rates: Mapping[str, Decimal]) -> Decimal | None:
-    """Return what one of it at a price of 1 is worth in won; None where that is not known.
-
-    What a contract overseas is worth only KIS can tell. ``rates`` are won for one unit of a
-    currency.
-    """
-    if place[0] == "domestic_derivative":
-        if symbol[:1] not in tuple("123ABC"):
-            return None
-        return {"01": Decimal(250_000), "05": Decimal(50_000), "06": Decimal(10_000)}.get(
-            symbol[1:3]
-        )
-    if place[0] == "domestic_bond":
-        return _BOND_UNIT
-    currency = _BY_PLACE[place].currency
-    return Decimal(1) if currency == "KRW" else rates.get(currency)
-
-
-def _step(table: tuple[tuple[object, str], ...], price: Decimal) -> Decimal:
-    return next(
-        Decimal(tick) for below, tick in table if below is None or price < Decimal(str(below))
-    )

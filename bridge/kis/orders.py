@@ -32,6 +32,12 @@ __all__ = [
 
 _LONGEST_NUMBER = 32
 """Letters of an order's number; KIS's have ten."""
+_RESERVING = frozenset(
+    {
+        *("domestic_stock/order_resv", "domestic_stock/order_resv_rvsecncl"),
+        *("overseas_stock/order_resv", "overseas_stock/order_resv_ccnl"),
+    }
+)
 _CONDITION = re.compile(r"(?P<kind>\w+?)_(?P<condition>ioc|fok)")
 _SYMBOL_CLASS = {"1": "future", "A": "future", "2": "call", "B": "call", "3": "put", "C": "put"}
 
@@ -100,6 +106,24 @@ def place(
     """Write a new order; ``account`` is the number as in ``12345678-01``."""
     values = account_values(account) | {"quantity": str(quantity)}
     match at.market:
+        case "domestic_stock" if at.variant == "reserved":
+            api, variant = "domestic_stock/order_resv", ""
+            values |= {
+                "symbol": symbol,
+                "side": side,
+                "order_type": order_type.name,
+                "price": _plain(price),
+                "order_subject_balance_class_code": "cash",
+            }
+        case "overseas_stock" if at.variant == "reserved":
+            api, variant = "overseas_stock/order_resv", f"us_{side}"
+            values = _ordered(values) | {
+                "modify_cancel": "order",
+                "symbol": symbol,
+                "exchange": at.exchange,
+                "order_type": order_type.name,
+                "order_price": _plain(price),
+            }
         case "domestic_stock":
             api, variant = "domestic_stock/order_cash", side
             values |= {
@@ -172,10 +196,30 @@ def change(
     whole: bool,
     price: Decimal | None,
     condition_price: Decimal | None = None,
+    side: str = "",
 ) -> OrderCall:
     """Write a modification or cancellation of ``quantity``; ``whole``: that is all that is left."""
     values = account_values(account) | {"original_order_no": order_no, "modify_cancel": kind}
     match at.market:
+        case "domestic_stock" if at.variant == "reserved":
+            api, variant = "domestic_stock/order_resv_rvsecncl", "cancel"
+            values = account_values(account) | {
+                "symbol": symbol,
+                "side": side,
+                "quantity": str(quantity),
+                "price": _plain(price),
+                "order_type": order_type.name,
+                "order_subject_balance_class_code": "cash",
+                "reserved_order_sequence": order_no.removeprefix("R"),
+                "reserved_order_date": org_no,
+            }
+        case "overseas_stock" if at.variant == "reserved":
+            api, variant = "overseas_stock/order_resv_ccnl", ""
+            values = account_values(account) | {
+                "reserved_receipt_date": org_no,
+                "reserved_receipt_date_2": org_no,
+                "reserved_order_no": order_no.removeprefix("R"),
+            }
         case "domestic_stock":
             api = "domestic_stock/order_rvsecncl"
             variant = _api(catalog, api).tr_ids[0].variant
@@ -265,12 +309,35 @@ def outcome(catalog: Catalog, call: OrderCall, reply: Reply) -> Outcome:
                 value = block.get(known.name)
                 if isinstance(value, str):
                     values[known.path] = value.strip()
+    if call.api in _RESERVING:
+        return _reserved(call, values, kis)
     # Without a number nobody can cancel or recognise it, so it counts as lost and not as accepted.
     order_no = values.get("order_no", "")
-    short = len(order_no) <= _LONGEST_NUMBER
-    if not (short and order_no.isascii() and order_no.isalnum() and order_no.strip("0")):
+    if not _is_number(order_no):
         return Unreadable(kis)
     return Accepted(order_no, values.get("org_no") or values.get("order_date", ""), kis)
+
+
+def _is_number(text: str) -> bool:
+    short = len(text) <= _LONGEST_NUMBER
+    return bool(short and text.isascii() and text.isalnum() and text.strip("0"))
+
+
+def _reserved(call: OrderCall, values: Mapping[str, str], kis: Mapping[str, str]) -> Outcome:
+    """Tell what an answer about a reservation means.
+
+    Its number is not one of the exchange's, and a cancellation has none at all: the R, and the C
+    behind it, keep them apart from all others.
+    """
+    cancelled = call.params.get("RSVN_ORD_SEQ", "") or call.params.get("OVRS_RSVN_ODNO", "")
+    if cancelled:
+        done = values.get("processed", "Y") == "Y"
+        return Accepted(f"R{cancelled}C", "", kis) if done else Unreadable(kis)
+    number = values.get("reserved_order_sequence") or values.get("reserved_order_no", "")
+    number = number or values.get("order_no", "")  # where KIS means the United States
+    if not _is_number(number):
+        return Unreadable(kis)
+    return Accepted(f"R{number}", values.get("reserved_receipt_date", ""), kis)
 
 
 def _plain(price: Decimal | None) -> str:

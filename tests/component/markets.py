@@ -19,6 +19,7 @@ from tests.component.virtual_exchange import (
     ACCOUNT,
     CATALOG,
     FUTURES,
+    OVERSEAS,
     InlineJournal,
     VirtualExchange,
     VirtualLoop,
@@ -47,6 +48,13 @@ class Market(Bench):
         while self.virtual.notices:
             self.gateway.notice(self.virtual.notices.popleft(), self.clock())
 
+    async def until(self, name: str, state: str, account: str = "main") -> Any:
+        """Return the event with which an order comes to a state."""
+        count = 1
+        while (event := await self.event(name, count, account))["state"] != state:
+            count += 1
+        return event
+
     async def event(self, name: str, count: int, account: str = "main") -> Any:
         topic = f"kis/orders/{account}/alice/event/{name}"
         return (await self.broker.wait(topic, count))[-1]
@@ -73,6 +81,7 @@ async def market(
     virtual: VirtualExchange,
     *,
     per_second: float = 100,
+    contracts: bool = False,
     markets: Sequence[str] = ("domestic_stock", "overseas_stock"),
     **rules: Any,
 ) -> AsyncIterator[Market]:
@@ -83,12 +92,14 @@ async def market(
     def listened(market: str) -> tuple[int, int] | None:
         return (0, virtual.loop.micros()) if told_of_fills(market) else None
 
+    overseas = TradingAccount(SecretStr(OVERSEAS), rest, listened)
     gateway = Gateway(
         catalog=CATALOG,
         journal=journal,
         sink=broker,
         topics=Topics("kis"),
         accounts={
+            **({"contracts": overseas} if contracts else {}),
             "main": TradingAccount(SecretStr(ACCOUNT), rest, listened),
             "futures": TradingAccount(SecretStr(FUTURES), rest, listened),
         },

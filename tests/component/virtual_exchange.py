@@ -40,6 +40,7 @@ __all__ = [
     "ACCOUNT",
     "CATALOG",
     "FUTURES",
+    "OVERSEAS",
     "START",
     "Fault",
     "InlineJournal",
@@ -48,7 +49,7 @@ __all__ = [
 ]
 
 CATALOG = load()
-ACCOUNT, FUTURES = "12345678-01", "12345678-03"
+ACCOUNT, FUTURES, OVERSEAS = "12345678-01", "12345678-03", "12345678-08"
 START = 1_795_395_600  # 2026-11-23 10:00 in Seoul, a Monday
 _T = TypeVar("_T")
 _KST = timezone(timedelta(hours=9), "KST")
@@ -186,7 +187,7 @@ class VirtualExchange:
     def __post_init__(self) -> None:
         shares = [("005930", 1_000, 274_000), ("000660", 1_000, 1_180_000)]
         self.exchange = Exchange(seed=7, accounts=[with_holdings(ACCOUNT, 10**12, shares)])
-        settings = SimulatorSettings(environment="real", accounts=(ACCOUNT, FUTURES))
+        settings = SimulatorSettings(environment="real", accounts=(ACCOUNT, FUTURES, OVERSEAS))
         self.off_book = OffBook(settings.seed, settings.accounts)
         self.handlers = Handlers(self.exchange, CATALOG, settings, self.off_book)
         self._layout = CATALOG.channels["H0STCNI0"].layouts[0]

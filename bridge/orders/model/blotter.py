@@ -11,7 +11,6 @@ from datetime import date
 
 from bridge.calendar.hours import Calendar
 from bridge.kis.listing import ListedOrder, plain, same_symbol
-from bridge.kis.markets import NIGHT
 from bridge.orders.model.command import Cancel, CancelAll, Place
 from bridge.orders.model.lifecycle import CLOSED, State, Step
 from bridge.orders.model.managed_order import ManagedOrder
@@ -150,7 +149,7 @@ class Blotter:
     def open_symbols(self) -> set[tuple[str, str, str]]:
         """Return market, venue and symbol of every order that is or may be open."""
         return {
-            (*order.command.place, order.command.symbol)
+            (order.command.market, order.command.venue, order.command.symbol)
             for order in self._open
             if isinstance(order.command, Place)
         }
@@ -233,13 +232,14 @@ class Blotter:
             if managed.identity.account == account and isinstance(managed.command, Place)
         }
 
-    def at_night(self, account: str, market: str) -> bool:
-        """Tell whether an account has orders in a session with a list of its own."""
-        return any(
-            managed.command.place == NIGHT and managed.identity.account == account
+    def venues(self, account: str, market: str) -> set[str]:
+        """Return where an account has orders: some sessions have a list of their own."""
+        return {
+            managed.command.place[1]
             for managed in self
             if isinstance(managed.command, Place) and managed.command.market == market
-        )
+            if managed.identity.account == account
+        }
 
     def days(self, account: str, market: str) -> set[date]:
         """Return the Korean dates of the orders that are or may be open."""

@@ -211,11 +211,17 @@ class Place(_Base):
     condition_price: Price | None = None
     credit_type: CreditType | None = None
     """With borrowed money or shares; without it with what the account has."""
+    reserved: Literal[True] | None = None
+    """For the next opening of the exchange; without it for now."""
     loan_date: Annotated[str, Field(pattern=r"^20[0-9]{6}$")] | None = None
     """Of the loan that is repaid; of a new one the day of the order."""
 
     @model_validator(mode="after")
-    def _credit_of_stock(self) -> Self:
+    def _special_terms(self) -> Self:
+        if self.venue.endswith(markets.RESERVED):
+            raise ValueError("venue: name the exchange, and say reserved: true beside it")
+        if self.reserved and self.credit_type is not None:
+            raise ValueError("reserved: an order on credit is for now, leave it out")
         if self.credit_type is None:
             if self.loan_date is not None:
                 raise ValueError("loan_date: leave it out, or say which credit_type it is of")
@@ -238,8 +244,8 @@ class Place(_Base):
 
     @property
     def place(self) -> markets.Place:
-        """Where it goes."""
-        return self.market, self.venue
+        """Where it goes; what is reserved has places of its own."""
+        return self.market, f"{self.venue}{markets.RESERVED}" if self.reserved else self.venue
 
     def name(self) -> str:
         return ""

@@ -58,7 +58,8 @@ def check_price(
     name, (market, venue) = command.client_order_id, place
     known = order_types.get(place)
     if known is None:
-        here = ", ".join(other for where, other in order_types if where == market)
+        others = [other for where, other in order_types if where == market]
+        here = ", ".join(other for other in others if not other.endswith(markets.RESERVED))
         hint = f"one of {here}" if here else "nor does any other venue of this market"
         text = f"venue: {market} {venue} takes no orders here ({hint})"
         accounts = markets.wanted(place)

@@ -17,7 +17,6 @@ from bridge.orders.model.progress import Progress
 from bridge.orders.model.records import TradingEnvironment
 from bridge.orders.publishing.reports import (
     ChangeVerb,
-    CreditTerms,
     ExternalNotice,
     ExternalRow,
     OrderAck,
@@ -25,6 +24,7 @@ from bridge.orders.publishing.reports import (
     OrderStanding,
     OrderState,
     SettledStatus,
+    SpecialTerms,
     WorkingOrderRow,
 )
 
@@ -141,7 +141,7 @@ def state(managed: ManagedOrder, then: Progress | None = None) -> bytes:
         **_standing(managed, progress),
         "received_at": managed.received_at,
         "submitted_at": progress.submitted_at,
-        **_credit(command),
+        **_terms(command),
     }
     return encode(whole)
 
@@ -248,10 +248,13 @@ def _ack(
     return encode(fields)
 
 
-def _credit(command: Place) -> CreditTerms:
-    if command.credit_type is None:
-        return {}
-    return {"credit_type": command.credit_type, "loan_date": command.loan_date or ""}
+def _terms(command: Place) -> SpecialTerms:
+    terms: SpecialTerms = {}
+    if command.credit_type is not None:
+        terms = {"credit_type": command.credit_type, "loan_date": command.loan_date or ""}
+    if command.reserved:
+        terms["reserved"] = True
+    return terms
 
 
 def _standing(managed: ManagedOrder, progress: Progress) -> OrderStanding:

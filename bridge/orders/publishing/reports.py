@@ -18,7 +18,6 @@ __all__ = [
     "AccountPositions",
     "BalanceRow",
     "ChangeVerb",
-    "CreditTerms",
     "ExternalNotice",
     "ExternalRow",
     "OrderAck",
@@ -27,6 +26,7 @@ __all__ = [
     "OrderState",
     "PositionRow",
     "SettledStatus",
+    "SpecialTerms",
     "WorkingOrderRow",
 ]
 
@@ -88,14 +88,15 @@ class OrderEvent(OrderStanding):
     status: NotRequired[SettledStatus]
 
 
-class CreditTerms(TypedDict, total=False):
-    """What a credit order borrows or repays; nothing of any other."""
+class SpecialTerms(TypedDict, total=False):
+    """What a credit order borrows or repays, and that an order is for the next opening."""
 
     credit_type: str
     loan_date: str
+    reserved: Literal[True]
 
 
-class OrderState(OrderStanding, CreditTerms):
+class OrderState(OrderStanding, SpecialTerms):
     """The whole order."""
 
     market: str

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from bridge.kis.listing import ListedOrder, plain, same_symbol
-from bridge.kis.markets import NIGHT
+from bridge.kis.markets import NIGHT, RESERVED
 from bridge.orders.model.command import Cancel, Modify, Place
 from bridge.orders.model.lifecycle import Event, State, Step
 from bridge.orders.model.managed_order import ManagedOrder
@@ -124,11 +124,13 @@ def find_order(
     """
     # KIS's word for a channel may be one that the workbook does not have. Only where orders of ours
     # carry the known one is another word somebody else's.
+    reserved = place.place[1].endswith(RESERVED)
     sure = any(row.channel == "api" and row.key in evidence.owned for row in rows)
     may_be = [
         row
         for row in rows
         if row.action == "place"
+        and row.venue.endswith(RESERVED) is reserved
         and row.key not in evidence.owned
         and row.key not in evidence.earlier
         and not (sure and row.channel == "elsewhere")
@@ -158,7 +160,8 @@ def find_order(
         if _fits(place, row) and row.at is not None and abs(row.at - order.since) <= _ASKEW
     ]:
         return askew  # the clocks may differ more than they should
-    if place.place == NIGHT:  # KIS does not say under which day its list has a night
+    # KIS does not say under which day its list has a night, and no notice tells of a reservation.
+    if place.place == NIGHT or reserved:
         return "open"
     return "absent" if evidence.absent(order, rows, window) else "open"
 

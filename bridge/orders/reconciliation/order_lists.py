@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bridge.kis import listing
+from typing import Any
+
+from bridge.kis import listing, reservations
 from bridge.kis.listing import ListedOrder, OrderList, Part
 from bridge.kis.replies import KisUnknownError
 from bridge.kis.throttle import Priority
@@ -30,21 +32,24 @@ class OrderLists:
 
         Raises :class:`BridgeError` unless every page was read that ``tr_cont`` announced.
         """
-        parts = listing.lists(market, night=self._blotter.at_night(alias, market))
+        parts = listing.lists(market, self._blotter.venues(alias, market))
         return OrderList.of([await self._pages(alias, market, part) for part in parts])
 
     async def _pages(self, alias: str, market: str, part: Part) -> OrderList:
         account, today = self._terms.accounts[alias], seoul_day(self._terms.clock())
         first = min([today, *self._blotter.days(alias, market)])
-        call = listing.ask(
-            self._terms.catalog,
-            market=market,
-            account=account.number.get_secret_value(),
-            first=first,
-            last=today,
-            paper=self._terms.rules.paper,
-            part=part,
-        )
+        asked: Any = {
+            "market": market,
+            "account": account.number.get_secret_value(),
+            "first": first,
+            "last": today,
+        }
+        reserved = part == "reserved"
+        if reserved:
+            call = reservations.ask(self._terms.catalog, **asked)
+        else:
+            paper = self._terms.rules.paper
+            call = listing.ask(self._terms.catalog, **asked, paper=paper, part=part)
         rows: list[ListedOrder] = []
         more = hinted = False
         async for reply in account.rest.pages(
@@ -62,7 +67,10 @@ class OrderLists:
                 return OrderList(rows, complete=False)
             if not reply.ok:
                 raise KisUnknownError(f"{call.api}: {reply.msg_cd} {reply.msg1}".strip())
-            rows += listing.rows(self._terms.catalog, call, reply.body, self._terms.clock())
+            if reserved:
+                rows += reservations.rows(self._terms.catalog, call, reply.body)
+            else:
+                rows += listing.rows(self._terms.catalog, call, reply.body, self._terms.clock())
             more, hinted = reply.tr_cont in ("F", "M"), reply.more
         if hinted:
             raise KisUnknownError(f"{call.api}: more than {_PAGES} pages")

@@ -9,13 +9,22 @@ from decimal import Decimal
 from bridge.catalog.model import Catalog
 from bridge.kis import orders as kis
 from bridge.kis.listing import plain
-from bridge.kis.markets import OrderType, OrderTypes, venue, won_per_point
+from bridge.kis.markets import (
+    RESERVED,
+    OrderType,
+    OrderTypes,
+    OrderVenue,
+    stands_at,
+    venue,
+)
+from bridge.kis.prices import won_per_point
 from bridge.orders.model.command import Cancel, CommandError, Modify, Place
 from bridge.orders.model.command_parser import check_price
 from bridge.orders.model.lifecycle import OPEN, Event, Step
 from bridge.orders.model.managed_order import ManagedOrder
 from bridge.orders.model.progress import Leg
 from bridge.orders.risk.limits import Context, Refusal, RiskRequest
+from bridge.runtime.clock import seoul_day
 
 __all__ = ["Intent", "plan"]
 
@@ -146,6 +155,12 @@ def _contract(place: Place) -> bool:
     return place.market == "overseas_derivative"
 
 
+def _beside(leg: Leg, at: OrderVenue) -> str:
+    """Return what KIS wants beside a number: its day, where KIS has not said it with the number."""
+    dated = at.market == "overseas_derivative" or (at.variant, at.currency) == ("reserved", "USD")
+    return leg.org_no or (f"{seoul_day(leg.at):%Y%m%d}" if dated else "")
+
+
 def _part(order: ManagedOrder, last: Leg, order_no: str | None) -> tuple[Leg, int] | None:
     """Return the number to cancel, and what is left under it."""
     remaining, parts = order.progress.remaining, order.parts or {}
@@ -162,7 +177,8 @@ def _part(order: ManagedOrder, last: Leg, order_no: str | None) -> tuple[Leg, in
 def _cancel(
     command: Cancel, place: Place, leg: Leg, remaining: int, order_types: OrderTypes
 ) -> Intent | Refusal:
-    at, kind = venue(place.place), _kind(order_types, place, leg.order_type)
+    at = venue(stands_at(place.place, leg.order_no))
+    kind = _kind(order_types, place, leg.order_type)
     if kind is None:
         return Refusal("invalid_payload", f"order_type: {place.venue} has no {leg.order_type!r}")
     # As "all that is left" rather than as a number: a fill on its way would make it too much, which
@@ -180,12 +196,13 @@ def _cancel(
             account=account,
             at=at,
             symbol=place.symbol,
-            org_no=leg.org_no,
+            org_no=_beside(leg, at),
             order_no=leg.order_no,
             order_type=kind,
             quantity=part or remaining,
             whole=part is None,
             price=None,
+            side=place.side,
         ),
         cancels=plain(leg.order_no) if part is None else "",
     )
@@ -199,7 +216,11 @@ def _modify(
     order_types: OrderTypes,
     rates: Mapping[str, Decimal],
 ) -> Intent | Refusal:
-    at = venue(place.place)
+    where = stands_at(place.place, leg.order_no)
+    at = venue(where)
+    if not at.modifies and where[1].endswith(RESERVED):
+        text = "reserved: nothing would tell of a lost change; cancel it and place another"
+        return Refusal("invalid_payload", text)
     if not at.modifies:
         text = f"{place.venue}: KIS has no modification there; cancel the order and place another"
         return Refusal("invalid_payload", text)
@@ -210,7 +231,7 @@ def _modify(
     try:
         wanted = check_price(
             command.model_copy(update={"condition_price": condition}),
-            place.place,
+            where,
             place.side,
             name,
             order_types,
@@ -219,8 +240,8 @@ def _modify(
         return Refusal(error.code, str(error))
     if place.market == "overseas_stock" and name != leg.order_type:
         return Refusal("invalid_payload", "order_type: overseas only the price can be modified")
-    kind = order_types[place.place][name]
-    unit = won_per_point(place.place, place.symbol, rates)
+    kind = order_types[where][name]
+    unit = won_per_point(where, place.symbol, rates)
     return Intent(
         RiskRequest(
             *("modify", place.symbol, remaining),
@@ -237,7 +258,7 @@ def _modify(
             account=account,
             at=at,
             symbol=place.symbol,
-            org_no=leg.org_no,
+            org_no=_beside(leg, at),
             order_no=leg.order_no,
             order_type=kind,
             quantity=remaining,

@@ -13,8 +13,9 @@ import structlog
 from bridge.catalog.model import Catalog
 from bridge.errors import RequestError
 from bridge.kis import query
-from bridge.kis.markets import NEW_LOANS, NIGHT, Place, grid, venue
+from bridge.kis.markets import NEW_LOANS, NIGHT, Place, stands_at, venue
 from bridge.kis.params import prepare
+from bridge.kis.prices import grid
 from bridge.kis.replies import KisError
 from bridge.kis.throttle import Priority
 from bridge.orders.risk.limits import Reference
@@ -71,7 +72,7 @@ class ReferenceData:
 
     def last(self, place: Place, symbol: str) -> Decimal | None:
         """Return the last price as far as the market data has it."""
-        market, where = place
+        market, where = stands_at(place, "")
         if market == "overseas_derivative":
             return None  # the feed's prices are without their point
         quoted = _QUOTED.get(where, where) if market == "domestic_stock" else where
@@ -206,6 +207,7 @@ class ReferenceData:
         return value / smallest * rate
 
     def _price_call(self, place: Place, symbol: str) -> tuple[str, dict[str, str]]:
+        place = stands_at(place, "")
         match place[0]:
             case "domestic_stock":
                 return "domestic_stock/inquire_price", {

@@ -24,6 +24,7 @@ _UNPROVED = frozenset(
     {
         ("overseas_derivative", "all"),
         *(("overseas_stock", venue) for venue in ("baq", "bay", "baa")),
+        *(("overseas_stock", f"{venue}_reserved") for venue in ("nas", "nys", "ams")),
     }
 )
 """Places whose orders are written and read, and not yet offered: no test has traded there."""

@@ -16,7 +16,7 @@ import structlog
 from bridge.errors import BridgeError
 from bridge.kis import orders as kis
 from bridge.kis.listing import ListedOrder, plain
-from bridge.kis.markets import OrderType, venue
+from bridge.kis.markets import OrderType, stands_at, venue
 from bridge.kis.throttle import Priority
 from bridge.orders.model.blotter import Blotter
 from bridge.orders.model.command import Place
@@ -120,7 +120,8 @@ class Sweep:
         row, place = working.row, (working.row.market, working.row.venue)
         symbol = row.symbol
         if working.owner is not None and isinstance(working.owner.command, Place):
-            place, symbol = working.owner.command.place, working.owner.command.symbol
+            symbol = working.owner.command.symbol
+            place = stands_at(working.owner.command.place, row.order_no)
         kind = self._kind(working, place)
         if kind is None:
             return f"nothing is known of {row.market} orders at this exchange: cancel it at KIS"
@@ -141,6 +142,7 @@ class Sweep:
                 quantity=row.remaining,
                 whole=True,
                 price=None,
+                side=row.side,
             )
             reply = await account.rest.call(
                 call.api,

@@ -133,6 +133,22 @@ def test_a_place_without_hours_refuses_nothing() -> None:
     assert CALENDAR.closed(("overseas_stock", "xyz"), "limit", 0) == ""
 
 
+@pytest.mark.parametrize(
+    ("place", "at", "over"),
+    [
+        (("domestic_stock", "krx_reserved"), "2026-11-19 17:00", "2026-11-21 00:00"),
+        (("domestic_stock", "krx_reserved"), "2026-11-20 17:00", "2026-11-24 00:00"),
+        (("domestic_stock", "krx_reserved"), "2026-11-21 12:00", "2026-11-24 00:00"),
+        # In Seoul at 10:00, when it is the evening before in New York; Thursday is Thanksgiving.
+        (("overseas_stock", "nas_reserved"), "2026-11-26 10:00", "2026-11-28 14:00"),
+    ],
+)
+def test_a_reservation_lives_to_the_end_of_the_day_that_it_is_for(
+    place: Place, at: str, over: str
+) -> None:
+    assert CALENDAR.over(place, micros(at, place)) == micros(over, place)
+
+
 @pytest.mark.parametrize("at", ["2026-11-23 18:00", "2026-11-24 03:00", "2026-11-24 15:59"])
 def test_an_order_around_the_clock_lives_at_least_to_the_end_of_its_session(at: str) -> None:
     chicago = ZoneInfo("America/Chicago")

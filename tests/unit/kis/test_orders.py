@@ -128,7 +128,10 @@ def test_order_types_come_from_the_workbook() -> None:
 def test_paper_knows_fewer_places_and_types() -> None:
     paper = order_types(CATALOG, paper=True)
     assert [where for market, where in paper if market == STOCK] == ["krx"]
-    assert [where for market, where in TYPES if market == STOCK] == ["krx", "nxt", "sor"]
+    assert [where for market, where in TYPES if market == STOCK] == [
+        *("krx", "nxt", "sor"),
+        "krx_reserved",
+    ]
     assert ("domestic_derivative", "krx_night") in TYPES.keys() - paper.keys()
     assert set(paper["overseas_stock", "nas"]) == {"limit"}
     assert set(TYPES["overseas_stock", "nas"]) == {"limit", "loo", "loc", "moo", "moc"}

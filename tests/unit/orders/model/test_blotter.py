@@ -152,10 +152,10 @@ class TestNumbers:
         known = blotter(night, day)
         assert known.meant("main", "domestic_derivative", "7", evening + 6 * HOUR) is night
         assert known.meant("main", "domestic_derivative", "8", evening + 6 * HOUR) is None
-        assert known.at_night("main", "domestic_derivative")
-        assert not known.at_night("main", STOCK)
-        assert not known.at_night("other", "domestic_derivative")
-        assert not blotter(day).at_night("main", "domestic_derivative")
+        assert known.venues("main", "domestic_derivative") == {"krx", "krx_night"}
+        assert not known.venues("main", STOCK)
+        assert not known.venues("other", "domestic_derivative")
+        assert blotter(day).venues("main", "domestic_derivative") == {"krx"}
 
     def test_of_two_rows_with_one_number_an_order_has_the_one_of_its_own_time(self) -> None:
         order = sent()

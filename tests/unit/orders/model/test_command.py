@@ -109,6 +109,9 @@ def test_symbols_look_like_those_of_their_market(market: str, symbol: str, *, go
         ),
         ({"credit_type": "mine"} | LOANED, "credit_type"),
         ({"credit_type": "own_margin_loan_new", "loan_date": "2026-11-23"}, "loan_date"),
+        (LOANED | {"credit_type": "own_margin_loan_new", "reserved": True}, "^reserved: "),
+        ({"reserved": False}, "reserved"),
+        ({"venue": "krx_reserved"}, "say reserved: true"),
         (LOANED | {"credit_type": "own_margin_loan_new"} | APPLE, "of domestic_stock alone"),
     ],
 )
@@ -121,6 +124,18 @@ def test_a_credit_order_is_another_content_and_reads_back() -> None:
     command = place(credit_type="own_margin_loan_new", loan_date="20261123")
     assert command.digest() != place().digest()
     assert parse("place", command.canonical().encode()) == command
+
+
+def test_a_reservation_goes_to_a_place_of_its_own() -> None:
+    text = json.dumps(PLACE | {"reserved": True}).encode()
+    command = parse("place", text)
+    assert isinstance(command, Place)
+    assert (command.venue, command.place) == ("krx", ("domestic_stock", "krx_reserved"))
+    assert command.digest() != place().digest()
+    assert parse("place", command.canonical().encode()) == command
+    with pytest.raises(CommandError, match="of real stock accounts only") as caught:
+        place(reserved=True)
+    assert caught.value.client_order_id == "a1-0001"
 
 
 @pytest.mark.parametrize("price", ["71900", '"71900"', "71900.0", '"71900.00"', "7.19e4"])
