@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "demo": ("bridge.cli.demo:demo", "Run everything on this machine, without an account."),
     "run": ("bridge.cli.run:run", "Run the bridge: KIS to MQTT, MQTT to KIS."),
     "simulate": ("bridge.cli.simulate:simulate", "Run a simulated KIS, for any KIS client."),
+    "init": ("bridge.cli.init:init", "Ask a few questions and write a configuration."),
     "check": ("bridge.cli.check:check", "Test configuration, credentials, broker and clock."),
     "decode": ("bridge.cli.decode:decode", "Decode raw frames from standard input."),
     "watch": ("bridge.cli.watch:watch", "Show what arrives over MQTT."),
