@@ -74,7 +74,7 @@ _LISTED = {"bonds", "derivatives", "exchange"}
 SIMULATOR: Mapping[str, set[str]] = {
     "bonds": set(),
     "derivatives": set(),
-    "exchange": set(),
+    "exchange": {"derivatives"},
     "faults": set(),
     "settings": {"exchange", "faults"},
     "clients": {"settings"},

@@ -58,6 +58,8 @@ class Quote:
     total_bids: int
     high_at: datetime
     low_at: datetime
+    fair: float
+    """What the traders think of it, which a fund's holdings are worth."""
 
     @property
     def symbol(self) -> str:
@@ -175,4 +177,5 @@ def _of_market(market: Market) -> Quote:
         total_bids=book.total(Side.BUY),
         high_at=market.high_at,
         low_at=market.low_at,
+        fair=market.fair,
     )

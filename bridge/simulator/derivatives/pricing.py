@@ -6,16 +6,37 @@ import math
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal, Protocol
 
 from bridge.simulator.derivatives.contracts import Contract
 
-__all__ = ["RATE", "Greeks", "fair_price", "greeks", "implied", "listing_price", "on_tick", "value"]
+__all__ = [
+    "RATE",
+    "Greeks",
+    "PricedRight",
+    "fair_price",
+    "greeks",
+    "implied",
+    "listing_price",
+    "on_tick",
+    "value",
+]
 
 RATE = 0.025
 """A year, of the simulated money market; nothing pays dividends."""
 
 _DAY = 1 / 365
 _LOWEST, _HIGHEST, _STEPS = 0.001, 5.0, 50
+
+
+class PricedRight(Protocol):
+    """A contract as far as its price depends on it."""
+
+    @property
+    def kind(self) -> Literal["future", "call", "put"]: ...
+    @property
+    def strike(self) -> Decimal: ...
+    def intrinsic(self, spot: Decimal) -> Decimal: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +51,7 @@ class Greeks:
     rho: float
 
 
-def value(contract: Contract, spot: float, years: float, volatility: float) -> float:
+def value(contract: PricedRight, spot: float, years: float, volatility: float) -> float:
     """Return the theoretical price."""
     if contract.kind == "future":
         return spot * math.exp(RATE * years)
@@ -44,7 +65,7 @@ def value(contract: Contract, spot: float, years: float, volatility: float) -> f
     return discounted * _below(-second) - spot * _below(-first)
 
 
-def greeks(contract: Contract, spot: float, years: float, volatility: float) -> Greeks:
+def greeks(contract: PricedRight, spot: float, years: float, volatility: float) -> Greeks:
     """Return the greeks; at the end of its life an option has none but its delta."""
     if contract.kind == "future":
         return Greeks(1.0, 0.0, 0.0, 0.0, 0.0)
@@ -66,7 +87,7 @@ def greeks(contract: Contract, spot: float, years: float, volatility: float) -> 
     )
 
 
-def implied(contract: Contract, price: float, spot: float, years: float) -> float:
+def implied(contract: PricedRight, price: float, spot: float, years: float) -> float:
     """Return the volatility at which a price is the theoretical one; 0 where none is."""
     low, high = _LOWEST, _HIGHEST
     if years <= 0 or not value(contract, spot, years, low) < price < value(

@@ -6,8 +6,10 @@ import math
 import re
 from random import Random
 
+from bridge.simulator.derivatives import pricing
 from bridge.simulator.exchange import securities, ticks
 from bridge.simulator.exchange.market import Listing
+from bridge.simulator.exchange.warrants import Warrant, find_warrant
 
 __all__ = ["KNOWN", "listing", "plausible", "standard_symbol"]
 
@@ -25,6 +27,10 @@ KNOWN: dict[str, tuple[str, int, int]] = {
 }
 """Symbol → Korean name, yesterday's close in won (plausible, not the market's), listed shares."""
 
+_AGE = 60 / 365
+"""Years that a warrant still has when its price begins."""
+_VOLATILITY = 0.285
+"""A year's, of a price that moves by 1.8 % in a usual day."""
 _SYMBOL = re.compile(r"[0-9][0-9A-Z]{5}|Q[0-9]{6}|[FJ][0-9A-Z]{8}")
 
 
@@ -45,7 +51,10 @@ def listing(symbol: str, seed: int) -> Listing:
     """Return the listing of a symbol, the same for the same seed."""
     draw = Random(f"listing {seed} {symbol}")  # noqa: S311 - a market, not a secret
     security = securities.find(symbol)
-    if symbol in KNOWN:
+    warrant = find_warrant(symbol)
+    if warrant is not None:
+        name, base, shares = _warrant(warrant, seed)
+    elif symbol in KNOWN:
         name, base, shares = KNOWN[symbol]
     elif security is not None and security.common:
         # A preferred share follows its common one at a discount.
@@ -57,3 +66,12 @@ def listing(symbol: str, seed: int) -> Listing:
         base = ticks.down(int(math.exp(draw.uniform(math.log(1_500), math.log(300_000)))))
         shares = draw.randrange(5_000_000, 200_000_000)
     return Listing(symbol, name, base, shares, max(1_000, int(shares * draw.uniform(0.001, 0.01))))
+
+
+def _warrant(warrant: Warrant, seed: int) -> tuple[str, int, int]:
+    """Return name, base and number of a warrant: worth what it was at its usual age."""
+    stock = listing(warrant.underlying, seed)
+    worth = pricing.value(warrant.right(stock.base), stock.base, _AGE, _VOLATILITY)
+    base = max(5, int(worth * warrant.ratio(stock.base)))
+    side = "콜" if warrant.call else "풋"
+    return f"모의{warrant.symbol}{stock.name}{side}", base, 10_000_000

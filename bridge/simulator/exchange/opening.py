@@ -12,6 +12,7 @@ from datetime import datetime
 from bridge.simulator.exchange import securities, ticks, traders
 from bridge.simulator.exchange.market import Market
 from bridge.simulator.exchange.order_book import Fill, Order, Side
+from bridge.simulator.exchange.warrants import find_warrant
 
 __all__ = ["begin"]
 
@@ -24,7 +25,8 @@ _WIDEST = 0.25
 def begin(market: Market, now: datetime) -> None:
     """Let the traders in; afterwards there is a book, and there have been trades."""
     security = securities.find(market.symbol)
-    if security is None or security.real:
+    invented = find_warrant(market.symbol) if security is None else not security.real
+    if not invented:
         traders.populate(market, now)
         for _ in range(_TURNS):
             traders.act(market, now)

@@ -65,8 +65,8 @@ class Handlers:
             DerivativeBalanceHandlers(off_book, catalog, settings),
             DerivativeListHandlers(off_book, catalog, settings),
             OffBookHandlers(off_book, catalog, settings),
-            PriceHandlers(catalog, settings.seed, off_book),
             board,
+            PriceHandlers(catalog, settings.seed, off_book),
         )
         """Of two that answer the same call the first one does."""
         self.written: dict[str, Handler] = {}

@@ -12,6 +12,7 @@ from bridge.simulator.stream.encode import Values
 __all__ = [
     "MEMBERS",
     "MEMBER_SHARES",
+    "NAV_PREMIUM",
     "member",
     "nav",
     "program",
@@ -201,10 +202,14 @@ def status(market: Market, halts: SymbolHalts) -> Values:
     }
 
 
+NAV_PREMIUM = 1.0004
+"""What a fund's holdings are worth against its price."""
+
+
 def nav(market: Market) -> Values:
     """Return an ETF's net asset value: a little off its price."""
-    base = market.listing.base * 1.0004
-    value, opening = market.fair * 1.0004, (market.open or market.last) * 1.0004
+    base = market.listing.base * NAV_PREMIUM
+    value, opening = market.fair * NAV_PREMIUM, (market.open or market.last) * NAV_PREMIUM
     return {
         "MKSC_SHRN_ISCD": market.symbol,
         "NAV": f"{value:.2f}",

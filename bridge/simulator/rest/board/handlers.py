@@ -14,11 +14,14 @@ from bridge.simulator.rest.board.desk import BoardDesk
 from bridge.simulator.rest.board.firm_rankings import firm_rankings
 from bridge.simulator.rest.board.firms import firms
 from bridge.simulator.rest.board.flow_rankings import flow_rankings
+from bridge.simulator.rest.board.funds import funds
 from bridge.simulator.rest.board.lists import lists
 from bridge.simulator.rest.board.markets import markets
 from bridge.simulator.rest.board.overview import completed
 from bridge.simulator.rest.board.rankings import rankings
 from bridge.simulator.rest.board.traders import traders
+from bridge.simulator.rest.board.warrant_lists import warrant_lists
+from bridge.simulator.rest.board.warrants import warrants
 from bridge.simulator.rest.calls import Handler
 from bridge.simulator.settings import SimulatorSettings
 
@@ -50,12 +53,8 @@ class BoardHandlers:
     def handlers(self) -> dict[str, Handler]:
         """Return what answers each call, by its workbook name."""
         desk = self._desk
-        return desk.handlers(
-            rankings(desk)
-            | firm_rankings(desk)
-            | flow_rankings(desk)
-            | firms(desk)
-            | lists(desk)
-            | traders(desk)
-            | markets(desk)
+        families = (
+            *(rankings, firm_rankings, flow_rankings, firms, lists, traders, markets),
+            *(warrants, warrant_lists, funds),
         )
+        return desk.handlers({name: tell for one in families for name, tell in one(desk).items()})
