@@ -13,6 +13,7 @@ from random import Random
 from typing import Protocol
 
 from bridge.catalog.model import Api
+from bridge.simulator.board.quotes import Quotes
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.order_book import Side
@@ -24,6 +25,8 @@ _STOCKS = ("domestic_stock", "etfetn", "elw")
 _OFF_BOOK = ("overseas_stock", "domestic_futureoption", "overseas_futureoption")
 
 
+_MOST = 5_000
+"""Symbols whose prices are remembered for being asked about."""
 _NAMED = {
     "overseas_stock": ("AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "GOOGL", "META"),
     "domestic_futureoption": ("A01612", "A01703", "B01612400", "C01612400"),
@@ -83,33 +86,35 @@ class FactSource(Protocol):
 
 
 class DomesticFacts:
-    """Stocks, ETF and ELW, from the exchange."""
+    """Stocks, ETF and ELW, from the exchange; no market is opened for being asked about."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, exchange: Exchange, quotes: Quotes) -> None:
+        self._exchange, self._quotes = exchange, quotes
 
     def facts(self, api: Api, symbol: str, now: datetime) -> Facts | None:
         """Return what the exchange knows."""
         if api.category not in _STOCKS or not listings.plausible(symbol):
             return None
-        market = self._exchange.market(symbol, now)
-        listing, book = market.listing, market.book
+        quote, market = self._quotes.quote(symbol, now), self._exchange.markets.get(symbol)
+        asks, bids = [(quote.ask, quote.ask_size)], [(quote.bid, quote.bid_size)]
+        if market is not None:
+            asks, bids = market.book.depth(Side.SELL), market.book.depth(Side.BUY)
         return Facts(
             symbol=symbol,
-            name=listing.name,
-            price=Decimal(market.last),
-            base=Decimal(listing.base),
-            open=Decimal(market.open),
-            high=Decimal(market.high),
-            low=Decimal(market.low),
-            volume=market.volume,
-            value=market.value,
-            previous_volume=listing.previous_volume,
-            upper=Decimal(market.upper),
-            lower=Decimal(market.lower),
-            shares=listing.shares,
-            asks=tuple((Decimal(price), size) for price, size in book.depth(Side.SELL)),
-            bids=tuple((Decimal(price), size) for price, size in book.depth(Side.BUY)),
+            name=quote.listing.name,
+            price=Decimal(quote.last),
+            base=Decimal(quote.base),
+            open=Decimal(quote.open),
+            high=Decimal(quote.high),
+            low=Decimal(quote.low),
+            volume=quote.volume,
+            value=quote.value,
+            previous_volume=quote.listing.previous_volume,
+            upper=Decimal(quote.upper),
+            lower=Decimal(quote.lower),
+            shares=quote.listing.shares,
+            asks=tuple((Decimal(price), size) for price, size in asks),
+            bids=tuple((Decimal(price), size) for price, size in bids),
         )
 
     def listed(self, api: Api) -> tuple[str, ...]:
@@ -125,7 +130,8 @@ class OffBookFacts:
 
     def facts(self, api: Api, symbol: str, now: datetime) -> Facts | None:
         """Return what follows from the two prices; the day has no other trades."""
-        if api.category not in _OFF_BOOK or not symbol:
+        known = self._off_book.prices
+        if api.category not in _OFF_BOOK or (symbol not in known and len(known) >= _MOST):
             return None
         price, base = self._off_book.price(symbol), self._off_book.base(symbol)
         draw = Random(f"volume {self._off_book.seed} {symbol}")  # noqa: S311 - a market, no secret

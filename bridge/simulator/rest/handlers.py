@@ -7,6 +7,8 @@ from functools import cached_property
 
 from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
+from bridge.simulator.board.past import HistoryDays
+from bridge.simulator.board.quotes import Quotes
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.history.history import History
@@ -75,7 +77,8 @@ class Handlers:
         for family in self.families:
             self.written = family.handlers() | self.written
         self.written |= board.complete(self.written)
-        facts = (DomesticFacts(exchange), OffBookFacts(off_book))
+        quotes = Quotes(exchange, HistoryDays(history))
+        facts = (DomesticFacts(exchange, quotes), OffBookFacts(off_book))
         self._generic = GenericHandlers(exchange, catalog, settings, facts, history)
 
     @cached_property

@@ -5,6 +5,7 @@ Nothing in it is true but what the sources of :mod:`bridge.simulator.rest.facts`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -42,6 +43,8 @@ _FAMILIES: Mapping[str, Market] = {
     "overseas_stock": "overseas_stock",
     "overseas_futureoption": "overseas_derivative",
 }
+_LISTED = re.compile(r"(?=.*[0-9])[0-9A-Z]{4,9}|0000*")
+_ANY = re.compile(r"[0-9A-Za-z./#@%&_ -]{1,20}")
 _FIRST_NUMBER = 50_000_001
 
 
@@ -67,6 +70,8 @@ class GenericHandlers:
         if api.changes:
             return self._order(api, params, now)
         asked = self._asked(api, params)
+        if asked and not _symbol(api).fullmatch(asked):
+            return Answer("1", "MCA05918", padded("종목코드 오류입니다.", 80))
         known = self._facts(api, asked, now)
         market = () if known else self._symbols(api)
         names_symbols = any(_names_symbols(output) for output in api.outputs)
@@ -191,3 +196,8 @@ class GenericHandlers:
 
 def _names_symbols(output: Output) -> bool:
     return output.array and any(field.path == "symbol" for field in output.fields)
+
+
+def _symbol(api: Api) -> re.Pattern[str]:
+    """Return what a symbol of a call looks like; in some calls it is a market or an investor."""
+    return _LISTED if api.category in ("elw", "etfetn") else _ANY

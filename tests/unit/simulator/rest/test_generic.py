@@ -15,6 +15,8 @@ from bridge.catalog.compile import load
 from bridge.catalog.model import Api
 from bridge.kis.pages import next_page
 from bridge.kis.replies import Reply
+from bridge.simulator.board.past import HistoryDays
+from bridge.simulator.board.quotes import Quotes
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.history.history import History
@@ -40,8 +42,9 @@ class Generic:
         settings = SimulatorSettings(environment="real", seed=seed, manual=True)
         self.exchange = Exchange(seed=seed, calendar=CALENDAR if hours else None)
         self.off_book = OffBook(seed, settings.accounts)
-        facts = (DomesticFacts(self.exchange), OffBookFacts(self.off_book))
         self.history = History(CALENDAR, seed=seed, end=date(2026, 9, 22))
+        quotes = Quotes(self.exchange, HistoryDays(self.history))
+        facts = (DomesticFacts(self.exchange, quotes), OffBookFacts(self.off_book))
         self._handlers = GenericHandlers(self.exchange, CATALOG, settings, facts, self.history)
 
     def ask(self, name: str, cont: str = "", **changes: str) -> Answer:
@@ -160,3 +163,23 @@ def test_every_order_has_a_number_of_its_own() -> None:
     numbers = {generic.ask("domestic_stock/order_cash").outputs["output"]["ODNO"] for _ in "123"}
     assert len(numbers) == 3
     assert {len(number) for number in numbers} == {10}
+
+
+def test_a_symbol_that_cannot_be_one_is_refused() -> None:
+    for name, symbol in (
+        ("etfetn/inquire_price", "SAMSUNG"),
+        ("domestic_stock/inquire_ccnl", "\n"),
+    ):
+        answer = Generic().ask(name, FID_INPUT_ISCD=symbol)
+        assert (answer.rt_cd, answer.msg_cd) == ("1", "MCA05918")
+
+
+def test_asking_opens_no_market_and_remembers_no_end_of_symbols() -> None:
+    generic = Generic()
+    for number in range(20):
+        generic.ask("domestic_stock/inquire_ccnl", FID_INPUT_ISCD=f"{number:06d}")
+    assert generic.exchange.markets == {}
+    generic.off_book.prices.update({f"X{number}": Decimal(1) for number in range(5_000)})
+    row = generic.ask("overseas_stock/price_detail", SYMB="NEW").outputs["output"]
+    assert row["last"]
+    assert "NEW" not in generic.off_book.prices
