@@ -73,7 +73,7 @@ class Simulator:
             seed=settings.seed,
             calendar=None if settings.hours == "always" else Calendar(catalog.hours),
             accounts=[
-                with_holdings(number, settings.cash, shares)
+                with_holdings(number, settings.cash, [] if number.endswith("-29") else shares)
                 for number in accounts
                 if not number.endswith("-03")
             ],

@@ -42,11 +42,12 @@ class SimulatorSettings:
     play_once: bool = False
     manual: bool = False
     """Nothing moves by itself: only ``Simulator.step`` makes market data."""
-    accounts: tuple[str, ...] = ("12345678-01", "12345678-03")
-    """The first is the one that is told; those of product 03 are for futures and options."""
+    accounts: tuple[str, ...] = ("12345678-01", "12345678-03", "12345678-29")
+    """The first is the one that is told; those of product 03 are for futures and options,
+    those of 29 are pensions."""
     cash: int = 500_000_000
     shares: int = 100
-    """Of each well-known symbol, in every account, at the start."""
+    """Of each well-known symbol, in every account but pensions, at the start."""
     hts_id: str = "simtrader"
     clients: int = 1
     """How many customers have keys; each beyond the first gets accounts of its own."""

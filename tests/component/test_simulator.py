@@ -168,7 +168,7 @@ class TestTrading:
             assert held["005930"] == "107"
             params = kis.account | {"PDNO": "005930", "ORD_UNPR": "274000", "ORD_DVSN": "00"}
             orderable = (await kis.call(ORDERABLE, "VTTC8908R", params)).json()["output"]
-            assert int(orderable["ord_psbl_cash"]) == 500_000_000 - value
+            assert int(orderable["ord_psbl_cash"]) == cash
 
     async def test_modify_and_cancel(self) -> None:
         async with simulated(environment="real") as kis, kis.socket() as ws:

@@ -16,7 +16,6 @@ __all__ = [
     "CREDIT_LIMIT",
     "GUARANTEE_PERCENT",
     "LOAN_DAYS",
-    "affordable",
     "expiry",
     "fee",
     "guarantee",
@@ -71,17 +70,6 @@ def expiry(lent_on: str) -> str:
     """Return the day on which a loan is due."""
     since = datetime.strptime(lent_on, "%Y%m%d")  # noqa: DTZ007 - a date
     return f"{since + timedelta(days=LOAN_DAYS):%Y%m%d}"
-
-
-def affordable(cash: int, price: int, symbol: str, percent: int = 100) -> int:
-    """Return how many shares cash pays for, with the fee; ``percent``: of the price."""
-    if cash <= 0 or price <= 0:
-        return 0
-    # The division is exact but for the dropped fractions, which the loop takes back.
-    quantity = cash * _PPB * 100 // (price * (_PPB * percent + _rate(symbol) * 100)) + 1
-    while quantity and -(-quantity * price * percent // 100) + fee(quantity * price, symbol) > cash:
-        quantity -= 1
-    return quantity
 
 
 def _rate(symbol: str) -> int:

@@ -33,6 +33,7 @@ from bridge.simulator.exchange.tickets import (
 __all__ = ["Exchange", "with_holdings"]
 
 _LONGEST_ABSENCE = timedelta(days=60)
+_MOST_SHARES = 10**9 - 1
 
 
 class Exchange:
@@ -125,7 +126,7 @@ class Exchange:
         self.floor.end_all()
         self._day, self._seen = day, datetime.combine(day, time.min, now.tzinfo)
         for account in self.accounts.values():
-            account.new_day()
+            account.new_day(lambda traded: self.timing.settlement(traded) <= day)
         if self.timing.calendar is None:
             self.reservations.send(self._seen)
 
@@ -190,6 +191,19 @@ class Exchange:
         self.floor.enter(market, new, now)
         self.floor.trigger(market, now)
         return new
+
+    def most(self, request: OrderRequest, now: datetime) -> int:
+        """Return the largest quantity of such an order that the account's means allow."""
+        account, market = self.accounts[request.account], self.market(request.symbol, now)
+        low, high = 0, _MOST_SHARES
+        while low < high:
+            middle = (low + high + 1) // 2
+            ticket = self._ticket(market, account, replace(request, quantity=middle), now)
+            if account.shortage(ticket, now.date()):
+                high = middle - 1
+            else:
+                low = middle
+        return low
 
     def cancel(self, account: str, number: str, *, quantity: int | None, now: datetime) -> Ticket:
         """Cancel ``quantity`` (None: all that is left); the rest keeps its place in the queue."""

@@ -133,6 +133,8 @@ class Floor:
             case "krx", "closing_auction", "closes":
                 self._uncross(turn.at)
                 self._end("KRX", "main")
+                for market in self._markets.values():
+                    market.close = market.last
             case "krx", "pre_open_after_hours", "closes":
                 self._end("KRX", "pre_open")
             case "krx", "post_close", "trades":
@@ -158,7 +160,7 @@ class Floor:
         for symbol in sorted(self.working()):
             market = self._markets[symbol]
             if market.called:
-                market.uncross(now, market.last if at_last else 0)
+                market.uncross(now, (market.close or market.last) if at_last else 0)
                 self.trigger(market, now)
 
     def _to_the_close(self, now: datetime) -> None:
@@ -209,7 +211,7 @@ def entry_price(market: Market, request: OrderRequest, kind: OrderKind) -> int:
         case "top":
             return market.book.best(side)
         case "fixed":
-            return market.listing.base if kind.slot == "pre_open" else market.last
+            return market.listing.base if kind.slot == "pre_open" else market.close or market.last
         case "market":
             return market.upper if side is Side.BUY else market.lower
         case "middle" if not request.price:

@@ -7,6 +7,7 @@ Fees and taxes are those of an order's whole value, so that its fills add up to 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -120,16 +121,16 @@ class StockAccount:
 
     def shortage(self, ticket: Ticket, day: date, old: Ticket | None = None) -> Reason | None:
         """Return what is missing for an order; ``old``: one whose shares it takes over."""
-        request = ticket.request
-        quantity, cash, credit = request.quantity, self.free_cash, self.free_credit
+        request, cash = ticket.request, self.free_cash
+        quantity, left = request.quantity, old.remaining - request.quantity if old else 0
         if old is not None:
-            left = old.remaining - quantity
             cash += old.held - self._need(old, left, day)
-            credit += old.lending - self._lends(old, left)
         if self._need(ticket, quantity, day) > cash:
             return "cash"
-        if self._lends(ticket, quantity) > credit:
-            return "credit"
+        if lends := self._lends(ticket, quantity):
+            given_back = old.lending - self._lends(old, left) if old else 0
+            if lends > self.free_credit + given_back:
+                return "credit"
         if old is None and not request.opens and quantity > self.free_shares(request.position):
             return "holdings"
         return None
@@ -205,8 +206,9 @@ class StockAccount:
             row.sell_value += amount
             row.sell_fee += fee
 
-    def new_day(self) -> None:
-        """Begin a day: what is over and empty is forgotten."""
+    def new_day(self, settled: Callable[[date], bool]) -> None:
+        """Begin a day: what is over and empty is forgotten, and so is what has been settled."""
+        self.moved = {day: change for day, change in self.moved.items() if not settled(day)}
         for position, held in list(self.positions.items()):
             held.bought_today = held.sold_today = 0
             if not held.quantity and not held.reserved:

@@ -86,6 +86,8 @@ class Market:
     high: int = 0
     low: int = 0
     last: int = 0
+    close: int = 0
+    """Of today's regular session; 0 until it has ended."""
     high_at: datetime = field(init=False)
     low_at: datetime = field(init=False)
     volume: int = 0

@@ -34,6 +34,7 @@ _KRX_MAIN = {"opening_auction", "regular", "closing_auction"}
 """The after-market of KRX has kinds of its own, that of NXT takes those of the day."""
 _CONTINUOUS = {"regular", "after_market", "pre_market", "pre_market_only"}
 _EXTENDED = {"pre_market", "after_market"}
+_SETTLES_AFTER = 2
 _POST_CLOSE_TRADES = timedelta(minutes=10)
 """Orders for today's close are taken ten minutes before they trade: 15:30 and 15:40."""
 
@@ -90,6 +91,17 @@ class Timing:
             day += timedelta(days=1)
             while not self.trades_on(day):
                 day += timedelta(days=1)
+        return day
+
+    def settlement(self, traded: date) -> date:
+        """Return the day on which the trades of a day are paid for."""
+        return self.business_day(traded, _SETTLES_AFTER)
+
+    def previous_day(self, day: date) -> date:
+        """Return the trading day before a day."""
+        day -= timedelta(days=1)
+        while not self.trades_on(day):
+            day -= timedelta(days=1)
         return day
 
     def session(self, now: datetime) -> Session:

@@ -9,6 +9,7 @@ from bridge.catalog.model import Api
 from bridge.simulator.exchange.tickets import OrderRefused
 
 __all__ = [
+    "BRANCHES",
     "GATEWAY",
     "REFUSAL_TEXTS",
     "Answer",
@@ -25,6 +26,8 @@ Row = dict[str, Any]
 """KIS's names and values of one row of an answer."""
 Environment = Literal["paper", "real"]
 
+BRANCHES = {"paper": "00950", "real": "91252"}
+"""The branch that an account is at, by environment."""
 GATEWAY = {
     "EGW00101": "유효하지 않은 요청입니다.",
     "EGW00102": "AppKey는 필수입니다.",

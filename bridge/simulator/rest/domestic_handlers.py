@@ -1,21 +1,18 @@
-"""The REST calls for domestic stocks: prices, orders and what became of them (pure)."""
+"""The REST calls for domestic stocks: prices, what they are and when they trade (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bridge.catalog.model import Catalog
 from bridge.simulator.exchange.exchange import Exchange
-from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.rest import statements
 from bridge.simulator.rest.answers import Answer, Row, blank, done, padded
 from bridge.simulator.rest.calls import Handler
 from bridge.simulator.rest.params import (
     InputError,
     Params,
-    account_of,
-    number_of,
     text_of,
 )
 from bridge.simulator.settings import SimulatorSettings
@@ -42,10 +39,6 @@ class DomesticHandlers:
             "domestic_stock/inquire_asking_price_exp_ccn": self._asking_price,
             "domestic_stock/inquire_time_itemchartprice": self._minutes,
             "domestic_stock/chk_holiday": self._holidays,
-            "domestic_stock/inquire_psbl_rvsecncl": self._changeable,
-            "domestic_stock/inquire_daily_ccld": self._daily,
-            "domestic_stock/inquire_balance": self._balance,
-            "domestic_stock/inquire_psbl_order": self._orderable,
         }
 
     # -- quotations
@@ -123,80 +116,6 @@ class DomesticHandlers:
         outputs = {"ctx_area_nk": " " * 20, "ctx_area_fk": " " * 20, "output": rows}
         return done(self._settings.environment, outputs, "D")
 
-    # -- trading
-
-    def _changeable(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        account = self._account(params)
-        side = {"1": "01", "2": "02"}.get(params.get("INQR_DVSN_2", "0"))
-        tickets = [
-            ticket
-            for ticket in reversed(self._exchange.tickets.values())
-            if ticket.request.account == account
-            and ticket.remaining
-            and (side is None or ticket.request.side == side)
-        ]
-        rows = [
-            self._row("domestic_stock/inquire_psbl_rvsecncl", "output", statements.changeable(t))
-            for t in tickets
-        ]
-        return self._page("output", rows, "odno", params, tr_cont)
-
-    def _daily(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        account = self._account(params)
-        first, last = text_of(params, "INQR_STRT_DT"), text_of(params, "INQR_END_DT")
-        side, done_only = params.get("SLL_BUY_DVSN_CD", "00"), params.get("CCLD_DVSN", "00")
-        symbol, number = params.get("PDNO", ""), params.get("ODNO", "")
-        chosen = [
-            ticket
-            for ticket in self._exchange.tickets.values()
-            if ticket.request.account == account
-            and first <= ticket.at.strftime("%Y%m%d") <= last
-            and side in ("00", "", ticket.request.side)
-            and symbol in ("", ticket.request.symbol)
-            and (not number or number.zfill(10) == ticket.number)
-            and {"01": ticket.filled > 0, "02": ticket.remaining > 0}.get(done_only, True)
-        ]
-        if params.get("INQR_DVSN") != "01":
-            chosen.reverse()
-        rows = [
-            self._row("domestic_stock/inquire_daily_ccld", "output1", statements.daily(ticket))
-            for ticket in chosen
-        ]
-        totals = statements.daily_totals(chosen)
-        return self._page("output1", rows, "odno", params, tr_cont, output2=totals)
-
-    def _balance(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        account = self._exchange.accounts.get(self._account(params))
-        if account is None:
-            raise OrderRefused("account")
-        rows, value, cost = [], 0, 0
-        for (symbol, _, _), held in account.positions.items():
-            if not (held.quantity or held.bought_today or held.sold_today):
-                continue
-            market = self._exchange.market(symbol, now)
-            value += held.quantity * market.last
-            cost += held.cost
-            rows.append(
-                self._row(
-                    "domestic_stock/inquire_balance", "output1", statements.holding(market, held)
-                )
-            )
-        totals = statements.balance(account, value, cost)
-        total = self._row("domestic_stock/inquire_balance", "output2", totals)
-        return self._page("output1", rows, "pdno", params, tr_cont, output2=[total])
-
-    def _orderable(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        account = self._exchange.accounts.get(self._account(params))
-        if account is None:
-            raise OrderRefused("account")
-        price = number_of(params, "ORD_UNPR", blank=0)
-        symbol = params.get("PDNO", "")
-        if symbol and not price:
-            price = self._exchange.market(symbol, now).upper
-        row = statements.orderable(account.free_cash, price)
-        row = self._row("domestic_stock/inquire_psbl_order", "output", row)
-        return done(self._settings.environment, {"output": row})
-
     # -- inside
 
     def _catch_up(self, symbol: str, now: datetime) -> None:
@@ -207,12 +126,6 @@ class DomesticHandlers:
         for _ in range(min(_CATCH_UP, int((now - latest.at).total_seconds() * 4))):
             self._exchange.act(symbol, now)
 
-    def _account(self, params: Params) -> str:
-        number = account_of(params)
-        if number not in self._exchange.accounts:
-            raise OrderRefused("account")
-        return number
-
     def _symbol(self, params: Params) -> str:
         if params.get("FID_COND_MRKT_DIV_CODE") not in ("J", "NX", "UN"):
             raise InputError("FID_COND_MRKT_DIV_CODE")
@@ -222,29 +135,3 @@ class DomesticHandlers:
         """Return a row with every field that the catalog names, blank where we know nothing."""
         row = blank(self._catalog.apis.get(api), block)
         return row | {name: str(value) for name, value in values.items()}
-
-    def _page(
-        self,
-        block: str,
-        rows: Sequence[Row],
-        key: str,
-        params: Params,
-        tr_cont: str,
-        **others: object,
-    ) -> Answer:
-        """Cut a page; the continuation key is the last row's own, so that new rows do no harm."""
-        size = 100 if self._settings.environment == "real" else 15
-        after = params.get("CTX_AREA_NK100", "").strip() if tr_cont == "N" else ""
-        start = next((i for i, row in enumerate(rows, 1) if row[key] == after), 0) if after else 0
-        page = rows[start : start + size]
-        more = start + size < len(rows)
-        asked = "^".join(
-            (params.get("CANO", ""), params.get("ACNT_PRDT_CD", ""), params.get("INQR_STRT_DT", ""))
-        )
-        outputs: Row = {
-            "ctx_area_fk100": asked.ljust(100),
-            "ctx_area_nk100": (page[-1][key] if more else "").ljust(100),
-            block: page,
-        } | others
-        mark = ("M" if after else "F") if more else ("E" if after else "D")
-        return done(self._settings.environment, outputs, mark)

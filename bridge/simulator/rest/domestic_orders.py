@@ -11,7 +11,7 @@ from bridge.simulator.exchange.kinds import KINDS
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.reservations import Reservation
 from bridge.simulator.exchange.tickets import OrderRefused, OrderRequest
-from bridge.simulator.rest.answers import REFUSAL_TEXTS, Answer, Row, blank, padded
+from bridge.simulator.rest.answers import BRANCHES, REFUSAL_TEXTS, Answer, Row, blank, padded
 from bridge.simulator.rest.calls import Handler
 from bridge.simulator.rest.paging import page
 from bridge.simulator.rest.params import (
@@ -214,7 +214,7 @@ class DomesticOrders:
     def _sent(self, number: str, paper_code: str, paper_text: str, now: datetime) -> Answer:
         paper = self._environment == "paper"
         output = {
-            "KRX_FWDG_ORD_ORGNO": "00950" if paper else "91252",
+            "KRX_FWDG_ORD_ORGNO": BRANCHES[self._environment],
             "ODNO": number,
             "ORD_TMD": now.strftime("%H%M%S"),
         }

@@ -23,12 +23,15 @@ from bridge.simulator.rest.checks import check_codes, check_names
 from bridge.simulator.rest.derivatives.balances import DerivativeBalanceHandlers
 from bridge.simulator.rest.derivatives.lists import DerivativeListHandlers
 from bridge.simulator.rest.derivatives.orders import DerivativeOrderHandlers
+from bridge.simulator.rest.domestic_accounts import DomesticAccounts
 from bridge.simulator.rest.domestic_handlers import DomesticHandlers
+from bridge.simulator.rest.domestic_lists import DomesticLists
 from bridge.simulator.rest.domestic_orders import DomesticOrders
 from bridge.simulator.rest.facts import DomesticFacts, OffBookFacts
 from bridge.simulator.rest.generic.handlers import GenericHandlers
 from bridge.simulator.rest.off_book_handlers import OffBookHandlers
 from bridge.simulator.rest.params import InputError, Params
+from bridge.simulator.rest.pensions import Pensions
 from bridge.simulator.rest.price_handlers import PriceHandlers
 from bridge.simulator.rest.product_info import ProductHandlers
 from bridge.simulator.settings import SimulatorSettings
@@ -59,6 +62,9 @@ class Handlers:
         self.families: tuple[Family, ...] = (
             DomesticOrders(exchange, catalog, settings),
             ProductHandlers(catalog, settings.seed),
+            DomesticAccounts(exchange, catalog, settings),
+            DomesticLists(exchange, catalog, settings),
+            Pensions(exchange, catalog, settings),
             DomesticHandlers(exchange, catalog, settings),
             BondOrderHandlers(off_book, catalog, settings),
             BondReportHandlers(off_book, catalog, settings),

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from bridge.simulator.exchange import ticks
 from bridge.simulator.exchange.halts import SymbolHalts
-from bridge.simulator.exchange.kinds import KINDS
-from bridge.simulator.exchange.ledger import Holding, StockAccount
 from bridge.simulator.exchange.listings import standard_symbol
 from bridge.simulator.exchange.market import Listing, Market
 from bridge.simulator.exchange.minutes import Minute
-from bridge.simulator.exchange.order_book import Side
-from bridge.simulator.exchange.tickets import Ticket
 from bridge.simulator.rest.answers import Row
 from bridge.simulator.stream.records import rate, sign
 
 __all__ = [
-    "balance",
-    "changeable",
-    "daily",
-    "daily_totals",
-    "holding",
     "info",
     "minute",
-    "orderable",
     "price",
     "standing",
 ]
@@ -142,140 +131,3 @@ def price(market: Market, now: datetime) -> Row:
         "sltr_yn": "N",
         "mang_issu_cls_code": "N",
     }
-
-
-def _common(ticket: Ticket) -> Row:
-    request = ticket.request
-    return {
-        "ord_gno_brno": "00950",
-        "odno": ticket.number,
-        "orgn_odno": ticket.original,
-        "ord_dvsn_name": KINDS[request.kind].name,
-        "ord_dvsn_cd": request.kind,
-        "pdno": request.symbol,
-        "ord_qty": request.quantity,
-        "ord_unpr": request.price,
-        "ord_tmd": ticket.at.strftime("%H%M%S"),
-        "tot_ccld_qty": ticket.filled,
-        "tot_ccld_amt": ticket.value,
-        "sll_buy_dvsn_cd": request.side.value,
-        "excg_dvsn_cd": "02",
-        "excg_id_dvsn_cd": request.venue,
-        "stpm_cndt_pric": request.trigger,
-    }
-
-
-def _side_name(ticket: Ticket) -> str:
-    side = "매수" if ticket.request.side is Side.BUY else "매도"
-    return side + {"place": "", "modify": "정정*", "cancel": "취소*"}[ticket.action]
-
-
-def daily(ticket: Ticket) -> Row:
-    whole = ticket.cancelled == ticket.request.quantity - ticket.filled - ticket.moved
-    return _common(ticket) | {
-        "ord_dt": ticket.at.strftime("%Y%m%d"),
-        "sll_buy_dvsn_cd_name": _side_name(ticket),
-        "prdt_name": ticket.name,
-        "avg_prvs": f"{ticket.value / ticket.filled:.4f}" if ticket.filled else "0",
-        "cncl_yn": "Y" if ticket.cancelled and whole else "N",
-        "cnc_cfrm_qty": ticket.cancelled,
-        "cncl_cfrm_qty": ticket.cancelled,
-        "rmn_qty": ticket.remaining,
-        "rjct_qty": ticket.refused,
-        "ccld_cndt_name": _condition(ticket.request.kind),
-        "prdt_type_cd": "300",
-        "ordr_empno": ticket.request.channel,
-        "ord_orgno": "00000",
-        "cpbc_ordp_mtrl_dvsn_cd": "11",
-    }
-
-
-def daily_totals(tickets: Iterable[Ticket]) -> Row:
-    placed = [ticket for ticket in tickets if ticket.action != "cancel"]
-    filled = sum(ticket.filled for ticket in placed)
-    value = sum(ticket.value for ticket in placed)
-    return {
-        "tot_ord_qty": str(sum(ticket.request.quantity for ticket in placed)),
-        "tot_ccld_qty": str(filled),
-        "tot_ccld_amt": str(value),
-        "prsm_tlex_smtl": "0",
-        "pchs_avg_pric": f"{value / filled:.4f}" if filled else "0.0000",
-    }
-
-
-def changeable(ticket: Ticket) -> Row:
-    return _common(ticket) | {
-        "prdt_name": ticket.name,
-        "rvse_cncl_dvsn_name": "" if ticket.action == "place" else _side_name(ticket),
-        "psbl_qty": ticket.remaining,
-        "excg_id_dvsn_name": ticket.request.venue,
-        "stpm_efct_occr_yn": "Y" if ticket.triggered_at else "N",
-    }
-
-
-def holding(market: Market, held: Holding) -> Row:
-    value = held.quantity * market.last
-    profit = value - held.cost
-    average = held.cost / held.quantity if held.quantity else 0.0
-    return {
-        "pdno": market.symbol,
-        "prdt_name": market.listing.name,
-        "trad_dvsn_name": "현금",
-        "bfdy_buy_qty": 0,
-        "bfdy_sll_qty": 0,
-        "thdt_buyqty": held.bought_today,
-        "thdt_sll_qty": held.sold_today,
-        "hldg_qty": held.quantity,
-        "ord_psbl_qty": held.quantity - held.reserved,
-        "pchs_avg_pric": f"{average:.4f}",
-        "pchs_amt": held.cost,
-        "prpr": market.last,
-        "evlu_amt": value,
-        "evlu_pfls_amt": profit,
-        "evlu_pfls_rt": rate(profit, held.cost),
-        "evlu_erng_rt": f"{profit / held.cost * 100:.8f}" if held.cost else "0.00000000",
-        "fltt_rt": f"{(market.last - market.listing.base) / market.listing.base * 100:.8f}",
-        "bfdy_cprs_icdc": market.last - market.listing.base,
-        "item_mgna_rt_name": "20%",
-        "sbst_pric": market.last * 8 // 10,
-        "stck_loan_unpr": "0.0000",
-    }
-
-
-def balance(account: StockAccount, value: int, cost: int) -> Row:
-    return {
-        "dnca_tot_amt": account.cash,
-        "nxdy_excc_amt": account.cash,
-        "prvs_rcdl_excc_amt": account.cash,
-        "scts_evlu_amt": value,
-        "tot_evlu_amt": account.cash + value,
-        "nass_amt": account.cash + value,
-        "pchs_amt_smtl_amt": cost,
-        "evlu_amt_smtl_amt": value,
-        "evlu_pfls_smtl_amt": value - cost,
-        "bfdy_tot_asst_evlu_amt": account.cash + value,
-        "asst_icdc_amt": 0,
-        "asst_icdc_erng_rt": "0.00000000",
-    }
-
-
-def orderable(cash: int, price: int) -> Row:
-    quantity = cash // price if price else 0
-    return {
-        "ord_psbl_cash": cash,
-        "ord_psbl_sbst": 0,
-        "ruse_psbl_amt": 0,
-        "psbl_qty_calc_unpr": price,
-        "nrcvb_buy_amt": cash,
-        "nrcvb_buy_qty": quantity,
-        "max_buy_amt": cash,
-        "max_buy_qty": quantity,
-        "ovrs_re_use_amt_wcrc": 0,
-        "ord_psbl_frcr_amt_wcrc": 0,
-    }
-
-
-def _condition(kind: str) -> str:
-    if kind in ("11", "13", "15", "23"):
-        return "IOC"
-    return "FOK" if kind in ("12", "14", "16", "24") else "없음"
