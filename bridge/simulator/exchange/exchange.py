@@ -33,6 +33,8 @@ from bridge.simulator.exchange.tickets import (
 __all__ = ["Exchange", "with_holdings"]
 
 _LONGEST_ABSENCE = timedelta(days=60)
+_MOST_MARKETS = 2_000
+"""Symbols that have a book at a time; about 40 KB each."""
 _MOST_SHARES = 10**9 - 1
 
 
@@ -84,6 +86,8 @@ class Exchange:
         if found is None:
             if not listings.plausible(symbol):
                 raise OrderRefused("symbol")
+            if len(self.markets) >= _MOST_MARKETS:
+                self._forget()
             found = self._open(listings.listing(symbol, self._seed), now)
         if (until := self.halts.auctions.get(symbol)) is not None and now >= until:
             del self.halts.auctions[symbol]
@@ -320,6 +324,16 @@ class Exchange:
     def _next_number(self) -> str:
         self._number += self._random.randrange(1, 10)
         return f"{self._number:010d}"
+
+    def _forget(self) -> None:
+        """Forget the market that was listed first of those that nobody has to do with."""
+        kept = self.working() | {
+            symbol for account in self.accounts.values() for symbol, _, _ in account.positions
+        }
+        oldest = next((symbol for symbol in self.markets if symbol not in kept), None)
+        if oldest is None:
+            raise OrderRefused("symbol")
+        del self.markets[oldest]
 
     def _open(self, listing: Listing, now: datetime) -> Market:
         market = self.markets[listing.symbol] = self._opened(listing, now)

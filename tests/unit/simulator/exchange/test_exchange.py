@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -260,6 +261,22 @@ def test_orders_end_with_their_day() -> None:
     assert tomorrow.listing.base == ticks.down(last)
     assert (ticket.cancelled, ticket.remaining) == (1, 0)
     assert made.accounts[ACCOUNT].reserved == 0
+
+
+def test_whoever_asks_for_every_symbol_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.simulator.exchange.exchange._MOST_MARKETS", 4)
+    made = exchange()
+    ordered = OrderRequest(ACCOUNT, "123456", Side.BUY, 1, kind="00", price=0)
+    price = made.market("123456", NOW).lower
+    made.place(replace(ordered, price=price), NOW)
+    for number in range(10):
+        made.market(f"10000{number}", NOW)
+    assert len(made.markets) == 4
+    # What somebody owns or has ordered stays.
+    made.market(SYMBOL, NOW)
+    for number in range(10):
+        made.market(f"20000{number}", NOW)
+    assert {SYMBOL, "123456"} <= made.markets.keys()
 
 
 def test_the_same_seed_is_the_same_market() -> None:
