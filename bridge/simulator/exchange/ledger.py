@@ -224,10 +224,12 @@ class StockAccount:
     # -- inside
 
     def _need(self, ticket: Ticket, quantity: int, day: date) -> int:
-        if not quantity:
-            return 0
         request, more = ticket.request, quantity * ticket.limit
-        spent = _cost(request, ticket.value, ticket.filled * ticket.covered, day)
+        if not quantity or not (request.opens or request.short):
+            return 0
+        spent = 0
+        if ticket.filled:
+            spent = _cost(request, ticket.value, ticket.filled * ticket.covered, day)
         covered = (ticket.filled + quantity) * ticket.covered
         return _cost(request, ticket.value + more, covered, day) - spent
 

@@ -6,21 +6,18 @@ whose width is cut to the tick of the base price.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 __all__ = ["down", "limits", "on_grid", "step", "tick", "up"]
 
-_TICKS = (
-    (2_000, 1),
-    (5_000, 5),
-    (20_000, 10),
-    (50_000, 50),
-    (200_000, 100),
-    (500_000, 500),
-)
+_BELOW = (2_000, 5_000, 20_000, 50_000, 200_000, 500_000)
+_TICKS = (1, 5, 10, 50, 100, 500, 1_000)
+"""Below each of those prices, and from the last of them on."""
 
 
 def tick(price: int) -> int:
     """Return the tick in won at this price."""
-    return next((size for below, size in _TICKS if price < below), 1_000)
+    return _TICKS[bisect_right(_BELOW, price)]
 
 
 def on_grid(price: int) -> bool:
