@@ -50,7 +50,9 @@ price = step("price", lambda: int(filled(seoul.fetch_price("005930"), "output")[
 for frame in "DWM":
     step(f"chart {frame}", lambda f=frame: filled(seoul.fetch_ohlcv("005930", f), "output2"))
 step("recent chart", lambda: filled(seoul.fetch_ohlcv_recent30("005930"), "output"))
-step("minute chart", lambda: seoul.fetch_today_1m_ohlcv("005930")["output2"][0])
+# Its own loop over the pages ends only when one begins at nine, which an exchange that is open day
+# and night has no reason to do.
+step("minute chart", lambda: seoul._fetch_today_1m_ohlcv("005930", "153000")["output2"][0])
 step("overseas price", lambda: filled(nasdaq.fetch_price("AAPL"), "output")["last"])
 for frame in "DWM":
     step(
