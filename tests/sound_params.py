@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bridge.catalog.model import Api, Catalog, Param
+from bridge.simulator.exchange.warrants import warrants_on
 
 __all__ = ["PRODUCTS", "sound", "upper"]
 
@@ -63,6 +64,8 @@ def _value(api: Api, param: Param, catalog: Catalog, now: datetime) -> str:
         return param.default
     if codes and param.required:
         return codes[0]
+    if param.path == "symbol" and (api.category == "elw" or api.id == "inquire_elw_price"):
+        return next(iter(warrants_on(now.date()))).symbol
     if param.path.endswith("symbol") or name == "SHTN_PDNO":
         return _SYMBOLS.get(api.category, "005930")
     if param.type == "date":

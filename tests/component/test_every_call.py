@@ -102,7 +102,7 @@ async def test_a_call_that_lacks_a_parameter_names_it_as_kis_does() -> None:
     told = []
     async with answering("real") as kis:
         for api, _, tr_id in calls("real"):
-            needed = [p.name for p in api.params if p.required and p.path != "account_no"]
+            needed = [p.name for p in api.params if p.required]
             name = next((n for n in needed if n.upper().startswith("FID_")), "")
             if name:
                 body = (await ask(kis, api, tr_id, name)).json()
@@ -113,6 +113,15 @@ async def test_a_call_that_lacks_a_parameter_names_it_as_kis_does() -> None:
 
 def lacks(name: str) -> str:
     return f"ERROR INPUT FIELD NOT FOUND [{name.upper()}]"
+
+
+async def test_what_the_programs_that_kis_publishes_leave_out_may_be_left_out() -> None:
+    newly_listed = CATALOG.apis["elw/newly_listed"]
+    async with answering("real") as kis:
+        tr_id = newly_listed.tr_ids[0].real
+        body = (await ask(kis, newly_listed, tr_id, "FID_BLNC_CLS_CODE")).json()
+        assert body["rt_cd"] == "0"
+        assert (await ask(kis, newly_listed, tr_id, "FID_DIV_CLS_CODE")).json()["rt_cd"] == "2"
 
 
 async def test_what_the_gateway_and_the_systems_behind_it_refuse() -> None:

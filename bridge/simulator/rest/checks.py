@@ -13,6 +13,17 @@ __all__ = ["check_codes", "check_names"]
 _MARKET = "FID_COND_MRKT_DIV_CODE"
 _PAGE = "continuation"
 """Path of what only a later page needs; KIS goes without it on the first."""
+_UNSENT = frozenset(
+    [
+        ("domestic_bond/inquire_psbl_order", "SAMT_MKET_PTCI_YN"),
+        ("domestic_stock/investor_program_trade_today", "EXCH_DIV_CLS_CODE"),
+        ("elw/newly_listed", "FID_BLNC_CLS_CODE"),
+        ("overseas_futureoption/search_contract_detail", "SRS_CD_01"),
+        ("overseas_stock/new_highlow", "NDAY"),
+        ("overseas_stock/order_resv_ccnl", "RSYN_ORD_RCIT_DT"),
+    ]
+)
+"""Documented as required, and not sent by the programs that KIS publishes for these calls."""
 _QUOTATIONS = ("/quotations/", "/ranking/", "/finance/", "/ksdinfo/")
 
 
@@ -27,7 +38,7 @@ def check_names(api: Api, params: Params, *, lenient: bool = False) -> None:
     for param in api.params:
         if param.required and not param.path.startswith(_PAGE):
             name = param.name.upper()
-            if name not in params:
+            if name not in params and (api.name, name) not in _UNSENT:
                 raise MissingError(name)
 
 

@@ -45,6 +45,7 @@ _FAMILIES: Mapping[str, Market] = {
 }
 _LISTED = re.compile(r"(?=.*[0-9])[0-9A-Z]{4,9}|0000*")
 _ANY = re.compile(r"[0-9A-Za-z./#@%&_ -]{1,20}")
+_NUMBERED = re.compile(r"symbol_([0-9]+)")
 _FIRST_NUMBER = 50_000_001
 
 
@@ -73,8 +74,9 @@ class GenericHandlers:
         if asked and not _symbol(api).fullmatch(asked):
             return Answer("1", "MCA05918", padded("종목코드 오류입니다.", 80))
         known = self._facts(api, asked, now)
-        market = () if known else self._symbols(api)
-        names_symbols = any(_names_symbols(output) for output in api.outputs)
+        several = _several(api, params)
+        market = several or (() if known else self._symbols(api))
+        names_symbols = bool(several) or any(_names_symbols(output) for output in api.outputs)
         total = len(market) if market and names_symbols else _ROWS_IN_PAGES
         page = pages.page(api, params, tr_cont, self.settings.environment, total)
         outputs: Row = {}
@@ -85,10 +87,11 @@ class GenericHandlers:
                 made = self._row(api, output, params, subject)
                 outputs |= {output.name: made} if output.name else made
                 continue
-            numbers = page.rows if page is not None else range(_ROWS)
+            numbers = page.rows if page is not None else range(len(several) or _ROWS)
             if len(api.outputs) > 1 and any(field.path in ROW_COUNTS for field in output.fields):
                 numbers = numbers[:1]  # the head of the other list, which KIS writes as one, too
-            subjects = self._subjects(api, output, market, known, numbers, now)
+            listed = market if several or _names_symbols(output) else ()
+            subjects = self._subjects(api, output, listed, known, numbers, now)
             outputs[output.name] = [self._row(api, output, params, one) for one in subjects]
         mark = ""
         if page is not None:
@@ -145,7 +148,7 @@ class GenericHandlers:
         Of one symbol rows go back in time; a list that names symbols and was asked for none is
         about one a row, and about none twice.
         """
-        if market and _names_symbols(output):
+        if market:
             for place, number in enumerate(numbers):
                 if number < len(market):
                     about = self._facts(api, market[number], now)
@@ -192,6 +195,16 @@ class GenericHandlers:
         place = f"generic {self.settings.seed} {api.name} {output.name} {asked} {about}"
         draw = Random(f"{place} {subject.rank}")  # noqa: S311 - a market, not a secret
         return row(output.fields, self.catalog.codes, params, subject, draw)
+
+
+def _several(api: Api, params: Params) -> tuple[str, ...]:
+    """Return the symbols of a call that asks for some at once, by their numbers."""
+    asked = sorted(
+        (int(number[1]), params.get(param.name.upper(), ""))
+        for param in api.params
+        if (number := _NUMBERED.fullmatch(param.path))
+    )
+    return tuple(symbol for _, symbol in asked if symbol)
 
 
 def _names_symbols(output: Output) -> bool:

@@ -183,3 +183,9 @@ def test_asking_opens_no_market_and_remembers_no_end_of_symbols() -> None:
     row = generic.ask("overseas_stock/price_detail", SYMB="NEW").outputs["output"]
     assert row["last"]
     assert "NEW" not in generic.off_book.prices
+
+
+def test_a_call_for_several_symbols_has_a_row_for_each() -> None:
+    asked = {"EXCD_01": "NAS", "SYMB_01": "MSFT", "SYMB_02": "AAPL", "SYMB_10": "TSLA"}
+    rows = Generic().ask("overseas_stock/multprice", **asked).outputs["output2"]
+    assert [row["symb"] for row in rows] == ["MSFT", "AAPL", "TSLA"]
