@@ -112,7 +112,9 @@ class Simulator:
             publish=self.publish,
             fault=self.stream.injector.rest,
         )
-        self.rest.app.router.routes.extend(documents.routes(catalog, settings.seed))
+        self.rest.app.router.routes.extend(
+            documents.routes(catalog, settings.seed, lambda: self.clock().date())
+        )
         self.events: deque[ExchangeEvent] = deque(maxlen=10_000)
         """The latest events of users' orders, in order."""
 

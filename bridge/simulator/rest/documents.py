@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -43,7 +45,7 @@ _NO_UI = (
 )
 
 
-def routes(catalog: Catalog, seed: int) -> list[BaseRoute]:
+def routes(catalog: Catalog, seed: int, day: Callable[[], date]) -> list[BaseRoute]:
     """Return the routes; the document is made when it is first asked for."""
 
     @lru_cache(maxsize=1)
@@ -61,7 +63,7 @@ def routes(catalog: Catalog, seed: int) -> list[BaseRoute]:
         return Response(_START, media_type="text/javascript")
 
     def serve_master(request: Request) -> Response:
-        data = masters.packed(catalog, request.path_params["file"], seed)
+        data = masters.packed(catalog, request.path_params["file"], seed, day())
         if data is None:
             return Response(status_code=404)
         return Response(data, media_type="application/octet-stream")

@@ -21,6 +21,7 @@ from bridge.simulator.rest.bonds.terms import BondTermHandlers
 from bridge.simulator.rest.calls import Family, Handler, HandlerCall, calls
 from bridge.simulator.rest.checks import check_codes, check_names
 from bridge.simulator.rest.derivatives.balances import DerivativeBalanceHandlers
+from bridge.simulator.rest.derivatives.boards import DerivativeBoardHandlers
 from bridge.simulator.rest.derivatives.lists import DerivativeListHandlers
 from bridge.simulator.rest.derivatives.orders import DerivativeOrderHandlers
 from bridge.simulator.rest.domestic_accounts import DomesticAccounts
@@ -72,6 +73,7 @@ class Handlers:
             DerivativeOrderHandlers(off_book, catalog, settings),
             DerivativeBalanceHandlers(off_book, catalog, settings),
             DerivativeListHandlers(off_book, catalog, settings),
+            DerivativeBoardHandlers(off_book, catalog, settings),
             OffBookHandlers(off_book, catalog, settings),
             board,
             PriceHandlers(catalog, settings.seed, off_book),

@@ -8,11 +8,13 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 from bridge.catalog.model import Catalog, Column, Master
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.listings import standard_symbol
 from bridge.simulator.exchange.securities import SECTORS, Security, securities
+from bridge.simulator.rest.contract_masters import CONTRACT_MASTERS, contract_rows
 from bridge.simulator.stream import records
 
 __all__ = ["FOLDER", "content", "packed"]
@@ -22,6 +24,7 @@ FOLDER = "/common/master/"
 
 Entry = Mapping[str, str]
 
+_A_DAY = date(2026, 11, 23)
 _INDICES = (("0", "0001", "종합"), ("1", "1001", "KOSDAQ"), ("2", "2001", "KOSPI200"))
 _OTHERS: Mapping[str, tuple[Entry, ...]] = {
     "member": (
@@ -41,17 +44,20 @@ _COMMON: Mapping[str, str] = {"currency": "USD", "decimals": "4", "country": "US
 """Of every overseas symbol; the exchange is the master's own."""
 
 
-def content(master: Master, seed: int) -> bytes:
-    """Return the file of a master; of one that has nothing to list, a single made-up symbol."""
-    return b"".join(_line(master, row) + b"\n" for row in _rows(master, seed))
+def content(master: Master, seed: int, day: date = _A_DAY) -> bytes:
+    """Return the file of a master; of one that has nothing to list, a single made-up symbol.
+
+    Contracts are those of ``day``.
+    """
+    return b"".join(_line(master, row) + b"\n" for row in _rows(master, seed, day))
 
 
-def packed(catalog: Catalog, file: str, seed: int) -> bytes | None:
+def packed(catalog: Catalog, file: str, seed: int, day: date = _A_DAY) -> bytes | None:
     """Return what KIS offers under a file name, None for an unknown one; the same every time."""
     master = next((one for one in catalog.masters.values() if file and one.file == file), None)
     if master is None:
         return None
-    data = content(master, seed)
+    data = content(master, seed, day)
     if not master.inner:
         return data
     buffer = io.BytesIO()
@@ -60,7 +66,9 @@ def packed(catalog: Catalog, file: str, seed: int) -> bytes | None:
     return buffer.getvalue()
 
 
-def _rows(master: Master, seed: int) -> Iterable[Entry]:
+def _rows(master: Master, seed: int, day: date) -> Iterable[Entry]:
+    if master.id in CONTRACT_MASTERS:
+        return contract_rows(master.id, seed, day)
     board = master.id.removeprefix("nxt_")
     if board in ("kospi", "kosdaq"):
         listed = (one for one in securities().values() if one.board == board)

@@ -40,14 +40,13 @@ class OffBookHandlers:
 
     def handlers(self) -> dict[str, Handler]:
         """Return what answers each call, by its workbook name."""
-        stock, future = "overseas_stock", "domestic_futureoption"
+        stock = "overseas_stock"
         return {
             f"{stock}/order": self._place_stock,
             f"{stock}/order_rvsecncl": self._change_stock,
             f"{stock}/inquire_ccnl": self._list_stocks,
             f"{stock}/inquire_balance": self._hold_stocks,
             f"{stock}/price": self._price_stock,
-            f"{future}/inquire_price": self._price_future,
         }
 
     # overseas stocks
@@ -121,22 +120,6 @@ class OffBookHandlers:
         return self._row("overseas_stock/price", "output", row)
 
     # futures and options
-
-    def _price_future(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
-        symbol = params.get("FID_INPUT_ISCD", "")
-        price, base = self._off_book.price(symbol), self._off_book.base(symbol)
-        row = {
-            "hts_kor_isnm": symbol,
-            "futs_prpr": f"{price:.2f}",
-            "futs_prdy_vrss": f"{price - base:.2f}",
-            "prdy_vrss_sign": _sign(price, base),
-            "futs_prdy_clpr": f"{base:.2f}",
-            "futs_prdy_ctrt": f"{(price - base) / base * 100:.2f}",
-            "futs_sdpr": f"{base:.2f}",
-            "futs_mxpr": f"{price * 2:.2f}",
-            "futs_llam": "0.01",
-        }
-        return self._row("domestic_futureoption/inquire_price", "output1", row)
 
     # what both have in common
 
