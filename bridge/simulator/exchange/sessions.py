@@ -33,6 +33,7 @@ _SLOTS = {
 _KRX_MAIN = {"opening_auction", "regular", "closing_auction"}
 """The after-market of KRX has kinds of its own, that of NXT takes those of the day."""
 _CONTINUOUS = {"regular", "after_market", "pre_market", "pre_market_only"}
+_BEFORE_TRADING = {"opening_auction", "pre_open_after_hours"}
 _EXTENDED = {"pre_market", "after_market"}
 _SETTLES_AFTER = 2
 _POST_CLOSE_TRADES = timedelta(minutes=10)
@@ -121,6 +122,15 @@ class Timing:
             one.name in _CONTINUOUS and one.opens <= now < one.closes
             for venue in _VENUES
             for one in self._of(venue, now)
+        )
+
+    def shows(self, venue: str, at: datetime) -> bool:
+        """Tell whether a trade of that moment can be one of a venue, its auctions included."""
+        if said := self._said(at):
+            return said == "open"
+        return any(
+            one.opens <= at <= one.closes and one.name not in _BEFORE_TRADING
+            for one in self._of(venue, at)
         )
 
     def admission(self, venue: str, kind: OrderKind, now: datetime) -> Admission:

@@ -56,11 +56,17 @@ class _Stock(SubscriptionFeed):
         super().__init__(channel.tr_id, key, WEIGHTS.get(channel.kind, _RARE))
         self.symbol = key
         self._kind, self._encoder, self._exchange = channel.kind, encoder, exchange
+        self._venue = channel.venue if channel.venue in ("krx", "nxt") else ""
 
     def records(self, number: int, prints: list[Print], now: datetime) -> list[str]:
         market = self._exchange.market(self.key, now)
         if self._kind == "trade":
-            return [self._encoder.record(records.trade(market, row)) for row in prints]
+            shows = self._exchange.timing.shows
+            return [
+                self._encoder.record(records.trade(market, row))
+                for row in prints
+                if not self._venue or shows(self._venue, row.at)
+            ]
         return [self._record(market, now)] * number
 
     def _record(self, market: Market, now: datetime) -> str:

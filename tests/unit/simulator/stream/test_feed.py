@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bridge.calendar.hours import Calendar
 from bridge.catalog.compile import load
 from bridge.catalog.model import Channel
 from bridge.simulator.exchange.exchange import Exchange
@@ -69,6 +70,28 @@ def test_every_channel_has_plausible_records(channel: Channel) -> None:
         for field, value in zip(encoder.layout.fields, values, strict=False):
             assert _PATTERNS[field.type].fullmatch(value), (field.name, value)
     assert 0 < feed.weight <= 1
+
+
+@pytest.mark.parametrize(
+    ("clock", "told"),
+    [
+        ((8, 10), ["H0NXCNT0", "H0UNCNT0"]),
+        ((10, 0), ["H0NXCNT0", "H0STCNT0", "H0UNCNT0"]),
+        ((15, 35), []),
+        ((17, 0), ["H0NXCNT0", "H0STCNT0", "H0UNCNT0"]),
+    ],
+)
+def test_a_venue_shows_trades_in_its_own_hours(clock: tuple[int, int], told: list[str]) -> None:
+    exchange = Exchange(seed=1, calendar=Calendar(CATALOG.hours))
+    now = NOW.replace(hour=clock[0], minute=clock[1])
+    for _ in range(5):
+        exchange.act("005930", now)
+    prints = exchange.market("005930", now).collect()
+    assert told == [
+        tr_id
+        for tr_id in ("H0NXCNT0", "H0STCNT0", "H0UNCNT0")
+        if feed_of(CATALOG.channels[tr_id], "005930", exchange)[0].records(1, prints, now)
+    ]
 
 
 @pytest.mark.parametrize("key", ["삼성전자", "", "005930^"])
