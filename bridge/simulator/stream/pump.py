@@ -56,6 +56,8 @@ class RecordPump:
 
     def turn(self, elapsed: float, now: datetime) -> Iterator[tuple[Fed, list[str]]]:
         """Move the markets by ``elapsed`` seconds; yield what each feed has to send."""
+        # Auctions and reservations come by the clock, whether or not anybody watches.
+        self._exchange.advance(now)
         weight = sum(line.feed.weight for line in self._feeds.values())
         per_s = self._rate / weight if self._rate is not None and weight else _DEFAULT_PER_S
         loops = per_s > _EXCHANGE_PER_S

@@ -86,6 +86,20 @@ def test_a_market_with_a_waiting_order_lives_unwatched() -> None:
     assert exchange.market("005930", NOW).volume == volume
 
 
+def test_a_reservation_is_sent_at_its_hour_with_nobody_watching() -> None:
+    calendar = Calendar(CATALOG.hours)
+    account = with_holdings(ACCOUNT, 10**9, [])
+    made = Exchange(seed=1, calendar=calendar, accounts=[account])
+    filled, _ = pump(None, exchange=made)
+    evening, morning = NOW.replace(hour=18), NOW.replace(day=23, hour=8, minute=20)
+    price = made.market("005930", evening).lower
+    made.reservations.add(OrderRequest(ACCOUNT, "005930", Side.BUY, 1, price), "", evening)
+    assert list(filled.turn(0.05, morning - timedelta(seconds=1))) == []
+    assert made.events == []
+    assert list(filled.turn(0.05, morning)) == []
+    assert [event.kind for event in made.events] == ["taken"]
+
+
 @pytest.mark.parametrize("rate", [None, 5_000.0])
 def test_a_closed_market_is_silent(rate: float | None) -> None:
     filled, _ = pump(
