@@ -356,4 +356,4 @@ class AccountModel(RuleBasedStateMachine):
 
 
 TestAccountModel = AccountModel.TestCase
-TestAccountModel.settings = settings(stateful_step_count=25)
+TestAccountModel.settings = settings(stateful_step_count=15)
