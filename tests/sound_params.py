@@ -10,7 +10,7 @@ from bridge.simulator.exchange.warrants import warrants_on
 
 __all__ = ["PRODUCTS", "sound", "upper"]
 
-PRODUCTS = {"domestic_futureoption": "03", "overseas_futureoption": "08"}
+PRODUCTS = {"domestic_futureoption": "03", "overseas_futureoption": "08", "pension": "29"}
 """Product of the account that a market wants; all others are of product 01."""
 _SYMBOLS = {
     "overseas_stock": "AAPL",
@@ -46,7 +46,8 @@ _SPECIAL = {
 
 def sound(api: Api, catalog: Catalog, now: datetime, account: str = "12345678") -> dict[str, str]:
     """Return all parameters of a call, as the workbook allows them."""
-    own = {"CANO": account, "ACNT_PRDT_CD": PRODUCTS.get(api.category, "01")}
+    group = "pension" if api.id.startswith("pension_") else api.category
+    own = {"CANO": account, "ACNT_PRDT_CD": PRODUCTS.get(group, "01")}
     return {
         param.name: own.get(param.name.upper()) or _value(api, param, catalog, now)
         for param in api.params

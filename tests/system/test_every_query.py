@@ -22,6 +22,7 @@ CATALOG = load()
 CALLS = [
     (api, ids.variant) for api in CATALOG.apis.values() for ids in api.tr_ids if reads_only(api)
 ]
+ALIASES = {"03": "futures", "29": "pension"}
 AT_ONCE = 16
 """Requests that may wait for the bridge, of one client."""
 ACCOUNTS = """
@@ -29,8 +30,12 @@ ACCOUNTS = """
 alias = "futures"
 app = "app1"
 number = "12345678-03"
+[[kis.accounts]]
+alias = "pension"
+app = "app1"
+number = "12345678-29"
 [requests.clients.alice]
-accounts = ["main", "futures"]
+accounts = ["main", "futures", "pension"]
 per_second = 1000
 at_once = 1000
 """
@@ -40,8 +45,7 @@ def query(api: Api, variant: str, number: int) -> dict[str, Any]:
     params = sound(api, CATALOG, datetime.now(SEOUL))
     asked: dict[str, Any] = {"api": api.name, "variant": variant, "transaction": number, "pages": 2}
     if params.pop("CANO", None):
-        del params["ACNT_PRDT_CD"]
-        asked["account"] = "futures" if api.category == "domestic_futureoption" else "main"
+        asked["account"] = ALIASES.get(params.pop("ACNT_PRDT_CD"), "main")
     return asked | {"params": params}
 
 

@@ -17,7 +17,9 @@ from bridge.simulator.board.quotes import Quotes
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.order_book import Side
+from bridge.simulator.off_book.listings import LISTED
 from bridge.simulator.off_book.off_book import OffBook
+from bridge.simulator.rest.params import Params
 
 __all__ = ["DomesticFacts", "FactSource", "Facts", "OffBookFacts"]
 
@@ -28,11 +30,22 @@ _OFF_BOOK = ("overseas_stock", "domestic_futureoption", "overseas_futureoption")
 _MOST = 5_000
 """Symbols whose prices are remembered for being asked about."""
 _NAMED = {
-    "overseas_stock": ("AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "GOOGL", "META"),
     "domestic_futureoption": ("A01612", "A01703", "B01612400", "C01612400"),
     "overseas_futureoption": ("ESZ26", "NQZ26", "CLF27", "GCG27"),
 }
 """What a list of such symbols has in it."""
+_EXCHANGES = {
+    "NAS": "NASD",
+    "NYS": "NYSE",
+    "AMS": "AMEX",
+    "HKS": "SEHK",
+    "SHS": "SHAA",
+    "SZS": "SZAA",
+    "TSE": "TKSE",
+    "HNX": "HASE",
+    "HSX": "VNSE",
+}
+"""KIS's two names of each exchange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,7 @@ class FactSource(Protocol):
     def facts(self, api: Api, symbol: str, now: datetime) -> Facts | None:
         """Return what is known of the symbol that a call names, or None."""
 
-    def listed(self, api: Api) -> tuple[str, ...]:
+    def listed(self, api: Api, params: Params) -> tuple[str, ...]:
         """Return the symbols of which a call's list is made; none where this is not its market."""
 
 
@@ -117,7 +130,7 @@ class DomesticFacts:
             bids=tuple((Decimal(price), size) for price, size in bids),
         )
 
-    def listed(self, api: Api) -> tuple[str, ...]:
+    def listed(self, api: Api, params: Params) -> tuple[str, ...]:
         """Return the stocks that have names."""
         return tuple(listings.KNOWN) if api.category in _STOCKS else ()
 
@@ -150,6 +163,9 @@ class OffBookFacts:
             decimals=4 if api.category == "overseas_stock" else 2,
         )
 
-    def listed(self, api: Api) -> tuple[str, ...]:
-        """Return a few symbols of the market."""
-        return _NAMED.get(api.category, ())
+    def listed(self, api: Api, params: Params) -> tuple[str, ...]:
+        """Return a few symbols of the market, of overseas stocks those of the exchange named."""
+        if api.category != "overseas_stock":
+            return _NAMED.get(api.category, ())
+        exchange = _EXCHANGES.get(params.get("EXCD", "NAS"), "")
+        return tuple(symbol for symbol, place in LISTED.items() if place == exchange)

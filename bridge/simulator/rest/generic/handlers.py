@@ -6,9 +6,10 @@ Nothing in it is true but what the sources of :mod:`bridge.simulator.rest.facts`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from itertools import pairwise
 from random import Random
@@ -45,6 +46,17 @@ _FAMILIES: Mapping[str, Market] = {
 }
 _LISTED = re.compile(r"(?=.*[0-9])[0-9A-Z]{4,9}|0000*")
 _ANY = re.compile(r"[0-9A-Za-z./#@%&_ -]{1,20}")
+
+
+def _volume(known: Facts | None) -> Decimal:
+    return Decimal(known.volume if known else 0)
+
+
+_RANKED_BY: Mapping[str, Callable[[Facts | None], Decimal]] = {
+    "trade_pbmn": lambda known: Decimal(known.value if known else 0),
+    "updown_rate": lambda known: known.rate if known else Decimal(0),
+    "price_fluct": lambda known: known.rate if known else Decimal(0),
+}
 _NUMBERED = re.compile(r"symbol_([0-9]+)")
 _FIRST_NUMBER = 50_000_001
 
@@ -75,7 +87,7 @@ class GenericHandlers:
             return Answer("1", "MCA05918", padded("종목코드 오류입니다.", 80))
         known = self._facts(api, asked, now)
         several = _several(api, params)
-        market = several or (() if known else self._symbols(api))
+        market = several or (() if known else self._symbols(api, params))
         names_symbols = bool(several) or any(_names_symbols(output) for output in api.outputs)
         total = len(market) if market and names_symbols else _ROWS_IN_PAGES
         page = pages.page(api, params, tr_cont, self.settings.environment, total)
@@ -83,7 +95,12 @@ class GenericHandlers:
         rows = len(page.rows) if page is not None else _ROWS
         for output in api.outputs:
             if not output.array:
-                subject = RowSubject(api.category, now, known or self._first(api, now), rows=rows)
+                subject = RowSubject(
+                    api.category,
+                    now,
+                    known or self._facts(api, next(iter(market), ""), now),
+                    rows=rows,
+                )
                 made = self._row(api, output, params, subject)
                 outputs |= {output.name: made} if output.name else made
                 continue
@@ -91,6 +108,8 @@ class GenericHandlers:
             if len(api.outputs) > 1 and any(field.path in ROW_COUNTS for field in output.fields):
                 numbers = numbers[:1]  # the head of the other list, which KIS writes as one, too
             listed = market if several or _names_symbols(output) else ()
+            if any(field.path == "rank" for field in output.fields):
+                listed = self._ranked(api, listed, now)
             subjects = self._subjects(api, output, listed, known, numbers, now)
             outputs[output.name] = [self._row(api, output, params, one) for one in subjects]
         mark = ""
@@ -128,11 +147,14 @@ class GenericHandlers:
         found = (source.facts(api, symbol, now) for source in self.sources)
         return next(filter(None, found), None) if symbol else None
 
-    def _symbols(self, api: Api) -> tuple[str, ...]:
-        return next(filter(None, (source.listed(api) for source in self.sources)), ())
+    def _symbols(self, api: Api, params: Params) -> tuple[str, ...]:
+        return next(filter(None, (source.listed(api, params) for source in self.sources)), ())
 
-    def _first(self, api: Api, now: datetime) -> Facts | None:
-        return self._facts(api, next(iter(self._symbols(api)), ""), now)
+    def _ranked(self, api: Api, market: Sequence[str], now: datetime) -> tuple[str, ...]:
+        """Return symbols in the order of what a ranking is by: the volume, where nothing says."""
+        by = _RANKED_BY.get(api.id, _volume)
+        known = {symbol: self._facts(api, symbol, now) for symbol in market}
+        return tuple(sorted(market, key=lambda one: by(known[one]), reverse=True))
 
     def _subjects(
         self,

@@ -189,3 +189,17 @@ def test_a_call_for_several_symbols_has_a_row_for_each() -> None:
     asked = {"EXCD_01": "NAS", "SYMB_01": "MSFT", "SYMB_02": "AAPL", "SYMB_10": "TSLA"}
     rows = Generic().ask("overseas_stock/multprice", **asked).outputs["output2"]
     assert [row["symb"] for row in rows] == ["MSFT", "AAPL", "TSLA"]
+
+
+def test_a_ranking_is_in_the_order_of_what_it_ranks() -> None:
+    generic = Generic()
+    by_volume = generic.ask("overseas_stock/trade_vol", EXCD="NAS").outputs["output2"]
+    volumes = [int(row["tvol"]) for row in by_volume]
+    assert volumes == sorted(volumes, reverse=True)
+    assert len(volumes) > 3
+    by_value = generic.ask("overseas_stock/trade_pbmn", EXCD="NAS").outputs["output2"]
+    values = [Decimal(row["tamt"]) for row in by_value]
+    assert values == sorted(values, reverse=True)
+    assert [row["rank"] for row in by_value] == [str(place) for place in range(1, len(values) + 1)]
+    hong_kong = generic.ask("overseas_stock/trade_vol", EXCD="HKS").outputs["output2"]
+    assert [row["symb"] for row in hong_kong] == ["00700"]
