@@ -53,6 +53,7 @@ spec: $(VENV)/.installed
 	$(BIN)/kis-bridge spec openapi
 	$(BIN)/kis-bridge spec schema
 	$(BIN)/kis-bridge spec docs
+	$(BIN)/kis-bridge spec topics
 	$(BIN)/kis-bridge spec simulator
 
 # Mosquitto is the broker that the tests and the benchmark use. PostgreSQL and MariaDB, on which

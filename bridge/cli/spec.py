@@ -167,6 +167,21 @@ def docs(
 
 
 @app.command()
+def topics(
+    spec: OwnSpec = None,
+    output: Annotated[Path, typer.Option("--output", help="File to write.")] = Path(
+        "docs/topics.md"
+    ),
+) -> None:
+    """Write the page of all topics and payloads."""
+    from bridge.documents.guide import guide
+
+    text = guide(catalog_of(spec))
+    _write(output, text)
+    print(f"{output}: {len(text.encode())} bytes")
+
+
+@app.command()
 def simulator(
     spec: OwnSpec = None,
     output: Annotated[Path, typer.Option("--output", help="File that has the table.")] = Path(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from bridge.catalog.schemas import Schema
 from bridge.documents.generated import of_model, of_payload
+from bridge.documents.refusals import REFUSALS
 from bridge.mqtt.payloads import (
     BridgeState,
     CandleReport,
@@ -35,6 +36,17 @@ from bridge.subscriptions.quality_publisher import QualityReport
 
 __all__ = ["REPORTS"]
 
+
+def _ack() -> Schema:
+    schema = of_payload(OrderAck)
+    told = "; ".join(f"{reason}: {about.meaning}" for reason, about in REFUSALS.items())
+    schema["properties"]["reason"] |= {
+        "enum": [*REFUSALS, None],
+        "description": f"Why it was refused; null: it was not. {told}",
+    }
+    return schema
+
+
 REPORTS: Mapping[str, Schema] = {
     "bridge/state": of_payload(BridgeState),
     "bridge/info": of_model(Info),
@@ -44,7 +56,7 @@ REPORTS: Mapping[str, Schema] = {
     "bridge/session": of_payload(SessionReport),
     "bridge/owner": of_payload(OwnerClaim),
     "quality": of_payload(QualityReport),
-    "order/ack": of_payload(OrderAck),
+    "order/ack": _ack(),
     "order/event": of_payload(OrderEvent),
     "order/state": of_payload(OrderState),
     "account/external": {"oneOf": [of_payload(ExternalNotice), of_payload(ExternalRow)]},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +20,16 @@ from bridge.catalog.openapi import openapi
 from bridge.cli.spec import yaml_text
 from bridge.documents.asyncapi import asyncapi
 from bridge.documents.events import EVENTS, SUMMARIES
+from bridge.documents.guide import guide
 from bridge.documents.reference import reference
+from bridge.documents.refusals import REFUSALS
 from bridge.documents.responses import ERRORS
 from bridge.documents.topics import payloads, topics
 from bridge.kis.decode import ChannelDecoder, Route
 from bridge.kis.executions import NoticeKind
 from bridge.mqtt.payloads import EventKind
 from bridge.orders.model.command import CommandVerb
+from bridge.orders.model.lifecycle import State
 from bridge.simulator.stream.encode import Encoder
 from bridge.simulator.stream.price_walks import Typed
 
@@ -74,6 +78,29 @@ def test_the_schemas_are_current(schemas: Mapping[str, Any]) -> None:
 
 def test_the_reference_is_current() -> None:
     assert committed("docs/channels", "*.md") == reference(CATALOG), "run kis-bridge spec docs"
+
+
+def test_the_page_of_topics_is_current() -> None:
+    text = (ROOT / "docs/topics.md").read_text(encoding="utf-8")
+    assert text == guide(CATALOG), "run kis-bridge spec topics"
+
+
+def test_the_page_of_topics_names_every_topic_state_reason_code_and_event() -> None:
+    page = guide(CATALOG)
+    listed = re.compile(r"kis/market/.*/snapshot/|kis/bridge/(request|response|event)/")
+    for topic in topics(CATALOG):
+        assert listed.match(topic.address) or f"`{topic.address}`" in page, topic.address
+    for word in (*State, *REFUSALS, *ERRORS, *SUMMARIES, *get_args(CommandVerb)):
+        assert f"`{word}`" in page or f"/{word}`" in page, word
+
+
+def test_every_reason_of_a_refusal_is_explained_and_no_other() -> None:
+    sources = "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "bridge/orders").rglob("*.py")
+    )
+    written = set(re.findall(r"\bRefusal\(\s*\"([a-z_]+)\"", sources))
+    limits = set(re.findall(r"\"(risk_[a-z_]+)\", scope\.limits", sources))
+    assert written | limits == set(REFUSALS)
 
 
 def test_every_topic_has_its_schemas_and_every_schema_its_topic(
