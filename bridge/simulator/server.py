@@ -23,6 +23,7 @@ from bridge.simulator.exchange.exchange import Exchange, with_holdings
 from bridge.simulator.exchange.tickets import ExchangeEvent
 from bridge.simulator.faults.plan import Faults
 from bridge.simulator.history.history import History
+from bridge.simulator.history.tapes import Tapes
 from bridge.simulator.keys import Keys
 from bridge.simulator.listening import HttpServer, listen
 from bridge.simulator.off_book.closing import catch_up
@@ -78,10 +79,13 @@ class Simulator:
                 if not number.endswith("-03")
             ],
         )
-        self.off_book = OffBook(settings.seed, accounts, self.exchange.accounts, settings.cash)
+        self.tapes = Tapes(settings.seed, self.clock().date())
+        """What is traded today of everything without an order book."""
+        self.off_book = OffBook(
+            settings.seed, accounts, self.exchange.accounts, settings.cash, tapes=self.tapes
+        )
         """Overseas stocks, futures and options."""
-        self.off_book.listed_on = self.clock().date()
-        self.history = History(Calendar(catalog.hours), seed=settings.seed, end=self.clock().date())
+        self.history = History(Calendar(catalog.hours), seed=settings.seed, began=self.clock())
         """What every symbol was traded at before today."""
         player = None
         if settings.play is not None:
@@ -93,9 +97,7 @@ class Simulator:
         self.stream = StreamServer(
             catalog,
             self.keys,
-            Source(
-                *(self.exchange, settings.seed, catalog.codes, self.off_book), self.off_book.halts
-            ),
+            Source(self.exchange, settings.seed, catalog.codes, self.off_book),
             RecordPump(self.exchange, settings.rate),
             settings,
             player=player,

@@ -28,6 +28,7 @@ from bridge.catalog.openapi import openapi
 from bridge.documents.topics import payloads, topics
 from bridge.mqtt.topics import REQUEST_VERBS
 from bridge.runtime.clock import SEOUL
+from bridge.simulator.history.tapes import Tapes
 from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest.call_table import with_table
 from bridge.simulator.server import Simulator, SimulatorSettings
@@ -38,7 +39,7 @@ from tests.system.programs import World, ask, publish
 ROOT = Path(__file__).parents[2]
 CATALOG = load()
 VALIDATOR = ROOT / "tests/asyncapi"
-FUTURE = OffBook(1, (), listed_on=datetime.now(SEOUL).date()).price("A01603")
+FUTURE = OffBook(1, (), tapes=Tapes(1, datetime.now(SEOUL).date())).price("A01603")
 """About what a future costs in a simulator that starts today."""
 TRADE = "kis/market/domestic_stock/krx/trade/005930"
 

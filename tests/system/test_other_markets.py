@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.runtime.clock import SEOUL
+from bridge.simulator.history.tapes import Tapes
 from bridge.simulator.off_book.off_book import OffBook
 from tests.system.programs import World
 
@@ -41,7 +42,7 @@ KOSPI200: dict[str, Any] = APPLE | {
 
 def _about() -> Decimal:
     """Return about what the future costs today in a simulator; a day's prices are near it."""
-    return OffBook(1, (), listed_on=datetime.now(SEOUL).date()).price(KOSPI200["symbol"])
+    return OffBook(1, (), tapes=Tapes(1, datetime.now(SEOUL).date())).price(KOSPI200["symbol"])
 
 
 @pytest.fixture(scope="module")

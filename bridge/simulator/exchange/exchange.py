@@ -7,7 +7,7 @@ to :attr:`Exchange.events` in the order in which it happened; the shell collects
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from random import Random
@@ -66,6 +66,8 @@ class Exchange:
         self.tickets: dict[str, Ticket] = {}
         """Every order, change and cancellation that was taken, by its number, oldest first."""
         self.events: list[ExchangeEvent] = []
+        self.on_close: Callable[[Market], None] = lambda market: None
+        """Is told of each market whose day is over."""
         self.refuse_next: deque[str] = deque()
         """For tests: symbols whose next order is taken and then refused by the exchange."""
 
@@ -79,6 +81,7 @@ class Exchange:
         self.advance(now)
         found = self.markets.get(symbol)
         if found is not None and found.opened_at.date() != self._day:
+            self.on_close(found)
             # The last price is the new base.
             base = ticks.down(found.last)
             listing = replace(found.listing, base=base, previous_volume=found.volume)

@@ -16,6 +16,7 @@ from bridge.simulator.exchange.order_book import Fill, Order, OrderBook, Side
 __all__ = ["Listing", "Market", "Print"]
 
 _KEPT_PRINTS = 2_000
+_RECENT = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Market:
     book: OrderBook = field(default_factory=OrderBook)
     prints: deque[Print] = field(default_factory=lambda: deque(maxlen=_KEPT_PRINTS))
     """Trades that nobody has collected yet, oldest first."""
+    recent: deque[Print] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    """The latest ones, for whoever asks."""
     traders: list[Order] = field(default_factory=list)
     """Resting orders of the background traders; those that have traded away may linger."""
     pegged: list[Order] = field(default_factory=list)
@@ -260,6 +263,7 @@ class Market:
                 total_bids=book.total(Side.BUY),
             )
             self.prints.append(self.latest)
+            self.recent.append(self.latest)
             self.on_fill(maker, price, quantity, now)
             self.on_fill(taker, price, quantity, now)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,6 +41,9 @@ class MinuteChart:
         last.high, last.low, last.close = max(last.high, price), min(last.low, price), price
         last.quantity += quantity
         last.value = value
+
+    def __iter__(self) -> Iterator[Minute]:
+        return iter(self._minutes)
 
     def until(self, at: datetime, most: int) -> list[Minute]:
         """Return those of that day that had begun by then, the newest first."""

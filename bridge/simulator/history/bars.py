@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Literal
 
-__all__ = ["Bar", "Interval", "joined", "longer"]
+__all__ = ["Bar", "Interval", "begin_of", "joined", "longer"]
 
 Interval = Literal["minute", "day", "week", "month", "year"]
 
@@ -54,10 +54,10 @@ def joined(bars: Iterable[Bar]) -> Bar:
 
 def longer(days: Iterable[Bar], interval: Interval) -> list[Bar]:
     """Return the weeks, months or years of days that are in order, in their order."""
-    return [joined(group) for _, group in groupby(days, lambda bar: _begin(bar.day, interval))]
+    return [joined(group) for _, group in groupby(days, lambda bar: begin_of(bar.day, interval))]
 
 
-def _begin(day: date, interval: Interval) -> date:
+def begin_of(day: date, interval: Interval) -> date:
     """Return the first day of the week, month or year of a day."""
     begins: dict[Interval, Callable[[date], date]] = {
         "week": lambda one: one - timedelta(days=one.weekday()),

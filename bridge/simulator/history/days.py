@@ -24,6 +24,8 @@ __all__ = ["CalendarYears", "PastDays"]
 
 _MOST = 0.25
 """The widest change of a day, inside the limits of KRX."""
+_LONGEST_BREAK = 21
+"""Days without trading at most."""
 _LEAST_VOLUME = 3_000
 """More than a day has minutes, so that each of them has a trade."""
 
@@ -158,7 +160,7 @@ class PastDays:
         high = max(opening, close, near(max(opening, close), abs(draw.gauss(0.0, wide * 0.4))))
         low = min(opening, close, near(min(opening, close), -abs(draw.gauss(0.0, wide * 0.4))))
         busy = math.exp(draw.gauss(0.0, 0.35)) * (1 + abs(close / before - 1) / wide * 0.3)
-        last = self.days.before(one.calendar, self.end) == day
+        last = (self.end - day).days < _LONGEST_BREAK and self._is_last(day)
         volume = max(_LEAST_VOLUME, one.volume if last else int(one.volume * busy))
         middle = (opening + high + low + close) * volume // 4
         return Bar(
@@ -171,3 +173,6 @@ class PastDays:
             value=middle * one.unit * one.multiplier,
             last=day,
         )
+
+    def _is_last(self, day: date) -> bool:
+        return self.days.before(self.instrument.calendar, self.end) == day

@@ -13,6 +13,7 @@ from decimal import Decimal
 from itertools import islice
 
 from bridge.calendar.hours import Calendar
+from bridge.runtime.clock import SEOUL
 from bridge.simulator.history.bars import Bar, Interval, longer
 from bridge.simulator.history.days import CalendarYears, PastDays
 from bridge.simulator.history.instruments import Family, Instrument, instrument
@@ -29,17 +30,18 @@ _AUCTION = "closing_auction"
 
 
 class History:
-    """Bars of the days before ``end``, the first day of the simulator in Korea."""
+    """Bars of the days before the simulator began, which each exchange dates by its own clock."""
 
-    def __init__(self, calendar: Calendar, *, seed: int, end: date) -> None:
-        self.seed, self.end = seed, end
+    def __init__(self, calendar: Calendar, *, seed: int, began: datetime) -> None:
+        self.seed, self._began = seed, began
+        self._first = began.astimezone(SEOUL).date()
         self._calendar = calendar
         self._days = CalendarYears(calendar)
         self._past: OrderedDict[tuple[Family, str, str], PastDays] = OrderedDict()
         self._minutes: OrderedDict[tuple[Family, str, str, date], tuple[Bar, ...]] = OrderedDict()
 
     def instrument(self, market: Family, symbol: str, venue: str = "") -> Instrument:
-        return instrument(market, symbol, self.seed, venue, self.end)
+        return instrument(market, symbol, self.seed, venue, self._first)
 
     def base(self, market: Family, symbol: str) -> Decimal:
         """Return the close of the last day before the end: where a symbol starts."""
@@ -82,11 +84,18 @@ class History:
 
     def minutes(self, market: Family, symbol: str, day: date, venue: str = "") -> tuple[Bar, ...]:
         """Return the minutes of a day, oldest first; none when nothing was traded."""
-        one = self.instrument(market, symbol, venue)
-        key = (market, symbol, one.venue, day)
+        return self.minutes_on(self.instrument(market, symbol, venue), day)
+
+    def days(self, one: Instrument, until: date) -> Iterator[Bar]:
+        """Yield the days of a symbol up to one, the newest first."""
+        return self._past_of(one).until(until)
+
+    def minutes_on(self, one: Instrument, day: date) -> tuple[Bar, ...]:
+        """Return the minutes of a day of a symbol, oldest first."""
+        key = (one.family, one.symbol, one.venue, day)
         found = self._minutes.get(key)
         if found is None:
-            bar = self._of(market, symbol, venue).bar(day)
+            bar = self._past_of(one).bar(day)
             begins = self._begins(one, day) if bar else []
             found = minutes_of(bar, begins, one, self.seed) if bar and begins else ()
             self._minutes[key] = found
@@ -107,11 +116,14 @@ class History:
                     yield minute
 
     def _of(self, market: Family, symbol: str, venue: str) -> PastDays:
-        one = self.instrument(market, symbol, venue)
-        key = (market, symbol, one.calendar)
+        return self._past_of(self.instrument(market, symbol, venue))
+
+    def _past_of(self, one: Instrument) -> PastDays:
+        key = (one.family, one.symbol, one.calendar)
         found = self._past.get(key)
         if found is None:
-            found = self._past[key] = PastDays(one, self.seed, self.end, self._days)
+            end = self._began.astimezone(one.zone).date()
+            found = self._past[key] = PastDays(one, self.seed, end, self._days)
             if len(self._past) > _SYMBOLS:
                 self._past.popitem(last=False)
         else:

@@ -13,13 +13,13 @@ from random import Random
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from bridge.simulator.bonds.issues import issue, plausible
-from bridge.simulator.bonds.yields import fair_price
+from bridge.simulator.bonds import issues, yields
 from bridge.simulator.derivatives.contracts import contract
 from bridge.simulator.derivatives.pricing import listing_price
+from bridge.simulator.derivatives.products import Ticks, step
 from bridge.simulator.exchange import listings, ticks
 
-__all__ = ["INDICES", "Family", "Instrument", "family_of", "instrument"]
+__all__ = ["INDICES", "Family", "Instrument", "family_of", "family_of_code", "instrument"]
 
 Family = Literal[
     "domestic_stock",
@@ -88,8 +88,10 @@ class Instrument:
     volatility: float
     volume: int
     multiplier: int = 1
-    years: int = 20
+    years: int = 10
     """How far back it was traded."""
+    ticks: Ticks = ()
+    """Where the grid of prices is not that of stocks, nor all units."""
 
     @property
     def place(self) -> tuple[str, str]:
@@ -102,13 +104,16 @@ class Instrument:
     def down(self, units: float) -> int:
         """Return the highest price of the grid that is not above a number of units."""
         whole = max(1, int(units))
+        if self.ticks:
+            size = int(step(self.ticks, whole * self.unit) / self.unit)
+            return max(size, whole - whole % size)
         return ticks.down(whole) if self.family == "domestic_stock" else whole
 
     def limits(self, close: int) -> tuple[int, int]:
         """Return the lowest and the highest price, in units, of the day after a close."""
         if self.family == "domestic_stock":
             return ticks.limits(close)
-        return max(1, close // 2), close * 2
+        return max(1, close // 4), close * 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,8 @@ _GUESSES = (
     (re.compile(r"[0-9]{5}"), "hks"),
     (re.compile(r"[0-9]{6}"), "shs"),
     (re.compile(r"[0-9]{4}|[0-9]{3}A"), "tse"),
+    (re.compile(r"VNM"), "hsx"),
+    (re.compile(r"SHS"), "hnx"),
 )
 
 
@@ -154,13 +161,18 @@ def family_of(symbol: str) -> Family:
     return next((family for look, family in _LOOKS if look.fullmatch(symbol)), "overseas_stock")
 
 
+def family_of_code(code: str) -> Family:
+    """Tell an overseas stock from an index, a currency or a rate."""
+    return "overseas_stock" if code in _STOCKS or code.isdecimal() else "overseas_index"
+
+
 @lru_cache(maxsize=2_048)
 def instrument(
     family: Family, symbol: str, seed: int, venue: str = "", day: date = _A_DAY
 ) -> Instrument:
     """Return what is known of a symbol; ``venue`` is KIS's short name of an exchange abroad.
 
-    ``day`` is the simulator's first: an option is worth less the nearer its end is.
+    ``day`` is the simulator's first: what futures, options and bonds are worth depends on it.
 
     The same seed gives the same answer. Without a venue the exchange of a stock abroad is guessed
     by the look of its symbol; its price does not depend on that.
@@ -180,6 +192,7 @@ def instrument(
         volume,
         multiplier,
         years,
+        _ticks(symbol, day) if family == "domestic_derivative" else (),
     )
 
 
@@ -202,35 +215,36 @@ def _look(
     match family:
         case "domestic_stock":
             known = listings.listing(symbol, seed)
-            return Decimal(known.base), _WON, 0.018, known.previous_volume, 1, 20
+            return Decimal(known.base), _WON, 0.018, known.previous_volume, 1, 10
         case "domestic_index":
             index = INDICES.get(symbol) or round(
                 Random(f"index base {symbol}").uniform(300, 3_000),  # noqa: S311
                 2,
             )
-            return _cents(index), _CENT, 0.009, draw.randrange(2 * 10**8, 9 * 10**8), 1, 20
+            return _cents(index), _CENT, 0.009, draw.randrange(2 * 10**8, 9 * 10**8), 5, 10
         case "domestic_derivative":
             volume, one = draw.randrange(20_000, 400_000), contract(symbol, day)
             if one is None:
                 return _derivative(symbol, seed), _CENT, 0.011, volume, 250_000, 2
             base, wide = listing_price(one, day), 0.12 if one.option else 0.011
-            return base, one.tick(base), wide, volume, int(one.product.multiplier), 2
+            unit = min(size for _, size in _ticks(symbol, day))
+            return base, unit, wide, volume, int(one.product.multiplier), 2
         case "domestic_bond":
-            if plausible(symbol):
-                base = fair_price(issue(symbol, seed), day)
-                return base, _WON, 0.0015, draw.randrange(5_000, 4_000_000), 1, 3
-            base = _cents(draw.randrange(880_000, 1_060_000) / 100).quantize(Decimal("0.1"))
-            return base, Decimal("0.1"), 0.0015, draw.randrange(5_000, 4_000_000), 1, 3
+            base = Decimal(draw.randrange(8_800, 10_600))
+            if issues.plausible(symbol):
+                base = yields.fair_price(issues.issue(symbol, seed), day)
+            # KIS counts thousands of won of face value; a price is that of ten thousand.
+            return base, _WON, 0.0015, draw.randrange(5_000, 4_000_000), 1, 3
         case "overseas_stock":
             drawn = Random(f"off book {seed} {symbol}").randrange(2_000, 60_000) / 100  # noqa: S311
             volume = draw.randrange(200_000, 60_000_000)
-            return _cents(_STOCKS.get(symbol, drawn)), _CENT, 0.017, volume, 1, 20
+            return _cents(_STOCKS.get(symbol, drawn)), _CENT, 0.017, volume, 1, 10
         case "overseas_index":
             currency = symbol.startswith("FX@")
             unit = Decimal("0.0001") if currency else _CENT
             guess = math.exp(draw.uniform(math.log(500), math.log(20_000)))
             base = Decimal(f"{_ABROAD.get(symbol, guess):.2f}")
-            return base, unit, 0.004 if currency else 0.009, draw.randrange(10**8, 10**9), 1, 20
+            return base, unit, 0.004 if currency else 0.009, draw.randrange(10**8, 10**9), 1, 10
         case "overseas_derivative":
             drawn = Random(f"off book {seed} {symbol}").randrange(2_000, 60_000) / 100  # noqa: S311
             return _cents(drawn), _CENT, 0.012, draw.randrange(20_000, 900_000), 1, 2
@@ -238,6 +252,14 @@ def _look(
 
 def _derivative(symbol: str, seed: int) -> Decimal:
     return _cents(Random(f"off book {seed} {symbol}").randrange(2_000, 60_000) / 100)  # noqa: S311
+
+
+def _ticks(symbol: str, day: date) -> Ticks:
+    """Return the ticks of a future or option; none of one that the exchange does not know."""
+    one = contract(symbol, day)
+    if one is None:
+        return ()
+    return one.product.option_ticks if one.option else one.product.ticks
 
 
 def _cents(value: float) -> Decimal:

@@ -17,7 +17,8 @@ from typing import Literal
 from bridge.simulator.exchange.halts import SymbolHalts
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRefused
-from bridge.simulator.history.instruments import family_of, instrument
+from bridge.simulator.history.instruments import family_of
+from bridge.simulator.history.tapes import Tape, Tapes
 from bridge.simulator.off_book.accounts import OffBookAccount, Purse
 from bridge.simulator.off_book.dates import business_date
 from bridge.simulator.off_book.holdings import Position
@@ -31,6 +32,7 @@ __all__ = ["OffBook"]
 
 _PRODUCTS: Mapping[OffBookMarket, str] = {"domestic_derivative": "03", "overseas_derivative": "08"}
 """Product of the accounts that trade in a market; the others are traded from all the rest."""
+_A_DAY = date(2026, 11, 23)
 _STEP = 0.002
 _FIRST_NUMBER = 30_000_001
 _MOST_TICKETS = 20_000
@@ -50,14 +52,11 @@ class OffBook:
     """Won of accounts that trade domestic stocks too."""
     cash: int = 500_000_000
     """Won of the others at the start."""
-    listed_on: date = date(2026, 11, 23)
-    """The day on which new symbols are listed: options are worth less the nearer their end is."""
     events: list[OffBookEvent] = field(default_factory=list)
     tickets: dict[str, OffBookTicket] = field(default_factory=dict)
     """By number, oldest first."""
-    prices: dict[str, Decimal] = field(default_factory=dict)
-    bases: dict[str, Decimal] = field(default_factory=dict)
-    """The first price of each symbol: the last close of its history."""
+    tapes: Tapes = field(default_factory=lambda: Tapes(1, _A_DAY))
+    """Prices of everything without an order book."""
     halts: SymbolHalts = field(default_factory=SymbolHalts)
     """What stands still because somebody has said so."""
     refuse_next: deque[str] = field(default_factory=deque)
@@ -73,20 +72,38 @@ class OffBook:
 
     def __post_init__(self) -> None:
         self.random = Random(f"off book {self.seed}")  # noqa: S311 - a market, no secret
+        self.tapes.listed = self._list
 
     # prices
 
     def price(self, symbol: str) -> Decimal:
         """Return the last price of a symbol, listing it when it is new."""
-        if symbol not in self.prices:
-            listed = instrument(family_of(symbol), symbol, self.seed, day=self.listed_on)
-            self.prices[symbol] = self.bases[symbol] = listed.base
-            self.prices[symbol] = opening_price(symbol, self.listed_on, self.price, self.base)
-        return self.prices[symbol]
+        return self.tape(symbol).last
 
     def base(self, symbol: str) -> Decimal:
-        """Return the first price of a symbol: the last close of its history."""
-        return self.bases.get(symbol, self.price(symbol))
+        """Return the base of a symbol's day: its previous close."""
+        return self.tape(symbol).base
+
+    def tape(self, symbol: str, venue: str = "") -> Tape:
+        """Return where the trades of a symbol are written down."""
+        return self.tapes.tape(family_of(symbol), symbol, venue)
+
+    def _list(self, tape: Tape) -> None:
+        """Let a symbol that is new begin where those on the same underlying have come to."""
+        one = tape.instrument
+        if one.family == "domestic_derivative":
+            tape.last = opening_price(one.symbol, self.tapes.first, self.price, self.base)
+
+    def turn(self, symbol: str, now: datetime) -> None:
+        """Let a symbol trade once; what waits for its price fills.
+
+        One that is held trades where it is, any other that stands still does not.
+        """
+        tape = self.tape(symbol)
+        if symbol in self.halts.held:
+            tape.print(tape.last, self.random.randrange(1, 400), now)
+        elif not self.halts.still(symbol):
+            self._cross(symbol, tape.turn(now), now)
 
     def live(self, now: datetime) -> None:
         """Let the prices move for which orders wait."""
@@ -100,7 +117,10 @@ class OffBook:
         """Set a price; what waits for it fills. A symbol that stands still stays where it is."""
         if self.halts.still(symbol):
             return
-        self.prices[symbol] = price
+        self.tape(symbol).print(price, self.random.randrange(1, 400), now)
+        self._cross(symbol, price, now)
+
+    def _cross(self, symbol: str, price: Decimal, now: datetime) -> None:
         for account in self._opened.values():
             for ticket in list(account.waiting):
                 if ticket.symbol == symbol and ticket.remaining and ticket.crosses(price):

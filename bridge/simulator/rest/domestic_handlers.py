@@ -20,8 +20,6 @@ from bridge.simulator.stream import records
 
 __all__ = ["DomesticHandlers"]
 
-_MINUTES = 30
-"""Rows of a page of the minute chart."""
 _CATCH_UP = 20
 """Turns of the traders at most when somebody asks for a symbol that has stood still."""
 
@@ -37,7 +35,6 @@ class DomesticHandlers:
         return {
             "domestic_stock/inquire_price": self._price,
             "domestic_stock/inquire_asking_price_exp_ccn": self._asking_price,
-            "domestic_stock/inquire_time_itemchartprice": self._minutes,
             "domestic_stock/chk_holiday": self._holidays,
         }
 
@@ -73,26 +70,6 @@ class DomesticHandlers:
             "vi_cls_code": "Y" if symbol in self._exchange.halts.auctions else "N",
         }
         outputs = {"output1": first, "output2": second}
-        return Answer("0", "MCA00000", padded("정상처리 되었습니다.", 80), outputs)
-
-    def _minutes(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
-        symbol = self._symbol(params)
-        try:
-            asked = datetime.strptime(params.get("FID_INPUT_HOUR_1", ""), "%H%M%S").time()  # noqa: DTZ007 - a time of day
-        except ValueError as error:
-            raise InputError("FID_INPUT_HOUR_1") from error
-        market, api = (
-            self._exchange.market(symbol, now),
-            "domestic_stock/inquire_time_itemchartprice",
-        )
-        until = min(now, datetime.combine(now.date(), asked, now.tzinfo))
-        outputs: Row = {
-            "output1": self._row(api, "output1", statements.price(market, now)),
-            "output2": [
-                self._row(api, "output2", statements.minute(one))
-                for one in market.chart.until(until, _MINUTES)
-            ],
-        }
         return Answer("0", "MCA00000", padded("정상처리 되었습니다.", 80), outputs)
 
     def _holidays(self, variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:

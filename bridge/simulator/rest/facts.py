@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from random import Random
 from typing import Protocol
 
 from bridge.catalog.model import Api
@@ -27,8 +26,6 @@ _STOCKS = ("domestic_stock", "etfetn", "elw")
 _OFF_BOOK = ("overseas_stock", "domestic_futureoption", "overseas_futureoption")
 
 
-_MOST = 5_000
-"""Symbols whose prices are remembered for being asked about."""
 _NAMED = {
     "domestic_futureoption": ("A01612", "A01703", "B01612400", "C01612400"),
     "overseas_futureoption": ("ESZ26", "NQZ26", "CLF27", "GCG27"),
@@ -142,24 +139,21 @@ class OffBookFacts:
         self._off_book = off_book
 
     def facts(self, api: Api, symbol: str, now: datetime) -> Facts | None:
-        """Return what follows from the two prices; the day has no other trades."""
-        known = self._off_book.prices
-        if api.category not in _OFF_BOOK or (symbol not in known and len(known) >= _MOST):
+        """Return what its tape says."""
+        if api.category not in _OFF_BOOK or not symbol:
             return None
-        price, base = self._off_book.price(symbol), self._off_book.base(symbol)
-        draw = Random(f"volume {self._off_book.seed} {symbol}")  # noqa: S311 - a market, no secret
-        volume = draw.randrange(10_000, 5_000_000)
+        tape = self._off_book.tape(symbol).read(now)
         return Facts(
             symbol=symbol,
             name=symbol,
-            price=price,
-            base=base,
-            open=base,
-            high=max(price, base),
-            low=min(price, base),
-            volume=volume,
-            value=int(volume * (price + base) / 2),
-            previous_volume=draw.randrange(10_000, 5_000_000),
+            price=tape.last,
+            base=tape.base,
+            open=tape.open,
+            high=tape.high,
+            low=tape.low,
+            volume=tape.volume,
+            value=int(tape.value),
+            previous_volume=tape.instrument.volume,
             decimals=4 if api.category == "overseas_stock" else 2,
         )
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property
 
 from bridge.calendar.hours import Calendar
 from bridge.catalog.model import Catalog
+from bridge.runtime.clock import SEOUL
 from bridge.simulator.board.past import HistoryDays
 from bridge.simulator.board.quotes import Quotes
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.tickets import OrderRefused
+from bridge.simulator.history.charts import Charts
 from bridge.simulator.history.history import History
 from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest.answers import Answer, completed, refusal
@@ -19,6 +21,11 @@ from bridge.simulator.rest.bonds.orders import BondOrderHandlers
 from bridge.simulator.rest.bonds.reports import BondReportHandlers
 from bridge.simulator.rest.bonds.terms import BondTermHandlers
 from bridge.simulator.rest.calls import Family, Handler, HandlerCall, calls
+from bridge.simulator.rest.charts.derivative_charts import BondCharts, DerivativeCharts
+from bridge.simulator.rest.charts.future_charts import FutureCharts
+from bridge.simulator.rest.charts.index_charts import IndexCharts
+from bridge.simulator.rest.charts.overseas_charts import OverseasCharts
+from bridge.simulator.rest.charts.stock_charts import StockCharts
 from bridge.simulator.rest.checks import check_codes, check_names
 from bridge.simulator.rest.derivatives.balances import DerivativeBalanceHandlers
 from bridge.simulator.rest.derivatives.boards import DerivativeBoardHandlers
@@ -35,11 +42,12 @@ from bridge.simulator.rest.params import InputError, Params
 from bridge.simulator.rest.pensions import Pensions
 from bridge.simulator.rest.price_handlers import PriceHandlers
 from bridge.simulator.rest.product_info import ProductHandlers
+from bridge.simulator.rest.quotations import Quotations
 from bridge.simulator.settings import SimulatorSettings
 
 __all__ = ["Handlers"]
 
-_NO_DAY_YET = date(2026, 1, 2)
+_NO_DAY_YET = datetime(2026, 1, 2, tzinfo=SEOUL)
 """Where a history ends that nobody has given an end."""
 
 
@@ -58,9 +66,18 @@ class Handlers:
         if off_book is None:
             off_book = OffBook(settings.seed, settings.accounts)
         if history is None:
-            history = History(Calendar(catalog.hours), seed=settings.seed, end=_NO_DAY_YET)
+            history = History(Calendar(catalog.hours), seed=settings.seed, began=_NO_DAY_YET)
+        quotations = Quotations(exchange, off_book, manual=settings.manual)
+        charts = Charts(history, exchange, off_book.tapes)
         board = BoardHandlers(exchange, catalog, settings, history)
         self.families: tuple[Family, ...] = (
+            *(
+                charted(catalog, charts, quotations)
+                for charted in (
+                    *(StockCharts, IndexCharts, DerivativeCharts, BondCharts),
+                    *(OverseasCharts, FutureCharts),
+                )
+            ),
             DomesticOrders(exchange, catalog, settings),
             ProductHandlers(catalog, settings.seed),
             DomesticAccounts(exchange, catalog, settings),
@@ -76,7 +93,7 @@ class Handlers:
             DerivativeBoardHandlers(off_book, catalog, settings),
             OffBookHandlers(off_book, catalog, settings),
             board,
-            PriceHandlers(catalog, settings.seed, off_book),
+            PriceHandlers(catalog, quotations),
         )
         """Of two that answer the same call the first one does."""
         self.written: dict[str, Handler] = {}

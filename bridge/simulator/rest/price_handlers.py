@@ -1,45 +1,28 @@
-"""The calls of the sheet ``snapshots`` that nothing else here answers: prices as their types allow.
+"""The calls of the sheet ``snapshots`` that nothing else here answers (pure).
 
-Pure, seeded.
+Their prices are those of the records and of the charts.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 
-from bridge.catalog.model import Api, Catalog, Layout, Output
-from bridge.simulator.history.instruments import INDICES
+from bridge.catalog.model import Catalog
 from bridge.simulator.rest.answers import Answer, Row, blank, padded
 from bridge.simulator.rest.calls import Handler
 from bridge.simulator.rest.params import Params
+from bridge.simulator.rest.quotations import Quotations, family_of_call, told
 from bridge.simulator.stream.feed import KEY
-from bridge.simulator.stream.price_walks import Tape, Typed
 
 __all__ = ["PriceHandlers"]
 
-_SHARED = ("overseas_stock", "domestic_futureoption")
-_MOST = 1_000
-"""Symbols that are remembered."""
-
-
-class _Looked:
-    """A tape that asking for a price does not move."""
-
-    def __init__(self, tape: Tape) -> None:
-        self.price = tape.price
-
-    def move(self, symbol: str, price: Decimal, now: datetime) -> None:
-        """Leave it where it is."""
-
 
 class PriceHandlers:
-    """Answers these calls; ``tape`` has the prices of derivatives and overseas stocks."""
+    """Answers these calls."""
 
-    def __init__(self, catalog: Catalog, seed: int, tape: Tape) -> None:
-        self._catalog, self._seed, self._tape = catalog, seed, _Looked(tape)
-        self._drawn: dict[tuple[str, str, str], Typed] = {}
+    def __init__(self, catalog: Catalog, quotes: Quotations) -> None:
+        self._catalog, self._quotes = catalog, quotes
 
     def handlers(self) -> dict[str, Handler]:
         """Return what answers each call, by its workbook name."""
@@ -55,24 +38,9 @@ class PriceHandlers:
         for output in api.outputs:
             row = blank(api, output.name)
             if KEY.fullmatch(symbol):
-                drawn = self._values(api, output, symbol).values(now, "")
-                row |= {name: str(value) for name, value in drawn.items() if name}
-                if api.category in _SHARED:
-                    prices = [field.name for field in output.fields if field.path == "price"]
-                    row |= dict.fromkeys(prices, f"{self._tape.price(symbol):.2f}")
+                family, venue = family_of_call(api, symbol), params.get("EXCD", "")
+                figures = dict(self._quotes.ladder(family, symbol, now, venue))
+                figures |= {"date": f"{now:%Y%m%d}", "time": f"{now:%H%M%S}"}
+                row = told(output.fields, figures, 4 if family == "overseas_stock" else None)
             outputs[output.name] = [row] if output.array else row
         return Answer("0", "MCA00000", padded("정상처리 되었습니다.", 80), outputs)
-
-    def _values(self, api: Api, output: Output, symbol: str) -> Typed:
-        place = (api.name, output.name, symbol)
-        drawn = self._drawn.get(place)
-        if drawn is None:
-            if len(self._drawn) >= _MOST:
-                self._drawn.clear()
-            layout = Layout(f"{api.name} {output.name}", len(output.fields), output.fields)
-            tape = self._tape if api.category in _SHARED else None
-            drawn = Typed(
-                layout, symbol, self._seed, self._catalog.codes, tape, INDICES.get(symbol)
-            )
-            self._drawn[place] = drawn
-        return drawn

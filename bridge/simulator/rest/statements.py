@@ -8,13 +8,11 @@ from bridge.simulator.exchange import ticks
 from bridge.simulator.exchange.halts import SymbolHalts
 from bridge.simulator.exchange.listings import standard_symbol
 from bridge.simulator.exchange.market import Listing, Market
-from bridge.simulator.exchange.minutes import Minute
 from bridge.simulator.rest.answers import Row
 from bridge.simulator.stream.records import rate, sign
 
 __all__ = [
     "info",
-    "minute",
     "price",
     "standing",
 ]
@@ -42,19 +40,6 @@ def info(listing: Listing) -> Row:
         "ivst_prdt_type_cd": "0601",
         "ivst_prdt_type_cd_name": "주식",
         "frst_erlm_dt": "",
-    }
-
-
-def minute(one: Minute) -> Row:
-    return {
-        "stck_bsop_date": f"{one.start:%Y%m%d}",
-        "stck_cntg_hour": f"{one.start:%H%M%S}",
-        "stck_prpr": str(one.close),
-        "stck_oprc": str(one.open),
-        "stck_hgpr": str(one.high),
-        "stck_lwpr": str(one.low),
-        "cntg_vol": str(one.quantity),
-        "acml_tr_pbmn": str(one.value),
     }
 
 

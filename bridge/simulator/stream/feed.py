@@ -11,9 +11,11 @@ from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.exchange.halts import SymbolHalts
 from bridge.simulator.exchange.market import Market, Print
+from bridge.simulator.history.figures import Figure, of_market, of_tape
+from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.stream import records
 from bridge.simulator.stream.encode import Encoder, Values
-from bridge.simulator.stream.price_walks import Index, Overseas, Tape, Typed
+from bridge.simulator.stream.price_walks import Index, Overseas, Typed
 
 __all__ = ["KEY", "WEIGHTS", "Source", "SubscriptionFeed"]
 
@@ -119,12 +121,10 @@ class Source:
         exchange: Exchange,
         seed: int,
         codes: Mapping[str, tuple[Code, ...]],
-        tape: Tape,
-        halts: SymbolHalts | None = None,
+        off_book: OffBook,
     ) -> None:
-        self._halts = halts or SymbolHalts()
-        """Of what has no order book."""
-        self._exchange, self._seed, self._codes, self._tape = exchange, seed, codes, tape
+        self._exchange, self._seed, self._codes = exchange, seed, codes
+        self._off_book = off_book
 
     def feed(self, channel: Channel, encoder: Encoder, key: str) -> SubscriptionFeed:
         """Return the feed of a subscription; raise ValueError when the key cannot exist."""
@@ -134,21 +134,46 @@ class Source:
                 raise ValueError(f"no such key: {key!r}")
             return _Stock(channel, encoder, key, self._exchange)
         draw = self._draw(channel, encoder, key)
-        return _Drawn(channel, encoder, key, draw, self._halts)
+        return _Drawn(channel, encoder, key, draw, self._off_book.halts)
 
     def _draw(self, channel: Channel, encoder: Encoder, key: str) -> Callable[[datetime], Values]:
         if channel.tr_id in ("H0UPCNT0", "H0UPANC0"):
             if not _INDEX.fullmatch(key):
                 raise ValueError(f"no such key: {key!r}")
-            return Index(key, self._seed).values
+            return Index(key, self._off_book.tapes.tape("domestic_index", key)).values
         if channel.venues:
-            stock = Overseas(key, self._seed, self._tape)
+            stock = Overseas(key, self._off_book)
             if all(venue.prefix[1:] != key[1:4] for venue in channel.venues):
                 raise ValueError(f"no such key: {key!r}")
             return stock.trade if channel.kind == "trade" else stock.quote
         if not KEY.fullmatch(key):
             raise ValueError(f"no such key: {key!r}")
         name = channel.key or channel.symbol or encoder.layout.fields[0].name
-        tape = self._tape if channel.market == "domestic_derivative" else None
-        typed = Typed(encoder.layout, key, self._seed, self._codes, tape)
+        figures = self._figures(channel, key)
+        typed = Typed(encoder.layout, key, self._seed, self._codes, figures)
         return lambda now: typed.values(now, name)
+
+    def _figures(self, channel: Channel, key: str) -> Callable[[datetime], Mapping[str, Figure]]:
+        """Return what lets a symbol trade, where records are trades, and tells its figures."""
+        trades = channel.kind == "trade"
+
+        def of_book(now: datetime) -> Mapping[str, Figure]:
+            if trades:
+                self._exchange.act(key, now)
+            return of_market(self._exchange.market(key, now))
+
+        def of_off_book(now: datetime) -> Mapping[str, Figure]:
+            if trades:
+                self._off_book.turn(key, now)
+            return of_tape(self._off_book.tape(key).read(now))
+
+        def of_index(now: datetime) -> Mapping[str, Figure]:
+            tape = self._off_book.tapes.tape("domestic_index", key).read(now)
+            if trades or channel.kind == "index":
+                tape.turn(now)
+            return of_tape(tape)
+
+        if channel.market == "domestic_elw" and listings.plausible(key):
+            return of_book
+        off_book = ("domestic_derivative", "domestic_bond", "overseas_derivative")
+        return of_off_book if channel.market in off_book and channel.kind != "index" else of_index

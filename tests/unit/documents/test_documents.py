@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -30,6 +31,8 @@ from bridge.kis.executions import NoticeKind
 from bridge.mqtt.payloads import EventKind
 from bridge.orders.model.command import CommandVerb
 from bridge.orders.model.lifecycle import State
+from bridge.simulator.history.figures import Figure, of_tape
+from bridge.simulator.history.tapes import Tapes
 from bridge.simulator.stream.encode import Encoder
 from bridge.simulator.stream.price_walks import Typed
 
@@ -164,13 +167,20 @@ def test_captured_records_fulfil_their_schema(schemas: Mapping[str, Any]) -> Non
     assert len(seen) >= 25
 
 
+def _known(figures: Mapping[str, Figure], now: datetime) -> Mapping[str, Figure]:
+    return figures
+
+
 def test_drawn_records_of_every_channel_fulfil_their_schema(schemas: Mapping[str, Any]) -> None:
     moment = datetime(2026, 9, 22, 10, 0, 5, tzinfo=UTC)
     for channel in CATALOG.channels.values():
         for layout in () if channel.encrypted else channel.layouts:
             encoder = Encoder(channel, layout.width)
             key = channel.key or channel.symbol
-            values = Typed(encoder.layout, "DNASAAPL", 7, CATALOG.codes).values(moment, key)
+            tape = Tapes(7, moment.date()).tape("overseas_stock", "AAPL").read(moment)
+            known = partial(_known, of_tape(tape))
+            typed = Typed(encoder.layout, "DNASAAPL", 7, CATALOG.codes, known)
+            values = typed.values(moment, key)
             if channel.venues:
                 values[channel.symbol] = "AAPL"
             [record] = decoded(channel, "1", encoder.record(values))

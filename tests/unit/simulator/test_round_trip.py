@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +15,8 @@ from bridge.catalog.compile import load
 from bridge.catalog.model import Channel, Field
 from bridge.kis.decode import ChannelDecoder, Problem, Route, notice_values
 from bridge.kis.values import down, number, scaled
+from bridge.simulator.history.figures import Figure, of_tape
+from bridge.simulator.history.tapes import Tape, Tapes
 from bridge.simulator.stream.encode import Encoder
 from bridge.simulator.stream.price_walks import Typed
 
@@ -28,9 +30,20 @@ def subscribed(channel: Channel) -> str:
     return f"{channel.venues[0].prefix}AAPL" if channel.venues else "005930"
 
 
+def told_of(tape: Tape) -> Callable[[datetime], Mapping[str, Figure]]:
+    """Return what lets a symbol trade and tells what is known of it."""
+
+    def figures(now: datetime) -> Mapping[str, Figure]:
+        tape.turn(now)
+        return of_tape(tape)
+
+    return figures
+
+
 def drawn(channel: Channel, width: int) -> Iterator[list[str]]:
     encoder = Encoder(channel, width)
-    typed = Typed(encoder.layout, subscribed(channel), 7, CATALOG.codes)
+    tape = Tapes(7, NOW.date()).tape("overseas_stock", "AAPL")
+    typed = Typed(encoder.layout, subscribed(channel), 7, CATALOG.codes, told_of(tape))
     for _ in range(RECORDS):
         values = typed.values(NOW, channel.key or channel.symbol)
         yield encoder.cells(values | ({channel.symbol: "AAPL"} if channel.venues else {}))

@@ -94,9 +94,9 @@ class BondReportHandlers:
 
     def _price(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
         one = self._issue(params, "FID_INPUT_ISCD")
-        price, base = self._off_book.price(one.symbol), self._off_book.base(one.symbol)
+        tape = self._off_book.tape(one.symbol).read(now)
+        price, base = tape.last, tape.base
         lower, upper = price_limits(base)
-        high, low = max(price, base), min(price, base)
         row = {
             "stnd_iscd": one.symbol,
             "hts_kor_isnm": one.name,
@@ -104,15 +104,15 @@ class BondReportHandlers:
             "prdy_vrss_sign": "3" if price == base else "2" if price > base else "5",
             "bond_prdy_vrss": price - base,
             "prdy_ctrt": f"{(price - base) / base * 100:.2f}",
-            "acml_vol": self._draw(one, now.date()).randrange(1_000, 500_000),
+            "acml_vol": tape.volume,
             "bond_prdy_clpr": base,
-            "bond_oprc": base,
-            "bond_hgpr": high,
-            "bond_lwpr": low,
+            "bond_oprc": tape.open,
+            "bond_hgpr": tape.high,
+            "bond_lwpr": tape.low,
             "ernn_rate": yield_at(one, price, now.date()),
-            "oprc_ert": yield_at(one, base, now.date()),
-            "hgpr_ert": yield_at(one, high, now.date()),
-            "lwpr_ert": yield_at(one, low, now.date()),
+            "oprc_ert": yield_at(one, tape.open, now.date()),
+            "hgpr_ert": yield_at(one, tape.high, now.date()),
+            "lwpr_ert": yield_at(one, tape.low, now.date()),
             "bond_mxpr": upper,
             "bond_llam": lower,
         }

@@ -1,4 +1,4 @@
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.calendar.hours import Calendar
 from bridge.catalog.compile import load
+from bridge.runtime.clock import SEOUL
 from bridge.simulator.exchange import listings, ticks
 from bridge.simulator.history.bars import Bar, joined
 from bridge.simulator.history.history import History
@@ -31,7 +32,7 @@ days = st.dates(date(2025, 1, 1), TODAY)
 
 
 def history(seed: int = 1, end: date = TODAY) -> History:
-    return History(CALENDAR, seed=seed, end=end)
+    return History(CALENDAR, seed=seed, began=datetime.combine(end, time(22), SEOUL))
 
 
 KEPT = history()

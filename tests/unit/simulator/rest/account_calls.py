@@ -34,7 +34,7 @@ class AccountCalls:
         self.now, self.account = now, f"12345678-{product}"
         exchange = Exchange(seed=1, accounts=[with_holdings("12345678-01", settings.cash, [])])
         self.off_book = OffBook(1, settings.accounts, exchange.accounts, settings.cash)
-        self.off_book.listed_on = now.date()
+        self.off_book.tapes.first = now.date()
         self._handlers = Handlers(exchange, CATALOG, settings, self.off_book)
 
     def ask(self, name: str, variant: str = "", cont: str = "", **params: str) -> Answer:

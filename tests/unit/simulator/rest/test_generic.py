@@ -42,7 +42,7 @@ class Generic:
         settings = SimulatorSettings(environment="real", seed=seed, manual=True)
         self.exchange = Exchange(seed=seed, calendar=CALENDAR if hours else None)
         self.off_book = OffBook(seed, settings.accounts)
-        self.history = History(CALENDAR, seed=seed, end=date(2026, 9, 22))
+        self.history = History(CALENDAR, seed=seed, began=NOW)
         quotes = Quotes(self.exchange, HistoryDays(self.history))
         facts = (DomesticFacts(self.exchange, quotes), OffBookFacts(self.off_book))
         self._handlers = GenericHandlers(self.exchange, CATALOG, settings, facts, self.history)
@@ -179,10 +179,11 @@ def test_asking_opens_no_market_and_remembers_no_end_of_symbols() -> None:
     for number in range(20):
         generic.ask("domestic_stock/inquire_ccnl", FID_INPUT_ISCD=f"{number:06d}")
     assert generic.exchange.markets == {}
-    generic.off_book.prices.update({f"X{number}": Decimal(1) for number in range(5_000)})
+    for number in range(2_100):
+        generic.off_book.tape(f"X{number}")
     row = generic.ask("overseas_stock/price_detail", SYMB="NEW").outputs["output"]
     assert row["last"]
-    assert "NEW" not in generic.off_book.prices
+    assert len(generic.off_book.tapes) == 2_000
 
 
 def test_a_call_for_several_symbols_has_a_row_for_each() -> None:

@@ -190,7 +190,7 @@ def test_records_and_orders_have_one_price(tr_id: str, key: str, symbol: str, na
         [record] = feed.records(1, [], NOW)
         told = Decimal(record.split("^")[encoder.place(name) or 0])
         assert told == off_book.price(symbol)
-    assert off_book.price(symbol) != off_book.bases[symbol]
+    assert off_book.price(symbol) != off_book.base(symbol)
     off_book.move(symbol, Decimal(77), NOW)
     [record] = feed.records(1, [], NOW)
     assert abs(Decimal(record.split("^")[encoder.place(name) or 0]) - 77) < 1

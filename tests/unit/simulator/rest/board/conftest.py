@@ -29,7 +29,7 @@ class Desktop:
     def __init__(self, seed: int = 7) -> None:
         settings = SimulatorSettings(seed=seed, environment="real", manual=True)
         self.exchange = Exchange(seed=seed)
-        history = History(Calendar(CATALOG.hours), seed=seed, end=NOW.date())
+        history = History(Calendar(CATALOG.hours), seed=seed, began=NOW)
         off_book = OffBook(seed, settings.accounts)
         self.handlers = Handlers(self.exchange, CATALOG, settings, off_book, history)
 
