@@ -81,13 +81,11 @@ def test_refusals_halts_and_closed_markets_are_told(world: World, do: Do) -> Non
 
 
 def test_the_bridge_gets_over_a_cut_line(world: World, do: Do) -> None:
-    after = len(world.ear.heard)
     assert do("drop") == {"dropped": 1}
-    sessions = "kis/bridge/health"
-    world.ear.until(sessions, lambda said: not connected(said), after=after)
-    world.ear.until(sessions, connected, after=len(world.ear.heard))
+    world.ear.until("kis/bridge/health", reconnected)
     world.ear.until(TRADE, after=len(world.ear.heard))
 
 
-def connected(health: Any) -> bool:
-    return all(session["state"] == "connected" for session in health["sessions"].values())
+def reconnected(health: Any) -> bool:
+    sessions = health["sessions"].values()
+    return all(one["state"] == "connected" and one["reconnects"] for one in sessions)
