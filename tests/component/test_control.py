@@ -123,6 +123,18 @@ async def test_prices_without_an_order_book_can_be_set_too() -> None:
         assert kis.simulator.off_book.price("AAPL") == 99.5
 
 
+async def test_an_index_goes_where_it_is_sent() -> None:
+    async with controlled() as kis, kis.socket() as socket:
+        await kis.do("price", market="domestic_index", symbol="0001", price="4000.50", hold=True)
+        await socket.ask("H0UPCNT0", "0001")
+        kis.simulator.step(1.0)
+        assert (await socket.frame("H0UPCNT0")).body.split("^")[2] == "4000.50"
+        finer = await kis.refused("price", market="domestic_index", symbol="0001", price="4000.555")
+        assert finer == (409, "the price is not on the grid of its ticks")
+        none = await kis.refused("price", market="domestic_index", symbol="KOSPI", price=1)
+        assert none == (409, "there is no such symbol")
+
+
 async def test_a_price_that_cannot_be_is_refused_with_the_reason() -> None:
     async with controlled() as kis:
         tick = await kis.refused("price", symbol="005930", price=260_100)

@@ -21,10 +21,10 @@ PATIENCE_S = 50.0
 
 Outcome = dict[str, Any]
 
-MISSING = {
-    "python_kis": {"overseas book", "hours", "no open orders"},
-    "mojito_client": {"minute chart"},
-    "kis_trader_client": {"day chart", "balance"},
+MISSING: dict[str, set[str]] = {
+    "python_kis": {"no open orders"},
+    "mojito_client": set(),
+    "kis_trader_client": {"balance"},
 }
 """Steps that the simulator does not answer well enough yet."""
 

@@ -50,8 +50,11 @@ class _OfSymbol(ControlAction):
     symbol: Symbol
 
 
-class SetPrice(_OfSymbol):
+class SetPrice(ControlAction):
     """Move a symbol to a price: whatever waits for it fills, and the market goes on from there."""
+
+    market: ControlMarket | Literal["domestic_index"] = "domestic_stock"
+    symbol: Symbol
 
     price: Annotated[
         Decimal,

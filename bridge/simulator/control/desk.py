@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -24,6 +25,7 @@ from bridge.simulator.stream.server import StreamServer
 
 __all__ = ["ControlDesk", "ControlRefused"]
 
+_INDEX = re.compile(r"[0-9]{4}")
 _MOST_SHOWN = 1_000
 _REASONS = {
     "tick": "the price is not on the grid of its ticks",
@@ -130,13 +132,27 @@ class ControlDesk:
             interventions.move(self._exchange, symbol, int(price), now)
             _hold(self._exchange.halts, symbol, hold=action.hold)
             return {"symbol": symbol, "price": _text(self._exchange.market(symbol, now).last)}
+        if action.market == "domestic_index":
+            return self._index(action)
         halts = self._off_book.halts
+        if price % self._off_book.tape(symbol).instrument.unit:
+            raise OrderRefused("tick")
         if symbol in halts.halted:
             raise OrderRefused("halted")
         halts.held.discard(symbol)
         self._off_book.move(symbol, price, now)
         _hold(halts, symbol, hold=action.hold)
         return {"symbol": symbol, "price": _text(self._off_book.price(symbol))}
+
+    def _index(self, action: actions.SetPrice) -> dict[str, Any]:
+        if not _INDEX.fullmatch(action.symbol):
+            raise OrderRefused("symbol")
+        tape = self._off_book.tapes.tape("domestic_index", action.symbol)
+        if action.price % tape.instrument.unit:
+            raise OrderRefused("tick")
+        tape.print(action.price, 1, self._clock())
+        tape.held = action.hold
+        return {"symbol": action.symbol, "price": _text(tape.last)}
 
     def _fill(self, action: actions.FillOrder) -> dict[str, Any]:
         number, now = action.order.zfill(10), self._clock()

@@ -71,6 +71,8 @@ class Tape:
     """Days since the simulator began, oldest first."""
     yesterday: tuple[Bar, ...] = ()
     """Minutes of the last of them."""
+    held: bool = False
+    """It trades, and stays at its price."""
 
     def read(self, now: datetime) -> Tape:
         """Return the tape as it is now: a new day has begun, and opened at its base."""
@@ -84,6 +86,9 @@ class Tape:
         self.read(now)
         one, draw = self.instrument, self.random
         most = _MOST_OF_INDEX if one.family.endswith("index") else _MOST
+        if self.held:
+            self.print(self.last, draw.randrange(1, most), now)
+            return self.last
         units = float(self.last / one.unit)
         spread = one.volatility / _TURNS_A_DAY**0.5
         units += float(self.base / one.unit - self.last / one.unit) * _PULL

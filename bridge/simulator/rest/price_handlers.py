@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from bridge.catalog.model import Catalog
+from bridge.simulator.history.figures import Figure
 from bridge.simulator.rest.answers import Answer, Row, blank, padded
 from bridge.simulator.rest.calls import Handler
 from bridge.simulator.rest.params import Params
@@ -16,6 +17,14 @@ from bridge.simulator.rest.quotations import Quotations, family_of_call, told
 from bridge.simulator.stream.feed import KEY
 
 __all__ = ["PriceHandlers"]
+
+_CURRENCIES = {
+    "HKS": "HKD",
+    "TSE": "JPY",
+    **dict.fromkeys(("SHS", "SZS", "SHI", "SZI"), "CNY"),
+    **dict.fromkeys(("HSX", "HNX"), "VND"),
+}
+"""By exchange; dollars of all others."""
 
 
 class PriceHandlers:
@@ -41,6 +50,19 @@ class PriceHandlers:
                 family, venue = family_of_call(api, symbol), params.get("EXCD", "")
                 figures = dict(self._quotes.ladder(family, symbol, now, venue))
                 figures |= {"date": f"{now:%Y%m%d}", "time": f"{now:%H%M%S}"}
+                if family == "overseas_stock":
+                    figures |= _abroad(venue, symbol, now)
                 row = told(output.fields, figures, 4 if family == "overseas_stock" else None)
             outputs[output.name] = [row] if output.array else row
         return Answer("0", "MCA00000", padded("정상처리 되었습니다.", 80), outputs)
+
+
+def _abroad(venue: str, symbol: str, now: datetime) -> dict[str, Figure]:
+    """Return what a quotation of a stock abroad says besides: clients know it by its key."""
+    return {
+        "key": f"D{venue}{symbol}",
+        "decimals": 4,
+        "currency": _CURRENCIES.get(venue, "USD"),
+        "quote_date": f"{now:%Y%m%d}",
+        "quote_time": f"{now:%H%M%S}",
+    }

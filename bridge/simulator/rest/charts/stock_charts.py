@@ -80,6 +80,10 @@ class StockCharts(ChartReply):
         symbol, asked = _symbol(params), clock_of(params, "FID_INPUT_HOUR_1")
         until = min(now, datetime.combine(now.date(), asked, now.tzinfo))
         since = date.min if params.get("FID_PW_DATA_INCU_YN") == "Y" else now.date()
+        newest = next(self._charts.minutes(_STOCK, symbol, now, until, since=since), None)
+        if newest is not None and newest.bar.day < now.date():
+            # The time is that of the day which is told, or whoever pages would never get on.
+            until = datetime.combine(newest.bar.day, asked, now.tzinfo)
         return self._minutes("inquire_time_itemchartprice", symbol, until, since, _TODAY, now)
 
     def _past(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:

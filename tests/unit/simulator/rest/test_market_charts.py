@@ -257,3 +257,9 @@ def test_two_subscriptions_of_an_index_have_one_price() -> None:
 def test_what_cannot_be_read_is_refused(call: str, params: Mapping[str, str]) -> None:
     answer = KIS(call, **params)
     assert (answer.rt_cd, answer.msg_cd) == ("2", "OPSQ2001")
+
+
+def test_a_book_abroad_says_whose_it_is() -> None:
+    asked = {"AUTH": "", "EXCD": "HKS", "SYMB": "00700"}
+    row = ChartCalls().row("overseas_stock/inquire_asking_price", "output1", **asked)
+    assert (row["rsym"], row["zdiv"], row["curr"]) == ("DHKS00700", "4", "HKD")

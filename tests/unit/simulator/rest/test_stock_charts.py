@@ -107,6 +107,20 @@ def test_a_period_has_at_most_a_hundred_rows_and_goes_on_before_the_last_one(
     assert all(CALENDAR.trades("KRX", date.fromisoformat(day)) for day in days)
 
 
+def test_before_the_first_minute_of_a_day_the_time_is_that_of_the_day_before(
+    kis: ChartCalls,
+) -> None:
+    asked = SAMSUNG | {"FID_INPUT_HOUR_1": "100000", "FID_PW_DATA_INCU_YN": "Y"}
+    minutes = kis.rows(f"{STOCK}/inquire_time_itemchartprice", "output2", **asked)
+    assert (minutes[0]["stck_bsop_date"], minutes[0]["stck_cntg_hour"]) == ("20261127", "100000")
+
+
+def test_all_there_is_can_be_asked_for_by_a_year_that_never_was(kis: ChartCalls) -> None:
+    period = {"FID_INPUT_DATE_1": "00000101", "FID_INPUT_DATE_2": "20261130"}
+    asked = SAMSUNG | period | {"FID_PERIOD_DIV_CODE": "D"}
+    assert len(kis.rows(f"{STOCK}/inquire_daily_itemchartprice", "output2", **asked)) == 100
+
+
 def test_a_week_is_its_days(kis: ChartCalls) -> None:
     period = {"FID_INPUT_DATE_1": "20261116", "FID_INPUT_DATE_2": "20261120"}
     name = f"{STOCK}/inquire_daily_itemchartprice"
