@@ -90,7 +90,9 @@ def wire(
 
     def answered(managed: ManagedOrder, answer: Step) -> None:
         settled()
-        if answer.event is Event.LOSE:
+        order = blotter.order(managed.identity)
+        changed = order is not None and order is not managed and order.unheard
+        if changed or answer.event is Event.LOSE:
             reconciler.wake(managed.identity.account)
 
     def take_up(managed: ManagedOrder) -> None:

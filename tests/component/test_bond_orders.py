@@ -98,6 +98,22 @@ async def test_a_lost_answer_is_found_and_what_never_was_waits_for_proof(
 
 
 @in_virtual_time
+async def test_what_a_bond_did_while_the_bridge_was_away_is_told_after_its_start(
+    tmp_path: Path, virtual: VirtualExchange
+) -> None:
+    last = virtual.off_book.price(SYMBOL)
+    async with market(tmp_path, virtual, markets=MARKETS) as m:
+        await m.order("place", "a", **BOND, price=f"{last - 5}")
+        await m.order("place", "b", **BOND, price=f"{last - 9}")
+    virtual.off_book.move(SYMBOL, last - 5, virtual.loop.now())
+    async with market(tmp_path, virtual, markets=MARKETS) as m:
+        assert (await m.event("a", 1))["state"] == "filled"
+        assert (await m.order("cancel", "b"))["status"] == "accepted"
+        again = await m.order("place", "b", **BOND, price=f"{last - 9}")
+        assert (again["status"], again["duplicate"]) == ("accepted", True)
+
+
+@in_virtual_time
 async def test_a_bond_is_held_against_the_limits_in_won(
     tmp_path: Path, virtual: VirtualExchange
 ) -> None:

@@ -77,6 +77,35 @@ async def test_a_reservation_becomes_an_order_that_fills_like_any_other(
 
 
 @in_virtual_time
+async def test_what_became_of_a_reservation_while_the_bridge_was_away_is_told_after_its_start(
+    tmp_path: Path, virtual: VirtualExchange
+) -> None:
+    async with market(tmp_path, virtual, reconcile_s=7_200.0) as m:
+        await asyncio.sleep(EVENING)
+        low, high = prices(virtual)
+        await m.order("place", "a", **RESERVED, price=high)
+        await m.order("place", "b", **RESERVED, price=low)
+    await asyncio.sleep(MORNING)
+    virtual.exchange.advance(virtual.loop.now())
+    async with market(tmp_path, virtual, reconcile_s=7_200.0) as m:
+        assert (await m.until("a", "filled"))["filled_quantity"] == 4
+        assert (await m.event("b", 1))["event"] == "modify"
+        assert (await m.order("cancel", "b", expires_at=NEXT_DAY))["status"] == "accepted"
+
+
+@in_virtual_time
+async def test_a_halt_takes_reservations_back(tmp_path: Path, virtual: VirtualExchange) -> None:
+    async with market(tmp_path, virtual, reconcile_s=7_200.0) as m:
+        await asyncio.sleep(EVENING)
+        low, _ = prices(virtual)
+        await m.order("place", "a", **RESERVED, price=low)
+        await m.gateway.halt("halted", cancel_all=True)
+        done = await m.broker.wait("kis/bridge/event/halt_done", 1, deadline_s=60)
+        assert not done[-1]["left"], done
+        assert (await m.event("a", 1))["state"] == "cancelled"
+
+
+@in_virtual_time
 async def test_a_lost_reservation_waits_for_a_person_and_a_lost_cancellation_is_found(
     tmp_path: Path, virtual: VirtualExchange
 ) -> None:

@@ -217,15 +217,24 @@ class Place(_Base):
     """Of the loan that is repaid; of a new one the day of the order."""
 
     @model_validator(mode="after")
-    def _special_terms(self) -> Self:
+    def _as_its_market_has_it(self) -> Self:
+        pattern, example = _SYMBOLS[self.market]
+        if not pattern.fullmatch(self.symbol):
+            raise ValueError(f"symbol: of {self.market} they are {example}")
         if self.venue.endswith(markets.RESERVED):
             raise ValueError("venue: name the exchange, and say reserved: true beside it")
+        if self.credit_type is not None or self.loan_date is not None:
+            self._check_terms()
+        return self
+
+    def _check_terms(self) -> None:
+        """Raise ValueError for a reservation or a credit order that is none."""
         if self.reserved and self.credit_type is not None:
             raise ValueError("reserved: an order on credit is for now, leave it out")
         if self.credit_type is None:
             if self.loan_date is not None:
                 raise ValueError("loan_date: leave it out, or say which credit_type it is of")
-            return self
+            return
         if self.market != "domestic_stock":
             raise ValueError("credit_type: KIS has credit orders of domestic_stock alone")
         if self.loan_date is None:
@@ -233,14 +242,6 @@ class Place(_Base):
         side = "buy" if markets.buys_on_credit(self.credit_type) else "sell"
         if side != self.side:
             raise ValueError(f"credit_type: {self.credit_type} is an order to {side}")
-        return self
-
-    @model_validator(mode="after")
-    def _symbol_of_market(self) -> Self:
-        pattern, example = _SYMBOLS[self.market]
-        if not pattern.fullmatch(self.symbol):
-            raise ValueError(f"symbol: of {self.market} they are {example}")
-        return self
 
     @property
     def place(self) -> markets.Place:

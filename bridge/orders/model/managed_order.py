@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bridge.kis.listing import plain
+from bridge.kis.markets import RESERVED, stands_at, told_of_fills
 from bridge.mqtt.signatures import Seal
 from bridge.orders.model.command import Cancel, CancelAll, Command, CommandVerb, Place
 from bridge.orders.model.command_parser import parse
@@ -57,6 +58,15 @@ class ManagedOrder:
         """
         whole = isinstance(self.command, Cancel) and self.command.quantity is None
         return whole or isinstance(self.command, CancelAll)
+
+    @property
+    def unheard(self) -> bool:
+        """Whether only a list tells what becomes of it: bonds, and what is reserved."""
+        leg, command = self.progress.leg, self.command
+        if leg is None or not isinstance(command, Place):
+            return False
+        reserved = stands_at(command.place, leg.order_no)[1].endswith(RESERVED)
+        return reserved or not told_of_fills(command.market)
 
     @property
     def since(self) -> int:
