@@ -177,7 +177,8 @@ class Accounts:
         for market, api, given in calls:
             rows, totals = await self._read(account, api, given)
             balance += [{"market": market, **row} for row in totals]
-            positions += [{"market": market, **traded(row)} for row in rows if quantity(row)]
+            known = map(traded, rows)
+            positions += [{"market": market, **row} for row in known if quantity(row)]
         quantities: dict[tuple[str, str], int] = {}
         for row in positions:
             key = (row["market"], str(row.get("symbol")))
