@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bridge.catalog.compile import load
 from bridge.simulator.exchange import ticks
@@ -30,9 +30,11 @@ START = datetime(2026, 9, 22, 10, 0, tzinfo=ZoneInfo("Asia/Seoul"))
 NUMBER, SYMBOLS = "12345678-01", ("005930", "000660")
 ACCOUNT = {"CANO": "12345678", "ACNT_PRDT_CD": "01"}
 TRADING = "/uapi/domestic-stock/v1/trading/"
-CASH, SHARES, PAID = 300_000_000, 100, 200_000
-EVER = {"INQR_STRT_DT": "20260101", "INQR_END_DT": "20270101"}
+CASH, SHARES, PAID = 3_000_000_000, 100, 200_000
+EVER = {"INQR_STRT_DT": "20260101", "INQR_END_DT": "20991231"}
 SHORT, REPAYS = ("22", "24"), {"25": "21", "27": "23", "26": "22", "28": "24"}
+
+QUANTITIES = st.integers(1, 250)
 
 Position = tuple[str, str, str]
 
@@ -131,40 +133,51 @@ class AccountModel(RuleBasedStateMachine):
 
     @rule(
         symbol=st.sampled_from(SYMBOLS),
-        buys=st.booleans(),
-        kind=st.sampled_from(["00", "00", "01", "11", "12", "02", "22"]),
+        side=st.sampled_from(["buy", "sell"]),
+        kind=st.sampled_from(["00", "01", "11", "12", "02", "22"]),
         offset=st.integers(-3, 3),
-        quantity=st.integers(1, 60),
-        credit=st.sampled_from(["", "", "", "21", "22", "23", "25", "26"]),
-        days=st.integers(0, 2),
+        quantity=QUANTITIES,
     )
-    def order(
-        self,
-        symbol: str,
-        buys: bool,
-        kind: str,
-        offset: int,
-        quantity: int,
-        credit: str,
-        days: int,
-    ) -> None:
-        market = self.exchange.market(symbol, self.now)
-        price = ticks.step(ticks.down(market.last), offset)
-        repays = credit in REPAYS
-        params = {
+    def order(self, symbol: str, side: str, kind: str, offset: int, quantity: int) -> None:
+        self.ask("order-cash", self._order(symbol, kind, offset, quantity), side)
+
+    @rule(
+        symbol=st.sampled_from(SYMBOLS),
+        kind=st.sampled_from(["00", "01"]),
+        quantity=QUANTITIES,
+        credit=st.sampled_from(["21", "22", "23", "24"]),
+    )
+    def borrow(self, symbol: str, kind: str, quantity: int, credit: str) -> None:
+        params = self._order(symbol, kind, 1, quantity)
+        params |= {"CRDT_TYPE": credit, "LOAN_DT": f"{self.now:%Y%m%d}"}
+        self.ask("order-credit", params, "sell" if credit in SHORT else "buy")
+
+    @precondition(lambda self: self.borrowed())
+    @rule(pick=st.integers(0, 50), share=st.floats(0.1, 1.0), kind=st.sampled_from(["01", "00"]))
+    def repay(self, pick: int, share: float, kind: str) -> None:
+        position, held = self.borrowed()[pick % len(self.borrowed())]
+        symbol, loan, lent_on = position
+        credit = next(name for name, opened in REPAYS.items() if opened == loan)
+        params = self._order(symbol, kind, 0, max(1, int(held.shares * share)))
+        params |= {"CRDT_TYPE": credit, "LOAN_DT": lent_on}
+        self.ask("order-credit", params, "buy" if loan in SHORT else "sell")
+
+    def borrowed(self) -> list[tuple[Position, Held]]:
+        return [
+            (position, held)
+            for position, held in self.account.held.items()
+            if position[1] and held.shares
+        ]
+
+    def _order(self, symbol: str, kind: str, offset: int, quantity: int) -> dict[str, str]:
+        price = ticks.step(ticks.down(self.exchange.market(symbol, self.now).last), offset)
+        return {
             "PDNO": symbol,
             "ORD_QTY": str(quantity),
             "ORD_UNPR": "0" if kind == "01" else str(price),
             "ORD_DVSN": kind,
             "CNDT_PRIC": str(price) if kind == "22" else "",
-            "CRDT_TYPE": credit,
-            "LOAN_DT": f"{self.now - timedelta(days=days if repays else 0):%Y%m%d}",
         }
-        if credit:
-            variant = "buy" if credit in ("21", "23", "26") else "sell"
-            self.ask("order-credit", params, variant)
-        else:
-            self.ask("order-cash", params, "buy" if buys else "sell")
 
     @rule(pick=st.integers(0, 50), quantity=st.integers(1, 40), whole=st.booleans())
     def cancel(self, pick: int, quantity: int, whole: bool) -> None:
@@ -197,7 +210,7 @@ class AccountModel(RuleBasedStateMachine):
             self.exchange.act(symbol, self.now)
         self.listen()
 
-    @rule(days=st.integers(1, 3))
+    @rule(days=st.sampled_from([1, 2, 40]))
     def days_pass(self, days: int) -> None:
         self.now += timedelta(days=days)
         self.ask("inquire-balance", {})
@@ -231,8 +244,8 @@ class AccountModel(RuleBasedStateMachine):
         self.listen()
         return answer.outputs.get("output", {})
 
-    def report(self, name: str, params: Mapping[str, str] | None = None) -> Any:
-        answer = self.call(name, params or {})
+    def report(self, name: str, params: Mapping[str, str] | None = None, variant: str = "") -> Any:
+        answer = self.call(name, params or {}, variant)
         assert answer.rt_cd == "0", answer
         return answer.outputs
 
@@ -290,7 +303,12 @@ class AccountModel(RuleBasedStateMachine):
         ] == [cash, cash - today, cash - today - yesterday]
 
     def orders_are_listed_with_what_became_of_them(self) -> None:
-        rows = self.report("inquire-daily-ccld", EVER | {"INQR_DVSN": "01"})["output1"]
+        params = EVER | {"INQR_DVSN": "01"}
+        rows = [
+            row
+            for variant in ("before_3_months", "within_3_months")
+            for row in self.report("inquire-daily-ccld", params, variant)["output1"]
+        ]
         for row in rows:
             number = row["odno"]
             ordered = self.ordered[number]
@@ -356,4 +374,4 @@ class AccountModel(RuleBasedStateMachine):
 
 
 TestAccountModel = AccountModel.TestCase
-TestAccountModel.settings = settings(stateful_step_count=15)
+TestAccountModel.settings = settings(stateful_step_count=25)
