@@ -6,18 +6,29 @@ the same code, whose year's digit comes again after ten, so that old examples fi
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from random import Random
 from typing import Literal
 
 from bridge.calendar.holidays import holidays_of
 from bridge.simulator.derivatives.products import PRODUCTS, Product, step
 
-__all__ = ["Contract", "ContractKind", "contract", "expiries", "future", "listed", "option"]
+__all__ = [
+    "Contract",
+    "ContractKind",
+    "contract",
+    "expiries",
+    "future",
+    "listed",
+    "open_interest",
+    "option",
+]
 
 ContractKind = Literal["future", "call", "put"]
 
@@ -34,6 +45,7 @@ _WEEKS = len(_DIGITS) ** 2
 _MONTHS = 7
 """Expiries of a product that are listed."""
 _CACHED = 8_192
+_OPEN_INTEREST = (5_000, 250_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +166,13 @@ def listed(
         found = contract(option(product, kind, expiry, strike), expiry)
         if found is not None:
             yield found
+
+
+def open_interest(one: Contract) -> int:
+    """Return how many contracts are open; fewer of an option that is far from the money."""
+    draw = Random(f"open interest {one.symbol}")  # noqa: S311 - a market, no secret
+    distance = abs(math.log(one.strike / one.product.underlying.about)) if one.strike else 0.0
+    return int(draw.randrange(*_OPEN_INTEREST) * math.exp(-10 * distance))
 
 
 def _strike(product: Product, digits: str) -> Decimal:

@@ -26,7 +26,7 @@ RATE = 0.025
 """A year, of the simulated money market; nothing pays dividends."""
 
 _DAY = 1 / 365
-_LOWEST, _HIGHEST, _STEPS = 0.001, 5.0, 50
+_LOWEST, _HIGHEST, _STEPS = 0.001, 5.0, 32
 
 
 class PricedRight(Protocol):

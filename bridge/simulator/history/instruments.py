@@ -32,7 +32,7 @@ Family = Literal[
 ]
 """Markets as far as prices differ; ETF, ETN and ELW trade as stocks do."""
 
-INDICES = {"0001": 3_900.0, "1001": 880.0, "2001": 530.0}
+INDICES = {"0001": 3_900.0, "1001": 880.0, "2001": 530.0, "3003": 1_450.0}
 """Yesterday's close of the great ones: plausible, not the market's."""
 _STOCKS = {
     "AAPL": 258.0,

@@ -140,7 +140,9 @@ class Tape:
             self.yesterday = tuple(self.minutes)
         self.minutes.clear()
         self.prints.clear()
-        self.day, self.base = day, self.last
+        if self.day is not None:
+            self.base = self.last
+        self.day = day
         self.volume = self.bought = self.sold = 0
         self.value = Decimal(0)
 

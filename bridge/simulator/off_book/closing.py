@@ -60,10 +60,10 @@ def _end_day(off_book: OffBook, day: date, today: date, now: datetime) -> None:
 
 
 def _final_price(off_book: OffBook, one: Contract, day: date) -> Decimal:
-    """Return what a contract is settled at: a future at its last price."""
-    if not one.option:
+    """Return what a contract is settled at: by its index, else at its own last price."""
+    if one.product.board != "index":
         return off_book.price(one.symbol)
-    return one.intrinsic(reference.spot(one.product, day, off_book.price))
+    return one.intrinsic(reference.spot(one.product, day, off_book))
 
 
 def _expire(off_book: OffBook, one: Contract, price: Decimal, now: datetime) -> None:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from random import Random
 from typing import Literal
 
+from bridge.simulator.derivatives.contracts import contract
 from bridge.simulator.exchange.halts import SymbolHalts
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.exchange.tickets import OrderRefused
@@ -21,6 +22,7 @@ from bridge.simulator.history.instruments import family_of
 from bridge.simulator.history.tapes import Tape, Tapes
 from bridge.simulator.off_book.accounts import OffBookAccount, Purse
 from bridge.simulator.off_book.dates import business_date
+from bridge.simulator.off_book.following import Following
 from bridge.simulator.off_book.holdings import Position
 from bridge.simulator.off_book.listings import FIRST_MONEY, LISTED, SHARES
 from bridge.simulator.off_book.margin_book import MarginBook
@@ -63,6 +65,7 @@ class OffBook:
     """For tests: symbols whose next order is taken and then refused by its exchange."""
     numbered: int = 0
     """How many order numbers have been given; KIS begins again each day."""
+    following: Following = field(default_factory=Following)
     books: dict[str, MarginBook] = field(default_factory=dict)
     """The days of the accounts of futures and options that have been asked for."""
     trading_day: date | None = None
@@ -92,7 +95,8 @@ class OffBook:
         """Let a symbol that is new begin where those on the same underlying have come to."""
         one = tape.instrument
         if one.family == "domestic_derivative":
-            tape.last = opening_price(one.symbol, self.tapes.first, self.price, self.base)
+            tape.last = opening_price(one.symbol, self.tapes.first, self)
+            self.following.begin(one.symbol, tape.last)
 
     def turn(self, symbol: str, now: datetime) -> None:
         """Let a symbol trade once; what waits for its price fills.
@@ -103,12 +107,15 @@ class OffBook:
         if symbol in self.halts.held:
             tape.print(tape.last, self.random.randrange(1, 400), now)
         elif not self.halts.still(symbol):
-            self._cross(symbol, tape.turn(now), now)
+            self._cross(symbol, self.following.lead(tape, self, now) or tape.turn(now), now)
 
     def live(self, now: datetime) -> None:
         """Let the prices move for which orders wait."""
         waiting = {one.symbol for account in self._opened.values() for one in account.waiting}
         for symbol in sorted(waiting):
+            if contract(symbol, now.date()) is not None:
+                self.turn(symbol, now)
+                continue
             last = self.price(symbol)
             moved = last * Decimal(1 + self.random.gauss(0, _STEP))
             self.move(symbol, on_grid(symbol, moved, now.date()), now)

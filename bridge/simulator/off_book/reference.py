@@ -3,34 +3,53 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Protocol
 
 from bridge.simulator.bonds.issues import plausible
 from bridge.simulator.derivatives import pricing
 from bridge.simulator.derivatives.contracts import Contract, contract, expiries, future
 from bridge.simulator.derivatives.products import PRODUCTS, Product
+from bridge.simulator.history.tapes import Tape, Tapes
 
-__all__ = ["nearest", "on_grid", "opening_price", "spot"]
+__all__ = ["PricedMarket", "index_of", "nearest", "on_grid", "opening_price", "spot"]
 
-Prices = Callable[[str], Decimal]
-"""The last price of a symbol, which lists it when it is new."""
+
+class PricedMarket(Protocol):
+    """Where prices are looked up; asking lists a symbol that is new."""
+
+    tapes: Tapes
+
+    def price(self, symbol: str) -> Decimal: ...
+    def base(self, symbol: str) -> Decimal: ...
+
 
 _CENT = Decimal("0.01")
 
 
-def opening_price(symbol: str, day: date, prices: Prices, bases: Prices) -> Decimal:
+def opening_price(symbol: str, day: date, market: PricedMarket) -> Decimal:
     """Return what a symbol costs when it is first asked for: its base price at first.
 
-    When the nearest future has moved since, others on the same underlying have as well.
+    When its underlying has moved since, it has as well.
     """
-    one, base = contract(symbol, day), bases(symbol)
-    if one is None or symbol == (near := nearest(one.product, day)):
+    one, base = contract(symbol, day), market.base(symbol)
+    if one is None:
         return base
-    if prices(near) == bases(near):
+    if one.product.board == "index":
+        index = index_of(one.product, market)
+        moved = index.last != index.base
+    else:
+        near = nearest(one.product, day)
+        moved = symbol != near and market.price(near) != market.base(near)
+    if not moved:
         return base
-    return pricing.fair_price(one, spot(one.product, day, prices), one.days(day))
+    return pricing.fair_price(one, spot(one.product, day, market), one.days(day))
+
+
+def index_of(product: Product, market: PricedMarket) -> Tape:
+    """Return the index that a product is about."""
+    return market.tapes.tape("domestic_index", product.underlying.symbol)
 
 
 def nearest(product: Product, day: date) -> str:
@@ -40,12 +59,14 @@ def nearest(product: Product, day: date) -> str:
     return future(product, expiries(product, day, options=False)[0])
 
 
-def spot(product: Product, day: date, prices: Prices) -> Decimal:
-    """Return the price of an underlying, as the nearest future on it implies."""
+def spot(product: Product, day: date, market: PricedMarket) -> Decimal:
+    """Return the price of an underlying; of what is no index, as the nearest future implies."""
+    if product.board == "index":
+        return index_of(product, market).last
     symbol = nearest(product, day)
     one = contract(symbol, day)
     days = one.days(day) if one else 0
-    exact = float(prices(symbol)) / math.exp(pricing.RATE * days / 365)
+    exact = float(market.price(symbol)) / math.exp(pricing.RATE * days / 365)
     return Decimal(f"{exact:.2f}")
 
 

@@ -71,6 +71,8 @@ class Handlers:
         charts = Charts(history, exchange, off_book.tapes)
         board = BoardHandlers(exchange, catalog, settings, history)
         self.families: tuple[Family, ...] = (
+            DerivativeBoardHandlers(off_book, catalog, settings),
+            BondReportHandlers(off_book, catalog, settings),
             *(
                 charted(catalog, charts, quotations)
                 for charted in (
@@ -85,12 +87,10 @@ class Handlers:
             Pensions(exchange, catalog, settings),
             DomesticHandlers(exchange, catalog, settings),
             BondOrderHandlers(off_book, catalog, settings),
-            BondReportHandlers(off_book, catalog, settings),
             BondTermHandlers(catalog, settings),
             DerivativeOrderHandlers(off_book, catalog, settings),
             DerivativeBalanceHandlers(off_book, catalog, settings),
             DerivativeListHandlers(off_book, catalog, settings),
-            DerivativeBoardHandlers(off_book, catalog, settings),
             OffBookHandlers(off_book, catalog, settings),
             board,
             PriceHandlers(catalog, quotations),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import islice
 from random import Random
 
-from bridge.simulator.derivatives.contracts import contract
+from bridge.simulator.derivatives.contracts import contract, open_interest
 from bridge.simulator.derivatives.pricing import fair_price, greeks
 from bridge.simulator.history.figures import Figure, changes, percent
 from bridge.simulator.history.instruments import Family
@@ -123,6 +123,9 @@ class DerivativeCharts(ChartReply):
             "last_trade_date": f"{one.expiry:%Y%m%d}",
             "remaining_days": int(days),
             "strike_price": one.strike,
+            "name": one.name,
+            "open_interest": (interest := open_interest(one)),
+            "open_interest_change": interest // 50,
         }
         if one.product.underlying.symbol == "2001":
             fair, wide = fair_price(one, index.last, days), one.product.underlying.volatility

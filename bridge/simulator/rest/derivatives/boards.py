@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from decimal import Decimal
 from random import Random
 
 from bridge.catalog.model import Catalog
@@ -18,10 +17,10 @@ from bridge.simulator.derivatives.contracts import (
 )
 from bridge.simulator.derivatives.products import PRODUCTS, Product
 from bridge.simulator.exchange.tickets import OrderRefused
-from bridge.simulator.history.instruments import instrument
+from bridge.simulator.history.figures import percent, sign_of
 from bridge.simulator.off_book.closing import trading_day
 from bridge.simulator.off_book.off_book import OffBook
-from bridge.simulator.off_book.reference import nearest, spot
+from bridge.simulator.off_book.reference import index_of, nearest, spot
 from bridge.simulator.rest.account_pages import AccountPages
 from bridge.simulator.rest.answers import Answer, Row
 from bridge.simulator.rest.calls import Handler
@@ -101,18 +100,14 @@ class DerivativeBoardHandlers:
         return found
 
     def _index(self, code: str, name: str, now: datetime) -> Row:
-        """Return an index: it moves as the one that the nearest future is about."""
-        base = instrument("domestic_index", code, self._off_book.seed).base
-        kospi = PRODUCTS["01"]
-        moved = spot(kospi, trading_day(now), self._off_book.price) / kospi.underlying.about
-        price = (base * moved).quantize(Decimal("0.01"))
+        tape = self._off_book.tapes.tape("domestic_index", code).read(now)
         return {
             "bstp_cls_code": code,
             "hts_kor_isnm": name,
-            "bstp_nmix_prpr": price,
-            "prdy_vrss_sign": _sign(price, base),
-            "bstp_nmix_prdy_vrss": price - base,
-            "bstp_nmix_prdy_ctrt": f"{(price / base - 1) * 100:.2f}",
+            "bstp_nmix_prpr": f"{tape.last:.2f}",
+            "prdy_vrss_sign": sign_of(tape.last, tape.base),
+            "bstp_nmix_prdy_vrss": f"{tape.last - tape.base:.2f}",
+            "bstp_nmix_prdy_ctrt": percent(tape.last - tape.base, tape.base),
         }
 
     # boards
@@ -141,7 +136,7 @@ class DerivativeBoardHandlers:
     def _board(self, product: Product, kind: str, expiry: date, now: datetime) -> Iterator[Row]:
         """Yield the options of one side, the highest strike first."""
         side: ContractKind = "call" if kind == "call" else "put"
-        about = spot(product, trading_day(now), self._off_book.price)
+        about = spot(product, trading_day(now), self._off_book)
         for one in reversed([*listed(product, side, expiry, about, _STRIKES)]):
             told = self._told(one, now)
             depth = _depth(told)
@@ -173,11 +168,16 @@ class DerivativeBoardHandlers:
         near = contract(nearest(one.product, today), today) if one.option else one
         told = self._told(near or one, now)
         price, base = told.spot, one.product.underlying.about
-        row = told.common("futs") | {
+        row = told.common("futs")
+        if one.product.board == "index":
+            tape = index_of(one.product, self._off_book).read(now)
+            price, base = tape.last, tape.base
+            row["unas_acml_vol"] = tape.volume
+        row |= {
             "unas_prpr": f"{price:.2f}",
             "unas_prdy_vrss": f"{price - base:.2f}",
-            "unas_prdy_vrss_sign": _sign(price, base),
-            "unas_prdy_ctrt": f"{(price / base - 1) * 100:.2f}",
+            "unas_prdy_vrss_sign": sign_of(price, base),
+            "unas_prdy_ctrt": percent(price - base, base),
         }
         dates = expiries(one.product, today, options=one.option)
         days = [{"hts_rmnn_dynu": (each - today).days} for each in dates]
@@ -205,7 +205,7 @@ class DerivativeBoardHandlers:
                     "bast_name": product.name,
                     "brkg_mgna_rt": f"{product.margin * 100:.2f}",
                     "tr_mgna_rt": f"{product.maintenance * 100:.2f}",
-                    "bast_pric": int(spot(product, today, self._off_book.price)),
+                    "bast_pric": int(spot(product, today, self._off_book)),
                     "tr_mtpl_idx": product.multiplier,
                     "ctrt_per_futr_mgna": int(each),
                 }
@@ -249,7 +249,3 @@ def _depth(told: ContractQuote) -> Row:
             sizes, counts = sizes + size, counts + count
         row |= {f"total_{word}_rsqn": sizes, f"total_{word}_csnu": counts}
     return row
-
-
-def _sign(price: Decimal, base: Decimal) -> str:
-    return "3" if price == base else "2" if price > base else "5"

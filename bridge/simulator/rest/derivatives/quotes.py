@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from random import Random
 
 from bridge.catalog.model import Api
 from bridge.simulator.derivatives import pricing
-from bridge.simulator.derivatives.contracts import Contract
+from bridge.simulator.derivatives.contracts import Contract, open_interest
 from bridge.simulator.derivatives.pricing import Greeks
 from bridge.simulator.off_book.closing import trading_day
 from bridge.simulator.off_book.off_book import OffBook
@@ -20,8 +18,6 @@ from bridge.simulator.rest.derivatives.orders import price_limits
 from bridge.simulator.rest.facts import Facts, OffBookFacts
 
 __all__ = ["ContractQuote", "quote"]
-
-_OPEN_INTEREST = (5_000, 250_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +30,12 @@ class ContractQuote:
     today: date
     interest: int
     """Open contracts."""
+    volatility: float
+    """The one that its price implies; of a price that implies none the underlying's own."""
 
     @property
     def days(self) -> int:
         return self.contract.days(self.today)
-
-    @property
-    def volatility(self) -> float:
-        """The one that its price implies; of a price that implies none the underlying's own."""
-        if not self.contract.option:
-            return self.contract.product.underlying.volatility
-        years = self.days / 365
-        found = pricing.implied(self.contract, float(self.facts.price), float(self.spot), years)
-        return found or self.contract.product.underlying.volatility
 
     @property
     def theory(self) -> Decimal:
@@ -136,9 +125,9 @@ def quote(off_book: OffBook, api: Api, one: Contract, now: datetime) -> Contract
     today, facts = trading_day(now), OffBookFacts(off_book).facts(api, one.symbol, now)
     if facts is None:
         return None
-    about = spot(one.product, today, off_book.price)
-    # Fewer hold what is far from the money.
-    distance = abs(math.log(float(one.strike / about))) if one.option else 0.0
-    draw = Random(f"open interest {off_book.seed} {one.symbol}")  # noqa: S311 - a market, no secret
-    interest = int(draw.randrange(*_OPEN_INTEREST) * math.exp(-10 * distance))
-    return ContractQuote(one, facts, about, today, interest)
+    about = spot(one.product, today, off_book)
+    wide = one.product.underlying.volatility
+    if one.option:
+        years = one.days(today) / 365
+        wide = pricing.implied(one, float(facts.price), float(about), years) or wide
+    return ContractQuote(one, facts, about, today, open_interest(one), wide)

@@ -29,7 +29,8 @@ def asked(calls: AccountCalls, name: str, block: str = "output1", **params: str)
 
 def test_price_book_and_board_tell_one_price() -> None:
     calls = AccountCalls("03")
-    assert calls.off_book.price(FUTURE) < 533
+    index = calls.off_book.tapes.tape("domestic_index", "2001")
+    index.print(Decimal("532.40"), 1, NOW)
     calls.off_book.move(FUTURE, Decimal("533.00"), NOW)
     price = asked(calls, "inquire_price", **ONE)
     book = asked(calls, "inquire_asking_price", "output1", **ONE)
@@ -42,12 +43,12 @@ def test_price_book_and_board_tell_one_price() -> None:
     depth = asked(calls, "inquire_asking_price", "output2", **ONE)
     assert Decimal(depth["futs_askp1"]) > 533 > Decimal(depth["futs_bidp1"])
     assert int(depth["total_askp_rsqn"]) == sum(int(depth[f"askp_rsqn{n}"]) for n in range(1, 6))
-    index = asked(calls, "inquire_price", "output3", **ONE)
-    # What the future has gained its underlying has, but for interest.
-    assert abs(Decimal(index["bstp_nmix_prpr"]) - 533) < 1
+    kospi = asked(calls, "inquire_price", "output3", **ONE)
+    assert kospi["bstp_nmix_prpr"] == "532.40"
+    assert price["mrkt_basis"] == "0.60"
     top = asked(calls, "display_board_top", **(BOARD | ONE))
     assert top["futs_prpr"] == "533.00"
-    assert top["unas_prpr"] == index["bstp_nmix_prpr"]
+    assert top["unas_prpr"] == kospi["bstp_nmix_prpr"]
 
 
 def test_limits_of_the_day_are_what_orders_are_held_to() -> None:
@@ -166,3 +167,15 @@ def test_every_answer_has_every_member_of_the_workbook(name: str) -> None:
         assert block
         for row in block if isinstance(block, list) else [block]:
             assert set(row) >= {field.name for field in output.fields}
+
+
+def test_charts_say_what_boards_say() -> None:
+    calls = AccountCalls("03")
+    calls.off_book.turn(FUTURE, NOW)
+    price = asked(calls, "inquire_price", **ONE)
+    dates = {"FID_INPUT_DATE_1": "20261101", "FID_INPUT_DATE_2": "20261123"}
+    chart = asked(
+        calls, "inquire_daily_fuopchartprice", **(ONE | dates | {"FID_PERIOD_DIV_CODE": "D"})
+    )
+    for name in ("futs_prpr", "hts_kor_isnm", "hts_otst_stpl_qty", "futs_mxpr", "futs_prdy_clpr"):
+        assert chart[name] == price[name], name
