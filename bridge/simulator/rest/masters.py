@@ -14,6 +14,8 @@ from bridge.catalog.model import Catalog, Column, Master
 from bridge.simulator.exchange import listings
 from bridge.simulator.exchange.listings import standard_symbol
 from bridge.simulator.exchange.securities import SECTORS, Security, securities
+from bridge.simulator.exchange.warrants import Warrant, warrants_on
+from bridge.simulator.history.abroad import EXCHANGES, listed_abroad
 from bridge.simulator.rest.contract_masters import CONTRACT_MASTERS, contract_rows
 from bridge.simulator.stream import records
 
@@ -31,17 +33,8 @@ _OTHERS: Mapping[str, tuple[Entry, ...]] = {
         {"symbol": "00003", "name": "한국투자증권", "foreign": "0"},
         *({"symbol": code, "name": name, "foreign": "0"} for name, code in records.MEMBERS),
     ),
-    "nas": (
-        {"symbol": "AAPL", "name": "애플", "english_name": "APPLE INC", "key": "NASAAPL"},
-        {"symbol": "TSLA", "name": "테슬라", "english_name": "TESLA INC", "key": "NASTSLA"},
-    ),
-    "nys": (
-        {"symbol": "BRK/B", "name": "버크셔 해서웨이 B", "english_name": "BERKSHIRE HATHAWAY B"},
-    ),
 }
 _MADE_UP: Entry = {"symbol": "SIM001", "name": "모의종목", "english_name": "SIMULATED"}
-_COMMON: Mapping[str, str] = {"currency": "USD", "decimals": "4", "country": "US", "exchange": ""}
-"""Of every overseas symbol; the exchange is the master's own."""
 
 
 def content(master: Master, seed: int, day: date = _A_DAY) -> bytes:
@@ -76,10 +69,49 @@ def _rows(master: Master, seed: int, day: date) -> Iterable[Entry]:
         return [_listed(one, seed) for one in listed if board == master.id or one.kind == "stock"]
     if master.id == "index":
         return _indices()
+    if master.id == "elw":
+        return [_warrant(one, seed, day) for one in warrants_on(day)]
     if master.market == "overseas_stock":
-        common = dict(_COMMON, exchange=master.venue.upper())
-        return [{**common, **row} for row in _OTHERS.get(master.id, (_MADE_UP,))]
+        return _abroad(master)
     return _OTHERS.get(master.id, (_MADE_UP,))
+
+
+def _warrant(one: Warrant, seed: int, day: date) -> Entry:
+    listing, stock = (listings.listing(symbol, seed) for symbol in (one.symbol, one.underlying))
+    return {
+        "symbol": one.symbol,
+        "standard_symbol": standard_symbol(one.symbol),
+        "name": listing.name,
+        "underlying_1": one.underlying,
+        "strike_price": str(one.strike(stock.base)),
+        "last_trade_date": f"{one.expires(day):%Y%m%d}",
+        "remaining_days": str((one.expires(day) - day).days),
+        "right_type": "C" if one.call else "P",
+        "market_cap": str(listing.base * listing.shares // 100_000_000),
+        "listed_shares": str(listing.shares // 1000),
+    }
+
+
+def _abroad(master: Master) -> list[Entry]:
+    code = master.venue.upper()
+    exchange = EXCHANGES.get(code)
+    common = {
+        "currency": exchange.currency if exchange else "USD",
+        "decimals": "4",
+        "country": exchange.country if exchange else "US",
+        "exchange": code,
+    }
+    firms = listed_abroad().get(code, ())
+    rows = [
+        {
+            "symbol": one.symbol,
+            "name": one.name,
+            "english_name": one.english,
+            "key": f"{code}{one.symbol}",
+        }
+        for one in firms
+    ]
+    return [{**common, **row} for row in rows or (_MADE_UP,)]
 
 
 def _indices() -> list[Entry]:

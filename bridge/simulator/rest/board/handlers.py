@@ -10,6 +10,7 @@ from bridge.simulator.board.quotes import Quotes
 from bridge.simulator.board.rights import RightsCalendar
 from bridge.simulator.exchange.exchange import Exchange
 from bridge.simulator.history.history import History
+from bridge.simulator.rest.board.abroad_lists import lists_abroad
 from bridge.simulator.rest.board.desk import BoardDesk
 from bridge.simulator.rest.board.firm_rankings import firm_rankings
 from bridge.simulator.rest.board.firms import firms
@@ -55,6 +56,6 @@ class BoardHandlers:
         desk = self._desk
         families = (
             *(rankings, firm_rankings, flow_rankings, firms, lists, traders, markets),
-            *(warrants, warrant_lists, funds),
+            *(warrants, warrant_lists, funds, lists_abroad),
         )
         return desk.handlers({name: tell for one in families for name, tell in one(desk).items()})

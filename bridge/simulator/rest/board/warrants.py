@@ -14,7 +14,6 @@ from random import Random
 from bridge.simulator.board.quotes import Day, Quote
 from bridge.simulator.derivatives import pricing
 from bridge.simulator.exchange.listings import listing
-from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.exchange.warrants import StockRight, Warrant, find_warrant
 from bridge.simulator.rest.answers import Row
 from bridge.simulator.rest.board.desk import Blocks, BoardDesk, Telling
@@ -255,11 +254,10 @@ def warrant_of(desk: BoardDesk, warrant: Warrant, now: datetime) -> ListedWarran
     return ListedWarrant(desk, warrant, quote.last, stock.quote.last, now.date(), quote, stock)
 
 
-def _asked(desk: BoardDesk, params: Params, now: datetime) -> ListedWarrant:
+def _asked(desk: BoardDesk, params: Params, now: datetime) -> ListedWarrant | None:
+    """Return the warrant that a call names; KIS has nothing to tell of what is none."""
     warrant = find_warrant(params.get("FID_INPUT_ISCD", ""))
-    if warrant is None:
-        raise OrderRefused("symbol")
-    return warrant_of(desk, warrant, now)
+    return None if warrant is None else warrant_of(desk, warrant, now)
 
 
 # -- one warrant, over days and minutes
@@ -325,15 +323,19 @@ def _by_minute(one: ListedWarrant) -> list[Row]:
 
 
 def _days(desk: BoardDesk, params: Params, now: datetime) -> Blocks:
-    return {"output": _by_day(_asked(desk, params, now))}
+    one = _asked(desk, params, now)
+    return {} if one is None else {"output": _by_day(one)}
 
 
 def _minutes(desk: BoardDesk, params: Params, now: datetime) -> Blocks:
-    return {"output": _by_minute(_asked(desk, params, now))}
+    one = _asked(desk, params, now)
+    return {} if one is None else {"output": _by_minute(one)}
 
 
 def _price(desk: BoardDesk, params: Params, now: datetime) -> Blocks:
     one = _asked(desk, params, now)
+    if one is None:
+        return {}
     quote = one.quote
     pivot = (quote.high + quote.low + quote.last) // 3
     levels = {
@@ -351,6 +353,8 @@ def _price(desk: BoardDesk, params: Params, now: datetime) -> Blocks:
 def _maker(desk: BoardDesk, params: Params, now: datetime) -> Blocks:
     """Return what whoever makes the market of a warrant traded: eight tenths of each day."""
     one = _asked(desk, params, now)
+    if one is None:
+        return {}
     held, shares, rows = one.held(), one.quote.listing.shares, []
     own: Sequence[Day] = desk.quotes.days(one.symbol, now, _DAYS + 1)
     for day, before in pairwise(own):
