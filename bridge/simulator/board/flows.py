@@ -87,7 +87,7 @@ class Flows:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._parts = lru_cache(maxsize=20_000)(self._draw)
+        self._parts = lru_cache(maxsize=8_192)(self._draw)
 
     def investors(self, listing: Listing, day: Day) -> dict[str, Flow]:
         """Return what each group of investors did, and KIS's sums of them."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from bridge.simulator.board.quotes import Day
@@ -45,7 +46,8 @@ class HistoryDays:
     def __init__(self, history: History) -> None:
         self._history = history
         self._bars = lru_cache(maxsize=256)(self._drawn)
-        self.year = lru_cache(maxsize=512)(self._year)
+        self.volatility = lru_cache(maxsize=1_024)(self._drawn_volatility)
+        self.year = lru_cache(maxsize=256)(self._year)
 
     def before(self, listing: Listing, day: date, number: int) -> Sequence[Day]:
         """Return so many trading days before a day, the latest first."""
@@ -71,6 +73,21 @@ class HistoryDays:
             )
             for one in self._history.bars("domestic_index", code, "day", until, number)
         ]
+
+    def _drawn_volatility(self, symbol: str, day: date, number: int) -> float:
+        """Return a year's volatility of a stock by so many days before a day; 0 without any."""
+        changes = [
+            math.log(after / before)
+            for after, before in pairwise(self.closes(symbol, day, number + 1))
+        ]
+        if len(changes) < 2:
+            return 0.0
+        mean = sum(changes) / len(changes)
+        return math.sqrt(sum((one - mean) ** 2 for one in changes) / (len(changes) - 1) * 252)
+
+    def abroad(self, symbol: str, venue: str, until: date, number: int) -> list[Bar]:
+        """Return days of a stock abroad until one of its exchange, the latest first."""
+        return self._history.bars("overseas_stock", symbol, "day", until, number, venue=venue)
 
     def _drawn(self, symbol: str, day: date, number: int) -> tuple[Day, ...]:
         until = day - timedelta(days=1)

@@ -42,7 +42,7 @@ class RightsCalendar:
 
     def __init__(self, seed: int, finance: Finance) -> None:
         self._seed, self._finance = seed, finance
-        self._years = lru_cache(maxsize=16)(self._year)
+        self._years = lru_cache(maxsize=10)(self._year)
 
     def entries(
         self, calendar: str, first: date, last: date, today: date, symbol: str = ""

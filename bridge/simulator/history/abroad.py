@@ -64,6 +64,14 @@ _KNOWN = (
     ("NAS", "GOOGL", "알파벳 A", "ALPHABET INC A", "020"),
     ("NAS", "META", "메타 플랫폼스", "META PLATFORMS INC", "020"),
     ("NYS", "BRK/B", "버크셔 해서웨이 B", "BERKSHIRE HATHAWAY B", "040"),
+    ("NYS", "IBM", "IBM", "INTL BUSINESS MACHINES", "020"),
+    ("AMS", "SPY", "SPDR S&P 500 ETF", "SPDR S&P 500 ETF TRUST", "040"),
+    ("HKS", "00700", "텐센트", "TENCENT HOLDINGS LTD", "020"),
+    ("SHS", "600519", "구이저우 마오타이", "KWEICHOW MOUTAI CO LTD", "060"),
+    ("SZS", "000858", "우량예", "WULIANGYE YIBIN CO LTD", "060"),
+    ("TSE", "7203", "토요타자동차", "TOYOTA MOTOR CORP", "030"),
+    ("HNX", "SHS", "사이공하노이증권", "SAIGON HANOI SECURITIES", "040"),
+    ("HSX", "VNM", "비나밀크", "VIETNAM DAIRY PRODUCTS", "060"),
 )
 """Those whose symbols and names are real."""
 _STEMS = (

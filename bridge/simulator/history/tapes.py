@@ -13,6 +13,7 @@ from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 
+from bridge.simulator.history.abroad import find_abroad
 from bridge.simulator.history.bars import Bar
 from bridge.simulator.history.instruments import Family, Instrument, instrument
 
@@ -78,8 +79,17 @@ class Tape:
         """Return the tape as it is now: a new day has begun, and opened at its base."""
         if self.day != now.astimezone(self.instrument.zone).date():
             quantity = max(1, int(self.instrument.volume * _OPENING))
-            self.print(self.last, quantity, now)
+            self.print(self._opening(), quantity, now)
         return self
+
+    def _opening(self) -> Decimal:
+        """Return the first price of a day: that of an invented firm has moved over night."""
+        one = self.instrument
+        firm = find_abroad(one.symbol) if one.family == "overseas_stock" else None
+        if firm is None or firm.real:
+            return self.last
+        units = float(self.last / one.unit) * (1 + self.random.gauss(0.0, one.volatility))
+        return one.down(units) * one.unit
 
     def turn(self, now: datetime) -> Decimal:
         """Trade once at a price that wanders, and return it."""

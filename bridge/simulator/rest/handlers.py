@@ -69,7 +69,7 @@ class Handlers:
             history = History(Calendar(catalog.hours), seed=settings.seed, began=_NO_DAY_YET)
         quotations = Quotations(exchange, off_book, manual=settings.manual)
         charts = Charts(history, exchange, off_book.tapes)
-        board = BoardHandlers(exchange, catalog, settings, history)
+        board = BoardHandlers(exchange, catalog, settings, history, off_book.tapes)
         self.families: tuple[Family, ...] = (
             DerivativeBoardHandlers(off_book, catalog, settings),
             BondReportHandlers(off_book, catalog, settings),

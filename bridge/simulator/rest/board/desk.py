@@ -13,6 +13,7 @@ from bridge.simulator.board.flows import Flows
 from bridge.simulator.board.past import HistoryDays
 from bridge.simulator.board.quotes import Quotes
 from bridge.simulator.board.rights import RightsCalendar
+from bridge.simulator.history.tapes import Tapes
 from bridge.simulator.rest.answers import Answer, Row, blank, padded
 from bridge.simulator.rest.calls import Handler
 from bridge.simulator.rest.params import InputError, Params
@@ -40,6 +41,8 @@ class BoardDesk:
     finance: Finance
     flows: Flows
     rights: RightsCalendar
+    tapes: Tapes
+    """Prices of what has no order book."""
 
     def handlers(self, tellings: Mapping[str, Telling]) -> dict[str, Handler]:
         """Return what answers each call that the workbook has."""

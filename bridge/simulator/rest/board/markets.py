@@ -61,9 +61,16 @@ def _programs_of(stocks: Iterable[Stock]) -> dict[str, Flow]:
     return {name: total(found[name] for found in every) for name in every[0]} if every else {}
 
 
-def _past(desk: BoardDesk, code: str, last: date, number: int) -> list[Day]:
+def _past(desk: BoardDesk, code: str, now: datetime, last: date, number: int) -> list[Day]:
     """Return the days of an index, as if it were one stock, the latest first."""
-    return list(desk.past.index_days(code, last + timedelta(days=1), number))
+    if last < now.date():
+        return list(desk.past.index_days(code, last + timedelta(days=1), number))
+    tape = desk.tapes.tape("domestic_index", code).read(now)
+    opening, high, low, close = (
+        int(price * 100) for price in (tape.open, tape.high, tape.low, tape.last)
+    )
+    today = Day(now.date(), opening, high, low, close, tape.volume, int(tape.value))
+    return [today, *desk.past.index_days(code, now.date(), number - 1)]
 
 
 def _listing(code: str) -> Listing:
@@ -114,7 +121,7 @@ def _dated(
 ) -> list[tuple[Day, Row]]:
     until = min(date_of(params, last, now.date()), now.date())
     since = date_of(params, first, date.min) if first else date.min
-    days = _past(desk, code, until, _DAYS + 1)
+    days = _past(desk, code, now, until, _DAYS + 1)
     return [
         (day, _index_values(day, before)) for day, before in pairwise(days) if since <= day.date
     ]
@@ -126,7 +133,13 @@ def _investors_by_day(desk: BoardDesk, params: Params, now: datetime) -> Blocks:
     last = "FID_INPUT_DATE_2" if params.get("FID_INPUT_DATE_2") else "FID_INPUT_DATE_1"
     rows = []
     for day, told in _dated(desk, code, params, now, last):
-        for name, flow in desk.flows.investors(_listing(code), day).items():
+        today = day.date == now.date()
+        found = (
+            _investors_of(_members(desk, code, now))
+            if today
+            else desk.flows.investors(_listing(code), day)
+        )
+        for name, flow in found.items():
             told |= flow_values(flow, name)
         rows.append(told)
     return {"output": rows}
@@ -174,7 +187,7 @@ def _programs_now(desk: BoardDesk, params: Params, now: datetime) -> Blocks:
     )
     names = _fields(desk, "comp_program_trade_today", "output1")
     told = _program_values(_programs_of(stocks), whole, names)
-    days = _past(desk, code, now.date(), 2)
+    days = _past(desk, code, now, now.date(), 2)
     index = _index_values(days[0], days[1]) if len(days) > 1 else {}
     return {"output1": [{**index, **told, "bsop_hour": f"{now:%H%M%S}"}]}
 
@@ -185,7 +198,12 @@ def _programs_by_day(desk: BoardDesk, params: Params, now: datetime) -> Blocks:
     rows = []
     for day, told in _dated(desk, code, params, now, "FID_INPUT_DATE_2", "FID_INPUT_DATE_1"):
         bought, sold = desk.flows.sides(_listing(code), day)
-        rows.append({**told, **_program_values(desk.flows.programs(day, bought, sold), day, names)})
+        programs = (
+            _programs_of(_members(desk, code, now))
+            if day.date == now.date()
+            else desk.flows.programs(day, bought, sold)
+        )
+        rows.append({**told, **_program_values(programs, day, names)})
     return {"output": rows}
 
 

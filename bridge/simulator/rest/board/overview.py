@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from bridge.simulator.rest.calls import Handler
 from bridge.simulator.rest.params import Params
 from bridge.simulator.stream.records import rate
 
-__all__ = ["completed", "overview_values"]
+__all__ = ["completed", "overview_values", "stock_overview"]
 
 
 def overview_values(one: Stock) -> Row:
@@ -56,15 +57,20 @@ def overview_values(one: Stock) -> Row:
     }
 
 
-def completed(desk: BoardDesk, price: Handler) -> Handler:
-    """Return a call for the price of a stock that tells this too."""
+def stock_overview(desk: BoardDesk, params: Params, now: datetime) -> Row:
+    """Return it for the stock that a call asks for."""
+    return overview_values(stock_of(desk, params.get("FID_INPUT_ISCD", ""), now))
+
+
+def completed(price: Handler, told: Callable[[Params, datetime], Row]) -> Handler:
+    """Return a call for one symbol that tells this too."""
 
     def handle(variant: str, params: Params, tr_cont: str, now: datetime) -> Answer:
         answer = price(variant, params, tr_cont, now)
         row = answer.outputs.get("output")
         if answer.rt_cd != "0" or not isinstance(row, dict):
             return answer
-        values = overview_values(stock_of(desk, params.get("FID_INPUT_ISCD", ""), now))
+        values = told(params, now)
         known = {name: str(values[name]) for name in values.keys() & row.keys()}
         return replace(answer, outputs=answer.outputs | {"output": row | known})
 

@@ -32,7 +32,7 @@ _MONTHS = {
 
 
 def _told(name: str) -> Key:
-    return lambda one: float(one.values()[name])
+    return lambda one: float(one.values[name])
 
 
 def _from_open(one: ListedWarrant) -> float:
@@ -40,14 +40,14 @@ def _from_open(one: ListedWarrant) -> float:
 
 
 _SENSITIVITY: Mapping[str, Key] = {
-    "0": _told("hts_thpr"),
-    "1": _told("delta_val"),
-    "2": _told("gama"),
-    "3": _told("rho"),
-    "4": _told("vega"),
-    "5": _told("rho"),
+    "0": lambda one: one.theory,
+    "1": lambda one: one.greeks.delta,
+    "2": lambda one: one.greeks.gamma,
+    "3": lambda one: one.greeks.theta * one.ratio,
+    "4": lambda one: one.greeks.vega * one.ratio,
+    "5": lambda one: one.greeks.rho * one.ratio,
     "6": lambda one: one.implied,
-    "7": _told("d90_hist_vltl"),
+    "7": lambda one: one.volatility,
 }
 _VOLUME: Mapping[str, Key] = {
     "0": lambda one: one.quote.volume,
@@ -222,7 +222,7 @@ def _of_underlying(desk: BoardDesk, params: Params, now: datetime) -> Blocks:
     found = _chosen(desk, params, now, rights={})
     wanted = {"1": "ATM", "2": "ITM", "3": "OTM"}.get(params.get("FID_OPTION", ""))
     if wanted is not None:
-        found = [one for one in found if one.values()["atm_cls_name"] == wanted]
+        found = [one for one in found if one.values["atm_cls_name"] == wanted]
     return {"output": [one.row() for one in found[:100]]}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -90,18 +89,14 @@ class WarrantView:
 
     def history(self, number: int) -> float:
         """Return the stock's volatility of a year, by so many days before."""
-        closes = self.desk.past.closes(self.warrant.underlying, self.on, number + 1)
-        changes = [math.log(after / before) for after, before in pairwise(closes)]
-        if len(changes) < 2:
-            return 0.0
-        mean = sum(changes) / len(changes)
-        return math.sqrt(sum((one - mean) ** 2 for one in changes) / (len(changes) - 1) * 252)
+        return self.desk.past.volatility(self.warrant.underlying, self.on, number)
 
     @property
     def inner(self) -> float:
         """What it would bring if it were used now."""
         return float(self.right.intrinsic(Decimal(str(self.spot)))) * self.ratio
 
+    @cached_property
     def values(self) -> Row:
         """Return everything that follows from the two prices."""
         call, greeks, ratio = self.warrant.call, self.greeks, self.ratio
@@ -166,7 +161,7 @@ class ListedWarrant(WarrantView):
         plain = price_row(quote)
         return {
             **plain,
-            **self.values(),
+            **self.values,
             "unas_shrn_iscd": stock.symbol,
             "unas_isnm": stock.listing.name,
             "unas_prpr": f"{stock.last:.2f}",
@@ -276,7 +271,7 @@ def _by_day(one: ListedWarrant) -> list[Row]:
         rows.append(
             {
                 **_day_row(day, before),
-                **view.values(),
+                **view.values,
                 **{
                     f"d{number}_hist_vltl": f"{view.history(number) * 100:.2f}"
                     for number in _WINDOWS
@@ -305,7 +300,7 @@ def _by_minute(one: ListedWarrant) -> list[Row]:
         rows.append(
             {
                 **change_values(minute.close, one.quote.base),
-                **view.values(),
+                **view.values,
                 "stck_bsop_date": f"{minute.start:%Y%m%d}",
                 "bsop_date": f"{minute.start:%Y%m%d}",
                 "stck_cntg_hour": f"{minute.start:%H%M%S}",
