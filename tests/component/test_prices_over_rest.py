@@ -29,6 +29,7 @@ from bridge.mqtt.endpoint import Endpoint
 from bridge.mqtt.message import Message
 from bridge.mqtt.strict_json import encode
 from bridge.mqtt.topics import Topics
+from bridge.simulator.exchange.warrants import warrants_on
 from bridge.simulator.rest.answers import Answer
 from bridge.simulator.server import Simulator, SimulatorSettings
 from bridge.subscriptions.backup import Backup
@@ -386,6 +387,7 @@ async def test_every_call_of_the_sheet_is_answered_with_a_price_of_its_schema(
     rest, schemas = virtual.rest(), payloads(CATALOG)
     symbols = {"domestic_index": "0001", "overseas_stock": "AAPL", "domestic_derivative": "101W09"}
     symbols["domestic_bond"] = "KR6095572D81"
+    symbols["domestic_elw"] = next(warrants_on(virtual.loop.now().date())).symbol
     for row in CATALOG.snapshots:
         channel = CATALOG.channels[row.channels[0]]
         venue = channel.venue or channel.venues[0].venue
