@@ -38,6 +38,8 @@ _NAMED = {
 """What most calls want of the codes that they list."""
 _SPECIAL = {
     ("domestic_bond", "PRDT_TYPE_CD"): "302",
+    ("overseas_stock/inquire_time_indexchartprice", "FID_COND_MRKT_DIV_CODE"): "N",
+    ("overseas_stock/inquire_time_indexchartprice", "FID_INPUT_ISCD"): "SPX",
     ("domestic_bond", "ORD_QTY2"): "10",
     ("domestic_stock/invest_opbysec", "FID_INPUT_ISCD"): "999",
 }
@@ -56,6 +58,8 @@ def sound(api: Api, catalog: Catalog, now: datetime, account: str = "12345678") 
 
 def _value(api: Api, param: Param, catalog: Catalog, now: datetime) -> str:
     name = param.name.upper()
+    if api.category == "domestic_stock" and "index" in api.id and name == "FID_INPUT_ISCD":
+        return "0001"
     if special := _SPECIAL.get((api.name, name)) or _SPECIAL.get((api.category, name)):
         return special
     codes = [code.code for code in catalog.codes.get(param.codes, ())]
