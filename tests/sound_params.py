@@ -41,6 +41,16 @@ _SPECIAL = {
     ("overseas_stock/inquire_time_indexchartprice", "FID_COND_MRKT_DIV_CODE"): "N",
     ("overseas_stock/inquire_time_indexchartprice", "FID_INPUT_ISCD"): "SPX",
     ("domestic_bond", "ORD_QTY2"): "10",
+    ("overseas_futureoption", "QRY_CNT"): "1",
+    **{
+        (f"overseas_futureoption/{name}", param): "OESZ26 C6700"
+        for name, param in (
+            ("opt_asking_price", "SRS_CD"),
+            ("opt_detail", "SRS_CD"),
+            ("opt_price", "SRS_CD"),
+            ("search_opt_detail", "SRS_CD_01"),
+        )
+    },
     ("domestic_stock/invest_opbysec", "FID_INPUT_ISCD"): "999",
 }
 """By group or call."""

@@ -28,6 +28,8 @@ from bridge.simulator.keys import Keys
 from bridge.simulator.listening import HttpServer, listen
 from bridge.simulator.off_book.closing import catch_up
 from bridge.simulator.off_book.off_book import OffBook
+from bridge.simulator.off_book.overseas_hours import OffBookHours
+from bridge.simulator.off_book.turns import take_turn
 from bridge.simulator.rest import documents
 from bridge.simulator.rest.handlers import Handlers
 from bridge.simulator.rest.server import RestServer
@@ -76,13 +78,15 @@ class Simulator:
             accounts=[
                 with_holdings(number, settings.cash, [] if number.endswith("-29") else shares)
                 for number in accounts
-                if not number.endswith("-03")
+                if not number.endswith(("-03", "-08"))
             ],
         )
         self.tapes = Tapes(settings.seed, self.clock().date())
         """What is traded today of everything without an order book."""
         self.off_book = OffBook(
-            settings.seed, accounts, self.exchange.accounts, settings.cash, tapes=self.tapes
+            *(settings.seed, accounts, self.exchange.accounts, settings.cash),
+            OffBookHours(Calendar(catalog.hours), always=settings.hours == "always"),
+            tapes=self.tapes,
         )
         """Overseas stocks, futures and options."""
         self.history = History(Calendar(catalog.hours), seed=settings.seed, began=self.clock())
@@ -217,6 +221,7 @@ class Simulator:
         self.stream.send_market_data(seconds, self.clock())
         self.off_book.live(self.clock())
         catch_up(self.off_book, self.exchange.timing.calendar, self.clock())
+        take_turn(self.off_book, self.clock())
         self.publish()
 
     def publish(self) -> None:

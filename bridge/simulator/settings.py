@@ -42,9 +42,9 @@ class SimulatorSettings:
     play_once: bool = False
     manual: bool = False
     """Nothing moves by itself: only ``Simulator.step`` makes market data."""
-    accounts: tuple[str, ...] = ("12345678-01", "12345678-03", "12345678-29")
-    """The first is the one that is told; those of product 03 are for futures and options,
-    those of 29 are pensions."""
+    accounts: tuple[str, ...] = ("12345678-01", "12345678-03", "12345678-08", "12345678-29")
+    """The first is the one that is told; product 03 trades futures and options, 08 those abroad,
+    and those of 29 are pensions."""
     cash: int = 500_000_000
     shares: int = 100
     """Of each well-known symbol, in every account but pensions, at the start."""

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from bridge.simulator.bonds import issues, yields
 from bridge.simulator.derivatives.contracts import contract
+from bridge.simulator.derivatives.overseas import overseas_contract
 from bridge.simulator.derivatives.pricing import listing_price
 from bridge.simulator.derivatives.products import Ticks, step
 from bridge.simulator.exchange import listings, ticks
@@ -158,6 +159,8 @@ def family_of(symbol: str) -> Family:
     """Guess the market of a symbol that has no order book by its look."""
     if symbol.isdecimal():
         return "overseas_stock"
+    if overseas_contract(symbol) is not None:
+        return "overseas_derivative"
     return next((family for look, family in _LOOKS if look.fullmatch(symbol)), "overseas_stock")
 
 
@@ -214,8 +217,8 @@ def _look(
     draw = Random(f"instrument {seed} {family} {symbol}")  # noqa: S311 - a market, not a secret
     match family:
         case "domestic_stock":
-            known = listings.listing(symbol, seed)
-            return Decimal(known.base), _WON, 0.018, known.previous_volume, 1, 10
+            stock = listings.listing(symbol, seed)
+            return Decimal(stock.base), _WON, 0.018, stock.previous_volume, 1, 10
         case "domestic_index":
             index = INDICES.get(symbol) or round(
                 Random(f"index base {symbol}").uniform(300, 3_000),  # noqa: S311
@@ -245,6 +248,10 @@ def _look(
             guess = math.exp(draw.uniform(math.log(500), math.log(20_000)))
             base = Decimal(f"{_ABROAD.get(symbol, guess):.2f}")
             return base, unit, 0.004 if currency else 0.009, draw.randrange(10**8, 10**9), 1, 10
+        case "overseas_derivative" if (known := overseas_contract(symbol)) is not None:
+            units, tick = known.first_price, known.product.tick
+            swing = 0.12 if known.option else 0.012
+            return units, tick, swing, draw.randrange(20_000, 900_000), 1, 2
         case "overseas_derivative":
             drawn = Random(f"off book {seed} {symbol}").randrange(2_000, 60_000) / 100  # noqa: S311
             return _cents(drawn), _CENT, 0.012, draw.randrange(20_000, 900_000), 1, 2

@@ -20,6 +20,8 @@ __all__ = ["OffBookAccount", "Purse"]
 _ZERO = Decimal(0)
 _EXECUTIONS = 10_000
 """The latest ones of an account that its lists can show."""
+_WAITING = 5_000
+"""Orders that may wait for their price."""
 _SYMBOLS = 2_000
 """That an account can have to do with at a time."""
 
@@ -148,6 +150,20 @@ class OffBookAccount:
         # A margin is told by what the market pays, however far from that an order is.
         at = self.price(ticket.symbol)
         return terms.tied(opening, at) + terms.fees(opening, at)
+
+    def require(self, ticket: OffBookTicket, terms: TradingTerms) -> None:
+        """Refuse an order that the account has no money or no holdings for."""
+        if len(self.waiting) >= _WAITING:
+            raise OrderRefused("quantity")
+        held = self.position(ticket.market, ticket.symbol)
+        if ticket.side is Side.SELL and not terms.shorts and ticket.quantity > held.sellable:
+            raise OrderRefused("holdings")
+        # What is for sale at the market brings at least what it costs.
+        price = ticket.price or self.price(ticket.symbol)
+        ahead = self.ahead(ticket.market, ticket.symbol, ticket.side)
+        needed = self.needed(ticket, terms, ticket.quantity, price, ahead=ahead)
+        if needed and needed > self.free(terms.currency):
+            raise OrderRefused("cash")
 
     def pay(self, currency: str, amount: Decimal) -> None:
         """Add an amount to the money; a negative one takes it away."""

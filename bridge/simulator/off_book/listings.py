@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-__all__ = ["FIRST_MONEY", "LISTED", "SHARES"]
+__all__ = ["FIRST_MARGIN", "FIRST_MONEY", "LISTED", "SHARES"]
 
 SHARES = 100
 """Of each stock that is listed by name, in every account of stocks, at the start."""
@@ -30,4 +30,11 @@ FIRST_MONEY = {
     "JPY": Decimal(40_000_000),
     "VND": Decimal(7_000_000_000),
 }
-"""Of an account of stocks; one of overseas futures has the dollars."""
+"""Of an account of stocks."""
+
+FIRST_MARGIN = {
+    "USD": Decimal("300000.00"),
+    "EUR": Decimal("50000.00"),
+    "HKD": Decimal("500000.00"),
+}
+"""Of an account of overseas futures."""

@@ -7,7 +7,7 @@ price comes to it. Money and holdings are those of :mod:`bridge.simulator.off_bo
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,11 +24,19 @@ from bridge.simulator.off_book.accounts import OffBookAccount, Purse
 from bridge.simulator.off_book.dates import business_date
 from bridge.simulator.off_book.following import Following
 from bridge.simulator.off_book.holdings import Position
-from bridge.simulator.off_book.listings import FIRST_MONEY, LISTED, SHARES
 from bridge.simulator.off_book.margin_book import MarginBook
+from bridge.simulator.off_book.opening import opened
+from bridge.simulator.off_book.overseas_hours import OffBookHours
 from bridge.simulator.off_book.reference import on_grid, opening_price
+from bridge.simulator.off_book.reservations import ReservedOrders
 from bridge.simulator.off_book.terms import TradingTerms, terms
-from bridge.simulator.off_book.tickets import Action, OffBookEvent, OffBookMarket, OffBookTicket
+from bridge.simulator.off_book.tickets import (
+    Action,
+    OffBookEvent,
+    OffBookMarket,
+    OffBookTicket,
+    Part,
+)
 
 __all__ = ["OffBook"]
 
@@ -36,11 +44,10 @@ _PRODUCTS: Mapping[OffBookMarket, str] = {"domestic_derivative": "03", "overseas
 """Product of the accounts that trade in a market; the others are traded from all the rest."""
 _A_DAY = date(2026, 11, 23)
 _STEP = 0.002
+_ZERO = Decimal(0)
 _FIRST_NUMBER = 30_000_001
 _MOST_TICKETS = 20_000
 """That are remembered; those that are over are forgotten first."""
-_MOST_WAITING = 5_000
-"""Orders of an account that may wait for their price."""
 
 
 @dataclass(slots=True)
@@ -54,6 +61,8 @@ class OffBook:
     """Won of accounts that trade domestic stocks too."""
     cash: int = 500_000_000
     """Won of the others at the start."""
+    hours: OffBookHours | None = None
+    """None: everything is always open, and what is reserved is carried out at once."""
     events: list[OffBookEvent] = field(default_factory=list)
     tickets: dict[str, OffBookTicket] = field(default_factory=dict)
     """By number, oldest first."""
@@ -70,6 +79,9 @@ class OffBook:
     """The days of the accounts of futures and options that have been asked for."""
     trading_day: date | None = None
     """Of futures and options, when it was last looked at."""
+    reservations: ReservedOrders = field(default_factory=ReservedOrders)
+    minute: datetime | None = None
+    """The latest one in which something was done that needs doing once a minute."""
     random: Random = field(init=False)
     _opened: dict[str, OffBookAccount] = field(default_factory=dict)
 
@@ -130,8 +142,8 @@ class OffBook:
     def _cross(self, symbol: str, price: Decimal, now: datetime) -> None:
         for account in self._opened.values():
             for ticket in list(account.waiting):
-                if ticket.symbol == symbol and ticket.remaining and ticket.crosses(price):
-                    self._fill(account, ticket, ticket.remaining, ticket.price, now)
+                if ticket.symbol == symbol and ticket.remaining and self._ready(ticket, price, now):
+                    self._fill(account, ticket, ticket.remaining, ticket.price or price, now)
 
     # accounts
 
@@ -145,26 +157,12 @@ class OffBook:
         """Return what an account owns, or raise :class:`OrderRefused` for one that is not here."""
         found = self._opened.get(self.account(number))
         if found is None:
-            found = self._opened[number] = self._begin(number)
+            purse = self.purses.get(number)
+            found = opened(number, self.price, self.base, purse=purse, won=self.cash)
+            self._opened[number] = found
             if number.endswith("-03"):
                 self.books[number] = MarginBook(found)
         return found
-
-    def _begin(self, number: str) -> OffBookAccount:
-        product, purse = number[-2:], self.purses.get(number)
-        account = OffBookAccount(number, self.price, purse=purse)
-        if purse is None and product != "08":
-            account.cash["KRW"] = Decimal(self.cash)
-        if product == "08":
-            account.cash["USD"] = FIRST_MONEY["USD"]
-        elif product != "03":
-            account.cash |= FIRST_MONEY
-            for symbol, exchange in LISTED.items():
-                found = terms("overseas_stock", exchange, symbol)
-                if found is not None:
-                    given = (symbol, exchange, found, SHARES, self.base(symbol))
-                    account.endow("overseas_stock", *given)
-        return account
 
     # orders
 
@@ -180,6 +178,11 @@ class OffBook:
         kind: str,
         exchange: str,
         now: datetime,
+        trigger: Decimal = _ZERO,
+        daytime: bool = False,
+        lasting: bool = False,
+        schedule: Sequence[Part] = (),
+        reservation: str = "",
     ) -> OffBookTicket:
         """Take a new order or raise :class:`OrderRefused`; it may have filled when this returns."""
         if not 0 < quantity < 10**9:
@@ -196,8 +199,15 @@ class OffBook:
             *(market, self._number(), account, symbol, side, quantity),
             *(price, kind, exchange, now),
             date=business_date(market, exchange, now),
+            trigger=trigger,
+            daytime=daytime,
+            lasting=lasting,
+            schedule=list(schedule),
+            reservation=reservation,
         )
-        self._check(owner, ticket, found)
+        if self.hours is not None:
+            self.hours.check(ticket.exchange, now, daytime=ticket.daytime)
+        owner.require(ticket, found)
         owner.open(market, symbol, exchange, found)
         self._enter(owner, ticket, found, now)
         return ticket
@@ -211,6 +221,7 @@ class OffBook:
         now: datetime,
         *,
         kind: str | None = None,
+        trigger: Decimal = _ZERO,
     ) -> OffBookTicket:
         """Modify or cancel ``quantity`` (None: all that is left) of an order.
 
@@ -224,18 +235,27 @@ class OffBook:
             raise OrderRefused("limit")
         if action == "modify" and old.symbol in self.halts.halted:
             raise OrderRefused("halted")
+        # KIS takes no modification of an order for an auction, or of one that is split over time.
+        if action == "modify" and old.schedule:
+            raise OrderRefused("kind")
+        if self.hours is not None:
+            self.hours.check(old.exchange, now, daytime=old.daytime)
         owner = self.money(old.account)
         ticket = OffBookTicket(
             *(old.market, self._number(), old.account, old.symbol, old.side, quantity),
             *(price if kind else price or old.price, kind or old.kind, old.exchange),
             *(now, action, old.number),
             date=business_date(old.market, old.exchange, now),
+            trigger=trigger or old.trigger,
+            triggered=old.triggered or kind is not None,
+            daytime=old.daytime,
+            lasting=old.lasting,
         )
         found = owner.waiting[old]
         if action == "modify":
             old.moved += quantity
             try:
-                self._check(owner, ticket, found)
+                owner.require(ticket, found)
             except OrderRefused:
                 old.moved -= quantity
                 raise
@@ -279,31 +299,31 @@ class OffBook:
         """Return the orders that wait, account by account."""
         return [one for account in self._opened.values() for one in account.waiting]
 
-    def trade_out(self, ticket: OffBookTicket, price: Decimal, now: datetime) -> None:
-        """Trade what is left of an order."""
-        self._fill(self.money(ticket.account), ticket, ticket.remaining, price, now)
+    def trade_out(
+        self, ticket: OffBookTicket, price: Decimal, now: datetime, *, quantity: int | None = None
+    ) -> None:
+        """Trade a part of an order, or what is left of it."""
+        part = ticket.remaining if quantity is None else quantity
+        self._fill(self.money(ticket.account), ticket, part, price, now)
+
+    def lapse(self, ticket: OffBookTicket, now: datetime) -> None:
+        """End what is left of an order and tell it."""
+        left = ticket.remaining
+        self.end(ticket)
+        self._tell("lapsed", ticket, now, left)
 
     def end(self, ticket: OffBookTicket) -> None:
         """End an order whose session is over; nobody is told, as at KIS."""
         ticket.cancelled += ticket.remaining
         self.money(ticket.account).waiting.pop(ticket, None)
 
-    # inside
-
-    def _check(self, owner: OffBookAccount, ticket: OffBookTicket, found: TradingTerms) -> None:
-        """Refuse what the account has no money or no holdings for."""
-        if len(owner.waiting) >= _MOST_WAITING:
-            raise OrderRefused("quantity")
-        if ticket.side is Side.SELL and not found.shorts:
-            held = owner.position(ticket.market, ticket.symbol)
-            if ticket.quantity > held.sellable:
-                raise OrderRefused("holdings")
-        # What is for sale at the market brings at least what it costs.
-        price = ticket.price or self.price(ticket.symbol)
-        ahead = owner.ahead(ticket.market, ticket.symbol, ticket.side)
-        needed = owner.needed(ticket, found, ticket.quantity, price, ahead=ahead)
-        if needed and needed > owner.free(found.currency):
-            raise OrderRefused("cash")
+    def _ready(self, ticket: OffBookTicket, price: Decimal, now: datetime) -> bool:
+        """Tell whether an order trades at a price, setting off what waited for it."""
+        if ticket.trigger and ticket.reaches(price):
+            ticket.triggered = True
+        if ticket.waits or not ticket.crosses(price) or self.hours is None:
+            return not ticket.waits and ticket.crosses(price)
+        return self.hours.trades(ticket.exchange, now, daytime=ticket.daytime)
 
     def _enter(
         self, owner: OffBookAccount, ticket: OffBookTicket, found: TradingTerms, now: datetime
@@ -320,19 +340,13 @@ class OffBook:
             self._tell("refused", ticket, now, ticket.quantity)
             return
         last = self.price(ticket.symbol)
-        if not ticket.price or ticket.crosses(last):
+        if self._ready(ticket, last, now):
             first = ticket.quantity // 2
             for quantity in filter(None, (first, ticket.quantity - first)):
                 self._fill(owner, ticket, quantity, last, now)
         at_once = ticket.market == "domestic_derivative" and ticket.kind >= "10"
-        if ticket.remaining and (at_once or not ticket.price):
-            self._lapse(owner, ticket, now)
-
-    def _lapse(self, owner: OffBookAccount, ticket: OffBookTicket, now: datetime) -> None:
-        left = ticket.remaining
-        ticket.cancelled += left
-        owner.waiting.pop(ticket, None)
-        self._tell("lapsed", ticket, now, left)
+        if ticket.remaining and not ticket.waits and (at_once or not ticket.price):
+            self.lapse(ticket, now)
 
     def _fill(
         self,
@@ -344,13 +358,13 @@ class OffBook:
     ) -> None:
         ticket.filled += quantity
         ticket.value += price * quantity
-        owner.settle(
+        done = owner.settle(
             *(ticket, quantity, price),
             date=business_date(ticket.market, ticket.exchange, now),
             now=now,
         )
         self._rest(owner, ticket, owner.waiting[ticket])
-        self._tell("filled", ticket, now, quantity, price)
+        self._tell("filled", ticket, now, quantity, price, done.number)
 
     def _rest(self, owner: OffBookAccount, ticket: OffBookTicket, found: TradingTerms) -> None:
         """Keep an order among those that wait, or take it from there."""
@@ -373,10 +387,11 @@ class OffBook:
         now: datetime,
         quantity: int,
         price: Decimal | None = None,
+        execution: str = "",
     ) -> None:
         if ticket.market != "domestic_bond":  # KIS has no notices of orders for bonds
             told = ticket.price if price is None else price
-            self.events.append(OffBookEvent(kind, ticket, now, quantity, told))
+            self.events.append(OffBookEvent(kind, ticket, now, quantity, told, execution))
 
     def _number(self) -> str:
         self.numbered += 1

@@ -10,6 +10,7 @@ from typing import Protocol
 from bridge.simulator.bonds.issues import plausible
 from bridge.simulator.derivatives import pricing
 from bridge.simulator.derivatives.contracts import Contract, contract, expiries, future
+from bridge.simulator.derivatives.overseas import overseas_contract
 from bridge.simulator.derivatives.products import PRODUCTS, Product
 from bridge.simulator.history.tapes import Tape, Tapes
 
@@ -77,4 +78,8 @@ def on_grid(symbol: str, price: Decimal, day: date) -> Decimal:
     one: Contract | None = contract(symbol, day)
     if one is not None:
         return pricing.on_tick(one, float(price))
+    abroad = overseas_contract(symbol)
+    if abroad is not None:
+        tick = abroad.product.tick
+        return max(tick, (price / tick).quantize(Decimal(1)) * tick)
     return max(_CENT, price.quantize(_CENT))

@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from bridge.simulator.derivatives.contracts import contract
+from bridge.simulator.derivatives.overseas import overseas_contract
 from bridge.simulator.exchange.order_book import Side
 from bridge.simulator.off_book.tickets import OffBookMarket
 
@@ -103,9 +104,8 @@ _STOCKS = {
     for exchange, currency in CURRENCIES.items()
 }
 _BOND = TradingTerms("KRW", Decimal("0.1"))
-_CONTRACT = TradingTerms(
-    "USD", Decimal(50), paid=False, margin=Decimal("0.05"), fee_each=Decimal("7.50")
-)
+_FEES = {"USD": Decimal("7.50"), "HKD": Decimal(50), "EUR": Decimal("7.50")}
+"""Of a contract."""
 
 
 def terms(market: OffBookMarket, exchange: str, symbol: str) -> TradingTerms | None:
@@ -118,7 +118,22 @@ def terms(market: OffBookMarket, exchange: str, symbol: str) -> TradingTerms | N
         case "domestic_bond":
             return _BOND
         case "overseas_derivative":
-            return _CONTRACT
+            return _contract(symbol)
+
+
+@lru_cache(maxsize=1_024)
+def _contract(symbol: str) -> TradingTerms | None:
+    found = overseas_contract(symbol)
+    if found is None:
+        return None
+    product = found.product
+    return TradingTerms(
+        product.currency,
+        product.point,
+        paid=found.option,
+        margin=product.margin * (3 if found.option else 1),
+        fee_each=_FEES[product.currency],
+    )
 
 
 @lru_cache(maxsize=4_096)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
 from bridge.simulator.exchange.order_book import Side
 
-__all__ = ["NIGHT", "Action", "OffBookEvent", "OffBookMarket", "OffBookTicket"]
+__all__ = ["NIGHT", "Action", "OffBookEvent", "OffBookMarket", "OffBookTicket", "Part"]
 
 Action = Literal["place", "modify", "cancel"]
 OffBookMarket = Literal[
@@ -17,8 +17,16 @@ OffBookMarket = Literal[
 ]
 NIGHT = "NIGHT"
 """In place of an exchange: futures and options of the session that runs over midnight."""
-
 _NO_DATE = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """From ``begins`` on so much in all of an order should have been traded."""
+
+    begins: datetime
+    ends: datetime
+    target: int
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +53,17 @@ class OffBookTicket:
     """What a modification took over to a new number."""
     date: date = _NO_DATE
     """The business date at its exchange."""
+    trigger: Decimal = Decimal(0)
+    """The price that a stop order waits for; 0: it is none."""
+    triggered: bool = False
+    daytime: bool = False
+    """Of the American market in the Korean daytime."""
+    schedule: list[Part] = field(default_factory=list)
+    """Empty: it trades as soon as its price comes."""
+    lasting: bool = False
+    """It does not end with its business day."""
+    reservation: str = ""
+    """Number of the reservation that became this order."""
 
     @property
     def remaining(self) -> int:
@@ -52,9 +71,29 @@ class OffBookTicket:
             return 0
         return self.quantity - self.filled - self.cancelled - self.moved
 
+    @property
+    def waits(self) -> bool:
+        """Whether something else than its price has to come first."""
+        return bool(self.schedule) or bool(self.trigger and not self.triggered)
+
     def crosses(self, price: Decimal) -> bool:
         """Tell whether the order would trade at a price."""
+        if not self.price:
+            return True
         return price <= self.price if self.side is Side.BUY else price >= self.price
+
+    def reaches(self, price: Decimal) -> bool:
+        """Tell whether a price sets off a stop order."""
+        return price >= self.trigger if self.side is Side.BUY else price <= self.trigger
+
+    def due(self, now: datetime) -> int:
+        """Return how much of it its schedule wants to be traded now."""
+        target = max((part.target for part in self.schedule if part.begins <= now), default=0)
+        return max(0, min(self.remaining, target - self.filled - self.cancelled - self.moved))
+
+    def over(self, now: datetime) -> bool:
+        """Tell whether its schedule has come to its end."""
+        return bool(self.schedule) and self.schedule[-1].ends <= now
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +105,5 @@ class OffBookEvent:
     at: datetime
     quantity: int
     price: Decimal
+    execution: str = ""
+    """Number of the execution."""

@@ -37,7 +37,16 @@ from bridge.simulator.rest.domestic_lists import DomesticLists
 from bridge.simulator.rest.domestic_orders import DomesticOrders
 from bridge.simulator.rest.facts import DomesticFacts, OffBookFacts
 from bridge.simulator.rest.generic.handlers import GenericHandlers
-from bridge.simulator.rest.off_book_handlers import OffBookHandlers
+from bridge.simulator.rest.overseas.future_accounts import OverseasFutureAccounts
+from bridge.simulator.rest.overseas.future_lists import OverseasFutureLists
+from bridge.simulator.rest.overseas.future_orders import OverseasFutureOrders
+from bridge.simulator.rest.overseas.future_quotes import OverseasFutureQuotes
+from bridge.simulator.rest.overseas.stock_accounts import OverseasStockAccounts
+from bridge.simulator.rest.overseas.stock_history import OverseasStockHistory
+from bridge.simulator.rest.overseas.stock_lists import OverseasStockLists
+from bridge.simulator.rest.overseas.stock_orders import OverseasStockOrders
+from bridge.simulator.rest.overseas.stock_quotes import OverseasStockQuotes
+from bridge.simulator.rest.overseas.stock_reservations import OverseasReservations
 from bridge.simulator.rest.params import InputError, Params
 from bridge.simulator.rest.pensions import Pensions
 from bridge.simulator.rest.price_handlers import PriceHandlers
@@ -91,7 +100,16 @@ class Handlers:
             DerivativeOrderHandlers(off_book, catalog, settings),
             DerivativeBalanceHandlers(off_book, catalog, settings),
             DerivativeListHandlers(off_book, catalog, settings),
-            OffBookHandlers(off_book, catalog, settings),
+            OverseasStockOrders(off_book, catalog, settings),
+            OverseasStockLists(off_book, catalog, settings),
+            OverseasReservations(off_book, catalog, settings),
+            OverseasStockAccounts(off_book, catalog, settings),
+            OverseasStockHistory(off_book, catalog, settings),
+            OverseasStockQuotes(off_book, catalog, settings),
+            OverseasFutureOrders(off_book, catalog, settings),
+            OverseasFutureLists(off_book, catalog, settings),
+            OverseasFutureAccounts(off_book, catalog, settings),
+            OverseasFutureQuotes(off_book, catalog, settings),
             board,
             PriceHandlers(catalog, quotations),
         )

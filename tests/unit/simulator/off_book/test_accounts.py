@@ -9,7 +9,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.simulator.exchange.ledger import StockAccount
@@ -156,7 +156,7 @@ def test_rates_follow_from_seed_and_day() -> None:
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(off_book, "_MOST_TICKETS", 5)
-    monkeypatch.setattr(off_book, "_MOST_WAITING", 3)
+    monkeypatch.setattr(accounts, "_WAITING", 3)
     monkeypatch.setattr(accounts, "_SYMBOLS", 20)
     own = book()
     first = order(own, Side.BUY, 1, 1)
@@ -199,7 +199,6 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(STEPS)
 def test_money_and_positions_follow_from_the_executions_alone(
     steps: list[tuple[tuple[OffBookMarket, str, str], str, int, int]],

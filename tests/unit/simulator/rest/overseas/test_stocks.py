@@ -1,3 +1,5 @@
+"""Orders and balances of stocks overseas."""
+
 from __future__ import annotations
 
 from datetime import datetime
@@ -11,14 +13,16 @@ from bridge.kis.decode import notice_values
 from bridge.simulator.exchange.tickets import OrderRefused
 from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest.answers import Answer
-from bridge.simulator.rest.off_book_handlers import OffBookHandlers
+from bridge.simulator.rest.calls import Handler
+from bridge.simulator.rest.overseas.stock_accounts import OverseasStockAccounts
+from bridge.simulator.rest.overseas.stock_lists import OverseasStockLists
+from bridge.simulator.rest.overseas.stock_orders import OverseasStockOrders
 from bridge.simulator.settings import SimulatorSettings
 from bridge.simulator.stream.notices import off_book_notice
 
 CATALOG = load()
 NOW = datetime(2026, 11, 23, 10, tzinfo=ZoneInfo("Asia/Seoul"))
 ACCOUNT = {"CANO": "12345678", "ACNT_PRDT_CD": "01"}
-FUTURES = {"ACNT_PRDT_CD": "03"}
 BUY = {"OVRS_EXCG_CD": "NASD", "PDNO": "AAPL", "ORD_QTY": "4", "OVRS_ORD_UNPR": "1"}
 
 
@@ -26,11 +30,12 @@ class Calls:
     def __init__(self) -> None:
         settings = SimulatorSettings(environment="real")
         self.off_book = OffBook(settings.seed, settings.accounts)
-        self.handlers = OffBookHandlers(self.off_book, CATALOG, settings).handlers()
+        self.handlers: dict[str, Handler] = {}
+        for family in (OverseasStockOrders, OverseasStockLists, OverseasStockAccounts):
+            self.handlers |= family(self.off_book, CATALOG, settings).handlers()
 
     def ask(self, name: str, variant: str = "", cont: str = "", **params: str) -> Answer:
-        account = FUTURES if name.startswith("domestic_futureoption/") else {}
-        return self.handlers[name](variant, ACCOUNT | account | params, cont, NOW)
+        return self.handlers[name](variant, ACCOUNT | params, cont, NOW)
 
     def buy(self, **params: str) -> str:
         answer = self.ask("overseas_stock/order", "us_buy", **(BUY | params))
