@@ -25,10 +25,15 @@ FUTURES = "/uapi/domestic-futureoption/v1/trading/order"
 OVERSEAS = "/uapi/overseas-stock/v1/trading/order"
 FUTURE = {"SLL_BUY_DVSN_CD": "02", "ORD_QTY": "1", "UNIT_PRICE": "0", "ORD_DVSN_CD": "02"}
 FUTURE |= {"ORD_PRCS_DVSN_CD": "02", "NMPR_TYPE_CD": "", "KRX_NMPR_CNDT_CD": ""}
+CONTRACTS = "/uapi/overseas-futureoption/v1/trading/order"
+CONTRACT = {"OVRS_FUTR_FX_PDNO": "ESZ26", "SLL_BUY_DVSN_CD": "02", "PRIC_DVSN_CD": "1"}
+CONTRACT |= {"FM_STOP_ORD_PRIC": "0", "FM_ORD_QTY": "1", "CCLD_CNDT_CD": "6"}
 ORDERS = {
     "H0IFCNI0": ("-03", FUTURES, "TTTO1101U", FUTURE | {"SHTN_PDNO": "101W09"}),
     "H0MFCNI0": ("-03", FUTURES, "STTN1101U", FUTURE | {"SHTN_PDNO": "101W09"}),
     "H0EUCNI0": ("-03", FUTURES, "STTN1101U", FUTURE | {"SHTN_PDNO": "201W09330"}),
+    "HDFFF1C0": ("-08", CONTRACTS, "OTFM3001U", CONTRACT | {"FM_LIMIT_ORD_PRIC": "1000"}),
+    "HDFFF2C0": ("-08", CONTRACTS, "OTFM3001U", CONTRACT | {"FM_LIMIT_ORD_PRIC": "9000"}),
     "H0GSCNI0": (
         "-01",
         OVERSEAS,
@@ -44,9 +49,6 @@ ORDERS = {
     ),
 }
 """Channel of notices → account, path, TR id and parameters of an order that it tells of."""
-
-UNTOLD = {"HDFFF1C0", "HDFFF2C0"}
-"""No orders are taken for overseas futures and options."""
 
 
 def key_of(channel: Channel) -> str:
@@ -102,7 +104,7 @@ async def test_a_second_reader_is_told_as_soon_as_the_first() -> None:
 
 async def test_every_channel_of_notices_tells_of_an_order() -> None:
     notices = {one.tr_id for one in CATALOG.channels.values() if one.encrypted}
-    assert notices == {"H0STCNI0", *ORDERS, *UNTOLD}
+    assert notices == {"H0STCNI0", *ORDERS}
     async with simulated(environment="real") as kis, kis.socket() as socket:
         for tr_id in notices:
             assert (await socket.ask(tr_id, kis.customer.hts_id)).msg_cd == "OPSP0000"
