@@ -257,3 +257,38 @@ async def test_a_lost_order_is_found_under_a_number_that_was_used_before(
         assert (await m.order("place", "b", **APPLE, price=low))["status"] == "unknown"
         found = await m.event("b", 1)
         assert (found["state"], found["order_no"]) == ("accepted", first["order_no"])
+
+
+DAYTIME: dict[str, Any] = {
+    "market": "overseas_stock",
+    "venue": "baq",
+    "symbol": "AAPL",
+    "side": "buy",
+    "order_type": "limit",
+    "quantity": 4,
+}
+
+
+@in_virtual_time
+async def test_the_us_daytime_has_calls_of_its_own_and_the_lists_of_the_others(
+    tmp_path: Path, virtual: VirtualExchange
+) -> None:
+    async with market(tmp_path, virtual, market_hours=True) as m:
+        last = virtual.off_book.price("AAPL")
+        assert (await m.order("place", "a", **DAYTIME, price=f"{last + 1}"))["status"] == "accepted"
+        m.tell()
+        await m.until("a", "filled")
+        far = DAYTIME | {"price": f"{last - 5}"}
+        assert (await m.order("place", "b", **far))["status"] == "accepted"
+        assert (await m.order("modify", "b", price=f"{last - 4}"))["status"] == "accepted"
+        assert (await m.order("cancel", "b"))["status"] == "accepted"
+        m.tell()
+        assert (await m.event("b", 2))["state"] == "cancelled"
+        virtual.faults.append("lost")
+        assert (await m.order("place", "c", **far))["status"] == "unknown"
+        assert (await m.event("c", 1))["state"] == "accepted"
+        assert (await m.order("cancel", "c"))["status"] == "accepted"
+        ack = await m.order("place", "d", **far | {"venue": "nas"})
+        assert ack["reason"] == "market_closed", "New York sleeps"
+        ack = await m.order("place", "e", **far | {"order_type": "loc"})
+        assert ack["reason"] == "invalid_payload"

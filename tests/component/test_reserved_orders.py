@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from bridge.calendar.hours import Calendar
+from bridge.simulator.off_book.overseas_hours import OffBookHours
+from bridge.simulator.off_book.turns import take_turn
 from tests.component.markets import in_virtual_time, market
-from tests.component.virtual_exchange import VirtualExchange
+from tests.component.virtual_exchange import CATALOG, VirtualExchange
 
 NEXT_DAY = "2026-11-25T12:00:00+09:00"
 RESERVED: dict[str, Any] = {
@@ -127,3 +131,36 @@ async def test_a_lost_reservation_waits_for_a_person_and_a_lost_cancellation_is_
         assert (await m.order("place", "b", **RESERVED, price=low))["status"] == "unknown"
         await asyncio.sleep(600)
         assert not m.broker.on("kis/orders/main/alice/event/b"), "no list proves that"
+
+
+APPLE: dict[str, Any] = RESERVED | {"market": "overseas_stock", "venue": "nas", "symbol": "AAPL"}
+
+
+@in_virtual_time
+async def test_a_reservation_for_new_york_is_cancelled_or_becomes_an_order(
+    tmp_path: Path, virtual: VirtualExchange
+) -> None:
+    async with market(tmp_path, virtual, reconcile_s=7_200.0) as m:
+        virtual.off_book.hours = OffBookHours(Calendar(CATALOG.hours))
+        last = virtual.off_book.price("AAPL")
+        far = APPLE | {"price": f"{last * Decimal('0.8'):.2f}"}
+        ack = await m.order("place", "a", **far)
+        assert (ack["status"], ack["order_no"]) == ("accepted", "R0000000001"), ack
+        gone = await m.order("cancel", "a", expires_at=NEXT_DAY)
+        assert (gone["status"], gone["order_no"]) == ("accepted", "R0000000001C"), gone
+        m.gateway.gap("main")
+        assert (await m.event("a", 1))["state"] == "cancelled"
+        virtual.faults.append("lost")
+        assert (await m.order("place", "b", **far))["status"] == "unknown"
+        assert (await m.event("b", 1))["state"] == "accepted", "its list says how it came"
+        await asyncio.sleep(13.75 * 3_600)  # 23:45, when New York has opened
+        take_turn(virtual.off_book, virtual.loop.now())
+        m.tell()
+        m.gateway.gap("main")
+        opened = await m.event("b", 2)
+        assert (opened["event"], opened["order_no"].startswith("R")) == ("modify", False)
+        changed = await m.order("modify", "b", price=far["price"], expires_at=NEXT_DAY)
+        assert changed["status"] == "accepted", changed
+        assert (await m.order("cancel", "b", expires_at=NEXT_DAY))["status"] == "accepted"
+        m.tell()
+        assert (await m.until("b", "cancelled"))["filled_quantity"] == 0

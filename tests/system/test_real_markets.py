@@ -22,16 +22,22 @@ from tests.system.programs import (
 from tests.system.test_real_money import ALICE, LOGIN, passwords
 
 MORE = """
+[[kis.accounts]]
+alias = "contracts"
+app = "app1"
+number = "12345678-08"
 [orders]
 allow_real = true
 market_hours = false
 markets = ["domestic_stock", "overseas_stock", "domestic_bond"]
 """
-CREDIT = '[orders.clients.alice]\naccounts = ["main"]\ncredit = true\n'
+CREDIT = '[orders.clients.alice]\naccounts = ["main", "contracts"]\ncredit = true\n'
 SOON = ("-D", "publish", "message-expiry-interval", "20")
 LIMIT: dict[str, Any] = {"side": "buy", "order_type": "limit", "quantity": 10}
 BOND = LIMIT | {"market": "domestic_bond", "venue": "krx", "symbol": "KR6095572D81"}
 NXT = LIMIT | {"market": "domestic_stock", "venue": "nxt", "symbol": "005930"}
+DAYTIME = LIMIT | {"market": "overseas_stock", "venue": "baq", "symbol": "AAPL"}
+OIL = LIMIT | {"market": "overseas_derivative", "venue": "all", "symbol": "CLF27"}
 LOAN = NXT | {"venue": "krx", "credit_type": "own_margin_loan_new"}
 
 
@@ -67,14 +73,22 @@ def price(world: World, order: dict[str, Any]) -> float:
         case "domestic_bond":
             found = query(world, "domestic_bond/inquire_price", symbol=order["symbol"])
             return float(found["output"]["price"])
+        case "overseas_stock" | "overseas_derivative":
+            return 60.0 if order is OIL else 260.0
     found = query(world, "domestic_stock/inquire_price", symbol=order["symbol"], market="krx")
     return float(found["output"]["price"])
 
 
 @pytest.mark.parametrize(
     ("account", "order", "step"),
-    [("main", BOND, 1), ("main", NXT, 1_000), ("main", LOAN, 1_000)],
-    ids=["bond", "nxt", "credit"],
+    [
+        ("main", BOND, 1),
+        ("main", NXT, 1_000),
+        ("main", LOAN, 1_000),
+        ("main", DAYTIME, 1),
+        ("contracts", OIL, 1),
+    ],
+    ids=["bond", "nxt", "credit", "daytime", "contract"],
 )
 def test_orders_fill_are_modified_and_cancelled(
     world: World, account: str, order: dict[str, Any], step: float
@@ -95,6 +109,8 @@ def test_orders_fill_are_modified_and_cancelled(
 
     last = price(world, order)
     near, far = (round((last + by * step) / step) * step for by in (5, -20))
+    if order in (DAYTIME, OIL):
+        near, far = 10 * near, far / 4  # nobody asks what they cost just now
     fills = send("place", "-fills", **order, price=near)
     assert fills["status"] == "accepted", fills
     filled = world.ear.until(topic("event", "-fills"), lambda e: e["state"] == "filled")

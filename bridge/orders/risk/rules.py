@@ -20,16 +20,6 @@ from bridge.orders.risk.limits import Limits
 __all__ = ["RestApi", "Rules", "Terms", "TradingAccount"]
 
 
-_UNPROVED = frozenset(
-    {
-        ("overseas_derivative", "all"),
-        *(("overseas_stock", venue) for venue in ("baq", "bay", "baa")),
-        *(("overseas_stock", f"{venue}_reserved") for venue in ("nas", "nys", "ams")),
-    }
-)
-"""Places whose orders are written and read, and not yet offered: no test has traded there."""
-
-
 class RestApi(Protocol):
     """The part of the KIS REST client that orders need."""
 
@@ -159,9 +149,5 @@ class Terms:
         offered: dict[str, OrderTypes] = {}
         for alias, account in accounts.items():
             markets = account.markets(rules.markets)
-            offered[alias] = {
-                place: types
-                for place, types in known.items()
-                if place[0] in markets and place not in _UNPROVED
-            }
+            offered[alias] = {place: types for place, types in known.items() if place[0] in markets}
         return cls(catalog, accounts, rules, offered, calendar, clock, clock_problem)
