@@ -166,7 +166,7 @@ def test_documents_are_written(tmp_path: Path) -> None:
     run("simulator", "--spec", path, "--output", readme)
     table = readme.read_text()
     assert "old" not in table
-    assert "| price | HHDFS00000300 | – |  | `overseas.stock_quotes` |" in table
+    assert "| price | HHDFS00000300 | – |  | `charts.overseas_charts` |" in table
     assert (table[:6], table[-6:]) == ("above\n", "below\n")
     readme.write_text("no marks")
     with pytest.raises(WorkbookError, match=r"README\.md: .* are missing"):
