@@ -20,7 +20,9 @@ class SessionLine:
 
     def __init__(self, app: str, feed: SessionFeed) -> None:
         self.app, self._feed = app, feed
-        self._bytes = self._frames = self._connections = 0
+        self._bytes = self._frames = 0
+        self.connections = 0
+        """How many it has had, up to the last look."""
         self._heard = self._data_at = float("-inf")
         self._now = 0.0
         self._pace = Pace()
@@ -42,8 +44,8 @@ class SessionLine:
         has to be heard once more before it counts as sound.
         """
         counts, self._now = self._feed.counts, now
-        if counts.connections != self._connections:
-            self._connections = counts.connections
+        if counts.connections != self.connections:
+            self.connections = counts.connections
             self._heard = self._data_at = now
             self._still = False
         heard = counts.bytes != self._bytes

@@ -182,10 +182,10 @@ class QualityBoard:
         if found.settled == settled:
             return  # most have no slot, and nothing about them changes for hours
         found.hours(edge, now, monotonic)
-        served = any(one.live and self._lines[one.app].connected for one in standings)
-        if not served:
-            found.unserved(now, monotonic)
-        came = found.hear(route, now, monotonic, served=served)
+        serving = [self._lines[one.app] for one in standings if one.live]
+        by = [(line.app, line.connections) for line in serving if line.connected]
+        found.serve(by, now, monotonic)
+        came = found.hear(route, now, monotonic, served=bool(by))
         if len(standings) == 1:  # of two, nobody can tell which one KIS serves
             self._deliveries.look(found.wanted[0], standings[0], came=came)
         told = phase, self._config.quiet_s, monotonic, polled, self._any_sound

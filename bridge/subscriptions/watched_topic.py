@@ -7,6 +7,7 @@ nobody sets, for how long something has lasted.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from bridge.calendar.hours import Phase
 from bridge.kis.decode import Route
@@ -41,6 +42,7 @@ class WatchedTopic:
         "place",
         "recorded",
         "seq",
+        "served_by",
         "settled",
         "since",
         "steady",
@@ -65,6 +67,8 @@ class WatchedTopic:
         """When it was last seen to be served by no session."""
         self.steady = False
         """Whether it was served all the time since its newest record."""
+        self.served_by: Sequence[tuple[str, int]] = ()
+        """The sessions that served it at the last look, and which connection of theirs."""
         self.grade: Grade | None = None
         self.since = 0
         self.settled: object = None
@@ -93,7 +97,16 @@ class WatchedTopic:
             self.pace.forget()
             self.expected = max(self.expected, monotonic - max(0.0, now / 1e6 - edge))
 
-    def unserved(self, now: int, monotonic: float) -> None:
+    def serve(self, by: Sequence[tuple[str, int]], now: int, monotonic: float) -> None:
+        """Take up by which connections of which sessions it is served.
+
+        A session may have been lost and be back before anybody looked.
+        """
+        if not by or by != self.served_by:
+            self._unserved(now, monotonic)
+        self.served_by = by
+
+    def _unserved(self, now: int, monotonic: float) -> None:
         """No session serves it."""
         self.unserved_at, self.steady, self.recorded = now, False, False
         self.expected = monotonic

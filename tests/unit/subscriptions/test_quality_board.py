@@ -110,6 +110,23 @@ def test_a_lost_session_is_told_once_and_live_again_once() -> None:
     assert world.of(wanted[0]).reason == "no record yet"
 
 
+def test_a_session_that_is_lost_and_back_between_two_looks_has_to_bring_a_record_again() -> (
+    None
+):
+    world = World()
+    world.hold(SAMSUNG)
+    feed = world.feeds["app1"]
+    feed.connect()
+    world.run(300, SAMSUNG)
+    assert world.quality(SAMSUNG) is LIVE
+    feed.lose()
+    feed.connect()
+    world.run(1)
+    assert world.of(SAMSUNG).reason == "no record since it was confirmed"
+    world.run(1, SAMSUNG)
+    assert world.quality(SAMSUNG) is LIVE
+
+
 def test_a_closed_market_is_closed_whatever_its_session_does() -> None:
     world = World("2026-11-23 20:00:10")
     world.hold(SAMSUNG)
