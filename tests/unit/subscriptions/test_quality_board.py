@@ -110,9 +110,7 @@ def test_a_lost_session_is_told_once_and_live_again_once() -> None:
     assert world.of(wanted[0]).reason == "no record yet"
 
 
-def test_a_session_that_is_lost_and_back_between_two_looks_has_to_bring_a_record_again() -> (
-    None
-):
+def test_a_session_that_is_lost_and_back_between_two_looks_has_to_bring_a_record_again() -> None:
     world = World()
     world.hold(SAMSUNG)
     feed = world.feeds["app1"]
