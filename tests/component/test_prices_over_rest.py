@@ -386,7 +386,7 @@ async def test_every_call_of_the_sheet_is_answered_with_a_price_of_its_schema(
 ) -> None:
     rest, schemas = virtual.rest(), payloads(CATALOG)
     symbols = {"domestic_index": "0001", "overseas_stock": "AAPL", "domestic_derivative": "101W09"}
-    symbols["domestic_bond"] = "KR6095572D81"
+    symbols |= {"domestic_bond": "KR6095572D81", "overseas_derivative": "ESZ26"}
     symbols["domestic_elw"] = next(warrants_on(virtual.loop.now().date())).symbol
     for row in CATALOG.snapshots:
         channel = CATALOG.channels[row.channels[0]]
