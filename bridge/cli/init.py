@@ -168,9 +168,8 @@ def init(
     _write(file, folder, text, {name: value for name, value in answers.items() if value})
     typer.echo(f"{file}: written; the keys are in {folder}")
     if check:
-        with suppress(
-            typer.Exit
-        ):  # what is not there yet, such as a broker, is no fault of the file
+        # What is not there yet, such as a broker, is no fault of the file.
+        with suppress(typer.Exit):
             run_check(file)
     name = "" if file == Path("bridge.toml") else f" -c {file}"
     typer.echo(f"Next: kis-bridge run{name}")
@@ -182,10 +181,11 @@ def _environment(given: str | None) -> Environment:
         for name in names:
             typer.echo(f"  {name:10} {_WORTH[name]}")
         given = typer.prompt("Environment", default="paper")
-    chosen = given or "paper"
-    if chosen not in names:
-        raise ConfigError(f"--environment {chosen[:32]!r}: one of {', '.join(names)}")
-    return chosen  # type: ignore[return-value]
+    wanted = given or "paper"
+    chosen: Environment | None = next((name for name in names if name == wanted), None)
+    if chosen is None:
+        raise ConfigError(f"--environment {wanted[:32]!r}: one of {', '.join(names)}")
+    return chosen
 
 
 def _given(kis_devlp: Path | None, environment: Environment) -> Mapping[str, str]:

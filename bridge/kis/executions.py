@@ -120,7 +120,9 @@ def _contract_kind(receipt: str, modify_cancel: str, *, fill: bool) -> NoticeKin
         return "rejected"
     if receipt != "02":  # on its way to the exchange
         return "taken"
-    return {"01": "modified", "02": "cancelled"}.get(modify_cancel, "taken")  # type: ignore[return-value]
+    if modify_cancel == "01":
+        return "modified"
+    return "cancelled" if modify_cancel == "02" else "taken"
 
 
 def _kind(

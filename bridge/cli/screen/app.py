@@ -11,6 +11,7 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.coordinate import Coordinate
 from textual.events import Resize
 from textual.widgets import DataTable, Footer, Input, Static
 
@@ -133,7 +134,8 @@ class BridgeScreen(App[BridgeError | None]):
         return self._shown[row] if 0 <= row < len(self._shown) else None
 
     def _list(self, quotes: Sequence[WatchedSymbol]) -> None:
-        table, chosen = self.query_one(DataTable), self.chosen()
+        table: DataTable[Text] = self.query_one(DataTable)
+        chosen = self.chosen()
         places = [quote.place for quote in quotes]
         rows = {quote.place: views.cells(quote) for quote in quotes}
         if places != self._shown:
@@ -147,7 +149,7 @@ class BridgeScreen(App[BridgeError | None]):
                 before = self._cells[place]
                 for column, cell in enumerate(rows[place]):
                     if cell != before[column]:
-                        table.update_cell_at((number, column), cell)  # type: ignore[arg-type]
+                        table.update_cell_at(Coordinate(number, column), cell)
         self._shown, self._cells = places, rows
 
     def _matches(self, quote: WatchedSymbol) -> bool:
