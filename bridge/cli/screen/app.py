@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -22,6 +23,8 @@ from bridge.errors import BridgeError
 __all__ = ["BridgeScreen"]
 
 _REFRESH_S = 0.25
+_REST = 4.0
+"""How many times as long as drawing took there is time for keys."""
 _ORDERS = (
     ("symbol", lambda quote: quote.place),
     ("change", lambda quote: -(quote.rate or Decimal(0))),
@@ -89,8 +92,13 @@ class BridgeScreen(App[BridgeError | None]):
             table.add_column(title, width=column.width + 1, key=column.title)
         table.focus()
         self.run_worker(self._hear(), exclusive=True)
-        self.set_interval(_REFRESH_S, self.draw)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Draw, and do so again after a while: of thousands of symbols less often."""
+        began = time.monotonic()
         self.draw()
+        self.set_timer(max(_REFRESH_S, _REST * (time.monotonic() - began)), self._go_on)
 
     async def _hear(self) -> None:
         try:
