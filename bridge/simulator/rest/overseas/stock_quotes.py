@@ -35,14 +35,9 @@ class OverseasStockQuotes(OverseasDesk):
     def handlers(self) -> dict[str, Handler]:
         """Return what answers each call, by its workbook name."""
         return {
-            "overseas_stock/price": self._price,
             "overseas_stock/multprice": self._several,
             "overseas_stock/countries_holiday": self._settlement,
         }
-
-    def _price(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
-        place, symbol = params.get("EXCD", ""), params.get("SYMB", "")
-        return self.quoted("overseas_stock/price", {"output": self._quote(place, symbol, now)})
 
     def _several(self, variant: str, params: Params, cont: str, now: datetime) -> Answer:
         asked = [

@@ -24,7 +24,9 @@ from bridge.simulator.off_book.off_book import OffBook
 from bridge.simulator.rest.answers import Answer
 from bridge.simulator.rest.facts import DomesticFacts, OffBookFacts
 from bridge.simulator.rest.generic.handlers import GenericHandlers
+from bridge.simulator.rest.handlers import Handlers
 from bridge.simulator.rest.params import InputError
+from bridge.simulator.rest.price_handlers import PriceHandlers
 from bridge.simulator.settings import SimulatorSettings
 from tests.sound_params import sound, upper
 
@@ -204,3 +206,14 @@ def test_a_ranking_is_in_the_order_of_what_it_ranks() -> None:
     assert [row["rank"] for row in by_value] == [str(place) for place in range(1, len(values) + 1)]
     hong_kong = generic.ask("overseas_stock/trade_vol", EXCD="HKS").outputs["output2"]
     assert [row["symb"] for row in hong_kong] == ["00700"]
+
+
+def test_no_call_has_two_answers_written_by_hand() -> None:
+    settings = SimulatorSettings(environment="real", manual=True)
+    handlers = Handlers(Exchange(seed=1), CATALOG, settings, OffBook(1, settings.accounts))
+    answered: dict[str, list[str]] = {}
+    for family in handlers.families:
+        if not isinstance(family, PriceHandlers):  # for what nobody else answers
+            for name in family.handlers():
+                answered.setdefault(name, []).append(type(family).__name__)
+    assert {name: by for name, by in answered.items() if len(by) > 1} == {}
